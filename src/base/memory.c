@@ -1,0 +1,169 @@
+/* memory.c - the only file that asks the system for memory. */
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#if HAVE_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+static _Atomic long fail_after = -1;
+
+bool budget_take(Budget *b, size_t bytes)
+{
+    if (!b) {
+        return true;
+    }
+    size_t before = atomic_fetch_add_explicit(&b->used_bytes, bytes, memory_order_relaxed);
+    if (b->max_bytes && (bytes > b->max_bytes || before > b->max_bytes - bytes)) {
+        atomic_fetch_sub_explicit(&b->used_bytes, bytes, memory_order_relaxed);
+        return false;
+    }
+    size_t peak = atomic_load_explicit(&b->peak_bytes, memory_order_relaxed);
+    while (before + bytes > peak &&
+           !atomic_compare_exchange_weak_explicit(&b->peak_bytes, &peak, before + bytes,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+    return true;
+}
+
+void budget_give(Budget *b, size_t bytes)
+{
+    if (b) {
+        atomic_fetch_sub_explicit(&b->used_bytes, bytes, memory_order_relaxed);
+    }
+}
+
+void memory_fail_after(long n)
+{
+    atomic_store(&fail_after, n);
+}
+
+/* Whether fault injection wants this allocation to fail. */
+static bool memory_must_fail(void)
+{
+    if (LIKELY(atomic_load_explicit(&fail_after, memory_order_relaxed) < 0)) {
+        return false;
+    }
+    long left = atomic_load(&fail_after);
+    if (left == 0) {
+        return true;
+    }
+    atomic_store(&fail_after, left - 1);
+    return false;
+}
+
+void *memory_new(Budget *b, size_t bytes)
+{
+    if (memory_must_fail() || !budget_take(b, bytes)) {
+        return NULL;
+    }
+    void *at = calloc(1, bytes);
+    if (!at) {
+        budget_give(b, bytes);
+    }
+    return at;
+}
+
+void memory_drop(Budget *b, void *at, size_t bytes)
+{
+    if (at) {
+        memory_unpoison(at, bytes);
+        free(at);
+        budget_give(b, bytes);
+    }
+}
+
+void *memory_reserve(size_t bytes)
+{
+    if (memory_must_fail()) {
+        return NULL;
+    }
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+void memory_release(void *at, size_t bytes)
+{
+    if (at) {
+        memory_unpoison(at, bytes);
+        (void)munmap(at, bytes);
+    }
+}
+
+void memory_poison(void *at, size_t bytes)
+{
+#if HAVE_ASAN
+    __asan_poison_memory_region(at, bytes);
+#else
+    (void)at;
+    (void)bytes;
+#endif
+}
+
+void memory_unpoison(void *at, size_t bytes)
+{
+#if HAVE_ASAN
+    __asan_unpoison_memory_region(at, bytes);
+#else
+    (void)at;
+    (void)bytes;
+#endif
+}
+
+static size_t block_size(const Blocks *b)
+{
+    return sizeof(Block) + b->block_bytes;
+}
+
+void blocks_init(Blocks *b, Budget *budget, uint32_t block_bytes, uint32_t free_max)
+{
+    *b = (Blocks){.budget = budget, .block_bytes = block_bytes, .free_max = free_max};
+}
+
+void blocks_drop(Blocks *b)
+{
+    CHECK(b->out_count == 0);
+    while (b->free) {
+        Block *block = b->free;
+        b->free = block->next;
+        memory_drop(b->budget, block, block_size(b));
+    }
+    b->free_count = 0;
+}
+
+Block *blocks_take(Blocks *b)
+{
+    Block *block = b->free;
+    if (LIKELY(block != NULL)) {
+        b->free = block->next;
+        b->free_count--;
+        memory_unpoison(block->bytes, b->block_bytes);
+    } else {
+        block = (Block *)memory_new(b->budget, block_size(b));
+        if (!block) {
+            return NULL;
+        }
+    }
+    block->next = NULL;
+    block->from = 0;
+    block->to = 0;
+    b->out_count++;
+    return block;
+}
+
+void blocks_give(Blocks *b, Block *block)
+{
+    CHECK(b->out_count > 0);
+    b->out_count--;
+    if (b->free_count >= b->free_max) {
+        memory_drop(b->budget, block, block_size(b));
+        return;
+    }
+    block->next = b->free;
+    b->free = block;
+    b->free_count++;
+    memory_poison(block->bytes, b->block_bytes);
+}

@@ -1,0 +1,62 @@
+/* memory.h - where River's memory comes from: a budget for the worker, and blocks below it.
+ *
+ * Nothing outside `base` calls malloc. A `Budget` is shared by all threads and only counts; a
+ * `Blocks` belongs to one thread and hands out blocks of one size, keeping a bounded number of free
+ * ones. Free blocks are poisoned under AddressSanitizer. */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include <stdatomic.h>
+
+#include "base/str.h"
+
+typedef struct Budget {
+    _Atomic size_t used_bytes;
+    _Atomic size_t peak_bytes;
+    size_t max_bytes; /* 0: no limit */
+} Budget;
+
+/* Takes `bytes` from the budget; false when that would exceed it. NULL is a budget without limit. */
+MUST_USE bool budget_take(Budget *b, size_t bytes);
+void budget_give(Budget *b, size_t bytes);
+
+/* Zeroed memory of the system's, counted in `b`; NULL when there is none. Fault injection
+ * (memory_fail_after) makes the n-th call fail. */
+void *memory_new(Budget *b, size_t bytes);
+void memory_drop(Budget *b, void *at, size_t bytes);
+
+/* Tests: the n-th memory_new from now on fails, and all after it while `n` is 0. -1 turns it off. */
+void memory_fail_after(long n);
+
+/* Reserved address space that costs memory only where it is touched; NULL on failure. */
+void *memory_reserve(size_t bytes);
+void memory_release(void *at, size_t bytes);
+
+/* Marks bytes that nobody may touch (free slots and blocks); does nothing without ASan. */
+void memory_poison(void *at, size_t bytes);
+void memory_unpoison(void *at, size_t bytes);
+
+typedef struct Block {
+    struct Block *next;
+    uint32_t from; /* used bytes are [from, to) of `bytes` */
+    uint32_t to;
+    uint8_t bytes[];
+} Block;
+
+typedef struct Blocks {
+    Budget *budget;
+    Block *free;
+    uint32_t block_bytes; /* payload of one block */
+    uint32_t free_count;
+    uint32_t free_max; /* more than these go back to the system */
+    uint32_t out_count; /* blocks that are in use */
+} Blocks;
+
+void blocks_init(Blocks *b, Budget *budget, uint32_t block_bytes, uint32_t free_max);
+/* Gives all free blocks back; every block must have come home. */
+void blocks_drop(Blocks *b);
+/* An empty block, or NULL when the budget is spent. Its payload is not zeroed. */
+Block *blocks_take(Blocks *b);
+void blocks_give(Blocks *b, Block *block);
+
+#endif

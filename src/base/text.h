@@ -1,0 +1,58 @@
+/* text.h - a bounded writer: what River emits is put together here.
+ *
+ * A `Text` writes into a Span that the caller owns. What does not fit is not written at all and
+ * sets `overflow`, which stays set: check it once, at the end. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdarg.h>
+
+#include "base/str.h"
+
+typedef struct Text {
+    Span room;
+    size_t len;
+    bool overflow;
+} Text;
+
+static inline Text text_in(Span room)
+{
+    Text t = {.room = room, .len = 0, .overflow = false};
+    return t;
+}
+
+/* What was written so far. */
+static inline Str text_str(const Text *t)
+{
+    return str_of(t->room.at, t->len);
+}
+
+static inline void text_byte(Text *t, uint8_t byte)
+{
+    if (t->len < t->room.len) {
+        t->room.at[t->len++] = byte;
+    } else {
+        t->overflow = true;
+    }
+}
+
+static inline void text_add(Text *t, Str s)
+{
+    if (s.len <= t->room.len - t->len) {
+        t->len += span_copy(span_drop(t->room, t->len), s);
+    } else {
+        t->overflow = true;
+    }
+}
+
+/* Decimal digits of `n`. */
+void text_u64(Text *t, uint64_t n);
+
+/* `n` in hexadecimal, lower case, at least `digits_min` digits. */
+void text_hex(Text *t, uint64_t n, unsigned digits_min);
+
+/* For messages, never on the request path. */
+void text_format(Text *t, const char *format, ...) PRINTF_LIKE(2, 3);
+void text_format_list(Text *t, const char *format, va_list list) PRINTF_LIKE(2, 0);
+
+#endif

@@ -1,0 +1,50 @@
+/* uri.h - splitting and judging request targets (RFC 3986, RFC 9112 §3.2), and authorities. */
+#ifndef HTTP_URI_H
+#define HTTP_URI_H
+
+#include "base/text.h"
+#include "http/head.h"
+
+typedef struct UriParts {
+    TargetForm form;
+    Str scheme;
+    Str authority;
+    Str path;
+    Str query;
+    bool has_query;
+} UriParts;
+
+/* Splits a request target for `method`. ERR_SYNTAX: '#', bytes outside of visible ASCII and
+ * obs-text, a form that does not fit the method, user information in an absolute target, a scheme
+ * other than http and https. */
+MUST_USE Err uri_split(Str target, Method method, UriParts *ret);
+
+/* Whether `s` is a valid Host value: reg-name, IPv4 or bracketed IPv6, then optionally ":" and a
+ * port of 0..65535 (RFC 9110 §7.2). No user information, no empty host; an empty port ("a:") is
+ * refused. */
+bool authority_valid(Str s);
+
+/* Host without port, brackets kept out; port 0 when there is none. */
+typedef struct Authority {
+    Str host;
+    uint16_t port;
+} Authority;
+MUST_USE Err authority_split(Str s, Authority *ret);
+
+/* Whether two authorities name the same host and port (case ignored). */
+bool authority_equal(Str a, Str b);
+
+typedef struct UriRules { /* each switch governs its own rewrite (COMPATIBILITY, normalization) */
+    bool dot_segments;
+    bool duplicate_slashes;
+    bool encoded_separators;
+    bool control_characters;
+    bool percent_encoding;
+} UriRules;
+
+/* Writes the normalised form of `path` to `out` (out->room must hold path.len). ERR_SYNTAX when a
+ * rule rejects it: an encoded separator, a climb above the root, a control character, a malformed
+ * escape. Idempotent; never names another resource. RFC 3986 §6.2.2. */
+MUST_USE Err uri_normalize(Str path, const UriRules *rules, Text *out);
+
+#endif

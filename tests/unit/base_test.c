@@ -1,0 +1,140 @@
+/* base_test.c - slices, numbers, arenas, pools and byte queues. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/number.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "test.h"
+
+TEST("slicing clamps at both ends")
+{
+    Str s = S("river");
+    EXPECT_STR(str_take(s, 3), S("riv"));
+    EXPECT_STR(str_take(s, 99), S("river"));
+    EXPECT_STR(str_drop(s, 3), S("er"));
+    EXPECT_U64(str_drop(s, 99).len, 0);
+    EXPECT_STR(str_slice(s, 1, 3), S("iv"));
+    EXPECT_U64(str_slice(s, 3, 1).len, 0);
+}
+
+TEST("cutting splits at the first separator, or not at all")
+{
+    StrCut cut = str_cut(S("a:b:c"), ':');
+    EXPECT(cut.found);
+    EXPECT_STR(cut.head, S("a"));
+    EXPECT_STR(cut.tail, S("b:c"));
+    cut = str_cut(S("abc"), ':');
+    EXPECT(!cut.found);
+    EXPECT_STR(cut.head, S("abc"));
+    EXPECT_U64(cut.tail.len, 0);
+}
+
+TEST("case is ignored only for ASCII letters")
+{
+    EXPECT(str_equal_nocase(S("Content-LENGTH"), S("content-length")));
+    EXPECT(!str_equal_nocase(S("[a"), S("{a")));
+    EXPECT(!str_equal_nocase(S("\xc4"), S("\xe4")));
+}
+
+TEST("a decimal number has digits only and fits")
+{
+    uint64_t n = 7;
+    EXPECT(number_decimal(S("18446744073709551615"), UINT64_MAX, &n) == ERR_OK && n == UINT64_MAX);
+    EXPECT(number_decimal(S("18446744073709551616"), UINT64_MAX, &n) == ERR_RANGE);
+    EXPECT(number_decimal(S("256"), 255, &n) == ERR_RANGE);
+    static const Str bad[] = {S_INIT(""), S_INIT("+1"), S_INIT("-1"), S_INIT(" 1"), S_INIT("1 "),
+                              S_INIT("0x1"), S_INIT("1,1"), S_INIT("a")};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        EXPECT(number_decimal(bad[i], UINT64_MAX, &n) == ERR_SYNTAX);
+    }
+}
+
+TEST("a Text that overflows keeps what fitted and says so")
+{
+    uint8_t room[8];
+    Text t = text_in(span_of(room, sizeof room));
+    text_add(&t, S("12345"));
+    text_add(&t, S("6789"));
+    EXPECT(t.overflow);
+    EXPECT_STR(text_str(&t), S("12345"));
+    text_u64(&t, 42);
+    EXPECT_STR(text_str(&t), S("1234542"));
+}
+
+TEST("an arena zeroes what it gives and stops at its limit")
+{
+    Budget budget = {.max_bytes = 0};
+    Blocks blocks;
+    blocks_init(&blocks, &budget, 1024, 4);
+    Arena arena;
+    arena_init(&arena, &blocks, 8192);
+    for (int round = 0; round < 3; round++) {
+        uint8_t *at = (uint8_t *)arena_alloc(&arena, 100);
+        EXPECT(at != NULL && at[0] == 0 && at[99] == 0);
+        at[0] = at[99] = 0xff;
+        EXPECT(arena_alloc(&arena, 4000) != NULL);
+        EXPECT(arena_alloc(&arena, 4000) == NULL);
+        EXPECT(arena_array(&arena, uint64_t, SIZE_MAX / 4) == NULL);
+        arena_reset(&arena);
+    }
+    blocks_drop(&blocks);
+    EXPECT_U64(budget.used_bytes, 0);
+}
+
+TEST("a stale handle yields nothing, even after its slot lives again")
+{
+    Pool pool;
+    EXPECT(pool_init(&pool, 40, 2) == ERR_OK);
+    Handle a;
+    Handle b;
+    Handle c;
+    EXPECT(pool_take(&pool, &a) != NULL);
+    EXPECT(pool_take(&pool, &b) != NULL);
+    EXPECT(pool_take(&pool, &c) == NULL);
+    pool_give(&pool, a);
+    EXPECT(pool_get(&pool, a) == NULL);
+    EXPECT(pool_take(&pool, &c) != NULL);
+    EXPECT(c.slot == a.slot && pool_get(&pool, a) == NULL && pool_get(&pool, c) != NULL);
+    EXPECT(pool_get(&pool, HANDLE_NONE) == NULL);
+    pool_drop(&pool);
+}
+
+TEST("a byte queue gives back what went in, across blocks, and holds nothing when empty")
+{
+    Budget budget = {.max_bytes = 0};
+    Blocks blocks;
+    blocks_init(&blocks, &budget, 16, 0);
+    Buf buf = {0};
+    uint8_t next_in = 0;
+    uint8_t next_out = 0;
+    for (size_t n = 1; n < 60; n++) {
+        uint8_t bytes[64];
+        for (size_t i = 0; i < n; i++) {
+            bytes[i] = next_in++;
+        }
+        EXPECT(buf_add(&buf, &blocks, str_of(bytes, n)) == ERR_OK);
+        uint8_t out[40];
+        size_t got = buf_peek(&buf, span_of(out, n > 40 ? 40 : n));
+        for (size_t i = 0; i < got; i++) {
+            EXPECT_U64(out[i], next_out++);
+        }
+        buf_skip(&buf, &blocks, got);
+    }
+    buf_clear(&buf, &blocks);
+    EXPECT_U64(blocks.out_count, 0);
+    EXPECT_U64(budget.used_bytes, 0);
+}
+
+TEST("a byte queue that runs into the budget appends nothing")
+{
+    Budget budget = {.max_bytes = 200};
+    Blocks blocks;
+    blocks_init(&blocks, &budget, 64, 0);
+    Buf buf = {0};
+    EXPECT(buf_add(&buf, &blocks, S("1234")) == ERR_OK);
+    uint8_t big[300] = {0};
+    EXPECT(buf_add(&buf, &blocks, str_of(big, sizeof big)) == ERR_MEMORY);
+    EXPECT_U64(buf.len, 4);
+    buf_clear(&buf, &blocks);
+    EXPECT_U64(budget.used_bytes, 0);
+}
