@@ -1,0 +1,47 @@
+# The front door. Each target installs what it lacks (tools/setup), builds what it needs, and runs.
+# Behind it stand Meson and Ninja; everything that is made lies in build/.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check-style fuzz prove bench docs clean setup setup-test
+
+BUILD := $(or $(RIVER_BUILD),build)
+
+help: ## this list
+	@echo "River, a reverse proxy. Targets:"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+	 || sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1   \2/p' Makefile
+
+setup:
+	@tools/setup build
+
+setup-test:
+	@tools/setup test
+
+build: setup ## build the release binary, build/river
+	@tools/build release
+
+run: build ## build River and start it with examples/quickstart.kdl
+	@sed -n 's/^\/\/ open: /  /p' examples/quickstart.kdl
+	@echo "Ctrl-C stops it."
+	@exec $(BUILD)/river --config-kdl "$(CURDIR)/examples/quickstart.kdl"
+
+test: setup-test ## build everything and run all tests (FRESH=1 repeats what passed unchanged)
+	@python3 tests/run
+
+check-style: setup-test ## layers, sizes, banned calls; clang-tidy on base and http
+	@python3 tests/run style tidy
+
+fuzz: setup-test ## fuzz every parser (SECONDS=60 each)
+	@tests/fuzz/run $(or $(SECONDS),60)
+
+prove: setup-test ## prove the leaf parsers with Frama-C Eva
+	@tests/proof/run
+
+bench: setup-test build ## measure River beside its peers
+	@bench/run
+
+docs: build ## write the reference pages that are generated from the schema
+	@tools/docs
+
+clean: ## remove everything that was built
+	rm -rf build
