@@ -1,0 +1,75 @@
+/* diagnostic.h - mistakes in a configuration: collected, sorted, and shown with their line.
+ *
+ * A diagnostic points at bytes of one text (a span), or at none when it is about the command line
+ * or the environment. It knows nothing of KDL or of options. */
+#ifndef CONFIG_DIAGNOSTIC_H
+#define CONFIG_DIAGNOSTIC_H
+
+#include "base/arena.h"
+#include "base/text.h"
+
+/* Bytes of a text, by position. */
+typedef struct Location {
+    uint32_t from;
+    uint32_t len;
+} Location;
+
+typedef enum Severity {
+    SEVERITY_ERROR,
+    SEVERITY_WARNING
+} Severity;
+
+typedef struct Diagnostic {
+    Severity severity;
+    bool placed; /* `at` holds */
+    Location at;
+    Str origin;  /* instead of a place: "RIVER_LOG_LEVEL", "--pidfile" */
+    Str message; /* what is wrong */
+    Str help;    /* what would be right; may be empty */
+} Diagnostic;
+
+#define DIAGNOSTICS_MAX 100 /* more than these are counted, not kept */
+
+typedef struct Diagnostics {
+    Arena *arena; /* holds the messages */
+    Str file_name;
+    Str text;
+    size_t count;
+    size_t more; /* errors and warnings that were not kept */
+    size_t error_count; /* kept or not */
+    bool out_of_memory;
+    Diagnostic list[DIAGNOSTICS_MAX];
+} Diagnostics;
+
+void diagnostics_init(Diagnostics *d, Arena *arena, Str file_name, Str text);
+
+/* Notes a mistake. The message is formatted as by printf; `help` may be empty and is copied. */
+void diagnostics_add(Diagnostics *d, Severity severity, Location at, Str help, const char *format,
+                     ...) PRINTF_LIKE(5, 6);
+/* The same for what does not stand in the text. */
+void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str help,
+                          const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* Puts them in the order of the text; those without a place come first. */
+void diagnostics_sort(Diagnostics *d);
+
+/* Writes all of them:
+ *
+ *     FILE:LINE:COLUMN: error: MESSAGE
+ *       LINE | the line of the text
+ *            | ^^^^
+ *     help: HELP
+ *
+ * `colour` adds terminal escapes. What does not fit into `out` is cut (out->overflow). */
+void diagnostics_print(const Diagnostics *d, Text *out, bool colour);
+/* Room that always suffices for diagnostics_print. */
+size_t diagnostics_print_bytes(const Diagnostics *d);
+
+/* Line and column of a position, both from 1; columns count code points. */
+typedef struct Place {
+    uint32_t line;
+    uint32_t column;
+} Place;
+Place place_of(Str text, size_t at);
+
+#endif

@@ -1,0 +1,55 @@
+/* load.h - the configuration room's front door: from text to checked settings.
+ *
+ * No I/O: the caller reads the file and prints the diagnostics. Everything that is returned lies in
+ * the caller's arena and points into `text`, which must live as long.
+ *
+ *     Diagnostics *d = arena_new(&arena, Diagnostics);
+ *     const Settings *settings = NULL;
+ *     Err err = config_load(&arena, S("river.kdl"), text, &options, d, &settings);
+ *     if (d->count > 0) { Str shown; config_show_diagnostics(&arena, d, colour, &shown) ... }
+ */
+#ifndef CONFIG_LOAD_H
+#define CONFIG_LOAD_H
+
+#include "config/diagnostic.h"
+#include "config/override.h"
+#include "config/settings.h"
+
+#define CONFIG_TEXT_BYTES_MAX (16u << 20) /* a longer file is refused */
+#define CONFIG_ARENA_BYTES_MAX (256u << 20) /* enough for any text within that bound */
+
+typedef enum ConfigCompat { /* `--compat`: what that River ignored is a warning, not an error */
+    COMPAT_NONE,
+    COMPAT_0_5,
+    COMPAT_0_8
+} ConfigCompat;
+
+typedef struct ConfigOptions {
+    const ConfigOverrides *overrides; /* NULL: none */
+    ConfigCompat compat;
+} ConfigOptions;
+
+/* Reads and checks. ERR_OK: *ret holds (`d` may hold warnings). ERR_SYNTAX: `d` says what is wrong,
+ * sorted. ERR_LIMIT: the text is too long (also said in `d`). ERR_MEMORY: the arena is too small.
+ * `options` may be NULL. Checking alone is loading and ignoring *ret. */
+MUST_USE Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options,
+                         Diagnostics *d, const Settings **ret);
+
+/* "0.5" or "0.8"; ERR_SYNTAX for others. */
+MUST_USE Err config_compat_parse(Str text, ConfigCompat *ret);
+
+/* `river check --print-kdl [--kdl-version N]`: the document in canonical form, written as it was
+ * read. `version` 0 lets the text decide, else 1 or 2. Errors as of config_load. */
+MUST_USE Err config_print_kdl(Arena *a, Str file_name, Str text, int version, Diagnostics *d,
+                              Str *ret);
+
+/* `river defaults`: a configuration with every option and its default, commented. */
+MUST_USE Err config_defaults(Arena *a, Str *ret);
+/* `river defaults --markdown`: the manual's option reference (docs/manual/reference.md). */
+MUST_USE Err config_reference(Arena *a, Str *ret);
+/* `river env`. */
+MUST_USE Err config_environment(Arena *a, const ConfigOverrides *o, Str *ret);
+/* diagnostics_print into room of the right size. */
+MUST_USE Err config_show_diagnostics(Arena *a, const Diagnostics *d, bool colour, Str *ret);
+
+#endif

@@ -1,0 +1,163 @@
+/* settings.h - the checked configuration as plain data: what the rest of River runs by.
+ *
+ * Made by config_load, never changed afterwards, alive as long as its arena. Every value is within
+ * its range (config/schema.c) and every default is filled in, so nobody checks anything again.
+ * It knows nothing of KDL, and nothing of how River does what it asks for. */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include "base/ip.h"
+
+/* Where a service listens or an origin lives: a Unix path, or else an address and port.
+ * "[::]" means both families (dual-stack). */
+typedef struct SettingsAddress {
+    Str unix_path; /* absolute; empty: `ip` and `port` */
+    IpAddress ip;
+    uint16_t port;
+    Str text; /* the canonical text, "127.0.0.1:80", "[::1]:80" or the path: the identity in logs */
+} SettingsAddress;
+
+typedef struct ListenerSettings {
+    SettingsAddress address;
+    uint16_t mode; /* permissions of a Unix path; 0: the process's umask decides */
+    uint32_t line; /* where it stands in the file, for messages */
+} ListenerSettings;
+
+typedef struct ConnectorSettings {
+    SettingsAddress address;
+    uint32_t weight;                /* at least 1 */
+    uint64_t connection_timeout_ms; /* of one dial */
+    uint64_t total_connection_timeout_ms; /* dial and handshakes together; 0: no limit of its own */
+    uint64_t read_timeout_ms;  /* to the first byte of the answer, and between bytes of its body */
+    uint64_t write_timeout_ms; /* without progress while sending */
+    uint64_t idle_timeout_ms;  /* how long a connection may lie in the pool */
+    uint64_t connections_max;  /* to this endpoint, busy and idle; 0: no limit */
+} ConnectorSettings;
+
+typedef enum Selection {
+    SELECTION_ROUND_ROBIN,
+    SELECTION_RANDOM
+} Selection;
+
+/* One `connectors` block: the endpoints among which a request is balanced. */
+typedef struct ClusterSettings {
+    size_t connector_count;
+    const ConnectorSettings *connectors COUNTED_BY(connector_count);
+    Selection selection;
+} ClusterSettings;
+
+typedef struct RespondSettings {
+    uint16_t status; /* 200..599 */
+    Str content_type;
+    Str body;
+} RespondSettings;
+
+typedef struct ForwardedSettings { /* which fields River writes for the origin */
+    bool x_forwarded_for;
+    bool x_forwarded_proto;
+    bool x_forwarded_host;
+    bool x_real_ip;
+    bool forwarded;
+} ForwardedSettings;
+
+typedef struct RequestIdSettings {
+    Str header;  /* lower case */
+    bool accept; /* keep what the client sent, if it is a sane id */
+} RequestIdSettings;
+
+/* `overload`: limits and deadlines of the client's side. A limit that the file sets is answered
+ * with `status` and `body`; the built-in ones answer 431, 414, 408 and their like. */
+typedef struct OverloadSettings {
+    uint64_t concurrent_requests_max; /* 0: no limit */
+    uint64_t fields_max;
+    uint64_t head_bytes_max;
+    uint64_t target_bytes_max;
+    bool fields_set; /* the file sets max-headers */
+    bool head_set;   /* the file sets max-header-bytes */
+    bool target_set; /* the file sets max-target-bytes */
+    uint64_t head_timeout_ms;       /* from the first byte of a head to its end */
+    uint64_t keep_alive_timeout_ms; /* idle between two requests */
+    uint64_t read_timeout_ms;       /* without progress of a request's body */
+    uint64_t write_timeout_ms;      /* without progress of a response */
+    uint64_t drain_timeout_ms;      /* for the rest of a body after an early answer */
+    uint64_t min_send_rate_bytes;    /* a second, to the client; 0: no minimum */
+    uint64_t min_receive_rate_bytes; /* a second, of a request's body; 0: no minimum */
+    uint16_t status;
+    Str body;
+} OverloadSettings;
+
+typedef enum ServiceKind {
+    SERVICE_PROXY,  /* `cluster` holds */
+    SERVICE_RESPOND /* `respond` holds */
+} ServiceKind;
+
+typedef struct ServiceSettings {
+    Str name;
+    uint32_t line;
+    ServiceKind kind;
+    size_t listener_count; /* at least 1 */
+    const ListenerSettings *listeners COUNTED_BY(listener_count);
+    ClusterSettings cluster;
+    RespondSettings respond;
+    Str host; /* the Host sent upstream; empty: the client's */
+    size_t upgrade_count;
+    const Str *upgrades COUNTED_BY(upgrade_count); /* protocols that may tunnel, lower case */
+    uint32_t tries_max; /* 1: never again */
+    uint64_t retry_buffer_bytes;
+    uint64_t tunnel_idle_timeout_ms;
+    RequestIdSettings request_id;
+    ForwardedSettings forwarded;
+    size_t trusted_count;
+    const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies whose fields are appended to */
+    OverloadSettings overload;
+} ServiceSettings;
+
+typedef enum LogPlace {
+    LOG_PLACE_OFF,
+    LOG_PLACE_STDOUT,
+    LOG_PLACE_STDERR,
+    LOG_PLACE_FILE /* `path` holds */
+} LogPlace;
+
+typedef enum AccessFormat {
+    ACCESS_JSON,
+    ACCESS_LOGFMT,
+    ACCESS_COMBINED
+} AccessFormat;
+
+typedef enum ErrorLevel { /* what is logged: this level and all above it */
+    ERROR_LEVEL_ERROR,
+    ERROR_LEVEL_WARN,
+    ERROR_LEVEL_INFO,
+    ERROR_LEVEL_DEBUG
+} ErrorLevel;
+
+typedef struct LogSettings {
+    LogPlace access;
+    Str access_path; /* absolute */
+    AccessFormat access_format;
+    LogPlace error; /* never OFF or STDOUT */
+    Str error_path; /* absolute */
+    ErrorLevel error_level;
+} LogSettings;
+
+typedef struct SystemSettings {
+    uint32_t threads; /* 0: one for each CPU */
+    bool daemonize;
+    Str pid_file;       /* these three are absolute, or empty for none */
+    Str upgrade_socket;
+    Str control_socket;
+    uint64_t drain_timeout_ms;
+    uint64_t connections_max;      /* clients at once; 0: as many as descriptors allow */
+    uint64_t idle_upstreams_max;   /* idle connections to origins, all together */
+    uint64_t buffer_memory_bytes;  /* budget of the worker; 0: a quarter of the machine's memory */
+    LogSettings log;
+} SystemSettings;
+
+typedef struct Settings {
+    SystemSettings system;
+    size_t service_count; /* at least 1 */
+    const ServiceSettings *services COUNTED_BY(service_count);
+} Settings;
+
+#endif
