@@ -35,7 +35,7 @@ PLANTED = [
     ("foreign_headers", "src/net/socket.c", "/* socket.c - sockets. */\n#include <rustls.h>\n"),
     ("opening_comment", "src/http/head.c", "int x;\n"),
     ("opening_comment", "src/http/head.c", "/* tail.c - the wrong name. */\n"),
-    ("conditional_code", "src/http/head.c", "/* head.c - h. */\nint g(void)\n{\n#if X\n#endif\n}\n"),
+    ("conditional_code", "src/http/head.c", "/* head.c - */\nint g(void)\n{\n#if X\n#endif\n}\n"),
     ("readmes", "src/http/README.md", "line\n" * 41),
     ("readmes", "src/http/README.md", None),
     ("left_overs", "src/http/head.c", "/* head.c - heads. TO" "DO: write it */\n"),

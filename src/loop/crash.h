@@ -1,0 +1,63 @@
+/* crash.h - what a worker leaves behind when it dies: who died, and over which request.
+ *
+ * The notes are one shared page that outlives the worker: the supervisor makes it before the fork
+ * and reads it afterwards. A thread writes the id of the request it is working on before each step
+ * and clears it behind; that is a copy of a few words into its own cache line. A fatal signal's
+ * handler adds the signal and the thread. Nothing here depends on the worker's memory being sane. */
+#ifndef LOOP_CRASH_H
+#define LOOP_CRASH_H
+
+#include <stdatomic.h>
+
+#include "base/str.h"
+
+#define CRASH_THREADS_MAX 1024u
+#define CRASH_ID_BYTES_MAX 60u /* a longer request id is cut in the note */
+
+typedef struct CrashNote {
+    uint32_t len; /* 0: no request is being worked on */
+    uint8_t id[CRASH_ID_BYTES_MAX];
+} CrashNote;
+
+typedef struct CrashNotes {
+    _Atomic uint32_t signal; /* of the fatal signal; 0: none was caught */
+    _Atomic uint32_t thread; /* that received it, plus 1; 0: not one of the threads below */
+    uint32_t threads_max;
+    CrashNote notes[]; /* one for each thread */
+} CrashNotes;
+
+/* The notes of this process; NULL where nobody wants any (tests): then setting them does nothing. */
+extern CrashNotes *crash_notes;
+
+/* Supervisor: makes the shared page; it is there for all workers that are forked afterwards. */
+MUST_USE Err crash_open(unsigned threads);
+/* Supervisor, before a fork: forgets the last worker's notes. */
+void crash_reset(void);
+/* Supervisor: the ids that were being worked on, after a death; false when `thread` had none. */
+bool crash_read(unsigned thread, Str *ret_id);
+
+/* Worker, once: notes fatal signals, then dies of them as if nobody had looked. */
+void crash_catch_signals(void);
+/* Worker, at the start of each thread (0..threads-1): its number, and a stack for the handler. */
+void crash_enter_thread(unsigned thread);
+
+/* The thread works on this request from now on. */
+static inline void crash_note_set(unsigned thread, Str id)
+{
+    if (crash_notes && thread < crash_notes->threads_max) {
+        CrashNote *note = &crash_notes->notes[thread];
+        Str cut = str_take(id, CRASH_ID_BYTES_MAX);
+        (void)span_copy(span_of(note->id, CRASH_ID_BYTES_MAX), cut);
+        note->len = (uint32_t)cut.len;
+    }
+}
+
+/* The thread works on no request. */
+static inline void crash_note_clear(unsigned thread)
+{
+    if (crash_notes && thread < crash_notes->threads_max) {
+        crash_notes->notes[thread].len = 0;
+    }
+}
+
+#endif

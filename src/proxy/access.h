@@ -1,0 +1,48 @@
+/* access.h - the access record: what is known of a request when it is over, and its three forms.
+ *
+ * The exchange fills a record in FINISH and passes access_print's line to the log. Pure: no clock,
+ * no descriptors. Nothing here trusts a byte of what peers sent; loop/quote.h escapes it. */
+#ifndef PROXY_ACCESS_H
+#define PROXY_ACCESS_H
+
+#include "base/ip.h"
+#include "base/text.h"
+
+typedef enum AccessStyle {
+    ACCESS_STYLE_JSON,
+    ACCESS_STYLE_LOGFMT,
+    ACCESS_STYLE_COMBINED /* the web servers' "combined" format */
+} AccessStyle;
+
+/* All slices are borrowed and may be empty where nothing was known. */
+typedef struct AccessRecord {
+    uint64_t time_us; /* since 1970, when the request's first byte arrived */
+    Str request_id;
+    IpAddress client; /* family 0: a Unix peer */
+    uint16_t client_port;
+    Str service;
+    Str host;
+    Str method;
+    Str target;
+    uint8_t minor; /* HTTP/1.minor */
+    Str referer;
+    Str user_agent;
+    uint16_t status; /* 0: the client got no answer */
+    Str reason;      /* reason code of the fault; empty when nothing went wrong */
+    uint64_t bytes_in;       /* from the client: head and body */
+    uint64_t bytes_out;      /* to the client: heads and body */
+    uint64_t body_bytes_out; /* of these, the body */
+    Str upstream;            /* the last endpoint that was tried; empty when there was none */
+    uint32_t attempts;       /* upstream attempts */
+    uint64_t total_us;       /* from the first byte to the last */
+    uint64_t connect_us;     /* waiting for an upstream connection, all attempts together */
+    uint64_t first_byte_us;  /* from the start to the first byte of the origin's head; 0: none */
+} AccessRecord;
+
+#define ACCESS_LINE_BYTES_MAX 8192u
+#define ACCESS_VALUE_BYTES_MAX 1024u /* longer targets and fields are cut, and end in "..." */
+
+/* The record as one line, without its line end. It always fits ACCESS_LINE_BYTES_MAX. */
+void access_print(Text *t, AccessStyle style, const AccessRecord *record);
+
+#endif
