@@ -1,0 +1,156 @@
+/* field.c - known names by a perfect hash, and lists of fields.
+ *
+ * field_id runs once for every field of every message, so it costs one table read and at most one
+ * comparison. */
+#include "http/bytes.h"
+#include "http/parts.h"
+
+/* The hash over length, first, middle and last byte. The factors were found by search so that no
+ * two known names meet; if a new name collides, the compiler refuses the table (an initialiser is
+ * overridden) and other factors have to be searched. Case does not matter: bit 0x20 is set. */
+#define HASH_SLOTS 64u
+#define NAME_HASH(len, first, middle, last)                                                        \
+    (((size_t)(len) * 11u + ((size_t)(first) | 0x20u) * 2u + ((size_t)(middle) | 0x20u) * 26u +    \
+      ((size_t)(last) | 0x20u) * 5u) % HASH_SLOTS)
+
+#define ROW(name, len, first, middle, last)                                                        \
+    [NAME_HASH(len, first, middle, last)] = FIELD_##name
+
+static const uint8_t name_slots[HASH_SLOTS] = {
+    ROW(HOST, 4, 'h', 's', 't'),
+    ROW(CONNECTION, 10, 'c', 'c', 'n'),
+    ROW(KEEP_ALIVE, 10, 'k', 'a', 'e'),
+    ROW(PROXY_CONNECTION, 16, 'p', 'n', 'n'),
+    ROW(PROXY_AUTHENTICATE, 18, 'p', 'h', 'e'),
+    ROW(PROXY_AUTHORIZATION, 19, 'p', 'h', 'n'),
+    ROW(TE, 2, 't', 'e', 'e'),
+    ROW(TRAILER, 7, 't', 'i', 'r'),
+    ROW(TRANSFER_ENCODING, 17, 't', '-', 'g'),
+    ROW(UPGRADE, 7, 'u', 'r', 'e'),
+    ROW(HTTP2_SETTINGS, 14, 'h', 'e', 's'),
+    ROW(CONTENT_LENGTH, 14, 'c', '-', 'h'),
+    ROW(CONTENT_TYPE, 12, 'c', 't', 'e'),
+    ROW(CONTENT_ENCODING, 16, 'c', 'e', 'g'),
+    ROW(CONTENT_RANGE, 13, 'c', 't', 'e'),
+    ROW(EXPECT, 6, 'e', 'e', 't'),
+    ROW(MAX_FORWARDS, 12, 'm', 'r', 's'),
+    ROW(RANGE, 5, 'r', 'n', 'e'),
+    ROW(DATE, 4, 'd', 't', 'e'),
+    ROW(SERVER, 6, 's', 'v', 'r'),
+    ROW(VIA, 3, 'v', 'i', 'a'),
+    ROW(USER_AGENT, 10, 'u', 'a', 't'),
+    ROW(REFERER, 7, 'r', 'e', 'r'),
+    ROW(AUTHORIZATION, 13, 'a', 'i', 'n'),
+    ROW(COOKIE, 6, 'c', 'k', 'e'),
+    ROW(SET_COOKIE, 10, 's', 'o', 'e'),
+    ROW(CACHE_CONTROL, 13, 'c', 'c', 'l'),
+    ROW(FORWARDED, 9, 'f', 'a', 'd'),
+    ROW(X_FORWARDED_FOR, 15, 'x', 'r', 'r'),
+    ROW(X_FORWARDED_PROTO, 17, 'x', 'd', 'o'),
+    ROW(X_FORWARDED_HOST, 16, 'x', 'd', 't'),
+    ROW(X_REAL_IP, 9, 'x', 'a', 'p'),
+    ROW(X_REQUEST_ID, 12, 'x', 'e', 'd'),
+};
+
+static const Str field_names[FIELD_ID_COUNT] = {
+    S_INIT(""),
+#define X(name, text, flags) S_INIT(text),
+    FIELD_TABLE(X)
+#undef X
+};
+
+static const uint8_t field_flag_bits[FIELD_ID_COUNT] = {
+    0,
+#define X(name, text, flags) flags,
+    FIELD_TABLE(X)
+#undef X
+};
+
+_Static_assert(FIELD_ID_COUNT <= 64, "FieldsSeen has one bit for each id");
+
+/* Whether `name` is `lower` in any case; both have the same length. Without an early exit: a slot
+ * that was hit nearly always matches, and such a loop the compiler can widen. */
+static inline bool name_is(Str name, Str lower)
+{
+    uint8_t difference = 0;
+    for (size_t i = 0; i < name.len; i++) {
+        difference |= (uint8_t)(byte_lower(str_at(name, i)) ^ str_at(lower, i));
+    }
+    return difference == 0;
+}
+
+FieldId field_id(Str name)
+{
+    if (name.len == 0) {
+        return FIELD_OTHER;
+    }
+    size_t slot = NAME_HASH(name.len, str_at(name, 0), str_at(name, name.len / 2),
+                            str_at(name, name.len - 1));
+    uint8_t id = name_slots[slot];
+    Str known = field_names[id];
+    if (name.len != known.len) {
+        return FIELD_OTHER; /* so does every empty slot, whose name is empty */
+    }
+    return name_is(name, known) ? (FieldId)id : FIELD_OTHER;
+}
+
+unsigned field_flags(FieldId id)
+{
+    return (size_t)id < FIELD_ID_COUNT ? field_flag_bits[id] : 0;
+}
+
+Str field_name(FieldId id)
+{
+    return (size_t)id < FIELD_ID_COUNT ? field_names[id] : STR_NONE;
+}
+
+bool field_name_valid(Str name)
+{
+    return name.len > 0 && scan_class(name, 0, BYTE_TOKEN) == name.len;
+}
+
+bool field_value_valid(Str value)
+{
+    return scan_value(value, 0) == value.len;
+}
+
+const Field *fields_find(const Fields *fields, FieldId id)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->at[i].id == id && !fields->at[i].dropped) {
+            return &fields->at[i];
+        }
+    }
+    return NULL;
+}
+
+/* The end of the list member that starts at `from`: a comma outside of quotes, or the end. */
+static size_t member_end(Str list, size_t from)
+{
+    bool quoted = false;
+    for (size_t i = from; i < list.len; i++) {
+        uint8_t c = str_at(list, i);
+        if (c == '"') {
+            quoted = !quoted;
+        } else if (c == '\\' && quoted) {
+            i++; /* quoted-pair (RFC 9110 §5.6.4): the next byte stands for itself */
+        } else if (c == ',' && !quoted) {
+            return i;
+        }
+    }
+    return list.len;
+}
+
+bool list_next(Str *rest, Str *ret_member)
+{
+    while (rest->len > 0) {
+        size_t end = member_end(*rest, 0);
+        Str member = str_trim(str_take(*rest, end));
+        *rest = str_drop(*rest, end + 1);
+        if (member.len > 0) {
+            *ret_member = member;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,203 @@
+/* framing.c - what a head's fields say about its body, its connection and its host.
+ *
+ * Here request smuggling is stopped: whatever two readers could understand differently is a fault,
+ * and what remains is one number or one word that River writes anew for the next hop. */
+#include "base/number.h"
+#include "http/parts.h"
+
+/* Counters on other hops are often signed 64-bit numbers: a length beyond them is refused. */
+#define LENGTH_MAX ((uint64_t)INT64_MAX)
+
+/* RFC 9112 §6.3: a list ("5, 5"), a sign, a blank or an overflow is not a length. Repetition is
+ * refused even where the values are equal: nothing honest sends it. */
+static HttpFault length_read(const Fields *fields, const FieldsSeen *seen, uint64_t *ret)
+{
+    const Field *first = fields_find(fields, FIELD_CONTENT_LENGTH);
+    if (!first) {
+        return HTTP_FAULT_LENGTH_INVALID;
+    }
+    if (number_decimal(first->value, LENGTH_MAX, ret) != ERR_OK) {
+        return HTTP_FAULT_LENGTH_INVALID;
+    }
+    if (!fields_repeat(seen, FIELD_CONTENT_LENGTH)) {
+        return HTTP_FAULT_NONE;
+    }
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->at[i].id == FIELD_CONTENT_LENGTH &&
+            !str_equal(fields->at[i].value, first->value)) {
+            return HTTP_FAULT_LENGTH_CONFLICT;
+        }
+    }
+    return HTTP_FAULT_LENGTH_INVALID;
+}
+
+/* RFC 9112 §6.1: River speaks no transfer coding but chunked, and an HTTP/1.0 peer speaks none. */
+static HttpFault coding_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor)
+{
+    if (minor == 0) {
+        return HTTP_FAULT_CODING_IN_10;
+    }
+    const Field *coding = fields_find(fields, FIELD_TRANSFER_ENCODING);
+    if (!coding || fields_repeat(seen, FIELD_TRANSFER_ENCODING) ||
+        !str_equal_nocase(coding->value, S("chunked"))) {
+        return HTTP_FAULT_CODING;
+    }
+    return HTTP_FAULT_NONE;
+}
+
+typedef struct ConnectionOptions {
+    bool close;
+    bool keep_alive;
+    bool upgrade;
+    bool names_fields;
+} ConnectionOptions;
+
+static void connection_option(ConnectionOptions *options, Str member)
+{
+    if (str_equal_nocase(member, S("keep-alive"))) {
+        options->keep_alive = true;
+    } else if (str_equal_nocase(member, S("close"))) {
+        options->close = true;
+    } else if (str_equal_nocase(member, S("upgrade"))) {
+        options->upgrade = true;
+    } else {
+        options->names_fields = true;
+    }
+}
+
+static ConnectionOptions connection_read(const Fields *fields)
+{
+    ConnectionOptions options = {0};
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->at[i].id != FIELD_CONNECTION) {
+            continue;
+        }
+        Str rest = fields->at[i].value;
+        Str member;
+        while (list_next(&rest, &member)) {
+            connection_option(&options, member);
+        }
+    }
+    return options;
+}
+
+HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Framing *ret)
+{
+    Framing framing = {.body = BODY_NONE};
+    HttpFault fault = HTTP_FAULT_NONE;
+    bool has_coding = fields_seen(seen, FIELD_TRANSFER_ENCODING);
+    framing.has_length = fields_seen(seen, FIELD_CONTENT_LENGTH);
+    if (has_coding && framing.has_length) {
+        return HTTP_FAULT_LENGTH_AND_CODING;
+    }
+    if (has_coding) {
+        fault = coding_read(fields, seen, minor);
+        framing.body = BODY_CHUNKED;
+    } else if (framing.has_length) {
+        fault = length_read(fields, seen, &framing.length);
+        framing.body = BODY_LENGTH;
+    }
+    if (fault != HTTP_FAULT_NONE) {
+        return fault;
+    }
+    framing.keep_alive = minor == 1; /* RFC 9112 §9.3 */
+    if (fields_seen(seen, FIELD_CONNECTION)) {
+        ConnectionOptions options = connection_read(fields);
+        framing.keep_alive = !options.close && (minor == 1 || options.keep_alive);
+        /* RFC 9110 §7.8: Upgrade in HTTP/1.0 is ignored. */
+        framing.upgrade = minor == 1 && options.upgrade && fields_seen(seen, FIELD_UPGRADE);
+        framing.names_fields = options.names_fields;
+    }
+    *ret = framing;
+    return HTTP_FAULT_NONE;
+}
+
+bool connection_names(const Fields *fields, Str name)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->at[i].id != FIELD_CONNECTION) {
+            continue;
+        }
+        Str rest = fields->at[i].value;
+        Str member;
+        while (list_next(&rest, &member)) {
+            if (str_equal_nocase(member, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Str of_target,
+                    Str *ret_host)
+{
+    const Field *host = NULL;
+    if (fields_seen(seen, FIELD_HOST)) {
+        host = fields_find(fields, FIELD_HOST);
+    }
+    if (!host && minor == 1) {
+        return HTTP_FAULT_HOST_MISSING;
+    }
+    if (fields_repeat(seen, FIELD_HOST)) {
+        return HTTP_FAULT_HOST_REPEATED;
+    }
+    if (host && !authority_valid(host->value)) {
+        return HTTP_FAULT_HOST_INVALID;
+    }
+    if (of_target.len > 0) {
+        *ret_host = of_target; /* RFC 9112 §3.2.2: the absolute form wins */
+    } else {
+        *ret_host = host ? host->value : STR_NONE;
+    }
+    return HTTP_FAULT_NONE;
+}
+
+void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *ret_other)
+{
+    bool wants_continue = false;
+    bool other = false;
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->at[i].id != FIELD_EXPECT) {
+            continue;
+        }
+        Str rest = fields->at[i].value;
+        Str member;
+        while (list_next(&rest, &member)) {
+            if (str_equal_nocase(member, S("100-continue"))) {
+                wants_continue = true;
+            } else {
+                other = true;
+            }
+        }
+    }
+    *ret_continue = wants_continue && minor == 1; /* ignored in 1.0 (RFC 9110 §10.1.1) */
+    *ret_other = other;
+}
+
+#define KEEP_ALIVE_SECONDS_MAX 86400u
+
+uint64_t keep_alive_read(const Fields *fields)
+{
+    const Field *field = fields_find(fields, FIELD_KEEP_ALIVE);
+    if (!field) {
+        return 0;
+    }
+    Str rest = field->value;
+    Str member;
+    while (list_next(&rest, &member)) {
+        StrCut cut = str_cut(member, '=');
+        uint64_t seconds = 0;
+        if (!cut.found || !str_equal_nocase(str_trim(cut.head), S("timeout"))) {
+            continue;
+        }
+        Err err = number_decimal(str_trim(cut.tail), KEEP_ALIVE_SECONDS_MAX, &seconds);
+        if (err == ERR_RANGE) {
+            seconds = KEEP_ALIVE_SECONDS_MAX;
+        } else if (err != ERR_OK) {
+            seconds = 0;
+        }
+        return seconds * 1000;
+    }
+    return 0;
+}

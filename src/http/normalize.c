@@ -1,0 +1,165 @@
+/* normalize.c - one spelling for each path (RFC 3986 §6.2.2), so that a rule that matches a path
+ * here means the same resource at the origin.
+ *
+ * One pass that copies, decodes and removes segments at once. Only unreserved bytes are ever
+ * decoded, once; what would need a guess is refused. The order is: duplicate slashes collapse
+ * first, then dot segments act on what is left ("/a//../b" is "/b", as a file system sees it). */
+#include "http/bytes.h"
+#include "http/uri.h"
+
+typedef struct PathWriter {
+    Text *out;
+    size_t root;     /* behind the first slash: nothing may climb above it */
+    size_t segment;  /* where the current segment starts in out */
+    unsigned dots;   /* dots of the current segment, encoded ones too, while it holds nothing else */
+    bool other;      /* it holds something else */
+} PathWriter;
+
+static void segment_start(PathWriter *w)
+{
+    w->segment = w->out->len;
+    w->dots = 0;
+    w->other = false;
+}
+
+/* Position behind the slash that stands before the one before `segment`; `root` at the least. */
+static size_t segment_before(const PathWriter *w)
+{
+    Str written = text_str(w->out);
+    size_t i = w->segment;
+    if (i <= w->root || i > written.len) {
+        return w->root;
+    }
+    i--; /* the slash in front of the current segment */
+    while (i > w->root && str_at(written, i - 1) != '/') {
+        i--;
+    }
+    return i;
+}
+
+/* Ends the current segment; *ret_slash says whether the slash that ended it is to be written. */
+static Err segment_end(PathWriter *w, const UriRules *rules, bool *ret_slash)
+{
+    bool dotted = rules->dot_segments && !w->other;
+    *ret_slash = true;
+    if (dotted && w->dots == 1) {
+        w->out->len = w->segment;
+        *ret_slash = false;
+    } else if (dotted && w->dots == 2) {
+        if (w->segment <= w->root) {
+            return ERR_SYNTAX; /* above the root */
+        }
+        w->out->len = segment_before(w);
+        *ret_slash = false;
+    } else if (rules->duplicate_slashes && w->dots == 0 && !w->other) {
+        *ret_slash = false;
+    }
+    return ERR_OK;
+}
+
+static void segment_byte(PathWriter *w, uint8_t c)
+{
+    if (c == '.') {
+        w->dots += w->dots < 3;
+    } else {
+        w->other = true;
+    }
+}
+
+static uint8_t hex_upper(unsigned digit)
+{
+    return (uint8_t)(digit < 10 ? '0' + digit : 'A' + (digit - 10));
+}
+
+/* Handles the '%' at `i`; *ret_used is how many bytes of the path that took. */
+static Err escape_write(PathWriter *w, const UriRules *rules, Str path, size_t i, size_t *ret_used)
+{
+    int high = byte_hex_value(str_peek(path, i + 1));
+    int low = byte_hex_value(str_peek(path, i + 2));
+    if (high < 0 || low < 0) {
+        if (rules->percent_encoding) {
+            return ERR_SYNTAX;
+        }
+        segment_byte(w, '%');
+        text_byte(w->out, '%');
+        *ret_used = 1;
+        return ERR_OK;
+    }
+    uint8_t value = (uint8_t)(high * 16 + low);
+    if (rules->control_characters && byte_is(value, BYTE_CONTROL)) {
+        return ERR_SYNTAX;
+    }
+    if (rules->encoded_separators && (value == '/' || value == '\\')) {
+        return ERR_SYNTAX;
+    }
+    segment_byte(w, value);
+    *ret_used = 3;
+    if (!rules->percent_encoding) {
+        text_add(w->out, str_slice(path, i, i + 3));
+    } else if (byte_is(value, BYTE_UNRESERVED)) {
+        text_byte(w->out, value);
+    } else {
+        text_byte(w->out, '%');
+        text_byte(w->out, hex_upper((unsigned)high));
+        text_byte(w->out, hex_upper((unsigned)low));
+    }
+    return ERR_OK;
+}
+
+/* Writes what stands at `i`, up to the next byte that needs thought. */
+static Err path_step(PathWriter *w, const UriRules *rules, Str path, size_t i, size_t *ret_used)
+{
+    uint8_t c = str_at(path, i);
+    *ret_used = 1;
+    if (c == '/') {
+        bool slash = true;
+        TRY(segment_end(w, rules, &slash));
+        if (slash) {
+            text_byte(w->out, '/');
+        }
+        segment_start(w);
+        return ERR_OK;
+    }
+    if (c == '%') {
+        return escape_write(w, rules, path, i, ret_used);
+    }
+    if (c == '.') {
+        segment_byte(w, c);
+        text_byte(w->out, c);
+        return ERR_OK;
+    }
+    if (c == '?' || c == '#') {
+        return ERR_SYNTAX; /* not of a path: written out it would end one */
+    }
+    if (byte_is(c, BYTE_CONTROL) && rules->control_characters) {
+        return ERR_SYNTAX;
+    }
+    size_t end = scan_class(path, i + 1, BYTE_PLAIN);
+    w->other = true;
+    text_add(w->out, str_slice(path, i, end));
+    *ret_used = end - i;
+    return ERR_OK;
+}
+
+Err uri_normalize(Str path, const UriRules *rules, Text *out)
+{
+    if (str_equal(path, S("*"))) {
+        text_add(out, path);
+        return out->overflow ? ERR_LIMIT : ERR_OK;
+    }
+    if (str_peek(path, 0) != '/') {
+        return ERR_SYNTAX;
+    }
+    text_byte(out, '/');
+    PathWriter w = {.out = out, .root = out->len};
+    segment_start(&w);
+    size_t i = 1;
+    while (i < path.len) {
+        size_t used = 1;
+        TRY(path_step(&w, rules, path, i, &used));
+        i += used;
+    }
+    bool slash = false;
+    TRY(segment_end(&w, rules, &slash));
+    return out->overflow ? ERR_LIMIT : ERR_OK;
+}

@@ -1,0 +1,55 @@
+/* parts.h - what the files of this room share and nobody else needs. */
+#ifndef HTTP_PARTS_H
+#define HTTP_PARTS_H
+
+#include "http/head.h"
+#include "http/uri.h"
+
+/* Which known fields stand in a head, as bits of FieldId. */
+typedef struct FieldsSeen {
+    uint64_t once;
+    uint64_t again; /* more than once */
+} FieldsSeen;
+
+static inline bool fields_seen(const FieldsSeen *seen, FieldId id)
+{
+    return (seen->once >> id & 1) != 0;
+}
+
+static inline bool fields_repeat(const FieldsSeen *seen, FieldId id)
+{
+    return (seen->again >> id & 1) != 0;
+}
+
+/* Reads one field line with its CRLF at *at and moves *at behind it. */
+HttpFault field_line_read(Str head, size_t *at, Field *ret);
+
+/* Reads field lines from `from` up to the empty line, which must end the head. */
+HttpFault field_lines_read(Str head, size_t from, size_t fields_max, Fields *fields,
+                           FieldsSeen *ret_seen);
+
+/* The fault of the byte at `i` that a grammar did not expect: bare CR, bare LF or a control
+ * character by name, `at_end` for the end of the line (or head), else `fallback`. */
+HttpFault byte_fault(Str head, size_t i, HttpFault at_end, HttpFault fallback);
+
+/* Judges Content-Length, Transfer-Encoding and Connection. The body is BODY_NONE when neither
+ * framing field stands there. */
+HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Framing *ret);
+
+/* Judges Host against RFC 9112 §3.2 and yields the request's authority: that of an absolute
+ * target (`of_target`), else Host's. */
+HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Str of_target,
+                    Str *ret_host);
+
+/* Judges Expect (RFC 9110 §10.1.1). */
+void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *ret_other);
+
+/* Milliseconds of "Keep-Alive: timeout=N"; 0 when there is none. */
+uint64_t keep_alive_read(const Fields *fields);
+
+/* The request and status lines; *ret_next is behind their CRLF. */
+HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret, UriParts *ret_parts,
+                            size_t *ret_next);
+HttpFault status_line_read(Str head, ResponseHead *ret, size_t *ret_next);
+
+#endif
