@@ -1,0 +1,116 @@
+/* system.c - the real system calls. Sockets are non-blocking, closed on exec, and without Nagle's
+ * delay; sending never raises SIGPIPE. */
+#include "loop/system.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <time.h>
+#include <unistd.h>
+
+const System *system_calls = &system_real;
+
+static uint64_t real_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static void no_delay(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static int real_accept(int listener, struct sockaddr_storage *ret_peer, socklen_t *ret_bytes)
+{
+    int fd = accept4(listener, (struct sockaddr *)ret_peer, ret_bytes,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0 && ret_peer->ss_family != AF_UNIX) {
+        no_delay(fd);
+    }
+    return fd;
+}
+
+static int real_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && family != AF_UNIX) {
+        no_delay(fd);
+    }
+    return fd;
+}
+
+static int real_connect(int fd, const struct sockaddr *to, socklen_t bytes)
+{
+    return connect(fd, to, bytes);
+}
+
+static int real_socket_error(int fd)
+{
+    int error = 0;
+    socklen_t bytes = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0) {
+        return -1;
+    }
+    return error;
+}
+
+static ssize_t real_receive(int fd, void *bytes, size_t room)
+{
+    return recv(fd, bytes, room, 0);
+}
+
+static ssize_t real_send(int fd, const void *bytes, size_t len)
+{
+    return send(fd, bytes, len, MSG_NOSIGNAL);
+}
+
+static ssize_t real_send_pieces(int fd, struct iovec *pieces, size_t count)
+{
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static int real_shutdown_send(int fd)
+{
+    return shutdown(fd, SHUT_WR);
+}
+
+static int real_close(int fd)
+{
+    return close(fd);
+}
+
+static int real_close_reset(int fd)
+{
+    struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    return close(fd);
+}
+
+static int real_poll_change(int poller, int operation, int fd, struct epoll_event *event)
+{
+    return epoll_ctl(poller, operation, fd, event);
+}
+
+static int real_poll_wait(int poller, struct epoll_event *events, int room, int timeout_ms)
+{
+    return epoll_wait(poller, events, room, timeout_ms);
+}
+
+const System system_real = {
+    .now_ns = real_now_ns,
+    .accept = real_accept,
+    .socket = real_socket,
+    .connect = real_connect,
+    .socket_error = real_socket_error,
+    .receive = real_receive,
+    .send = real_send,
+    .send_pieces = real_send_pieces,
+    .shutdown_send = real_shutdown_send,
+    .close = real_close,
+    .close_reset = real_close_reset,
+    .poll_change = real_poll_change,
+    .poll_wait = real_poll_wait,
+};

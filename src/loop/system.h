@@ -1,0 +1,34 @@
+/* system.h - every system call of the data path, behind one table.
+ *
+ * Production uses `system_real`. Tests put their own table in place: a simulated network and clock
+ * (tests/sim), or the real one with the n-th call failing. The table is set before threads start.
+ * All functions follow their system call's contract (result -1 and errno). */
+#ifndef LOOP_SYSTEM_H
+#define LOOP_SYSTEM_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+typedef struct System {
+    uint64_t (*now_ns)(void); /* monotonic */
+    int (*accept)(int listener, struct sockaddr_storage *ret_peer, socklen_t *ret_bytes);
+    int (*socket)(int family);
+    int (*connect)(int fd, const struct sockaddr *to, socklen_t bytes);
+    int (*socket_error)(int fd);
+    ssize_t (*receive)(int fd, void *bytes, size_t room);
+    ssize_t (*send)(int fd, const void *bytes, size_t len);
+    ssize_t (*send_pieces)(int fd, struct iovec *pieces, size_t count);
+    int (*shutdown_send)(int fd);
+    int (*close)(int fd);
+    int (*close_reset)(int fd); /* close so that the peer sees a reset, not an end */
+    int (*poll_change)(int poller, int operation, int fd, struct epoll_event *event);
+    int (*poll_wait)(int poller, struct epoll_event *events, int room, int timeout_ms);
+} System;
+
+extern const System system_real;
+extern const System *system_calls;
+
+#endif

@@ -1,0 +1,81 @@
+/* loop_test.c - timers and mailboxes. */
+#include "loop/mailbox.h"
+#include "loop/random.h"
+#include "loop/timer.h"
+#include "test.h"
+
+#define TIMERS 200u
+
+TEST("timers fire in time, never early, whatever moves them")
+{
+    Wheel w;
+    Random random;
+    random_seed_from(&random, 7);
+    uint64_t now = 1000003;
+    EXPECT(wheel_init(&w, TIMERS, now) == ERR_OK);
+    Timer timers[TIMERS] = {0};
+    uint64_t due[TIMERS] = {0}; /* 0: not armed */
+    for (unsigned step = 0; step < 20000; step++) {
+        unsigned i = (unsigned)(random_next(&random) % TIMERS);
+        uint64_t span = UINT64_C(1) << (random_next(&random) % 24);
+        if (random_next(&random) % 8 == 0) {
+            timer_stop(&w, timers[i]);
+            due[i] = 0;
+        } else if (random_next(&random) % 16 == 0) {
+            timer_drop(&w, &timers[i]);
+            due[i] = 0;
+        } else {
+            due[i] = now + random_next(&random) % span;
+            Token t = token_of(1, (Handle){.slot = i, .generation = 1});
+            EXPECT(timer_set(&w, &timers[i], due[i], t) == ERR_OK);
+        }
+        int wait = wheel_wait_ms(&w, now);
+        for (unsigned k = 0; k < TIMERS; k++) {
+            EXPECT(!due[k] || (wait >= 0 && (now + (unsigned)wait <= due[k] || wait == 0)));
+        }
+        now += random_next(&random) % 4 == 0 ? random_next(&random) % 5000 : (unsigned)(wait > 0 ? wait : 0);
+        wheel_advance(&w, now);
+        Token token;
+        while (wheel_expired(&w, &token)) {
+            unsigned k = token_handle(token).slot;
+            EXPECT(due[k] != 0 && due[k] <= now);
+            due[k] = 0;
+        }
+        for (unsigned k = 0; k < TIMERS; k++) {
+            EXPECT(due[k] == 0 || due[k] > now);
+        }
+    }
+    wheel_drop(&w);
+}
+
+TEST("a deadline beyond the wheel's horizon waits for its time")
+{
+    Wheel w;
+    EXPECT(wheel_init(&w, 1, 5) == ERR_OK);
+    Timer timer = 0;
+    uint64_t due = UINT64_C(1) << 40;
+    EXPECT(timer_set(&w, &timer, due, 1) == ERR_OK);
+    Token token;
+    wheel_advance(&w, due - 1);
+    EXPECT(!wheel_expired(&w, &token));
+    wheel_advance(&w, due);
+    EXPECT(wheel_expired(&w, &token) && token == 1);
+    wheel_drop(&w);
+}
+
+TEST("a full mailbox refuses, and messages come out in order")
+{
+    Mailbox m;
+    EXPECT(mailbox_open(&m) == ERR_OK);
+    for (uint32_t i = 0; i < MAILBOX_ROOM; i++) {
+        EXPECT(mailbox_post(&m, &(Message){.kind = i}) == ERR_OK);
+    }
+    EXPECT(mailbox_post(&m, &(Message){.kind = 1}) == ERR_FULL);
+    mailbox_awake(&m);
+    Message got;
+    for (uint32_t i = 0; i < MAILBOX_ROOM; i++) {
+        EXPECT(mailbox_take(&m, &got) && got.kind == i);
+    }
+    EXPECT(!mailbox_take(&m, &got));
+    mailbox_close(&m);
+}
