@@ -50,6 +50,9 @@ void diagnostics_add(Diagnostics *d, Severity severity, Location at, Str help, c
 void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str help,
                           const char *format, ...) PRINTF_LIKE(5, 6);
 
+/* Adds the mistakes that `from` holds; it must be about the same text. */
+void diagnostics_take(Diagnostics *d, const Diagnostics *from);
+
 /* Puts them in the order of the text; those without a place come first. */
 void diagnostics_sort(Diagnostics *d);
 

@@ -1,0 +1,253 @@
+/* diagnostic.c - collecting mistakes, and showing each with its line underlined. */
+#include "config/diagnostic.h"
+
+#include "base/number.h"
+
+#define MESSAGE_BYTES_MAX 1024u
+#define SHOWN_BYTES_MAX 160u /* of a source line */
+#define SHOWN_BEFORE 80u     /* of those, before the span, when the line is cut */
+#define FRAME_BYTES 256u     /* what is printed around message, help and line, at most */
+
+void diagnostics_init(Diagnostics *d, Arena *arena, Str file_name, Str text)
+{
+    *d = (Diagnostics){.arena = arena, .file_name = file_name, .text = text};
+}
+
+static void keep(Diagnostics *d, const Diagnostic *one)
+{
+    d->error_count += one->severity == SEVERITY_ERROR ? 1 : 0;
+    if (d->count < DIAGNOSTICS_MAX) {
+        d->list[d->count++] = *one;
+    } else {
+        d->more++;
+    }
+}
+
+static void PRINTF_LIKE(3, 0)
+    add_formatted(Diagnostics *d, Diagnostic *one, const char *format, va_list list)
+{
+    uint8_t room[MESSAGE_BYTES_MAX];
+    Text message = text_in(span_of(room, sizeof room));
+    text_format_list(&message, format, list);
+    if (message.overflow) {
+        text_add(&message, S("the configuration is wrong here"));
+    }
+    if (!arena_copy(d->arena, text_str(&message), &one->message) ||
+        !arena_copy(d->arena, one->help, &one->help)) {
+        d->out_of_memory = true;
+        one->message = S("no memory left to say what is wrong here");
+        one->help = STR_NONE;
+    }
+    keep(d, one);
+}
+
+void diagnostics_add(Diagnostics *d, Severity severity, Location at, Str help, const char *format,
+                     ...)
+{
+    va_list list;
+    va_start(list, format);
+    Diagnostic one = {.severity = severity, .placed = true, .at = at, .help = help};
+    add_formatted(d, &one, format, list);
+    va_end(list);
+}
+
+void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str help,
+                          const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    Diagnostic one = {.severity = severity, .origin = origin, .help = help};
+    add_formatted(d, &one, format, list);
+    va_end(list);
+}
+
+void diagnostics_take(Diagnostics *d, const Diagnostics *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        keep(d, &from->list[i]);
+    }
+    d->more += from->more;
+    d->error_count += from->more;
+    d->out_of_memory = d->out_of_memory || from->out_of_memory;
+}
+
+static bool stands_before(const Diagnostic *a, const Diagnostic *b)
+{
+    if (a->placed != b->placed) {
+        return !a->placed;
+    }
+    return a->placed && a->at.from < b->at.from;
+}
+
+void diagnostics_sort(Diagnostics *d)
+{
+    for (size_t i = 1; i < d->count; i++) {
+        Diagnostic one = d->list[i];
+        size_t to = i;
+        for (; to > 0 && stands_before(&one, &d->list[to - 1]); to--) {
+            d->list[to] = d->list[to - 1];
+        }
+        d->list[to] = one;
+    }
+}
+
+static bool is_continuation(int byte)
+{
+    return byte >= 0 && (byte & 0xC0) == 0x80;
+}
+
+Place place_of(Str text, size_t at)
+{
+    Place place = {1, 1};
+    for (size_t i = 0; i < at && i < text.len; i++) {
+        if (str_at(text, i) == '\n') {
+            place.line++;
+            place.column = 1;
+        } else if (!is_continuation(str_at(text, i))) {
+            place.column++;
+        }
+    }
+    return place;
+}
+
+/* Colours are SGR escapes; nothing without a terminal. */
+static void paint(Text *out, bool colour, const char *code)
+{
+    if (colour) {
+        text_format(out, "\x1b[%sm", code);
+    }
+}
+
+/* A byte of the source as it may be shown: control characters would move the cursor. */
+static uint8_t shown_byte(uint8_t byte)
+{
+    return byte < 0x20 || byte == 0x7F ? (byte == '\t' ? '\t' : '?') : byte;
+}
+
+/* The part of the source line that is shown: [from, to), cut between code points. */
+typedef struct Window {
+    size_t from;
+    size_t to;
+    bool cut_left;
+    bool cut_right;
+} Window;
+
+static Window window_around(Str text, size_t at)
+{
+    Window w = {.from = size_min(at, text.len)};
+    while (w.from > 0 && str_at(text, w.from - 1) != '\n') {
+        w.from--;
+    }
+    w.to = str_find(text, '\n', w.from);
+    if (w.to > w.from && str_at(text, w.to - 1) == '\r') {
+        w.to--;
+    }
+    if (w.to - w.from > SHOWN_BYTES_MAX) {
+        if (at - w.from > SHOWN_BEFORE) {
+            w.from = at - SHOWN_BEFORE;
+            w.cut_left = true;
+        }
+        if (w.to - w.from > SHOWN_BYTES_MAX) {
+            w.to = w.from + SHOWN_BYTES_MAX;
+            w.cut_right = true;
+        }
+        while (is_continuation(str_peek(text, w.from)) && w.from < w.to) {
+            w.from++;
+        }
+        while (is_continuation(str_peek(text, w.to)) && w.to > w.from) {
+            w.to--;
+        }
+    }
+    return w;
+}
+
+static void print_line(Text *out, Str text, Window w)
+{
+    text_add(out, w.cut_left ? S("...") : STR_NONE);
+    for (size_t i = w.from; i < w.to; i++) {
+        text_byte(out, shown_byte(str_at(text, i)));
+    }
+    text_add(out, w.cut_right ? S("...") : STR_NONE);
+}
+
+/* Spaces up to the span (tabs stay tabs), then a ^ for each of its code points on this line. */
+static void print_marks(Text *out, Str text, Window w, Location at)
+{
+    text_add(out, w.cut_left ? S("   ") : STR_NONE);
+    for (size_t i = w.from; i < at.from && i < w.to; i++) {
+        if (!is_continuation(str_at(text, i))) {
+            text_byte(out, str_at(text, i) == '\t' ? '\t' : ' ');
+        }
+    }
+    text_byte(out, '^');
+    for (size_t i = (size_t)at.from + 1; i < (size_t)at.from + at.len && i < w.to; i++) {
+        if (!is_continuation(str_at(text, i))) {
+            text_byte(out, '^');
+        }
+    }
+}
+
+static void print_source(Text *out, Str text, const Diagnostic *one, uint32_t line, bool colour)
+{
+    Window w = window_around(text, one->at.from);
+    const char *tint = one->severity == SEVERITY_ERROR ? "1;31" : "1;33";
+    text_format(out, "%6u | ", (unsigned)line);
+    print_line(out, text, w);
+    text_add(out, S("\n       | "));
+    paint(out, colour, tint);
+    print_marks(out, text, w, one->at);
+    paint(out, colour, "0");
+    text_byte(out, '\n');
+}
+
+static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bool colour)
+{
+    Place place = {0, 0};
+    paint(out, colour, "1");
+    if (one->placed) {
+        place = place_of(d->text, one->at.from);
+        text_add(out, d->file_name);
+        text_format(out, ":%u:%u: ", (unsigned)place.line, (unsigned)place.column);
+    } else {
+        text_add(out, one->origin);
+        text_add(out, S(": "));
+    }
+    bool is_error = one->severity == SEVERITY_ERROR;
+    paint(out, colour, is_error ? "1;31" : "1;33");
+    text_add(out, is_error ? S("error: ") : S("warning: "));
+    paint(out, colour, "0;1");
+    text_add(out, one->message);
+    paint(out, colour, "0");
+    text_byte(out, '\n');
+    if (one->placed) {
+        print_source(out, d->text, one, place.line, colour);
+    }
+    if (one->help.len != 0) {
+        paint(out, colour, "1;36");
+        text_add(out, S("help: "));
+        paint(out, colour, "0");
+        text_add(out, one->help);
+        text_byte(out, '\n');
+    }
+}
+
+void diagnostics_print(const Diagnostics *d, Text *out, bool colour)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        print_one(d, &d->list[i], out, colour);
+    }
+    if (d->more != 0) {
+        text_format(out, "and %zu more\n", d->more);
+    }
+}
+
+size_t diagnostics_print_bytes(const Diagnostics *d)
+{
+    size_t bytes = FRAME_BYTES;
+    for (size_t i = 0; i < d->count; i++) {
+        const Diagnostic *one = &d->list[i];
+        bytes += d->file_name.len + one->origin.len + one->message.len + one->help.len +
+                 FRAME_BYTES + 2 * SHOWN_BYTES_MAX;
+    }
+    return bytes;
+}

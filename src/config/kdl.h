@@ -1,0 +1,68 @@
+/* kdl.h - documents of the KDL language, versions 1 and 2, as a tree with places (kdl.dev).
+ *
+ * The tree lies in an arena and points into the text. It knows nothing of River's options. */
+#ifndef CONFIG_KDL_H
+#define CONFIG_KDL_H
+
+#include "config/diagnostic.h"
+
+#define KDL_DEPTH_MAX 64u       /* children blocks within each other */
+#define KDL_TEXT_BYTES_MAX (16u << 20)
+#define KDL_PROPERTIES_MAX 1000u /* of one node */
+#define KDL_ITEMS_MAX 500000u   /* nodes, arguments and properties of one document */
+
+typedef enum KdlKind {
+    KDL_STRING,
+    KDL_INTEGER,
+    KDL_FLOAT, /* with a fraction or exponent, or #inf and its like */
+    KDL_BOOL,
+    KDL_NULL
+} KdlKind;
+
+typedef struct KdlValue {
+    KdlKind kind;
+    bool has_type;
+    Str type;
+    Location at; /* with its type annotation */
+    Str text; /* the string, or the number's canonical text, exact whatever its size */
+    bool truth;         /* of KDL_BOOL */
+    bool fits;          /* of KDL_INTEGER: not negative, and `number` holds it */
+    uint64_t number;
+} KdlValue;
+
+/* An argument or a property. */
+typedef struct KdlEntry {
+    struct KdlEntry *next;
+    bool is_property;
+    bool overridden; /* a later property of the same node has this name */
+    Str name;
+    Location name_at;
+    KdlValue value;
+} KdlEntry;
+
+typedef struct KdlNode {
+    struct KdlNode *next;
+    bool has_type;
+    Str type;
+    Str name;
+    Location name_at;
+    KdlEntry *entries; /* in the order of the text */
+    bool has_children; /* a block stands there, maybe an empty one */
+    struct KdlNode *children;
+} KdlNode;
+
+typedef struct KdlDocument {
+    int version; /* 1 or 2: as which it was read */
+    KdlNode *nodes;
+} KdlDocument;
+
+/* Reads `text`, whose mistakes go to `d` (in the order of the text). `version` 1 or 2; 0: a version
+ * marker in the first line decides, else 2 and then 1 are tried and, when both fail, `d` gets the
+ * mistakes of the one that got further. ERR_SYNTAX when there are mistakes, ERR_MEMORY. */
+MUST_USE Err kdl_parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret);
+
+/* Writes the document in canonical form: comments gone, four spaces of indent, properties sorted
+ * and without the overridden ones, names without needless quotes, plain decimal numbers. */
+MUST_USE Err kdl_print(Arena *a, const KdlDocument *document, Text *out);
+
+#endif

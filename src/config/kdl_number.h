@@ -1,0 +1,15 @@
+/* kdl_number.h - numbers of a KDL document as exact decimal text. */
+#ifndef CONFIG_KDL_NUMBER_H
+#define CONFIG_KDL_NUMBER_H
+
+#include "base/arena.h"
+#include "config/kdl_lex.h"
+
+#define KDL_NUMBER_BYTES_MAX 1024u /* longer ones are refused: converting them is quadratic */
+
+/* The number's plainest decimal form: no '_', no '+', no needless zeros, "E+10" for "e10".
+ * ERR_SYNTAX: not a number (of a legal length); ERR_MEMORY. *ret_float: it has a fraction or an
+ * exponent. */
+MUST_USE Err kdl_number_canonical(Arena *a, Str word, Str *ret_text, bool *ret_float);
+
+#endif

@@ -1,0 +1,13 @@
+/* kdl_string.h - what the quoted strings of a KDL document say. */
+#ifndef CONFIG_KDL_STRING_H
+#define CONFIG_KDL_STRING_H
+
+#include "base/arena.h"
+#include "config/kdl_lex.h"
+
+/* The value of a string token: a part of `text` where nothing had to be changed, else a copy in the
+ * arena. ERR_SYNTAX: *ret_fault and the bytes [*ret_from, *ret_to) say what is wrong. ERR_MEMORY. */
+MUST_USE Err kdl_string_value(Arena *a, Str text, KdlToken token, int version, Str *ret,
+                              KdlFault *ret_fault, size_t *ret_from, size_t *ret_to);
+
+#endif
