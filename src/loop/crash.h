@@ -3,7 +3,7 @@
  * The notes are one shared page that outlives the worker: the supervisor makes it before the fork
  * and reads it afterwards. A thread writes the id of the request it is working on before each step
  * and clears it behind; that is a copy of a few words into its own cache line. A fatal signal's
- * handler adds the signal and the thread. Nothing here depends on the worker's memory being sane. */
+ * handler adds the signal and the thread. Nothing here depends on sane memory of the worker. */
 #ifndef LOOP_CRASH_H
 #define LOOP_CRASH_H
 
@@ -26,7 +26,7 @@ typedef struct CrashNotes {
     CrashNote notes[]; /* one for each thread */
 } CrashNotes;
 
-/* The notes of this process; NULL where nobody wants any (tests): then setting them does nothing. */
+/* The notes of this process; NULL where nobody wants any (tests): setting them does nothing. */
 extern CrashNotes *crash_notes;
 
 /* Supervisor: makes the shared page; it is there for all workers that are forked afterwards. */

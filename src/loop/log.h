@@ -8,7 +8,7 @@
  *     LOG(WARN, "origin refused", LOG_STR("upstream", address), LOG_U64("attempts", 2));
  *     time=2026-11-24T00:06:30.123Z level=warn msg="origin refused" upstream=10.0.0.1:80 attempts=2
  *
- * Only proxy, config and app log. It knows nothing of requests: proxy/access.h makes those lines. */
+ * Only proxy, config and app log. It knows nothing of requests: proxy/access.h prints those. */
 #ifndef LOOP_LOG_H
 #define LOOP_LOG_H
 

@@ -39,10 +39,10 @@ typedef struct AccessRecord {
     uint64_t first_byte_us;  /* from the start to the first byte of the origin's head; 0: none */
 } AccessRecord;
 
-#define ACCESS_LINE_BYTES_MAX 8192u
-#define ACCESS_VALUE_BYTES_MAX 1024u /* longer targets and fields are cut, and end in "..." */
+/* A line always fits this: long values are cut, and end in "...". */
+#define ACCESS_LINE_BYTES_MAX 8000u
 
-/* The record as one line, without its line end. It always fits ACCESS_LINE_BYTES_MAX. */
+/* The record as one line, without its line end. */
 void access_print(Text *t, AccessStyle style, const AccessRecord *record);
 
 #endif

@@ -1,0 +1,89 @@
+/* crash.c - the shared page, and the handler that writes the last note into it. */
+#include "loop/crash.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "base/memory.h"
+
+#define HANDLER_STACK_BYTES (64u << 10)
+
+CrashNotes *crash_notes;
+
+static _Thread_local uint32_t current_thread; /* plus 1; 0: not one that has notes */
+
+Err crash_open(unsigned threads)
+{
+    CHECK(threads <= CRASH_THREADS_MAX);
+    size_t bytes = sizeof(CrashNotes) + threads * sizeof(CrashNote);
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) {
+        return err_from_errno(errno);
+    }
+    crash_notes = (CrashNotes *)at;
+    crash_notes->threads_max = threads;
+    return ERR_OK;
+}
+
+void crash_reset(void)
+{
+    atomic_store(&crash_notes->signal, 0);
+    atomic_store(&crash_notes->thread, 0);
+    for (unsigned i = 0; i < crash_notes->threads_max; i++) {
+        crash_notes->notes[i].len = 0;
+    }
+}
+
+bool crash_read(unsigned thread, Str *ret_id)
+{
+    if (!crash_notes || thread >= crash_notes->threads_max) {
+        return false;
+    }
+    CrashNote *note = &crash_notes->notes[thread];
+    /* A worker that has gone mad may have written anything here. */
+    size_t len = note->len < CRASH_ID_BYTES_MAX ? note->len : CRASH_ID_BYTES_MAX;
+    *ret_id = str_of(note->id, len);
+    return len > 0;
+}
+
+/* SA_RESETHAND has put the default back: raising it again ends the process as it should. */
+static void on_fatal_signal(int number)
+{
+    if (crash_notes) {
+        uint32_t none = 0;
+        if (atomic_compare_exchange_strong(&crash_notes->signal, &none, (uint32_t)number)) {
+            atomic_store(&crash_notes->thread, current_thread);
+        }
+    }
+    (void)raise(number);
+}
+
+void crash_catch_signals(void)
+{
+    /* A sanitizer's own handlers know more; they end the process with its report. */
+    if (HAVE_ASAN) {
+        return;
+    }
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT, SIGSYS};
+    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) {
+        struct sigaction action = {.sa_handler = on_fatal_signal};
+        action.sa_flags = (int)(SA_RESETHAND | SA_ONSTACK | SA_NODEFER);
+        (void)sigemptyset(&action.sa_mask);
+        (void)sigaction(fatal[i], &action, NULL);
+    }
+}
+
+void crash_enter_thread(unsigned thread)
+{
+    current_thread = thread + 1;
+    if (HAVE_ASAN) {
+        return;
+    }
+    /* Lives as long as its thread, which lives as long as the worker. */
+    void *stack = memory_reserve(HANDLER_STACK_BYTES);
+    if (stack) {
+        stack_t place = {.ss_sp = stack, .ss_size = HANDLER_STACK_BYTES};
+        (void)sigaltstack(&place, NULL);
+    }
+}
