@@ -10,7 +10,7 @@
 enum {
     BYTE_TOKEN = 1,       /* tchar (RFC 9110 §5.6.2) */
     BYTE_VALUE = 2,       /* HTAB, SP, VCHAR, obs-text (RFC 9110 §5.5) */
-    BYTE_TARGET = 4,      /* VCHAR and obs-text without '#', which no target holds (RFC 9112 §3.2) */
+    BYTE_TARGET = 4,      /* VCHAR and obs-text; '#' is in no target (RFC 9112 §3.2) */
     BYTE_UNRESERVED = 8,  /* RFC 3986 §2.3 */
     BYTE_HOST = 16,       /* unreserved and sub-delims (RFC 3986 §3.2.2) */
     BYTE_PLAIN = 32,      /* stands for itself in a path: no '/', '%', '.', '?', '#' nor control */

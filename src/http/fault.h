@@ -32,7 +32,7 @@
     X(HOST_INVALID, "host-invalid", "Host is not a valid authority")                               \
     X(HOST_CONFLICT, "host-conflict", "Host and the target's authority differ")                    \
     X(CHUNK_SIZE, "chunk-size", "a chunk size is not a plain hexadecimal number in range")         \
-    X(CHUNK_EXTENSION, "chunk-extension", "a chunk extension holds a forbidden byte or is too long") \
+    X(CHUNK_EXTENSION, "chunk-extension", "a chunk extension is malformed or too long")            \
     X(CHUNK_END, "chunk-end", "chunk data is not followed by CRLF")                                \
     X(TRAILER, "trailer", "the trailer section is malformed or too large")                         \
     X(BODY_CUT, "body-cut", "the body ended before its announced length")                          \

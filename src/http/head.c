@@ -60,8 +60,8 @@ COLD static HttpFault target_fault(Str head, size_t from, HttpFault fallback)
     return byte_fault(head, i, HTTP_FAULT_REQUEST_LINE, fallback);
 }
 
-HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret, UriParts *ret_parts,
-                            size_t *ret_next)
+HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret,
+                            UriParts *ret_parts, size_t *ret_next)
 {
     size_t method_end = scan_class(head, 0, BYTE_TOKEN);
     if (UNLIKELY(method_end == 0 || str_peek(head, method_end) != ' ')) {

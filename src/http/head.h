@@ -57,7 +57,7 @@ typedef struct RequestHead {
     Str target; /* as it was sent */
     Str scheme; /* of an absolute target, else empty */
     Str host;   /* the authority: the absolute target's, else Host's value; may be empty in 1.0 */
-    Str path;   /* with its leading slash; "*" for the asterisk; empty path of an absolute target: "/" */
+    Str path;   /* with its leading slash ("/" also where an absolute target has none), or "*" */
     Str query;  /* behind the '?', without it */
     bool has_query;
     uint8_t minor; /* HTTP/1.minor, 0 or 1 */

@@ -11,7 +11,7 @@ typedef struct PathWriter {
     Text *out;
     size_t root;     /* behind the first slash: nothing may climb above it */
     size_t segment;  /* where the current segment starts in out */
-    unsigned dots;   /* dots of the current segment, encoded ones too, while it holds nothing else */
+    unsigned dots;   /* dots of the current segment, encoded ones too, at most 3 */
     bool other;      /* it holds something else */
 } PathWriter;
 

@@ -48,8 +48,8 @@ void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *
 uint64_t keep_alive_read(const Fields *fields);
 
 /* The request and status lines; *ret_next is behind their CRLF. */
-HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret, UriParts *ret_parts,
-                            size_t *ret_next);
+HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret,
+                            UriParts *ret_parts, size_t *ret_next);
 HttpFault status_line_read(Str head, ResponseHead *ret, size_t *ret_next);
 
 #endif

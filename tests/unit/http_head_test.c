@@ -251,8 +251,8 @@ TEST("a request's parts are the slices that stand in its head")
     RequestHead r;
     Str head = S("PUT http://b.example:8080/p/q?x=1&y HTTP/1.1\r\nhost: a\r\nX-Two:  b c \t\r\n"
                  "Expect: 100-Continue\r\nConnection: close, X-Two\r\nContent-Length: 007\r\n\r\n");
-    EXPECT(head_parse_request(head, &test_limits, (Fields){.room = TEST_FIELDS_MAX, .at = room}, &r) ==
-           HTTP_FAULT_NONE);
+    Fields fields = {.room = TEST_FIELDS_MAX, .at = room};
+    EXPECT(head_parse_request(head, &test_limits, fields, &r) == HTTP_FAULT_NONE);
     EXPECT(r.method == METHOD_PUT && r.form == TARGET_ABSOLUTE && r.minor == 1 && r.has_query);
     EXPECT_STR(r.method_name, S("PUT"));
     EXPECT_STR(r.target, S("http://b.example:8080/p/q?x=1&y"));
