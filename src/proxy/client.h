@@ -1,0 +1,50 @@
+/* client.h - a client's connection: accepted, reading heads, one exchange at a time, closing. */
+#ifndef PROXY_CLIENT_H
+#define PROXY_CLIENT_H
+
+#include "proxy/thread.h"
+#include "proxy/wire.h"
+
+typedef enum ClientState {
+    CLIENT_IDLE,    /* between requests, nothing of the next one has come */
+    CLIENT_HEAD,    /* part of a head is there */
+    CLIENT_BUSY,    /* an exchange runs */
+    CLIENT_FLUSH,   /* the last answer is on its way, then close */
+    CLIENT_LINGER   /* our side is finished; what the peer still sends is thrown away for a while */
+} ClientState;
+
+typedef struct Client {
+    Handle self;
+    Handle exchange;
+    Wire wire;
+    Buf in; /* arrived, not consumed */
+    Timer timer;
+    uint8_t state;
+    bool linger_wanted;
+    bool looked; /* `in` was looked at: only more bytes help */
+    bool again;  /* is queued in Thread.again */
+    uint16_t listener;
+    Peer peer;
+    uint32_t scanned;  /* of `in`, for the head's end */
+    uint32_t requests;
+    uint32_t lingered; /* bytes thrown away */
+    uint64_t head_us;  /* when the head's first byte came, of the monotonic clock */
+} Client;
+
+/* Takes over an accepted connection; closes it when there is no room. */
+void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer);
+void client_on_ready(Thread *t, Handle h, unsigned what);
+void client_on_timer(Thread *t, Handle h);
+/* The exchange is over. `keep`: the connection may serve another request; `abort`: the client must
+ * see that its answer is not complete. */
+void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abort);
+void client_close(Thread *t, Client *c, bool abort);
+/* Ends the connection if it is idle (draining). */
+void client_drain(Thread *t, Client *c);
+
+static inline Client *client_get(const Thread *t, Handle h)
+{
+    return (Client *)pool_get(&t->clients, h);
+}
+
+#endif

@@ -1,0 +1,451 @@
+/* exchange.c - the spine: the table of phases, the one function that advances, and how an exchange
+ * fails and ends. Reading the table is reading River.
+ *
+ *   phase      does                                                      goes on to
+ *   READ_HEAD  parse the client's head within the service's limits       SCREEN, ANSWER
+ *   SCREEN     refuse what is not for a proxy; admission; trust          ROUTE, ANSWER
+ *   ROUTE      the service answers by itself, or a cluster does          ASK, ANSWER
+ *   ASK        (filters of the request)                                  PICK, ANSWER
+ *   PICK       the balancer names an endpoint                            CONNECT, ANSWER
+ *   CONNECT    a pooled connection, or a new one                         SEND, PICK, ANSWER
+ *   SEND       the head, and what is there of the body                   AWAIT, PICK, ANSWER
+ *   AWAIT      the origin's head; 1xx passes through                     REPLY, RELAY (101), PICK
+ *   REPLY      the head to the client                                    RELAY
+ *   RELAY      the response body, or a tunnel                            FINISH
+ *   ANSWER     River's own answer                                        FINISH
+ *   FINISH     access record, counters, connections, memory              -
+ *
+ * The request body is pumped beside every phase from SEND on. Events record facts (in the wires)
+ * and wake the exchange; a step says where to go, and only exchange_advance moves it. */
+#include "proxy/exchange.h"
+
+#include "base/number.h"
+#include "loop/crash.h"
+#include "proxy/relay.h"
+#include "proxy/worker.h"
+
+#define RATE_WINDOW_MS 5000u
+#define TO(phase) (1u << PHASE_##phase)
+
+static const struct PhaseRow {
+    PhaseStep *step;
+    Phase next;
+    uint32_t allowed; /* phases that may follow, besides FINISH */
+} phases[PHASE_COUNT] = {
+    [PHASE_READ_HEAD] = {phase_read_head, PHASE_SCREEN, TO(SCREEN) | TO(ANSWER)},
+    [PHASE_SCREEN] = {phase_screen, PHASE_ROUTE, TO(ROUTE) | TO(ANSWER)},
+    [PHASE_ROUTE] = {phase_route, PHASE_ASK, TO(ASK) | TO(ANSWER)},
+    [PHASE_ASK] = {phase_ask, PHASE_PICK, TO(PICK) | TO(ANSWER)},
+    [PHASE_PICK] = {phase_pick, PHASE_CONNECT, TO(CONNECT) | TO(ANSWER)},
+    [PHASE_CONNECT] = {phase_connect, PHASE_SEND, TO(SEND) | TO(PICK) | TO(ANSWER)},
+    [PHASE_SEND] = {phase_send, PHASE_AWAIT, TO(AWAIT) | TO(PICK) | TO(ANSWER)},
+    [PHASE_AWAIT] = {phase_await, PHASE_REPLY, TO(REPLY) | TO(RELAY) | TO(PICK) | TO(ANSWER)},
+    [PHASE_REPLY] = {phase_reply, PHASE_RELAY, TO(RELAY) | TO(ANSWER)},
+    [PHASE_RELAY] = {phase_relay, PHASE_FINISH, 0},
+    [PHASE_ANSWER] = {phase_answer, PHASE_FINISH, 0},
+    [PHASE_FINISH] = {NULL, PHASE_FINISH, 0},
+};
+
+static void enter(Thread *t, Exchange *x, Phase to)
+{
+    CHECK(to == PHASE_FINISH || (phases[x->phase].allowed & 1u << to) != 0);
+    x->phase = (uint8_t)to;
+    x->phase_ms = t->now_ms;
+}
+
+/* --- upstream connection --------------------------------------------------------------------- */
+
+void exchange_attach(Thread *t, Exchange *x, Upstream *u)
+{
+    x->waits = false;
+    x->upstream = u->self;
+    x->upstream_reused = u->served > 0;
+    u->served++;
+    u->exchange = x->self;
+    u->state = UPSTREAM_BUSY;
+    timer_stop(&t->wheel, u->timer);
+}
+
+void exchange_connected(Thread *t, Exchange *x, Upstream *u)
+{
+    exchange_attach(t, x, u);
+    thread_again(t, x->client);
+}
+
+void exchange_dial_failed(Thread *t, Exchange *x, Fault fault)
+{
+    x->dial_fault = fault;
+    thread_again(t, x->client);
+}
+
+void exchange_close_upstream(Thread *t, Exchange *x)
+{
+    Upstream *u = upstream_get(t, x->upstream);
+    x->upstream = HANDLE_NONE;
+    x->waits = false;
+    if (u) {
+        upstream_close(t, u, true);
+    }
+}
+
+void exchange_release_upstream(Thread *t, Exchange *x)
+{
+    Upstream *u = upstream_get(t, x->upstream);
+    bool reusable = u && x->response_body.done && x->request_sent && !x->tunnel &&
+                    x->response.framing.keep_alive && u->in.len == 0 && !u->wire.readable &&
+                    x->response_body.kind != BODY_UNTIL_CLOSE;
+    if (!reusable) {
+        exchange_close_upstream(t, x);
+        return;
+    }
+    x->upstream = HANDLE_NONE;
+    upstream_announced(t, u, x->response.keep_alive_ms);
+    origin_return(t, u);
+}
+
+/* --- failing --------------------------------------------------------------------------------- */
+
+static bool may_retry(const Thread *t, const Exchange *x, Fault fault)
+{
+    const FaultRow *row = fault_row(fault);
+    bool untouched = !x->any_sent && x->request_body.bytes == 0;
+    if (x->replied || x->interim > 0 || t->stopping || !x->service->cluster ||
+        x->tries >= x->service->limits.tries_max) {
+        return false;
+    }
+    if (row->retry == RETRY_UNSENT) {
+        return x->replay_whole;
+    }
+    return row->retry == RETRY_SAFE &&
+           (untouched || (x->replay_whole && method_is_idempotent(x->request.method)));
+}
+
+/* Turns a fault into another try, an answer, or an end. */
+static Phase after_fault(Thread *t, Exchange *x, Fault fault)
+{
+    const FaultRow *row = fault_row(fault);
+    x->fault = fault;
+    counter_add(&t->faults[fault], 1);
+    if (x->endpoint && row->blame == BLAME_ORIGIN) {
+        counter_add(&t->origins[x->endpoint->origin].failures, 1);
+    }
+    exchange_close_upstream(t, x);
+    if (may_retry(t, x, fault)) {
+        x->fresh_wanted = x->upstream_reused && fault == FAULT_ORIGIN_CLOSED;
+        return PHASE_PICK;
+    }
+    if (x->replied || x->phase == PHASE_ANSWER || row->status == 0) {
+        return PHASE_FINISH;
+    }
+    return PHASE_ANSWER;
+}
+
+/* --- ending ---------------------------------------------------------------------------------- */
+
+static void write_access(Thread *t, const Exchange *x, const Client *c)
+{
+    const RequestHead *r = &x->request;
+    const Field *referer = fields_find(&r->fields, FIELD_REFERER);
+    const Field *agent = fields_find(&r->fields, FIELD_USER_AGENT);
+    AccessRecord record = {
+        .time_us = x->start_us + t->wall_offset_us,
+        .request_id = x->id,
+        .client = c->peer.ip,
+        .client_port = c->peer.port,
+        .service = x->service->name,
+        .host = r->host,
+        .method = r->method_name,
+        .target = r->target,
+        .minor = r->minor,
+        .referer = referer ? referer->value : STR_NONE,
+        .user_agent = agent ? agent->value : STR_NONE,
+        .status = x->status,
+        .reason = fault_row(x->fault)->code,
+        .bytes_in = x->bytes_in,
+        .bytes_out = x->bytes_out,
+        .body_bytes_out = x->body_bytes_out,
+        .upstream = x->endpoint ? x->endpoint->name : STR_NONE,
+        .attempts = x->tries,
+        .total_us = t->now_ns / 1000 - x->start_us,
+        .connect_us = x->connect_us,
+        .first_byte_us = x->first_byte_us,
+    };
+    uint8_t room[ACCESS_LINE_BYTES_MAX];
+    Text line = text_in(span_of(room, sizeof room));
+    access_print(&line, t->worker->plan.access_style, &record);
+    (void)log_line(LOG_TO_ACCESS, text_str(&line));
+}
+
+static void write_counters(Thread *t, Exchange *x)
+{
+    ServiceCounters *s = &t->services[x->service->index];
+    counter_add(&s->requests, 1);
+    counter_add(&s->status[x->status / 100 % 6], 1);
+    counter_add(&s->bytes_in, x->bytes_in);
+    counter_add(&s->bytes_out, x->bytes_out);
+}
+
+static void finish(Thread *t, Exchange *x)
+{
+    Client *c = client_get(t, x->client);
+    bool complete = x->answered || (x->replied && x->response_body.done) || x->tunnel;
+    bool abort = !complete || (x->tunnel && x->fault != FAULT_NONE);
+    bool keep = complete && x->keep_client && x->request_body.done && !x->tunnel;
+    exchange_close_upstream(t, x);
+    write_counters(t, x);
+    if (t->worker->plan.access_log) {
+        write_access(t, x, c);
+    }
+    if (x->counted) {
+        atomic_fetch_sub(x->service->active, 1);
+    }
+    bool unread = !x->request_body.done || !x->request_parsed;
+    buf_clear(&x->replay, &t->buf_blocks);
+    arena_reset(&x->arena);
+    pool_give(&t->exchanges, x->self);
+    atomic_fetch_sub_explicit(&t->worker->exchange_count, 1, memory_order_relaxed);
+    client_exchange_over(t, c, keep, unread, abort);
+}
+
+/* --- deadlines ------------------------------------------------------------------------------- */
+
+typedef struct Deadline {
+    uint64_t due_ms;
+    Fault fault;
+} Deadline;
+
+static void sooner(Deadline *d, uint64_t due_ms, Fault fault)
+{
+    if (due_ms < d->due_ms) {
+        *d = (Deadline){.due_ms = due_ms, .fault = fault};
+    }
+}
+
+/* Judges a window of the client's rate that is over, and opens the next one. FAULT_NONE stands for
+ * the end of a window. */
+static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, bool open, uint64_t now_ms)
+{
+    if (!open || rate_min == 0) {
+        w->start_ms = 0;
+        return;
+    }
+    if (w->start_ms && now_ms - w->start_ms >= RATE_WINDOW_MS) {
+        if (w->bytes < rate_min * (now_ms - w->start_ms) / 1000) {
+            sooner(d, 0, FAULT_RATE_TOO_LOW);
+            return;
+        }
+        w->start_ms = 0;
+    }
+    if (w->start_ms == 0) {
+        *w = (RateWindow){.start_ms = now_ms};
+    }
+    sooner(d, w->start_ms + RATE_WINDOW_MS, FAULT_NONE);
+}
+
+static void request_deadlines(Thread *t, Exchange *x, const Upstream *u, Deadline *d)
+{
+    const ServiceLimits *limits = &x->service->limits;
+    bool blocked = u->wire.out.len > 0;
+    if (blocked) {
+        sooner(d, x->progress_up_ms + x->endpoint->write_timeout_ms, FAULT_ORIGIN_UNREAD);
+    }
+    bool from_client = !x->request_body.done && !blocked;
+    if (from_client) {
+        sooner(d, x->progress_in_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
+    }
+    rate_deadline(d, &x->receive_rate, limits->receive_rate_min, from_client, t->now_ms);
+}
+
+static void relay_deadlines(Thread *t, Exchange *x, const Client *c, Deadline *d)
+{
+    const ServiceLimits *limits = &x->service->limits;
+    bool blocked = c->wire.out.len > 0;
+    if (x->tunnel) {
+        sooner(d, x->progress_in_ms + limits->tunnel_idle_ms, FAULT_TUNNEL_IDLE);
+        return;
+    }
+    if (blocked) {
+        sooner(d, x->progress_out_ms + limits->send_timeout_ms, FAULT_SEND_TIMEOUT);
+    } else if (x->phase == PHASE_RELAY && !x->response_body.done) {
+        sooner(d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
+    }
+    rate_deadline(d, &x->send_rate, limits->send_rate_min, blocked, t->now_ms);
+}
+
+static Deadline deadline(Thread *t, Exchange *x, const Client *c)
+{
+    Deadline d = {.due_ms = UINT64_MAX};
+    const Upstream *u = upstream_get(t, x->upstream);
+    if (x->phase == PHASE_CONNECT) {
+        sooner(&d, x->wait_due_ms, FAULT_NONE);
+        sooner(&d, x->wait_end_ms, FAULT_CONNECT_WAIT);
+    }
+    if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY && u && !x->tunnel) {
+        if (!x->request_sent || u->wire.out.len > 0) {
+            request_deadlines(t, x, u, &d);
+        } else if (x->phase == PHASE_AWAIT) {
+            sooner(&d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
+        }
+    }
+    if (x->phase >= PHASE_REPLY) {
+        relay_deadlines(t, x, c, &d);
+    }
+    return d;
+}
+
+/* --- advancing ------------------------------------------------------------------------------- */
+
+/* What goes on beside the phases: queued bytes, and the request body. */
+static Step beside(Thread *t, Exchange *x)
+{
+    Client *c = client_get(t, x->client);
+    Upstream *u = upstream_get(t, x->upstream);
+    size_t sent = 0;
+    if (wire_flush(&c->wire, &t->buf_blocks, &sent) != ERR_OK || c->wire.broken) {
+        return FAIL(FAULT_CLIENT_GONE);
+    }
+    if (sent > 0) {
+        x->progress_out_ms = t->now_ms;
+        x->send_rate.bytes += sent;
+    }
+    if (!u || x->phase < PHASE_AWAIT) {
+        return NEXT;
+    }
+    if (wire_flush(&u->wire, &t->buf_blocks, &sent) != ERR_OK) {
+        u->wire.readable = true; /* an early answer may still be there to be read */
+        x->request_broken = true;
+    }
+    if (sent > 0) {
+        x->progress_up_ms = t->now_ms;
+    }
+    if (x->request_sent || x->request_broken || x->tunnel) {
+        return NEXT;
+    }
+    Text none = text_in(t->output);
+    Step step = relay_request(t, x, &none);
+    if (step.kind == STEP_FAIL && step.fault == FAULT_ORIGIN_CLOSED) {
+        x->request_broken = true;
+        u->wire.readable = true;
+        return NEXT;
+    }
+    if (step.kind == STEP_NEXT) {
+        x->progress_up_ms = t->now_ms;
+    }
+    return step.kind == STEP_FAIL ? step : NEXT;
+}
+
+/* Moves to where the step says; false when the exchange waits now. */
+static bool exchange_advance(Thread *t, Exchange *x, Step step)
+{
+    switch (step.kind) {
+    case STEP_WAIT:
+        return false;
+    case STEP_NEXT:
+        enter(t, x, phases[x->phase].next);
+        return true;
+    case STEP_GOTO:
+        enter(t, x, step.phase);
+        return true;
+    case STEP_FAIL:
+        enter(t, x, after_fault(t, x, step.fault));
+        return true;
+    }
+    return false;
+}
+
+static void exchange_run(Thread *t, Exchange *x)
+{
+    crash_note_set(t->index, x->id);
+    Step step = beside(t, x);
+    if (step.kind == STEP_FAIL) {
+        (void)exchange_advance(t, x, step);
+    }
+    while (x->phase != PHASE_FINISH) {
+        if (!exchange_advance(t, x, phases[x->phase].step(t, x))) {
+            Client *c = client_get(t, x->client);
+            Deadline d = deadline(t, x, c);
+            if (d.due_ms > t->now_ms || d.fault == FAULT_NONE) {
+                Token token = token_of(TOKEN_CLIENT, c->self);
+                CHECK(timer_set(&t->wheel, &c->timer, d.due_ms, token) == ERR_OK);
+                crash_note_clear(t->index);
+                return;
+            }
+            (void)exchange_advance(t, x, FAIL(d.fault));
+        }
+    }
+    finish(t, x);
+    crash_note_clear(t->index);
+}
+
+void exchange_wake(Thread *t, Handle h)
+{
+    Exchange *x = exchange_get(t, h);
+    if (x) {
+        exchange_run(t, x);
+    }
+}
+
+void exchange_on_timer(Thread *t, Handle h)
+{
+    exchange_wake(t, h); /* exchange_run looks at the deadlines */
+}
+
+void exchange_cut(Thread *t, Exchange *x)
+{
+    (void)exchange_advance(t, x, FAIL(FAULT_STOPPED));
+    finish(t, x);
+}
+
+/* --- starting -------------------------------------------------------------------------------- */
+
+static Exchange *exchange_new(Thread *t, Client *c)
+{
+    Handle h;
+    Exchange *x = (Exchange *)pool_take(&t->exchanges, &h);
+    if (!x) {
+        return NULL;
+    }
+    x->self = h;
+    x->client = c->self;
+    x->service = t->worker->plan.snapshot->listeners[c->listener].service;
+    x->replay_whole = true;
+    x->start_us = c->head_us ? c->head_us : t->now_ns / 1000;
+    x->progress_in_ms = t->now_ms;
+    x->progress_up_ms = t->now_ms;
+    x->progress_out_ms = t->now_ms;
+    arena_init(&x->arena, &t->arena_blocks, EXCHANGE_ARENA_BYTES_MAX);
+    atomic_fetch_add_explicit(&t->worker->exchange_count, 1, memory_order_relaxed);
+    c->exchange = h;
+    c->state = CLIENT_BUSY;
+    return x;
+}
+
+void exchange_start(Thread *t, Client *c, Str head)
+{
+    if (thread_is_tight(t)) {
+        exchange_refuse(t, c, FAULT_MEMORY, head);
+        return;
+    }
+    Exchange *x = exchange_new(t, c);
+    if (!x) {
+        client_close(t, c, true);
+        return;
+    }
+    if (!arena_copy(&x->arena, head, &x->head_bytes)) {
+        (void)exchange_advance(t, x, FAIL(FAULT_MEMORY));
+    }
+    x->bytes_in = head.len;
+    exchange_run(t, x);
+}
+
+void exchange_refuse(Thread *t, Client *c, Fault fault, Str head)
+{
+    Exchange *x = exchange_new(t, c);
+    if (!x) {
+        client_close(t, c, true);
+        return;
+    }
+    x->bytes_in = head.len;
+    (void)exchange_advance(t, x, FAIL(fault));
+    exchange_run(t, x);
+}

@@ -1,0 +1,154 @@
+/* exchange.h - one request and its response: the state that the phases of exchange.c work on. */
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+
+#include "http/chunk.h"
+#include "proxy/body.h"
+#include "proxy/client.h"
+#include "proxy/upstream.h"
+
+#define PHASE_TABLE(X)                                                                             \
+    X(READ_HEAD)                                                                                   \
+    X(SCREEN)                                                                                      \
+    X(ROUTE)                                                                                       \
+    X(ASK)                                                                                         \
+    X(PICK)                                                                                        \
+    X(CONNECT)                                                                                     \
+    X(SEND)                                                                                        \
+    X(AWAIT)                                                                                       \
+    X(REPLY)                                                                                       \
+    X(RELAY)                                                                                       \
+    X(ANSWER)                                                                                      \
+    X(FINISH)
+
+typedef enum Phase {
+#define X(name) PHASE_##name,
+    PHASE_TABLE(X)
+#undef X
+        PHASE_COUNT
+} Phase;
+
+typedef enum StepKind { STEP_NEXT, STEP_WAIT, STEP_GOTO, STEP_FAIL } StepKind;
+
+typedef struct Step {
+    StepKind kind;
+    Phase phase; /* of GOTO */
+    Fault fault; /* of FAIL */
+} Step;
+
+#define NEXT ((Step){.kind = STEP_NEXT})
+#define WAIT ((Step){.kind = STEP_WAIT})
+#define GOTO(name) ((Step){.kind = STEP_GOTO, .phase = PHASE_##name})
+#define FAIL(what) ((Step){.kind = STEP_FAIL, .fault = (what)})
+
+#define EXCHANGE_ARENA_BYTES_MAX (512u << 10)
+/* What an admitted exchange may need to go on when memory is short: an arena block and a queue
+ * block in each direction. Nothing is admitted that this could not be given to. */
+#define EXCHANGE_BYTES_MIN (THREAD_ARENA_BLOCK_BYTES + 2 * THREAD_BUF_BLOCK_BYTES + 256u)
+#define EXCHANGE_INTERIM_MAX 16u
+
+/* A window over which a peer's rate is judged. */
+typedef struct RateWindow {
+    uint64_t start_ms; /* 0: not open */
+    uint64_t bytes;
+} RateWindow;
+
+struct Exchange {
+    Handle self;
+    Handle client;
+    Handle upstream; /* none until CONNECT is done */
+    const Service *service;
+    const Endpoint *endpoint;
+    uint8_t phase;
+    Fault fault;       /* the last one */
+    Arena arena;
+    Str id;
+    Str head_bytes; /* in the arena */
+    RequestHead request;
+    ResponseHead response;
+    Str protocol;      /* asked for by Upgrade and allowed; empty: none */
+    Body request_body; /* from the client */
+    Body response_body; /* from the origin */
+    BodyKind send_as;  /* how the response body goes to the client */
+    Buf replay;        /* request body bytes that were sent, for another try */
+    bool replay_whole; /* `replay` holds all that was sent */
+    bool trusted;      /* the peer is a trusted proxy */
+    bool waits;        /* registered as a waiter of its origin */
+    bool counted;      /* in service->active */
+    bool admitted;
+    bool upstream_reused;
+    bool request_sent; /* the body's end has gone to the origin */
+    bool any_sent;     /* bytes of this try have left River */
+    bool replied;      /* the head has gone to the client */
+    bool request_parsed;
+    bool request_broken; /* the origin takes no more of the body: only its answer is awaited */
+    bool keep_client;  /* the connection may serve another request */
+    bool tunnel;
+    bool tunnel_up_over;   /* the end was passed on to the origin */
+    bool tunnel_down_over; /* ... to the client */
+    bool asked;        /* CONNECT has asked the pool */
+    bool head_sent;    /* SEND has sent the head of this try */
+    bool answered;     /* ANSWER has put its answer on the way */
+    bool fresh_wanted; /* the next try must not use a pooled connection */
+    uint16_t status;   /* sent to the client */
+    uint8_t interim;   /* 1xx heads passed */
+    uint32_t tries;
+    PickKey pick;
+    size_t rest_from; /* in the thread's input, between AWAIT and REPLY of one run */
+    size_t rest_total;
+    Fault dial_fault;  /* of a dial that failed while this waited */
+    uint32_t wait_ms;  /* pause before asking for one more dial; doubles */
+    uint64_t wait_due_ms;
+    uint64_t wait_end_ms;
+    const Respond *respond; /* what ANSWER sends, or NULL for the fault's own words */
+    uint64_t progress_in_ms;  /* request body last moved */
+    uint64_t progress_up_ms;  /* the origin last gave something */
+    uint64_t progress_out_ms; /* the client last took something */
+    RateWindow receive_rate;
+    RateWindow send_rate;
+    uint64_t start_us;
+    uint64_t connect_start_us;
+    uint64_t connect_us;
+    uint64_t first_byte_us;
+    uint64_t phase_ms; /* when the phase was entered */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t body_bytes_out;
+};
+
+/* Makes an exchange for a whole head that starts `bytes`; what follows the head lies in the
+ * client's `in`. Runs it as far as it goes. */
+void exchange_start(Thread *t, Client *c, Str head);
+/* Answers a fault found before there was a whole head, on a connection that then ends. */
+void exchange_refuse(Thread *t, Client *c, Fault fault, Str head);
+/* Something happened on one of the exchange's sides: goes on as far as it goes. */
+void exchange_wake(Thread *t, Handle h);
+/* The exchange's deadline came. */
+void exchange_on_timer(Thread *t, Handle h);
+/* `u` (BUSY) is the exchange's now. */
+void exchange_attach(Thread *t, Exchange *x, Upstream *u);
+/* The same from outside of the exchange: it is woken, too. */
+void exchange_connected(Thread *t, Exchange *x, Upstream *u);
+/* The dial that this exchange started has failed. */
+void exchange_dial_failed(Thread *t, Exchange *x, Fault fault);
+/* Cuts it (River stops). */
+void exchange_cut(Thread *t, Exchange *x);
+
+/* --- for the phases (request_phases.c, origin_phases.c, answer.c) --- */
+
+typedef Step PhaseStep(Thread *t, Exchange *x);
+PhaseStep phase_read_head, phase_screen, phase_route, phase_ask, phase_pick;
+PhaseStep phase_connect, phase_send, phase_await, phase_reply, phase_relay;
+PhaseStep phase_answer;
+
+/* Gives the upstream connection back to the pool if it may serve again, else ends it. */
+void exchange_release_upstream(Thread *t, Exchange *x);
+/* Ends the upstream connection and forgets it. */
+void exchange_close_upstream(Thread *t, Exchange *x);
+
+static inline Exchange *exchange_get(const Thread *t, Handle h)
+{
+    return (Exchange *)pool_get(&t->exchanges, h);
+}
+
+#endif

@@ -1,0 +1,64 @@
+/* fault.c - the table of faults, made from fault.h and http/fault.h. */
+#include "proxy/fault.h"
+
+const FaultRow *fault_row(Fault f)
+{
+    static const FaultRow rows[FAULT_COUNT] = {
+#define X(name, code, status, blame, retry, sentence)                                              \
+    [FAULT_##name] = {S_INIT(code), status, BLAME_##blame, RETRY_##retry, S_INIT(sentence)},
+        FAULT_TABLE(X)
+#undef X
+#define X(name, code, sentence)                                                                    \
+    [FAULT_REQUEST_##name] = {S_INIT("request-" code), 400, BLAME_CLIENT, RETRY_NEVER,             \
+                              S_INIT(sentence)},
+            HTTP_FAULT_TABLE(X)
+#undef X
+#define X(name, code, sentence)                                                                    \
+    [FAULT_RESPONSE_##name] = {S_INIT("response-" code), 502, BLAME_ORIGIN, RETRY_NEVER,           \
+                               S_INIT(sentence)},
+                HTTP_FAULT_TABLE(X)
+#undef X
+    };
+    CHECK(f < FAULT_COUNT);
+    return &rows[f];
+}
+
+uint16_t fault_status(Fault f)
+{
+    switch ((int)f) {
+    case FAULT_REQUEST_HEAD_TOO_LARGE:
+    case FAULT_REQUEST_TOO_MANY_FIELDS:
+        return 431; /* RFC 6585 §5 */
+    case FAULT_REQUEST_TARGET_TOO_LONG:
+        return 414;
+    default:
+        return fault_row(f)->status;
+    }
+}
+
+Fault fault_of_request(HttpFault f)
+{
+    return (Fault)((unsigned)FAULT_REQUEST_NONE + (unsigned)f);
+}
+
+Fault fault_of_response(HttpFault f)
+{
+    return (Fault)((unsigned)FAULT_RESPONSE_NONE + (unsigned)f);
+}
+
+Fault fault_of_dial(Err err)
+{
+    switch ((int)err) {
+    case ERR_REFUSED:
+    case ERR_MISSING: /* no such Unix socket */
+        return FAULT_CONNECT_REFUSED;
+    case ERR_TIMEOUT:
+        return FAULT_CONNECT_TIMEOUT;
+    case ERR_DESCRIPTORS:
+        return FAULT_DESCRIPTORS;
+    case ERR_MEMORY:
+        return FAULT_MEMORY;
+    default:
+        return FAULT_CONNECT_FAILED;
+    }
+}

@@ -1,0 +1,378 @@
+/* origin.c - the shared pool of one endpoint's connections (see origin.h for its promise). */
+#include "proxy/origin.h"
+
+#include "base/number.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+static Origin *origin_at(Thread *t, uint32_t index)
+{
+    CHECK(index < t->worker->origin_count);
+    return &t->worker->origins[index];
+}
+
+Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned threads)
+{
+    *o = (Origin){.endpoint = endpoint, .index = index, .thread_count = threads};
+    o->lists = (ParkList *)memory_reserve(sizeof(ParkList) * threads);
+    o->waiters = (Waiter *)memory_reserve(sizeof(Waiter) * ORIGIN_WAITERS_MAX);
+    if (!o->lists || !o->waiters) {
+        origin_drop(o);
+        return ERR_MEMORY;
+    }
+    (void)pthread_mutex_init(&o->lock, NULL);
+    for (unsigned i = 0; i < threads; i++) {
+        (void)pthread_mutex_init(&o->lists[i].lock, NULL);
+    }
+    return ERR_OK;
+}
+
+void origin_drop(Origin *o)
+{
+    memory_release(o->lists, sizeof(ParkList) * o->thread_count);
+    memory_release(o->waiters, sizeof(Waiter) * ORIGIN_WAITERS_MAX);
+    *o = (Origin){0};
+}
+
+/* --- lists of parked connections ------------------------------------------------------------- */
+
+static void list_unlink(ParkNode *nodes, ParkList *l, uint32_t slot)
+{
+    ParkNode *n = &nodes[slot];
+    if (n->newer) {
+        nodes[n->newer - 1].older = n->older;
+    } else {
+        l->newest = n->older;
+    }
+    if (n->older) {
+        nodes[n->older - 1].newer = n->newer;
+    } else {
+        l->oldest = n->newer;
+    }
+    n->older = 0;
+    n->newer = 0;
+    atomic_fetch_sub_explicit(&l->count, 1, memory_order_relaxed);
+}
+
+/* Gives back the slots of connections that siblings took; `chain` was cut off under the lock. */
+static void slots_give_back(Thread *t, uint32_t chain)
+{
+    while (chain) {
+        uint32_t slot = chain - 1;
+        chain = t->park_nodes[slot].older;
+        t->park_nodes[slot] = (ParkNode){0};
+        Handle h;
+        Upstream *u = (Upstream *)pool_at(&t->upstreams, slot, &h);
+        CHECK(u != NULL);
+        t->parked--;
+        upstream_forget(t, u);
+    }
+}
+
+static uint32_t chain_take(ParkList *l)
+{
+    uint32_t chain = l->stolen;
+    l->stolen = 0;
+    return chain;
+}
+
+/* The newest connection of this thread's own list, or NULL. */
+static Upstream *park_pop(Thread *t, Origin *o)
+{
+    ParkList *l = &o->lists[t->index];
+    if (atomic_load_explicit(&l->count, memory_order_seq_cst) == 0) {
+        return NULL;
+    }
+    Upstream *u = NULL;
+    (void)pthread_mutex_lock(&l->lock);
+    uint32_t slot = l->newest;
+    if (slot) {
+        list_unlink(t->park_nodes, l, slot - 1);
+    }
+    uint32_t chain = chain_take(l);
+    (void)pthread_mutex_unlock(&l->lock);
+    if (slot) {
+        Handle h;
+        u = (Upstream *)pool_at(&t->upstreams, slot - 1, &h);
+        CHECK(u != NULL && u->state == UPSTREAM_PARKED);
+        u->state = UPSTREAM_BUSY;
+        t->parked--;
+    }
+    slots_give_back(t, chain);
+    return u;
+}
+
+static void park_push(Thread *t, Origin *o, Upstream *u)
+{
+    ParkList *l = &o->lists[t->index];
+    uint32_t slot = u->self.slot;
+    u->state = UPSTREAM_PARKED;
+    u->exchange = HANDLE_NONE;
+    t->parked++;
+    (void)pthread_mutex_lock(&l->lock);
+    t->park_nodes[slot] = (ParkNode){.fd = u->wire.stream.fd,
+                                     .served = u->served,
+                                     .retire_ms = u->retire_ms,
+                                     .older = l->newest};
+    if (l->newest) {
+        t->park_nodes[l->newest - 1].newer = slot + 1;
+    } else {
+        l->oldest = slot + 1;
+    }
+    l->newest = slot + 1;
+    atomic_fetch_add_explicit(&l->count, 1, memory_order_seq_cst);
+    uint32_t chain = chain_take(l);
+    (void)pthread_mutex_unlock(&l->lock);
+    slots_give_back(t, chain);
+}
+
+bool origin_unpark(Thread *t, Upstream *u)
+{
+    ParkList *l = &origin_at(t, u->origin)->lists[t->index];
+    uint32_t slot = u->self.slot;
+    (void)pthread_mutex_lock(&l->lock);
+    bool ours = !t->park_nodes[slot].stolen;
+    if (ours) {
+        list_unlink(t->park_nodes, l, slot);
+    }
+    uint32_t chain = chain_take(l);
+    (void)pthread_mutex_unlock(&l->lock);
+    if (ours) {
+        u->state = UPSTREAM_BUSY;
+        t->parked--;
+    }
+    slots_give_back(t, chain);
+    return ours;
+}
+
+/* Takes a connection from a sibling's list into this thread. */
+static Upstream *park_steal(Thread *t, Origin *o, Thread *victim)
+{
+    ParkList *l = &o->lists[victim->index];
+    if (atomic_load_explicit(&l->count, memory_order_seq_cst) == 0) {
+        return NULL;
+    }
+    ParkNode got = {.fd = -1};
+    (void)pthread_mutex_lock(&l->lock);
+    uint32_t slot = l->newest;
+    if (slot) {
+        list_unlink(victim->park_nodes, l, slot - 1);
+        ParkNode *n = &victim->park_nodes[slot - 1];
+        got = *n;
+        n->stolen = true;
+        n->older = l->stolen;
+        l->stolen = slot;
+    }
+    (void)pthread_mutex_unlock(&l->lock);
+    if (!slot) {
+        return NULL;
+    }
+    poller_remove(&victim->poller, got.fd);
+    return upstream_adopt(t, o, got.fd, got.served, got.retire_ms);
+}
+
+/* A usable idle connection from anywhere, or NULL. */
+static Upstream *park_find(Thread *t, Origin *o)
+{
+    for (unsigned i = 0; i < o->thread_count; i++) {
+        unsigned from = (t->index + i) % o->thread_count;
+        Upstream *u;
+        while ((u = from == t->index ? park_pop(t, o)
+                                     : park_steal(t, o, t->worker->threads[from])) != NULL) {
+            if (u->retire_ms > t->now_ms) {
+                return u;
+            }
+            upstream_close(t, u, false);
+        }
+    }
+    return NULL;
+}
+
+/* --- waiters --------------------------------------------------------------------------------- */
+
+static Err waiter_push(Origin *o, Waiter w, bool front)
+{
+    Err err = ERR_FULL;
+    (void)pthread_mutex_lock(&o->lock);
+    uint32_t waiting = atomic_load_explicit(&o->waiting, memory_order_relaxed);
+    if (waiting < ORIGIN_WAITERS_MAX) {
+        if (front) {
+            o->waiters_head = (o->waiters_head + ORIGIN_WAITERS_MAX - 1) % ORIGIN_WAITERS_MAX;
+            o->waiters[o->waiters_head] = w;
+        } else {
+            o->waiters[(o->waiters_head + waiting) % ORIGIN_WAITERS_MAX] = w;
+        }
+        atomic_store_explicit(&o->waiting, waiting + 1, memory_order_seq_cst);
+        err = ERR_OK;
+    }
+    (void)pthread_mutex_unlock(&o->lock);
+    return err;
+}
+
+static bool waiter_pop(Origin *o, Waiter *ret)
+{
+    (void)pthread_mutex_lock(&o->lock);
+    uint32_t waiting = atomic_load_explicit(&o->waiting, memory_order_relaxed);
+    if (waiting > 0) {
+        *ret = o->waiters[o->waiters_head];
+        o->waiters_head = (o->waiters_head + 1) % ORIGIN_WAITERS_MAX;
+        atomic_store_explicit(&o->waiting, waiting - 1, memory_order_seq_cst);
+    }
+    (void)pthread_mutex_unlock(&o->lock);
+    return waiting > 0;
+}
+
+/* The exchange, if it still waits for this origin. */
+static Exchange *waiting_exchange(Thread *t, const Origin *o, Handle h)
+{
+    Exchange *x = exchange_get(t, h);
+    return x && x->waits && x->endpoint->origin == o->index ? x : NULL;
+}
+
+/* Gives `u` (BUSY, of this thread) to the waiter; false when that one has gone. */
+static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
+{
+    if (w.thread == t->index) {
+        Exchange *x = waiting_exchange(t, o, w.exchange);
+        if (!x) {
+            return false;
+        }
+        exchange_connected(t, x, u);
+        return true;
+    }
+    Message m = {.kind = MESSAGE_UPSTREAM,
+                 .fd = u->wire.stream.fd,
+                 .handle = w.exchange,
+                 .words = {o->index, u->served, u->retire_ms}};
+    poller_remove(&t->poller, u->wire.stream.fd);
+    if (mailbox_post(&t->worker->threads[w.thread]->mailbox, &m) != ERR_OK) {
+        upstream_close(t, u, false); /* its thread does not keep up: the waiter stays first */
+        (void)!waiter_push(o, w, true);
+        return true;
+    }
+    upstream_forget(t, u);
+    return true;
+}
+
+/* --- taking and returning -------------------------------------------------------------------- */
+
+/* Whether another dial may start now; counts it if so. */
+static bool dial_allowed(Thread *t, Origin *o, bool waited)
+{
+    uint32_t max = o->endpoint->connections_max;
+    if (max && atomic_load(&o->open) >= max) {
+        return false;
+    }
+    uint32_t dialing = atomic_load(&o->dialing);
+    while (dialing < ORIGIN_DIALS_FREE) {
+        if (atomic_compare_exchange_weak(&o->dialing, &dialing, dialing + 1)) {
+            return true;
+        }
+    }
+    uint64_t next = atomic_load(&o->dial_next_ns);
+    if (waited && t->now_ns >= next &&
+        atomic_compare_exchange_strong(&o->dial_next_ns, &next,
+                                       t->now_ns + ORIGIN_WAIT_MS * UINT64_C(1000000))) {
+        atomic_fetch_add(&o->dialing, 1);
+        return true;
+    }
+    return false;
+}
+
+static Err dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
+{
+    atomic_fetch_add(&o->open, 1);
+    Err err = upstream_dial(t, o, x, exclusive);
+    if (err != ERR_OK) {
+        atomic_fetch_sub(&o->open, 1);
+        atomic_fetch_sub(&o->dialing, 1);
+    }
+    return err;
+}
+
+Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
+{
+    if (fresh) {
+        atomic_fetch_add(&o->dialing, 1);
+        TRY(dial(t, o, x, true));
+        x->waits = true;
+        return ERR_AGAIN;
+    }
+    Upstream *u = park_find(t, o);
+    if (!u) {
+        TRY(waiter_push(o, (Waiter){.thread = t->index, .exchange = x->self}, false));
+        x->waits = true;
+        u = park_find(t, o); /* a connection that came back before we had registered */
+    }
+    if (u) {
+        exchange_attach(t, x, u);
+        return ERR_OK;
+    }
+    if (dial_allowed(t, o, false)) {
+        Err err = dial(t, o, x, false);
+        if (err != ERR_OK) {
+            x->waits = false;
+            return err;
+        }
+    }
+    return ERR_AGAIN;
+}
+
+Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
+{
+    Upstream *u = park_find(t, o);
+    if (u) {
+        exchange_attach(t, x, u);
+        return ERR_OK;
+    }
+    if (dial_allowed(t, o, true)) {
+        TRY(dial(t, o, x, false));
+    }
+    return ERR_AGAIN;
+}
+
+/* Serves one waiter from this thread's list; false when there is nothing to serve with. */
+static bool serve_one(Thread *t, Origin *o)
+{
+    Upstream *u = park_pop(t, o);
+    if (!u) {
+        return false;
+    }
+    Waiter w;
+    if (!waiter_pop(o, &w) || !waiter_serve(t, o, w, u)) {
+        park_push(t, o, u);
+    }
+    return true;
+}
+
+void origin_return(Thread *t, Upstream *u)
+{
+    Origin *o = origin_at(t, u->origin);
+    uint64_t idle_ms = o->endpoint->idle_timeout_ms;
+    uint64_t parked_max = t->worker->plan.idle_upstreams_max / o->thread_count;
+    uint64_t due_ms = u64_min(t->now_ms + idle_ms, u->retire_ms);
+    bool usable = !u->wire.ended && !u->wire.broken && u->wire.out.len == 0 && u->in.len == 0;
+    if (!usable || t->draining || due_ms <= t->now_ms || t->parked >= parked_max ||
+        timer_set(&t->wheel, &u->timer, due_ms, token_of(TOKEN_UPSTREAM, u->self)) != ERR_OK) {
+        upstream_close(t, u, false);
+        return;
+    }
+    park_push(t, o, u);
+    while (atomic_load_explicit(&o->waiting, memory_order_seq_cst) > 0 && serve_one(t, o)) {
+    }
+}
+
+void origin_receive(Thread *t, const Message *m)
+{
+    Origin *o = origin_at(t, (uint32_t)m->words[0]);
+    Upstream *u = upstream_adopt(t, o, m->fd, (uint32_t)m->words[1], m->words[2]);
+    if (!u) {
+        return;
+    }
+    Exchange *x = waiting_exchange(t, o, m->handle);
+    if (!x) {
+        origin_return(t, u);
+        return;
+    }
+    exchange_connected(t, x, u);
+}

@@ -1,0 +1,84 @@
+/* origin.h - the connections to one endpoint, shared by all threads: nobody opens one while an
+ * idle one stands anywhere.
+ *
+ * Each thread parks its idle connections in its own list (newest first), under that list's own
+ * short lock. A request takes from its thread's list, then from the siblings'. A miss registers as
+ * a waiter before it looks again, and who returns a connection parks it before it looks for
+ * waiters; both orders are sequentially consistent, so one of the two always sees the other
+ * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own only
+ * while few are in flight; whichever comes first, a returned or a new connection, serves the
+ * oldest waiter. */
+#ifndef PROXY_ORIGIN_H
+#define PROXY_ORIGIN_H
+
+#include <pthread.h>
+
+#include "proxy/snapshot.h"
+#include "proxy/thread.h"
+
+#define ORIGIN_DIALS_FREE 4u /* dials in flight that need no waiting */
+#define ORIGIN_WAIT_MS 1u    /* after which a waiter may start one more */
+#define ORIGIN_WAITERS_MAX 65536u
+
+typedef struct Upstream Upstream;
+typedef struct Exchange Exchange;
+typedef struct Thread Thread;
+
+/* What a sibling needs to know of a parked connection. One for each slot of a thread's upstreams
+ * (Thread.park_nodes); while it is linked, it belongs to its list's lock. */
+typedef struct ParkNode {
+    int fd;
+    uint32_t served;
+    uint64_t retire_ms;
+    uint32_t older; /* slot + 1 */
+    uint32_t newer;
+    bool stolen; /* a sibling has the connection: the owner gives the slot back */
+} ParkNode;
+
+typedef struct ParkList {
+    _Alignas(64) pthread_mutex_t lock;
+    _Atomic uint32_t count;
+    uint32_t newest; /* slot + 1 */
+    uint32_t oldest;
+    uint32_t stolen; /* a chain through `older` */
+} ParkList;
+
+typedef struct Waiter {
+    uint32_t thread;
+    Handle exchange;
+} Waiter;
+
+typedef struct Origin {
+    const Endpoint *endpoint;
+    uint32_t index;
+    unsigned thread_count;
+    ParkList *lists;
+    _Alignas(64) pthread_mutex_t lock; /* of the waiters */
+    _Atomic uint32_t waiting;
+    uint32_t waiters_head;
+    uint32_t waiters_room;
+    Waiter *waiters;
+    _Atomic uint32_t open;    /* connections, busy, idle and dialling */
+    _Atomic uint32_t dialing;
+    _Atomic uint64_t dial_next_ns; /* when a waiter may start one beyond ORIGIN_DIALS_FREE */
+} Origin;
+
+MUST_USE Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned threads);
+void origin_drop(Origin *o);
+
+/* Finds an idle connection for `x`: ERR_OK: x->upstream is set. ERR_AGAIN: `x` waits, and is woken
+ * with one, or when ORIGIN_WAIT_MS have passed calls origin_wait_more. Other errors: a dial that
+ * failed at once, or ERR_FULL. `fresh`: no pooled connection will do, dial. */
+MUST_USE Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh);
+/* A waiter has waited: it may start one more dial. */
+MUST_USE Err origin_wait_more(Thread *t, Origin *o, Exchange *x);
+
+/* The connection is free: parks it, or serves the oldest waiter with it. */
+void origin_return(Thread *t, Upstream *u);
+/* Takes a parked connection of this thread out of its list; false when a sibling has it already
+ * (then its slot was given back: `u` is gone). */
+bool origin_unpark(Thread *t, Upstream *u);
+/* A connection that another thread has sent for one of our waiters. */
+void origin_receive(Thread *t, const Message *m);
+
+#endif

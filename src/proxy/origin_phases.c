@@ -1,0 +1,270 @@
+/* origin_phases.c - CONNECT, SEND, AWAIT, REPLY and RELAY: the origin's half of an exchange. */
+#include "base/number.h"
+#include "proxy/exchange.h"
+#include "proxy/forward.h"
+#include "proxy/relay.h"
+#include "proxy/worker.h"
+
+#define WAIT_MS_MAX 16u
+
+/* --- CONNECT --------------------------------------------------------------------------------- */
+
+static Origin *origin_of(Thread *t, const Exchange *x)
+{
+    return &t->worker->origins[x->endpoint->origin];
+}
+
+static Err connect_ask(Thread *t, Exchange *x)
+{
+    x->asked = true;
+    x->wait_ms = ORIGIN_WAIT_MS;
+    /* The clock stands at the start of the turn: a whole millisecond has surely passed after two. */
+    x->wait_due_ms = t->now_ms + x->wait_ms + 1;
+    x->wait_end_ms = t->now_ms + x->endpoint->connect_wait_ms;
+    return origin_take(t, origin_of(t, x), x, x->fresh_wanted);
+}
+
+static Err connect_wait(Thread *t, Exchange *x)
+{
+    if (t->now_ms < x->wait_due_ms || x->fresh_wanted) {
+        return ERR_AGAIN;
+    }
+    x->wait_ms = (uint32_t)u64_min(x->wait_ms * 2, WAIT_MS_MAX);
+    x->wait_due_ms = t->now_ms + x->wait_ms;
+    return origin_wait_more(t, origin_of(t, x), x);
+}
+
+Step phase_connect(Thread *t, Exchange *x)
+{
+    if (x->dial_fault != FAULT_NONE) {
+        return FAIL(x->dial_fault);
+    }
+    if (handle_is_none(x->upstream)) {
+        Err err = x->asked ? connect_wait(t, x) : connect_ask(t, x);
+        if (err == ERR_AGAIN) {
+            return WAIT;
+        }
+        if (err != ERR_OK) {
+            return FAIL(err == ERR_FULL ? FAULT_NO_ENDPOINT : fault_of_dial(err));
+        }
+    }
+    x->connect_us += t->now_ns / 1000 - x->connect_start_us;
+    x->fresh_wanted = false;
+    OriginCounters *counters = &t->origins[x->endpoint->origin];
+    counter_add(&counters->requests, 1);
+    counter_add(&counters->reused, x->upstream_reused);
+    return NEXT;
+}
+
+/* --- SEND ------------------------------------------------------------------------------------ */
+
+Step phase_send(Thread *t, Exchange *x)
+{
+    Text head = text_in(t->output);
+    forward_request_head(t, x, client_get(t, x->client), &head);
+    if (head.overflow) {
+        return FAIL(FAULT_REQUEST_HEAD_TOO_LARGE);
+    }
+    x->head_sent = true;
+    x->progress_up_ms = t->now_ms;
+    x->progress_in_ms = t->now_ms;
+    if (x->replay.len > 0) {
+        Step step = relay_replay(t, x, &head);
+        if (step.kind == STEP_FAIL || x->request_body.done) {
+            return step.kind == STEP_FAIL ? step : NEXT;
+        }
+        head = text_in(t->output);
+    }
+    Step step = relay_request(t, x, &head);
+    return step.kind == STEP_FAIL ? step : NEXT;
+}
+
+/* --- AWAIT ----------------------------------------------------------------------------------- */
+
+static bool response_fields_keep(Exchange *x)
+{
+    size_t count = x->response.fields.count;
+    Field *kept = arena_array(&x->arena, Field, count + 1);
+    if (!kept) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = x->response.fields.at[i];
+    }
+    x->response.fields = (Fields){.room = count, .at = kept, .count = count};
+    return true;
+}
+
+/* 101: from now on both sides speak another protocol (RFC 9110 §7.8). */
+static Step switch_protocols(Thread *t, Exchange *x, Upstream *u)
+{
+    const Field *upgrade = fields_find(&x->response.fields, FIELD_UPGRADE);
+    if (x->protocol.len == 0 || !upgrade || !str_equal_nocase(upgrade->value, x->protocol)) {
+        return FAIL(FAULT_ORIGIN_SWITCH);
+    }
+    Client *c = client_get(t, x->client);
+    Text head = text_in(t->output);
+    forward_interim_head(x, &x->response, &head);
+    Str bytes = text_str(&head);
+    if (head.overflow || wire_send(&c->wire, &t->buf_blocks, &bytes, 1) != ERR_OK ||
+        relay_keep(t, &u->in, x->rest_total, x->rest_from) != ERR_OK) {
+        return FAIL(FAULT_CLIENT_GONE);
+    }
+    x->tunnel = true;
+    x->replied = true;
+    x->status = 101;
+    x->bytes_out += bytes.len;
+    x->progress_in_ms = t->now_ms;
+    return GOTO(RELAY);
+}
+
+static Step pass_interim(Thread *t, Exchange *x)
+{
+    if (++x->interim > EXCHANGE_INTERIM_MAX) {
+        return FAIL(FAULT_ORIGIN_INTERIM);
+    }
+    x->progress_up_ms = t->now_ms;
+    if (x->request.minor == 0) {
+        return NEXT; /* RFC 9110 §15.2: never to an HTTP/1.0 client */
+    }
+    Client *c = client_get(t, x->client);
+    Text head = text_in(t->output);
+    forward_interim_head(x, &x->response, &head);
+    Str bytes = text_str(&head);
+    if (head.overflow || wire_send(&c->wire, &t->buf_blocks, &bytes, 1) != ERR_OK) {
+        return FAIL(FAULT_CLIENT_GONE);
+    }
+    x->bytes_out += bytes.len;
+    return NEXT;
+}
+
+/* Looks at the input from rest_from on for one whole head. NEXT: a final head was parsed; WAIT:
+ * more bytes are needed; GOTO: a tunnel. An interim head sets *ret_again. */
+static Step await_head(Thread *t, Exchange *x, Upstream *u, bool *ret_again)
+{
+    Str bytes = str_slice(span_str(t->input), x->rest_from, x->rest_total);
+    size_t scanned = 0;
+    size_t end = 0;
+    const HeadLimits limits = {.head_bytes_max = THREAD_READ_BYTES_SLOW,
+                               .fields_max = THREAD_FIELDS_MAX / 4,
+                               .target_bytes_max = 0};
+    Err err = head_find_end(bytes, &scanned, &end);
+    if (err == ERR_INCOMPLETE) {
+        return bytes.len > limits.head_bytes_max ? FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE) : WAIT;
+    }
+    if (err != ERR_OK) {
+        return FAIL(FAULT_RESPONSE_BARE_LF);
+    }
+    Str head;
+    if (!arena_copy(&x->arena, str_take(bytes, end), &head)) {
+        return FAIL(FAULT_MEMORY);
+    }
+    HttpFault fault =
+        head_parse_response(head, &limits, x->request.method, t->fields, &x->response);
+    if (fault != HTTP_FAULT_NONE) {
+        return FAIL(fault_of_response(fault));
+    }
+    if (!response_fields_keep(x)) {
+        return FAIL(FAULT_MEMORY);
+    }
+    x->rest_from += end;
+    if (x->response.status == 101) {
+        return switch_protocols(t, x, u);
+    }
+    *ret_again = x->response.status < 200;
+    return *ret_again ? pass_interim(t, x) : NEXT;
+}
+
+Step phase_await(Thread *t, Exchange *x)
+{
+    Upstream *u = upstream_get(t, x->upstream);
+    Client *c = client_get(t, x->client);
+    size_t old = 0;
+    Err err = relay_fill(t, &u->wire, &u->in, relay_room(t, &c->wire), &old, &x->rest_total);
+    if (err == ERR_AGAIN || (err == ERR_OK && x->rest_total == old && !u->wire.ended)) {
+        return x->request_broken ? FAIL(FAULT_ORIGIN_CLOSED) : WAIT;
+    }
+    if (err != ERR_OK || x->rest_total == old) {
+        bool nothing = old == 0 && x->interim == 0;
+        return FAIL(nothing ? FAULT_ORIGIN_CLOSED : FAULT_ORIGIN_CUT);
+    }
+    if (x->first_byte_us == 0) {
+        x->first_byte_us = t->now_ns / 1000 - x->start_us;
+    }
+    x->rest_from = 0;
+    bool again = true;
+    Step step = NEXT;
+    while (again && step.kind == STEP_NEXT) {
+        again = false;
+        step = await_head(t, x, u, &again);
+    }
+    if (step.kind == STEP_WAIT) {
+        if (relay_keep(t, &u->in, x->rest_total, x->rest_from) != ERR_OK) {
+            return FAIL(FAULT_MEMORY);
+        }
+        if (u->wire.readable) {
+            thread_again(t, x->client);
+        }
+    }
+    return step;
+}
+
+/* --- REPLY and RELAY ------------------------------------------------------------------------- */
+
+/* How the body goes to the client: a length stays, anything else is chunked, or ends with the
+ * connection where the client does not know chunks. */
+static BodyKind framing_for(Exchange *x)
+{
+    BodyKind kind = x->response.framing.body;
+    if (kind == BODY_NONE || kind == BODY_LENGTH) {
+        return kind;
+    }
+    if (x->request.minor == 0) {
+        x->keep_client = false;
+        return BODY_UNTIL_CLOSE;
+    }
+    return BODY_CHUNKED;
+}
+
+Step phase_reply(Thread *t, Exchange *x)
+{
+    Upstream *u = upstream_get(t, x->upstream);
+    x->progress_up_ms = t->now_ms;
+    x->response_body = body_of(&x->response.framing);
+    x->send_as = framing_for(x);
+    if (t->draining || (!x->request_body.done && x->response.status >= 400)) {
+        x->keep_client = false;
+    }
+    Text head = text_in(t->output);
+    forward_response_head(t, x, &head);
+    if (head.overflow) {
+        return FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE);
+    }
+    /* The body's first bytes stand behind the head in the input: moved to its front. */
+    Str rest = str_slice(span_str(t->input), x->rest_from, x->rest_total);
+    Span bytes = span_take(t->input, span_copy(t->input, rest));
+    buf_clear(&u->in, &t->buf_blocks);
+    x->replied = true;
+    x->status = x->response.status;
+    Step step = relay_response_bytes(t, x, bytes, &head);
+    if (step.kind == STEP_FAIL && step.fault != FAULT_CLIENT_GONE) {
+        return step;
+    }
+    Client *c = client_get(t, x->client);
+    if (step.kind == STEP_WAIT && u->wire.readable && c->wire.out.len == 0) {
+        thread_again(t, c->self);
+    }
+    return step.kind == STEP_FAIL ? step : NEXT;
+}
+
+Step phase_relay(Thread *t, Exchange *x)
+{
+    if (x->tunnel) {
+        return relay_tunnel(t, x);
+    }
+    Step step = relay_response(t, x);
+    if (x->response_body.done && !handle_is_none(x->upstream)) {
+        exchange_release_upstream(t, x);
+    }
+    return step;
+}

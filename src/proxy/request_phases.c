@@ -1,0 +1,155 @@
+/* request_phases.c - READ_HEAD, SCREEN, ROUTE, ASK and PICK: from bytes to an endpoint. */
+#include "proxy/exchange.h"
+#include "proxy/forward.h"
+#include "proxy/worker.h"
+
+#define REQUEST_ID_BYTES_MAX 128u
+#define REQUEST_ID_BYTES_MADE 32u
+
+/* An id that a client may choose: short, and harmless in logs and fields. */
+static bool request_id_sane(Str id)
+{
+    if (id.len == 0 || id.len > REQUEST_ID_BYTES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < id.len; i++) {
+        uint8_t b = id.at[i];
+        bool letter = byte_lower(b) >= 'a' && byte_lower(b) <= 'z';
+        if (!letter && !byte_is_digit(b) && str_find(S("-_.:+/=@"), b, 0) == 8) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const Field *request_id_field(const Exchange *x)
+{
+    const Service *s = x->service;
+    if (s->request_id_field != FIELD_OTHER) {
+        return fields_find(&x->request.fields, s->request_id_field);
+    }
+    for (size_t i = 0; i < x->request.fields.count; i++) {
+        if (str_equal_nocase(x->request.fields.at[i].name, s->request_id_name)) {
+            return &x->request.fields.at[i];
+        }
+    }
+    return NULL;
+}
+
+static bool request_id_set(Thread *t, Exchange *x)
+{
+    const Field *theirs = x->service->request_id_accept ? request_id_field(x) : NULL;
+    if (theirs && request_id_sane(theirs->value)) {
+        x->id = theirs->value;
+        return true;
+    }
+    Span room;
+    if (!arena_span(&x->arena, REQUEST_ID_BYTES_MADE, &room)) {
+        return false;
+    }
+    Text id = text_in(room);
+    text_hex(&id, random_next(&t->random), 16);
+    text_hex(&id, random_next(&t->random), 16);
+    x->id = text_str(&id);
+    return true;
+}
+
+/* The parsed fields stand in the thread's room; the exchange keeps its own copy. */
+static bool fields_keep(Exchange *x)
+{
+    size_t count = x->request.fields.count;
+    Field *kept = arena_array(&x->arena, Field, count + 1);
+    if (!kept) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = x->request.fields.at[i];
+    }
+    x->request.fields = (Fields){.room = count, .at = kept, .count = count};
+    return true;
+}
+
+Step phase_read_head(Thread *t, Exchange *x)
+{
+    const ServiceLimits *limits = &x->service->limits;
+    HttpFault fault = head_parse_request(x->head_bytes, &limits->head, t->fields, &x->request);
+    if (fault != HTTP_FAULT_NONE) {
+        bool too_large = fault == HTTP_FAULT_HEAD_TOO_LARGE || fault == HTTP_FAULT_TOO_MANY_FIELDS;
+        x->request = (RequestHead){0};
+        return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
+    }
+    if (!fields_keep(x) || !request_id_set(t, x)) {
+        return FAIL(FAULT_MEMORY);
+    }
+    x->request_parsed = true;
+    x->request_body = body_of(&x->request.framing);
+    x->keep_client = x->request.framing.keep_alive && !t->draining;
+    return NEXT;
+}
+
+Step phase_screen(Thread *t, Exchange *x)
+{
+    if (x->request.method == METHOD_CONNECT) {
+        return FAIL(FAULT_CONNECT_METHOD);
+    }
+    if (x->request.method == METHOD_TRACE) { /* it would show fields that River adds */
+        return FAIL(FAULT_TRACE_METHOD);
+    }
+    if (x->request.expects_other) {
+        return FAIL(FAULT_EXPECTATION); /* RFC 9110 §10.1.1 */
+    }
+    uint64_t max = x->service->limits.concurrent_requests_max;
+    if (max) {
+        x->counted = true;
+        if (atomic_fetch_add(x->service->active, 1) >= max) {
+            return FAIL(FAULT_OVERLOAD);
+        }
+    }
+    const Client *c = client_get(t, x->client);
+    x->trusted = x->service->trusted_count && forward_trusts(x->service, c->peer.ip);
+    x->protocol = forward_protocol(x);
+    return NEXT;
+}
+
+Step phase_route(Thread *t, Exchange *x)
+{
+    (void)t;
+    if (!x->service->cluster) {
+        x->respond = &x->service->respond;
+        return GOTO(ANSWER);
+    }
+    return NEXT;
+}
+
+Step phase_ask(Thread *t, Exchange *x)
+{
+    (void)t;
+    (void)x;
+    return NEXT;
+}
+
+Step phase_pick(Thread *t, Exchange *x)
+{
+    const Cluster *cluster = x->service->cluster;
+    if (x->tries == 0 && cluster->endpoint_count > 1) {
+        x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);
+        x->pick.random = random_next(&t->random);
+    }
+    size_t index = 0;
+    if (cluster->endpoint_count > 1) {
+        /* A connection that was stale says nothing against its endpoint: ask that one again. */
+        unsigned attempt = x->tries - (x->fresh_wanted ? 1 : 0);
+        index = cluster->balancer->pick(cluster->table, &x->pick, attempt);
+    }
+    CHECK(index < cluster->endpoint_count);
+    x->endpoint = &cluster->endpoints[index];
+    x->tries++;
+    x->asked = false;
+    x->head_sent = false;
+    x->any_sent = false;
+    x->request_sent = false;
+    x->request_broken = false;
+    x->dial_fault = FAULT_NONE;
+    x->connect_start_us = t->now_ns / 1000;
+    return NEXT;
+}

@@ -1,0 +1,99 @@
+/* snapshot.h - what the configuration has become: immutable services, listeners and clusters.
+ *
+ * Built off the request path (config/build.c) and only read afterwards. What changes while River
+ * runs (pools, counters) is named by an index: Endpoint.origin names an Origin of the worker. */
+#ifndef PROXY_SNAPSHOT_H
+#define PROXY_SNAPSHOT_H
+
+#include "http/head.h"
+#include "net/address.h"
+#include "proxy/balancer.h"
+
+typedef struct Endpoint {
+    Address address;
+    Str name; /* canonical text: the identity in logs and status */
+    uint32_t weight;
+    uint32_t origin; /* index of the shared pool */
+    uint64_t connect_timeout_ms;
+    uint64_t connect_wait_ms; /* for a connection to become free or be made, in all */
+    uint64_t read_timeout_ms;
+    uint64_t write_timeout_ms;
+    uint64_t idle_timeout_ms;
+    uint32_t connections_max; /* 0: no limit */
+} Endpoint;
+
+struct Cluster {
+    size_t endpoint_count;
+    Endpoint *endpoints COUNTED_BY(endpoint_count);
+    const Balancer *balancer;
+    const void *table; /* the balancer's own */
+    _Atomic uint64_t *sequence; /* counts picks, for policies that go round */
+};
+
+typedef struct ForwardedRules {
+    bool x_forwarded_for;
+    bool x_forwarded_proto;
+    bool x_forwarded_host;
+    bool x_real_ip;
+    bool forwarded;
+} ForwardedRules;
+
+/* An answer that River gives by itself. */
+typedef struct Respond {
+    uint16_t status;
+    Str content_type;
+    Str body;
+} Respond;
+
+typedef struct ServiceLimits {
+    HeadLimits head;
+    bool head_set; /* the file sets the limit of fields or bytes: `overload_status` answers */
+    uint64_t head_timeout_ms;
+    uint64_t keep_alive_ms;
+    uint64_t body_timeout_ms;
+    uint64_t send_timeout_ms;
+    uint64_t linger_ms; /* for the rest of a body after an early answer */
+    uint64_t tunnel_idle_ms;
+    uint64_t receive_rate_min; /* bytes a second; 0: none */
+    uint64_t send_rate_min;
+    uint64_t concurrent_requests_max; /* 0: none */
+    uint64_t retry_buffer_bytes;
+    uint32_t tries_max;
+    uint16_t overload_status;
+    Str overload_body;
+} ServiceLimits;
+
+typedef struct Service {
+    Str name;
+    uint32_t index;
+    const Cluster *cluster; /* NULL: `respond` answers */
+    Respond respond;
+    ServiceLimits limits;
+    ForwardedRules forwarded;
+    Str host; /* sent upstream in place of the client's; empty: passed on */
+    Str request_id_name; /* lower case */
+    FieldId request_id_field;
+    bool request_id_accept;
+    size_t upgrade_count;
+    const Str *upgrades COUNTED_BY(upgrade_count);
+    size_t trusted_count;
+    const IpPrefix *trusted COUNTED_BY(trusted_count);
+    _Atomic uint32_t *active; /* requests under way, counted only when there is a limit */
+} Service;
+
+typedef struct Listener {
+    int fd;
+    Str name;
+    const Service *service;
+} Listener;
+
+typedef struct Snapshot {
+    size_t service_count;
+    Service *services COUNTED_BY(service_count);
+    size_t listener_count;
+    Listener *listeners COUNTED_BY(listener_count);
+    size_t origin_count;
+    const Endpoint **origins COUNTED_BY(origin_count); /* one endpoint that stands for each */
+} Snapshot;
+
+#endif

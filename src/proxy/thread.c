@@ -1,0 +1,362 @@
+/* thread.c - one turn of a worker thread: wait, hand out events, messages and deadlines. */
+#include "proxy/thread.h"
+
+#include "base/number.h"
+#include "loop/crash.h"
+#include "loop/system.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#include <time.h>
+
+#define ACCEPT_BATCH 8u
+#define TICK_MS 100u
+#define FREE_ARENA_BLOCKS_MAX 1024u
+#define FREE_BUF_BLOCKS_MAX 64u
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void clock_update(Thread *t)
+{
+    t->now_ns = system_calls->now_ns();
+    t->now_ms = t->now_ns / 1000000;
+}
+
+static void wall_clock_update(Thread *t)
+{
+    struct timespec wall;
+    (void)clock_gettime(CLOCK_REALTIME, &wall);
+    t->wall_offset_us = (uint64_t)wall.tv_sec * 1000000 + (uint64_t)wall.tv_nsec / 1000 -
+                        t->now_ns / 1000;
+}
+
+static Err thread_memory(Thread *t, const WorkerPlan *plan)
+{
+    uint32_t clients = (uint32_t)u64_min(plan->connections_max, THREAD_CLIENTS_MAX);
+    TRY(pool_init(&t->clients, sizeof(Client), clients));
+    TRY(pool_init(&t->upstreams, sizeof(Upstream), THREAD_UPSTREAMS_MAX));
+    TRY(pool_init(&t->exchanges, sizeof(Exchange), clients));
+    TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + 1, t->now_ms));
+    t->park_nodes = (ParkNode *)memory_reserve(sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
+    t->again = (Handle *)memory_reserve(sizeof(Handle) * clients);
+    t->input = span_of(memory_reserve(THREAD_INPUT_BYTES), THREAD_INPUT_BYTES);
+    t->output = span_of(memory_reserve(THREAD_OUTPUT_BYTES), THREAD_OUTPUT_BYTES);
+    t->fields.at = (Field *)memory_reserve(sizeof(Field) * THREAD_FIELDS_MAX);
+    t->fields.room = THREAD_FIELDS_MAX;
+    size_t services = plan->snapshot->service_count;
+    t->services = (ServiceCounters *)memory_reserve(sizeof(ServiceCounters) * (services + 1));
+    size_t origins = plan->snapshot->origin_count;
+    t->origins = (OriginCounters *)memory_reserve(sizeof(OriginCounters) * (origins + 1));
+    bool all = t->park_nodes && t->again && t->input.at && t->output.at && t->fields.at &&
+               t->services && t->origins;
+    return all ? ERR_OK : ERR_MEMORY;
+}
+
+static Err thread_listen(Thread *t, bool on)
+{
+    const Snapshot *s = t->worker->plan.snapshot;
+    for (size_t i = 0; i < s->listener_count && on != t->listening; i++) {
+        if (on) {
+            Handle h = {.slot = (uint32_t)i, .generation = 1};
+            TRY(poller_add_listener(&t->poller, s->listeners[i].fd, token_of(TOKEN_LISTENER, h)));
+        } else {
+            poller_remove(&t->poller, s->listeners[i].fd);
+        }
+    }
+    t->listening = on;
+    return ERR_OK;
+}
+
+Err thread_init(Thread *t, Worker *w, unsigned index)
+{
+    *t = (Thread){.worker = w, .index = index, .poller = {.fd = -1}, .mailbox = {.wake_fd = -1}};
+    clock_update(t);
+    wall_clock_update(t);
+    random_seed(&t->random);
+    TRY(thread_memory(t, &w->plan));
+    blocks_init(&t->arena_blocks, &w->budget, THREAD_ARENA_BLOCK_BYTES, FREE_ARENA_BLOCKS_MAX);
+    blocks_init(&t->buf_blocks, &w->budget, THREAD_BUF_BLOCK_BYTES, FREE_BUF_BLOCKS_MAX);
+    TRY(poller_open(&t->poller));
+    TRY(mailbox_open(&t->mailbox));
+    TRY(poller_add_input(&t->poller, t->mailbox.wake_fd, token_of(TOKEN_MAILBOX, HANDLE_NONE)));
+    TRY(timer_set(&t->wheel, &t->tick, t->now_ms + TICK_MS, token_of(TOKEN_TICK, HANDLE_NONE)));
+    return thread_listen(t, true);
+}
+
+void thread_drop(Thread *t)
+{
+    size_t services = t->worker->plan.snapshot->service_count;
+    size_t origins = t->worker->plan.snapshot->origin_count;
+    blocks_drop(&t->arena_blocks);
+    blocks_drop(&t->buf_blocks);
+    memory_release(t->park_nodes, sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
+    memory_release(t->again, sizeof(Handle) * t->clients.slots_max);
+    memory_release(t->input.at /* system call */, t->input.len);
+    memory_release(t->output.at /* system call */, t->output.len);
+    memory_release(t->fields.at, sizeof(Field) * THREAD_FIELDS_MAX);
+    memory_release(t->services, sizeof(ServiceCounters) * (services + 1));
+    memory_release(t->origins, sizeof(OriginCounters) * (origins + 1));
+    pool_drop(&t->clients);
+    pool_drop(&t->upstreams);
+    pool_drop(&t->exchanges);
+    wheel_drop(&t->wheel);
+    mailbox_close(&t->mailbox);
+    poller_close(&t->poller);
+}
+
+/* --- accepting ------------------------------------------------------------------------------- */
+
+/* The thread with the fewest clients; this one unless another has clearly fewer, because a
+ * connection that moves costs two system calls. */
+static Thread *thread_least_loaded(Thread *t)
+{
+    Thread *best = t;
+    uint32_t fewest = atomic_load_explicit(&t->client_count, memory_order_relaxed);
+    uint32_t slack = 1 + fewest / 16;
+    uint32_t bound = fewest > slack ? fewest - slack : 0;
+    for (unsigned i = 0; i < t->worker->thread_count; i++) {
+        Thread *other = t->worker->threads[i];
+        uint32_t count = atomic_load_explicit(&other->client_count, memory_order_relaxed);
+        if (count < bound) {
+            best = other;
+            bound = count;
+        }
+    }
+    return best;
+}
+
+static void client_place(Thread *t, Stream stream, uint32_t listener, Peer peer)
+{
+    Thread *to = thread_least_loaded(t);
+    atomic_fetch_add(&to->client_count, 1);
+    if (to != t) {
+        uint64_t ip[2];
+        span_copy(span_of(ip, sizeof ip), str_of(peer.ip.bytes, sizeof ip));
+        Message m = {.kind = MESSAGE_CLIENT,
+                     .fd = stream.fd,
+                     .words = {listener, ip[0], ip[1], peer.ip.family, peer.port}};
+        if (mailbox_post(&to->mailbox, &m) == ERR_OK) {
+            return;
+        }
+        atomic_fetch_sub(&to->client_count, 1);
+        atomic_fetch_add(&t->client_count, 1);
+    }
+    client_adopt(t, stream, (uint16_t)listener, peer);
+}
+
+static void client_receive(Thread *t, const Message *m)
+{
+    Peer peer = {.ip = {.family = (uint8_t)m->words[3]}, .port = (uint16_t)m->words[4]};
+    span_copy(span_of(peer.ip.bytes, 16), str_of(&m->words[1], 16));
+    client_adopt(t, stream_plain(m->fd), (uint16_t)m->words[0], peer);
+}
+
+static void listener_on_ready(Thread *t, uint32_t listener)
+{
+    int fd = t->worker->plan.snapshot->listeners[listener].fd;
+    for (unsigned i = 0; i < ACCEPT_BATCH && t->listening; i++) {
+        if (atomic_fetch_add(&t->worker->client_count, 1) >= t->worker->plan.connections_max) {
+            atomic_fetch_sub(&t->worker->client_count, 1);
+            (void)!thread_listen(t, false); /* the tick listens again when there is room */
+            return;
+        }
+        Stream stream = {0};
+        Peer peer = {0};
+        Err err = stream_accept(fd, &stream, &peer);
+        if (err != ERR_OK) {
+            atomic_fetch_sub(&t->worker->client_count, 1);
+            if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
+                counter_add(&t->refused, 1);
+                (void)!thread_listen(t, false);
+            }
+            return;
+        }
+        client_place(t, stream, listener, peer);
+    }
+}
+
+/* --- ending ---------------------------------------------------------------------------------- */
+
+static void thread_drain(Thread *t)
+{
+    t->draining = true;
+    (void)!thread_listen(t, false);
+    for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
+        Handle h;
+        Client *c = (Client *)pool_at(&t->clients, i, &h);
+        if (c) {
+            client_drain(t, c);
+        }
+    }
+}
+
+static void thread_cut(Thread *t)
+{
+    thread_drain(t);
+    t->stopping = true;
+    for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
+        Handle h;
+        Client *c = (Client *)pool_at(&t->clients, i, &h);
+        Exchange *x = c ? exchange_get(t, c->exchange) : NULL;
+        if (x) {
+            exchange_cut(t, x);
+        }
+        c = client_get(t, h);
+        if (c) {
+            client_close(t, c, false);
+        }
+    }
+}
+
+/* Connections to origins that are left when everything else is over. */
+static void thread_close_upstreams(Thread *t)
+{
+    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        Upstream *u = (Upstream *)pool_at(&t->upstreams, i, &h);
+        if (u && (u->state != UPSTREAM_PARKED || origin_unpark(t, u))) {
+            upstream_close(t, u, false);
+        }
+    }
+}
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+bool thread_is_tight(const Thread *t)
+{
+    const Worker *w = t->worker;
+    size_t used = atomic_load_explicit(&w->budget.used_bytes, memory_order_relaxed);
+    size_t active = atomic_load_explicit(&w->exchange_count, memory_order_relaxed);
+    size_t needed = active * EXCHANGE_BYTES_MIN + THREAD_INPUT_BYTES;
+    return w->budget.max_bytes && used + needed > w->budget.max_bytes;
+}
+
+void thread_again(Thread *t, Handle client)
+{
+    Client *c = client_get(t, client);
+    if (c && !c->again) {
+        c->again = true;
+        t->again[t->again_count++] = client;
+    }
+}
+
+static void thread_tick(Thread *t)
+{
+    wall_clock_update(t);
+    (void)!timer_set(&t->wheel, &t->tick, t->now_ms + TICK_MS, token_of(TOKEN_TICK, HANDLE_NONE));
+    uint32_t clients = atomic_load(&t->worker->client_count);
+    if (!t->listening && !t->draining && clients < t->worker->plan.connections_max) {
+        (void)!thread_listen(t, true);
+    }
+}
+
+static void messages_handle(Thread *t)
+{
+    mailbox_awake(&t->mailbox);
+    Message m;
+    while (mailbox_take(&t->mailbox, &m)) {
+        switch (m.kind) {
+        case MESSAGE_CLIENT:
+            client_receive(t, &m);
+            break;
+        case MESSAGE_UPSTREAM:
+            origin_receive(t, &m);
+            break;
+        case MESSAGE_DRAIN:
+            thread_drain(t);
+            break;
+        case MESSAGE_STOP:
+            thread_cut(t);
+            break;
+        default:
+            CHECK(false);
+        }
+    }
+}
+
+static void ready_handle(Thread *t, Ready ready)
+{
+    Handle h = token_handle(ready.token);
+    switch (token_kind(ready.token)) {
+    case TOKEN_CLIENT:
+        client_on_ready(t, h, ready.what);
+        return;
+    case TOKEN_UPSTREAM:
+        upstream_on_ready(t, h, ready.what);
+        return;
+    case TOKEN_LISTENER:
+        listener_on_ready(t, h.slot);
+        return;
+    case TOKEN_MAILBOX:
+        messages_handle(t);
+        return;
+    default:
+        CHECK(false);
+    }
+}
+
+static void timers_handle(Thread *t)
+{
+    wheel_advance(&t->wheel, t->now_ms);
+    Token token;
+    while (wheel_expired(&t->wheel, &token)) {
+        switch (token_kind(token)) {
+        case TOKEN_CLIENT:
+            client_on_timer(t, token_handle(token));
+            break;
+        case TOKEN_UPSTREAM:
+            upstream_on_timer(t, token_handle(token));
+            break;
+        case TOKEN_TICK:
+            thread_tick(t);
+            break;
+        default:
+            CHECK(false);
+        }
+    }
+}
+
+/* Clients that had more to do get another go; what they put off again waits for the next turn. */
+static void again_handle(Thread *t)
+{
+    uint32_t count = t->again_count;
+    for (uint32_t i = 0; i < count; i++) {
+        Handle h = t->again[i];
+        Client *c = client_get(t, h);
+        if (c) {
+            c->again = false;
+            client_on_ready(t, h, 0);
+        }
+    }
+    for (uint32_t i = count; i < t->again_count; i++) {
+        t->again[i - count] = t->again[i];
+    }
+    t->again_count -= count;
+}
+
+void thread_turn(Thread *t, int timeout_ms)
+{
+    int wait_ms = t->again_count ? 0 : wheel_wait_ms(&t->wheel, t->now_ms);
+    if (timeout_ms >= 0 && (wait_ms < 0 || wait_ms > timeout_ms)) {
+        wait_ms = timeout_ms;
+    }
+    poller_wait(&t->poller, wait_ms);
+    clock_update(t);
+    for (size_t i = 0; i < t->poller.count; i++) {
+        ready_handle(t, t->poller.ready[i]);
+    }
+    timers_handle(t);
+    again_handle(t);
+}
+
+void thread_run(Thread *t)
+{
+    crash_enter_thread(t->index);
+    if (t->worker->plan.log) {
+        log_bind(t->worker->plan.log, t->index);
+    }
+    while (!t->draining || t->clients.used > 0) {
+        thread_turn(t, -1);
+    }
+    thread_close_upstreams(t);
+}

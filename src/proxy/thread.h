@@ -1,0 +1,120 @@
+/* thread.h - one worker thread: its readiness, deadlines, memory, and the objects that live on it.
+ *
+ * A client's connection, its exchange and the upstream connection that serves it live on the same
+ * thread. Threads meet only in mailboxes and in the shared pools (origin.h). */
+#ifndef PROXY_THREAD_H
+#define PROXY_THREAD_H
+
+#include "base/buf.h"
+#include "loop/mailbox.h"
+#include "loop/poller.h"
+#include "loop/random.h"
+#include "loop/timer.h"
+#include "proxy/fault.h"
+#include "proxy/snapshot.h"
+
+typedef struct Worker Worker;
+
+enum { /* kinds of tokens */
+    TOKEN_CLIENT = 1,
+    TOKEN_UPSTREAM,
+    TOKEN_LISTENER,
+    TOKEN_MAILBOX,
+    TOKEN_TICK /* once a while: listeners that rest, draining */
+};
+
+enum { /* kinds of messages */
+    MESSAGE_CLIENT = 1, /* an accepted connection: fd, listener, peer */
+    MESSAGE_UPSTREAM,   /* a connection for a waiting exchange: see origin.c */
+    MESSAGE_FAILED,     /* nothing can be made for a waiter: try again */
+    MESSAGE_DRAIN,
+    MESSAGE_STOP
+};
+
+#define THREAD_INPUT_BYTES (256u << 10)  /* one large read, shared by all connections */
+#define THREAD_OUTPUT_BYTES (192u << 10) /* heads are put together here */
+#define THREAD_READ_BYTES_MIN (16u << 10) /* when memory is short, or the peer slow */
+#define THREAD_READ_BYTES_SLOW (64u << 10) /* after a short write */
+#define THREAD_ARENA_BLOCK_BYTES 4064u
+#define THREAD_BUF_BLOCK_BYTES (16u << 10)
+#define THREAD_FIELDS_MAX 1024u /* ceiling of every limit on fields */
+#define THREAD_CLIENTS_MAX (1u << 20)
+#define THREAD_UPSTREAMS_MAX (1u << 18)
+
+/* A counter with one writer, read by the status from another thread. */
+typedef _Atomic uint64_t Counter;
+
+static inline void counter_add(Counter *c, uint64_t n)
+{
+    uint64_t value = atomic_load_explicit(c, memory_order_relaxed);
+    atomic_store_explicit(c, value + n, memory_order_relaxed);
+}
+
+static inline uint64_t counter_read(const Counter *c)
+{
+    return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+typedef struct ServiceCounters {
+    Counter requests;
+    Counter status[6]; /* by first digit; [0]: no answer */
+    Counter bytes_in;
+    Counter bytes_out;
+} ServiceCounters;
+
+typedef struct OriginCounters {
+    Counter requests;
+    Counter failures; /* tries that ended in a fault of the origin's */
+    Counter opened;
+    Counter reused;
+} OriginCounters;
+
+typedef struct ParkNode ParkNode;
+
+typedef struct Thread {
+    _Alignas(64) Worker *worker;
+    unsigned index;
+    bool draining;
+    bool stopping;
+    bool listening;
+    Poller poller;
+    Wheel wheel;
+    Mailbox mailbox;
+    Random random;
+    Pool clients;
+    Pool upstreams;
+    Pool exchanges;
+    Blocks arena_blocks;
+    Blocks buf_blocks;
+    Span input;
+    Span output;
+    Fields fields; /* room for a head's fields before they are copied to the arena */
+    uint64_t now_ns;
+    uint64_t now_ms;
+    uint64_t wall_offset_us; /* wall clock minus monotonic clock */
+    Timer tick;
+    ParkNode *park_nodes; /* one for each slot of `upstreams` */
+    uint32_t again_count; /* clients that have more to do than one turn should give them */
+    Handle *again;        /* room for every client once (Client.again) */
+    uint32_t parked; /* idle upstream connections of this thread */
+    _Atomic uint32_t client_count; /* read by other threads, for placement */
+    _Atomic uint32_t exchange_count;
+    ServiceCounters *services;
+    OriginCounters *origins;
+    Counter accepted;
+    Counter refused;
+    Counter faults[FAULT_COUNT];
+} Thread;
+
+MUST_USE Err thread_init(Thread *t, Worker *w, unsigned index);
+void thread_drop(Thread *t);
+/* Runs until it is told to stop and everything on it is gone. */
+void thread_run(Thread *t);
+/* One turn: waits at most `timeout_ms` (-1: as long as deadlines allow) and handles what came. */
+void thread_turn(Thread *t, int timeout_ms);
+/* Gives the client (and its exchange) another turn soon, without waiting for readiness. */
+void thread_again(Thread *t, Handle client);
+/* Whether memory is short: then only what lets admitted exchanges finish may be taken. */
+bool thread_is_tight(const Thread *t);
+
+#endif

@@ -1,0 +1,46 @@
+/* upstream.h - a connection to an origin: dialling, serving one exchange at a time, parked. */
+#ifndef PROXY_UPSTREAM_H
+#define PROXY_UPSTREAM_H
+
+#include "proxy/origin.h"
+#include "proxy/wire.h"
+
+typedef enum UpstreamState {
+    UPSTREAM_DIALING,
+    UPSTREAM_BUSY,   /* serves `exchange` */
+    UPSTREAM_PARKED  /* in its thread's ParkList, or taken from there by a sibling */
+} UpstreamState;
+
+struct Upstream {
+    Handle self;
+    Handle exchange; /* served, or the one that started the dial */
+    Wire wire;
+    Buf in; /* of a head or trailer that is not whole yet */
+    Timer timer;
+    uint32_t origin;
+    uint8_t state;
+    bool exclusive;     /* dialled for `exchange` alone */
+    uint32_t served;    /* requests so far */
+    uint64_t retire_ms; /* when it must not be used any more (announced by the origin) */
+};
+
+/* Starts a dial for `x`. */
+MUST_USE Err upstream_dial(Thread *t, Origin *o, Exchange *x, bool exclusive);
+/* Makes an upstream of a connection that a sibling handed over. NULL: no room (it is closed). */
+Upstream *upstream_adopt(Thread *t, Origin *o, int fd, uint32_t served, uint64_t retire_ms);
+/* Ends the connection and the object. Counters follow. */
+void upstream_close(Thread *t, Upstream *u, bool abort);
+/* Ends the object; its connection has gone to another thread. */
+void upstream_forget(Thread *t, Upstream *u);
+/* Takes note of the origin's "Keep-Alive: timeout". */
+void upstream_announced(const Thread *t, Upstream *u, uint64_t keep_alive_ms);
+
+void upstream_on_ready(Thread *t, Handle h, unsigned what);
+void upstream_on_timer(Thread *t, Handle h);
+
+static inline Upstream *upstream_get(const Thread *t, Handle h)
+{
+    return (Upstream *)pool_get(&t->upstreams, h);
+}
+
+#endif

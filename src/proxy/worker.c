@@ -1,0 +1,242 @@
+/* worker.c - starting and stopping the threads, and the picture of their counters. */
+#include "proxy/worker.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "proxy/exchange.h"
+
+Err worker_build(const WorkerPlan *plan, Worker **ret)
+{
+    CHECK(plan->threads >= 1 && plan->threads <= WORKER_THREADS_MAX);
+    Worker *w = (Worker *)memory_reserve(sizeof *w);
+    if (!w) {
+        return ERR_MEMORY;
+    }
+    w->plan = *plan;
+    w->budget.max_bytes = plan->memory_bytes_max;
+    w->thread_count = plan->threads;
+    Err err = ERR_OK;
+    size_t origins = plan->snapshot->origin_count;
+    w->origins = (Origin *)memory_reserve(sizeof(Origin) * (origins + 1));
+    err = w->origins ? ERR_OK : ERR_MEMORY;
+    for (uint32_t i = 0; i < origins && err == ERR_OK; i++) {
+        err = origin_init(&w->origins[i], plan->snapshot->origins[i], i, plan->threads);
+        w->origin_count = i + 1;
+    }
+    for (unsigned i = 0; i < plan->threads && err == ERR_OK; i++) {
+        w->threads[i] = (Thread *)memory_reserve(sizeof(Thread));
+        err = w->threads[i] ? thread_init(w->threads[i], w, i) : ERR_MEMORY;
+    }
+    if (err != ERR_OK) {
+        worker_free(w);
+        return err;
+    }
+    *ret = w;
+    return ERR_OK;
+}
+
+void worker_free(Worker *w)
+{
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        if (w->threads[i]) {
+            thread_drop(w->threads[i]);
+            memory_release(w->threads[i], sizeof(Thread));
+        }
+    }
+    for (size_t i = 0; i < w->origin_count; i++) {
+        origin_drop(&w->origins[i]);
+    }
+    memory_release(w->origins, sizeof(Origin) * (w->plan.snapshot->origin_count + 1));
+    memory_release(w, sizeof *w);
+}
+
+/* Pins to the index-th processor that this process may use. */
+static void pin_thread(unsigned index)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+        return;
+    }
+    unsigned nth = index % (unsigned)CPU_COUNT(&allowed);
+    for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &allowed) && nth-- == 0) {
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            (void)sched_setaffinity(0, sizeof one, &one);
+            return;
+        }
+    }
+}
+
+static void *thread_main(void *argument)
+{
+    Thread *t = (Thread *)argument;
+    if (t->worker->plan.pin) {
+        pin_thread(t->index);
+    }
+    thread_run(t);
+    atomic_fetch_sub(&t->worker->threads_running, 1);
+    return NULL;
+}
+
+Err worker_start(const WorkerPlan *plan, Worker **ret)
+{
+    Worker *w = NULL;
+    TRY(worker_build(plan, &w));
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        atomic_fetch_add(&w->threads_running, 1);
+        if (pthread_create(&w->handles[i], NULL, thread_main, w->threads[i]) != 0) {
+            atomic_fetch_sub(&w->threads_running, 1);
+            worker_stop(w);
+            worker_join(w);
+            return ERR_SYSTEM;
+        }
+        w->started = i + 1;
+    }
+    *ret = w;
+    return ERR_OK;
+}
+
+static void tell_all(Worker *w, uint32_t kind)
+{
+    for (unsigned i = 0; i < w->started; i++) {
+        while (mailbox_post(&w->threads[i]->mailbox, &(Message){.kind = kind}) == ERR_FULL) {
+            (void)usleep(1000); /* only the main thread waits here, never a data thread */
+        }
+    }
+}
+
+void worker_drain(Worker *w)
+{
+    tell_all(w, MESSAGE_DRAIN);
+}
+
+void worker_stop(Worker *w)
+{
+    tell_all(w, MESSAGE_STOP);
+}
+
+bool worker_is_done(const Worker *w)
+{
+    return atomic_load(&w->threads_running) == 0;
+}
+
+void worker_join(Worker *w)
+{
+    for (unsigned i = 0; i < w->started; i++) {
+        (void)pthread_join(w->handles[i], NULL);
+    }
+    worker_free(w);
+}
+
+/* --- status ---------------------------------------------------------------------------------- */
+
+static Err service_status(Worker *w, Arena *arena, const Service *s, ServiceStatus *ret)
+{
+    *ret = (ServiceStatus){.name = s->name};
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        const ServiceCounters *c = &w->threads[i]->services[s->index];
+        ret->requests += counter_read(&c->requests);
+        ret->bytes_in += counter_read(&c->bytes_in);
+        ret->bytes_out += counter_read(&c->bytes_out);
+        for (unsigned k = 0; k < 6; k++) {
+            ret->status[k] += counter_read(&c->status[k]);
+        }
+    }
+    size_t count = s->cluster ? s->cluster->endpoint_count : 0;
+    uint32_t *origins = arena_array(arena, uint32_t, count + 1);
+    if (!origins) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        origins[i] = s->cluster->endpoints[i].origin;
+    }
+    ret->origin_count = count;
+    ret->origins = origins;
+    return ERR_OK;
+}
+
+static void origin_status(Worker *w, Origin *o, OriginStatus *ret)
+{
+    *ret = (OriginStatus){.name = o->endpoint->name};
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        const OriginCounters *c = &w->threads[i]->origins[o->index];
+        ret->requests += counter_read(&c->requests);
+        ret->failures += counter_read(&c->failures);
+        ret->opened += counter_read(&c->opened);
+        ret->reused += counter_read(&c->reused);
+        ret->idle += atomic_load_explicit(&o->lists[i].count, memory_order_relaxed);
+    }
+    uint32_t open = atomic_load(&o->open);
+    ret->connecting = atomic_load(&o->dialing);
+    ret->waiting = atomic_load(&o->waiting);
+    uint32_t away = ret->idle + ret->connecting;
+    ret->active = open > away ? open - away : 0;
+}
+
+static Err faults_status(Worker *w, Arena *arena, WorkerStatus *s)
+{
+    s->faults = arena_array(arena, FaultStatus, FAULT_COUNT);
+    if (!s->faults) {
+        return ERR_MEMORY;
+    }
+    for (unsigned f = 1; f < FAULT_COUNT; f++) {
+        uint64_t count = 0;
+        for (unsigned i = 0; i < w->thread_count; i++) {
+            count += counter_read(&w->threads[i]->faults[f]);
+        }
+        if (count) {
+            s->fault_count++;
+            s->faults[s->fault_count - 1] =
+                (FaultStatus){.code = fault_row((Fault)f)->code, .count = count};
+        }
+    }
+    return ERR_OK;
+}
+
+static void totals(Worker *w, WorkerStatus *s)
+{
+    s->threads = w->thread_count;
+    s->connections = atomic_load(&w->client_count);
+    s->active = atomic_load(&w->exchange_count);
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        s->accepted += counter_read(&w->threads[i]->accepted);
+        s->refused += counter_read(&w->threads[i]->refused);
+    }
+    s->memory_used_bytes = atomic_load(&w->budget.used_bytes);
+    s->memory_peak_bytes = atomic_load(&w->budget.peak_bytes);
+    s->memory_max_bytes = w->budget.max_bytes;
+    if (w->plan.log) {
+        s->access_dropped = log_dropped(w->plan.log, LOG_TO_ACCESS);
+        s->error_dropped = log_dropped(w->plan.log, LOG_TO_ERROR);
+    }
+}
+
+Err worker_status(Worker *w, Arena *arena, const WorkerStatus **ret)
+{
+    const Snapshot *snapshot = w->plan.snapshot;
+    WorkerStatus *s = arena_new(arena, WorkerStatus);
+    ServiceStatus *services = arena_array(arena, ServiceStatus, snapshot->service_count + 1);
+    OriginStatus *origins = arena_array(arena, OriginStatus, w->origin_count + 1);
+    if (!s || !services || !origins) {
+        return ERR_MEMORY;
+    }
+    totals(w, s);
+    for (size_t i = 0; i < snapshot->service_count; i++) {
+        TRY(service_status(w, arena, &snapshot->services[i], &services[i]));
+        s->requests += services[i].requests;
+    }
+    for (size_t i = 0; i < w->origin_count; i++) {
+        origin_status(w, &w->origins[i], &origins[i]);
+    }
+    s->service_count = snapshot->service_count;
+    s->services = services;
+    s->origin_count = w->origin_count;
+    s->origins = origins;
+    TRY(faults_status(w, arena, s));
+    *ret = s;
+    return ERR_OK;
+}
