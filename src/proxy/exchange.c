@@ -61,6 +61,7 @@ void exchange_attach(Thread *t, Exchange *x, Upstream *u)
     x->upstream = u->self;
     x->upstream_reused = u->served > 0;
     u->served++;
+    u->taken_ns = t->now_ns;
     u->exchange = x->self;
     u->state = UPSTREAM_BUSY;
     timer_stop(&t->wheel, u->timer);

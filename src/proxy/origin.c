@@ -256,23 +256,53 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
 
 /* --- taking and returning -------------------------------------------------------------------- */
 
-/* Whether another dial may start now; counts it if so. */
-static bool dial_allowed(Thread *t, Origin *o, bool waited)
+static bool has_room(Origin *o)
 {
     uint32_t max = o->endpoint->connections_max;
-    if (max && atomic_load(&o->open) >= max) {
-        return false;
-    }
+    return max == 0 || atomic_load(&o->open) < max;
+}
+
+/* Whether a dial may start at once, because few are in flight; counts it if so. */
+static bool dial_free(Origin *o)
+{
     uint32_t dialing = atomic_load(&o->dialing);
-    while (dialing < ORIGIN_DIALS_FREE) {
+    while (has_room(o) && dialing < ORIGIN_DIALS_FREE) {
         if (atomic_compare_exchange_weak(&o->dialing, &dialing, dialing + 1)) {
             return true;
         }
     }
+    return false;
+}
+
+/* Whether a connection will probably come back sooner than ORIGIN_WAIT_MS for the waiter that is
+ * last in the queue: then dialling would only add a connection. */
+static bool return_is_near(Origin *o)
+{
+    uint64_t open = atomic_load(&o->open);
+    uint64_t dialing = atomic_load(&o->dialing);
+    uint64_t busy = open > dialing ? open - dialing : 0;
+    uint64_t hold_ns = atomic_load_explicit(&o->hold_ns, memory_order_relaxed);
+    uint64_t turns = atomic_load(&o->waiting);
+    return busy > 0 && hold_ns * turns / busy < ORIGIN_WAIT_MS * UINT64_C(1000000);
+}
+
+/* How long requests keep a connection, as a moving average; a sample now and then is enough. */
+static void hold_note(const Thread *t, Origin *o, const Upstream *u)
+{
+    if (u->served % 16 == 1 && u->taken_ns) {
+        uint64_t hold_ns = atomic_load_explicit(&o->hold_ns, memory_order_relaxed);
+        hold_ns = hold_ns - hold_ns / 8 + (t->now_ns - u->taken_ns) / 8;
+        atomic_store_explicit(&o->hold_ns, hold_ns, memory_order_relaxed);
+    }
+}
+
+/* Whether a waiter may start a dial: one in each ORIGIN_WAIT_MS, all waiters together. */
+static bool dial_waited(const Thread *t, Origin *o)
+{
     uint64_t next = atomic_load(&o->dial_next_ns);
-    if (waited && t->now_ns >= next &&
-        atomic_compare_exchange_strong(&o->dial_next_ns, &next,
-                                       t->now_ns + ORIGIN_WAIT_MS * UINT64_C(1000000))) {
+    uint64_t after = t->now_ns + ORIGIN_WAIT_MS * UINT64_C(1000000);
+    if (has_room(o) && t->now_ns >= next &&
+        atomic_compare_exchange_strong(&o->dial_next_ns, &next, after)) {
         atomic_fetch_add(&o->dialing, 1);
         return true;
     }
@@ -308,7 +338,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
         exchange_attach(t, x, u);
         return ERR_OK;
     }
-    if (dial_allowed(t, o, false)) {
+    if (!return_is_near(o) && dial_free(o)) {
         Err err = dial(t, o, x, false);
         if (err != ERR_OK) {
             x->waits = false;
@@ -325,7 +355,8 @@ Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
         exchange_attach(t, x, u);
         return ERR_OK;
     }
-    if (dial_allowed(t, o, true)) {
+    bool slow = x->wait_ms >= ORIGIN_WAIT_MS_MAX; /* the origin is slow, not the burst short */
+    if (dial_waited(t, o) || (slow && dial_free(o))) {
         TRY(dial(t, o, x, false));
     }
     return ERR_AGAIN;
@@ -348,6 +379,7 @@ static bool serve_one(Thread *t, Origin *o)
 void origin_return(Thread *t, Upstream *u)
 {
     Origin *o = origin_at(t, u->origin);
+    hold_note(t, o, u);
     uint64_t idle_ms = o->endpoint->idle_timeout_ms;
     uint64_t parked_max = t->worker->plan.idle_upstreams_max / o->thread_count;
     uint64_t due_ms = u64_min(t->now_ms + idle_ms, u->retire_ms);

@@ -5,9 +5,10 @@
  * short lock. A request takes from its thread's list, then from the siblings'. A miss registers as
  * a waiter before it looks again, and who returns a connection parks it before it looks for
  * waiters; both orders are sequentially consistent, so one of the two always sees the other
- * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own only
- * while few are in flight; whichever comes first, a returned or a new connection, serves the
- * oldest waiter. */
+ * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own at once
+ * only while few are in flight and no connection is about to come back; else after a pause, one in
+ * each millisecond for all waiters together. Whichever comes first, a returned or a
+ * new connection, serves the oldest waiter. */
 #ifndef PROXY_ORIGIN_H
 #define PROXY_ORIGIN_H
 
@@ -18,6 +19,7 @@
 
 #define ORIGIN_DIALS_FREE 4u /* dials in flight that need no waiting */
 #define ORIGIN_WAIT_MS 1u    /* after which a waiter may start one more */
+#define ORIGIN_WAIT_MS_MAX 16u /* the longest pause between two tries of a waiter */
 #define ORIGIN_WAITERS_MAX 65536u
 
 typedef struct Upstream Upstream;
@@ -60,6 +62,7 @@ typedef struct Origin {
     Waiter *waiters;
     _Atomic uint32_t open;    /* connections, busy, idle and dialling */
     _Atomic uint32_t dialing;
+    _Atomic uint64_t hold_ns; /* how long a request keeps a connection, on average; 0: unknown */
     _Atomic uint64_t dial_next_ns; /* when a waiter may start one beyond ORIGIN_DIALS_FREE */
 } Origin;
 

@@ -5,8 +5,6 @@
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
-#define WAIT_MS_MAX 16u
-
 /* --- CONNECT --------------------------------------------------------------------------------- */
 
 static Origin *origin_of(Thread *t, const Exchange *x)
@@ -29,7 +27,7 @@ static Err connect_wait(Thread *t, Exchange *x)
     if (t->now_ms < x->wait_due_ms || x->fresh_wanted) {
         return ERR_AGAIN;
     }
-    x->wait_ms = (uint32_t)u64_min(x->wait_ms * 2, WAIT_MS_MAX);
+    x->wait_ms = (uint32_t)u64_min(x->wait_ms * 2, ORIGIN_WAIT_MS_MAX);
     x->wait_due_ms = t->now_ms + x->wait_ms;
     return origin_wait_more(t, origin_of(t, x), x);
 }

@@ -21,6 +21,7 @@ struct Upstream {
     uint8_t state;
     bool exclusive;     /* dialled for `exchange` alone */
     uint32_t served;    /* requests so far */
+    uint64_t taken_ns;  /* when its exchange got it */
     uint64_t retire_ms; /* when it must not be used any more (announced by the origin) */
 };
 
