@@ -190,6 +190,18 @@ static void thread_drain(Thread *t)
     }
 }
 
+/* Connections to origins that are left when everything else is over. */
+static void thread_close_upstreams(Thread *t)
+{
+    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        Upstream *u = (Upstream *)pool_at(&t->upstreams, i, &h);
+        if (u && (u->state != UPSTREAM_PARKED || origin_unpark(t, u))) {
+            upstream_close(t, u, false);
+        }
+    }
+}
+
 static void thread_cut(Thread *t)
 {
     thread_drain(t);
@@ -208,16 +220,10 @@ static void thread_cut(Thread *t)
     }
 }
 
-/* Connections to origins that are left when everything else is over. */
-static void thread_close_upstreams(Thread *t)
+void thread_stop_now(Thread *t)
 {
-    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
-        Handle h;
-        Upstream *u = (Upstream *)pool_at(&t->upstreams, i, &h);
-        if (u && (u->state != UPSTREAM_PARKED || origin_unpark(t, u))) {
-            upstream_close(t, u, false);
-        }
-    }
+    thread_cut(t);
+    thread_close_upstreams(t);
 }
 
 /* --- turns ----------------------------------------------------------------------------------- */

@@ -110,6 +110,8 @@ MUST_USE Err thread_init(Thread *t, Worker *w, unsigned index);
 void thread_drop(Thread *t);
 /* Runs until it is told to stop and everything on it is gone. */
 void thread_run(Thread *t);
+/* Cuts everything that lives on the thread, now. */
+void thread_stop_now(Thread *t);
 /* One turn: waits at most `timeout_ms` (-1: as long as deadlines allow) and handles what came. */
 void thread_turn(Thread *t, int timeout_ms);
 /* Gives the client (and its exchange) another turn soon, without waiting for readiness. */

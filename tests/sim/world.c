@@ -1,0 +1,109 @@
+/* world.c - one service, one origin, and a worker thread that the test turns by hand. */
+#include "network.h"
+
+#define SETTLE_TURNS_MAX 20000u
+
+void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
+{
+    *w = (SimWorld){0};
+    sim_start(&w->network, seed);
+    IpAddress ip = {.family = 4, .bytes = {192, 0, 2, 80}};
+    w->endpoint = (Endpoint){.address = address_ip(ip, 80),
+                             .name = S("192.0.2.80:80"),
+                             .weight = 1,
+                             .connect_timeout_ms = 5000,
+                             .connect_wait_ms = 5000,
+                             .read_timeout_ms = 60000,
+                             .write_timeout_ms = 60000,
+                             .idle_timeout_ms = 60000};
+    w->origins[0] = &w->endpoint;
+    w->cluster = (Cluster){
+        .endpoint_count = 1, .endpoints = &w->endpoint, .sequence = &w->sequence};
+    w->upgrades[0] = S("websocket");
+    w->service = (Service){
+        .name = S("sim"),
+        .cluster = &w->cluster,
+        .request_id_name = S("x-request-id"),
+        .request_id_field = FIELD_X_REQUEST_ID,
+        .request_id_accept = true,
+        .upgrade_count = 1,
+        .upgrades = w->upgrades,
+        .active = &w->active,
+        .limits = {.head = {.head_bytes_max = 65536, .fields_max = 100, .target_bytes_max = 16384},
+                   .head_timeout_ms = 10000,
+                   .keep_alive_ms = 75000,
+                   .body_timeout_ms = 60000,
+                   .send_timeout_ms = 60000,
+                   .linger_ms = 2000,
+                   .tunnel_idle_ms = 60000,
+                   .receive_rate_min = 100,
+                   .send_rate_min = 100,
+                   .retry_buffer_bytes = 16384,
+                   .tries_max = 3,
+                   .overload_status = 503}};
+    w->listener = (Listener){.fd = SIM_LISTENER_FD, .name = S("sim"), .service = &w->service};
+    w->snapshot = (Snapshot){.service_count = 1,
+                             .services = &w->service,
+                             .listener_count = 1,
+                             .listeners = &w->listener,
+                             .origin_count = 1,
+                             .origins = w->origins};
+    if (change) {
+        change(w);
+    }
+    WorkerPlan plan = {.snapshot = &w->snapshot,
+                       .threads = 1,
+                       .connections_max = 100,
+                       .idle_upstreams_max = 100,
+                       .memory_bytes_max = 64u << 20};
+    CHECK(worker_build(&plan, &w->worker) == ERR_OK);
+    random_seed_from(&w->worker->threads[0]->random, seed);
+}
+
+/* Whether anything would happen in another turn without time passing. */
+static bool world_is_busy(const SimWorld *w)
+{
+    if (w->worker->threads[0]->again_count > 0 || w->network.pending_count > 0) {
+        return true;
+    }
+    for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
+        const SimSocket *s = &w->network.sockets[i];
+        if (s->used && s->registered && s->edges) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void world_settle(SimWorld *w)
+{
+    unsigned turns = 0;
+    do {
+        thread_turn(w->worker->threads[0], 0);
+        CHECK(++turns < SETTLE_TURNS_MAX); /* else something spins */
+    } while (world_is_busy(w));
+}
+
+void world_wait(SimWorld *w, uint64_t ms)
+{
+    while (ms > 0) {
+        uint64_t step = ms > 50 ? 50 : ms;
+        w->network.now_ns += step * 1000000;
+        ms -= step;
+        world_settle(w);
+    }
+}
+
+size_t world_close(SimWorld *w)
+{
+    Thread *t = w->worker->threads[0];
+    w->network.fail_one_in = 0;
+    w->network.fail_call = -1;
+    thread_stop_now(t);
+    size_t left = t->clients.used + t->exchanges.used + t->upstreams.used +
+                  t->arena_blocks.out_count + t->buf_blocks.out_count +
+                  sim_open_count(&w->network) + atomic_load(&w->active);
+    worker_free(w->worker);
+    sim_stop(&w->network);
+    return left;
+}
