@@ -168,12 +168,13 @@ Step relay_request(Thread *t, Exchange *x, Text *head)
         x->bytes_in += step.consumed;
         replay_keep(t, x, data);
     }
+    /* What was decoded counts as taken even if sending fails: another try replays it. */
+    if ((old > 0 || step.consumed < total) && relay_keep(t, &c->in, total, step.consumed) != ERR_OK) {
+        return FAIL(FAULT_MEMORY);
+    }
     Step sent = moved || head->len ? request_send(t, x, u, head, data, step.trailers) : WAIT;
     if (sent.kind == STEP_FAIL) {
         return sent;
-    }
-    if ((old > 0 || step.consumed < total) && relay_keep(t, &c->in, total, step.consumed) != ERR_OK) {
-        return FAIL(FAULT_MEMORY);
     }
     if (!body->done && (c->wire.readable || (moved && c->in.len > 0))) {
         thread_again(t, c->self);

@@ -235,8 +235,9 @@ static int sim_close_reset(int fd)
 static int sim_poll_change(int poller, int operation, int fd, struct epoll_event *event)
 {
     (void)poller;
-    if (fd < SIM_FIRST_FD) {
-        return 0; /* the listener and the mailbox: asked for directly */
+    if (fd < SIM_FIRST_FD) { /* the listener, or the mailbox, which nobody writes to */
+        net->listening = fd == SIM_LISTENER_FD ? operation == EPOLL_CTL_ADD : net->listening;
+        return 0;
     }
     if (operation == EPOLL_CTL_ADD && call_fails()) {
         errno = ENOSPC;
@@ -258,7 +259,7 @@ static int sim_poll_wait(int poller, struct epoll_event *events, int room, int t
     (void)poller;
     (void)timeout_ms;
     int count = 0;
-    if (net->pending_count > 0) {
+    if (net->pending_count > 0 && net->listening) {
         Handle h = {.slot = 0, .generation = 1};
         events[count++] = (struct epoll_event){.events = EPOLLIN,
                                                .data.u64 = token_of(TOKEN_LISTENER, h)};
@@ -398,5 +399,5 @@ size_t sim_open_count(const SimNetwork *n)
     for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
         count += n->sockets[i].used && !n->sockets[i].is_test;
     }
-    return count;
+    return count - n->pending_count; /* those that nobody has accepted are not River's */
 }

@@ -40,6 +40,7 @@ typedef struct SimNetwork {
     long fail_call;           /* the n-th call from now fails (ENOMEM or so); -1: none */
     int pending[SIM_SOCKETS_MAX]; /* River's sides of clients that wait to be accepted */
     size_t pending_count;
+    bool listening;
     int origins[SIM_SOCKETS_MAX]; /* test's sides of connections that River has dialled */
     size_t origin_count;
     SimSocket sockets[SIM_SOCKETS_MAX];

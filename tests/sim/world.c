@@ -1,6 +1,8 @@
 /* world.c - one service, one origin, and a worker thread that the test turns by hand. */
 #include "network.h"
 
+#include <stdio.h>
+
 #define SETTLE_TURNS_MAX 20000u
 
 void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
@@ -63,7 +65,7 @@ void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
 /* Whether anything would happen in another turn without time passing. */
 static bool world_is_busy(const SimWorld *w)
 {
-    if (w->worker->threads[0]->again_count > 0 || w->network.pending_count > 0) {
+    if (w->worker->threads[0]->again_count > 0 || (w->network.listening && w->network.pending_count > 0)) {
         return true;
     }
     for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
@@ -103,6 +105,12 @@ size_t world_close(SimWorld *w)
     size_t left = t->clients.used + t->exchanges.used + t->upstreams.used +
                   t->arena_blocks.out_count + t->buf_blocks.out_count +
                   sim_open_count(&w->network) + atomic_load(&w->active);
+    if (left) {
+        printf("  left: %u clients, %u exchanges, %u upstreams, %u arena blocks, %u queue blocks, "
+               "%zu sockets, %u active\n",
+               t->clients.used, t->exchanges.used, t->upstreams.used, t->arena_blocks.out_count,
+               t->buf_blocks.out_count, sim_open_count(&w->network), atomic_load(&w->active));
+    }
     worker_free(w->worker);
     sim_stop(&w->network);
     return left;
