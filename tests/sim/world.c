@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define SETTLE_TURNS_MAX 20000u
+#define SETTLE_TURNS_MAX 500000u
 
 void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
 {
