@@ -2,15 +2,28 @@
 #include "loop/poller.h"
 
 #include <errno.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "loop/system.h"
 
+/* No object has this token: generations of live objects are odd. */
+#define ALARM_TOKEN ((Token)0)
+
 Err poller_open(Poller *p)
 {
     p->count = 0;
+    p->alarm_ms = UINT64_MAX;
     p->fd = epoll_create1(EPOLL_CLOEXEC);
-    return p->fd >= 0 ? ERR_OK : err_from_errno(errno);
+    p->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = ALARM_TOKEN};
+    if (p->fd < 0 || p->alarm_fd < 0 ||
+        epoll_ctl(p->fd, EPOLL_CTL_ADD, p->alarm_fd, &event) != 0) {
+        Err err = err_from_errno(errno);
+        poller_close(p);
+        return err;
+    }
+    return ERR_OK;
 }
 
 void poller_close(Poller *p)
@@ -19,6 +32,21 @@ void poller_close(Poller *p)
         (void)close(p->fd);
         p->fd = -1;
     }
+    if (p->alarm_fd >= 0) {
+        (void)close(p->alarm_fd);
+        p->alarm_fd = -1;
+    }
+}
+
+void poller_alarm(Poller *p, uint64_t due_ms)
+{
+    if (due_ms >= p->alarm_ms) {
+        return;
+    }
+    p->alarm_ms = due_ms;
+    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(due_ms / 1000),
+                                         .tv_nsec = (long)(due_ms % 1000 * 1000000 + 1)}};
+    (void)timerfd_settime(p->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 static Err poller_change(const Poller *p, int operation, int fd, uint32_t events, Token token)
@@ -65,8 +93,13 @@ void poller_wait(Poller *p, int timeout_ms)
 {
     struct epoll_event events[POLLER_EVENTS_MAX];
     int n = system_calls->poll_wait(p->fd, events, POLLER_EVENTS_MAX, timeout_ms);
-    p->count = n > 0 ? (size_t)n : 0; /* EINTR is an empty turn */
-    for (size_t i = 0; i < p->count; i++) {
-        p->ready[i] = (Ready){.token = events[i].data.u64, .what = ready_flags(events[i].events)};
+    p->count = 0;
+    for (int i = 0; i < n; i++) { /* EINTR is an empty turn */
+        if (events[i].data.u64 == ALARM_TOKEN) {
+            p->alarm_ms = UINT64_MAX;
+            continue;
+        }
+        p->ready[p->count++] =
+            (Ready){.token = events[i].data.u64, .what = ready_flags(events[i].events)};
     }
 }

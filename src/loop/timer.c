@@ -168,7 +168,8 @@ static uint64_t level_next_ms(const Wheel *w, unsigned level)
     return round + ((uint64_t)slot << shift);
 }
 
-static uint64_t wheel_next_ms(const Wheel *w)
+/* The first slot of the levels; NEVER when all are empty. */
+static uint64_t slots_next_ms(const Wheel *w)
 {
     uint64_t next = NEVER;
     for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
@@ -181,7 +182,7 @@ static uint64_t wheel_next_ms(const Wheel *w)
 void wheel_advance(Wheel *w, uint64_t now_ms)
 {
     while (w->now_ms < now_ms) {
-        uint64_t next = wheel_next_ms(w);
+        uint64_t next = slots_next_ms(w);
         if (next > now_ms) {
             w->now_ms = now_ms;
             return;
@@ -214,15 +215,10 @@ bool wheel_expired(Wheel *w, Token *ret_token)
     return false;
 }
 
-int wheel_wait_ms(const Wheel *w, uint64_t now_ms)
+uint64_t wheel_next_ms(const Wheel *w)
 {
     if (w->due) {
-        return 0;
+        return w->now_ms;
     }
-    uint64_t next = w->armed ? wheel_next_ms(w) : NEVER;
-    if (next == NEVER) {
-        return -1;
-    }
-    uint64_t wait = next > now_ms ? next - now_ms : 0;
-    return wait > 60000 ? 60000 : (int)wait;
+    return w->armed ? slots_next_ms(w) : NEVER;
 }

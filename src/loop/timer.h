@@ -44,7 +44,7 @@ void timer_drop(Wheel *w, Timer *timer);
 void wheel_advance(Wheel *w, uint64_t now_ms);
 bool wheel_expired(Wheel *w, Token *ret_token);
 
-/* Milliseconds from `now_ms` until the wheel must be advanced again; -1 when nothing is armed. */
-int wheel_wait_ms(const Wheel *w, uint64_t now_ms);
+/* When the wheel must be advanced again; UINT64_MAX when nothing is armed. */
+uint64_t wheel_next_ms(const Wheel *w);
 
 #endif

@@ -10,17 +10,12 @@
 #include <time.h>
 
 #define ACCEPT_BATCH 8u
-#define TICK_MS 100u
+#define REST_MS 100u /* how long listeners rest when nothing more can be taken */
+#define WALL_CLOCK_MS 1000u /* how often the wall clock is looked at */
 #define FREE_ARENA_BLOCKS_MAX 1024u
 #define FREE_BUF_BLOCKS_MAX 64u
 
 /* --- life ------------------------------------------------------------------------------------ */
-
-static void clock_update(Thread *t)
-{
-    t->now_ns = system_calls->now_ns();
-    t->now_ms = t->now_ns / 1000000;
-}
 
 static void wall_clock_update(Thread *t)
 {
@@ -28,6 +23,16 @@ static void wall_clock_update(Thread *t)
     (void)clock_gettime(CLOCK_REALTIME, &wall);
     t->wall_offset_us = (uint64_t)wall.tv_sec * 1000000 + (uint64_t)wall.tv_nsec / 1000 -
                         t->now_ns / 1000;
+    t->wall_next_ms = t->now_ms + WALL_CLOCK_MS;
+}
+
+static void clock_update(Thread *t)
+{
+    t->now_ns = system_calls->now_ns();
+    t->now_ms = t->now_ns / 1000000;
+    if (t->now_ms >= t->wall_next_ms) {
+        wall_clock_update(t);
+    }
 }
 
 static Err thread_memory(Thread *t, const WorkerPlan *plan)
@@ -71,7 +76,6 @@ Err thread_init(Thread *t, Worker *w, unsigned index)
 {
     *t = (Thread){.worker = w, .index = index, .poller = {.fd = -1}, .mailbox = {.wake_fd = -1}};
     clock_update(t);
-    wall_clock_update(t);
     random_seed(&t->random);
     TRY(thread_memory(t, &w->plan));
     blocks_init(&t->arena_blocks, &w->budget, THREAD_ARENA_BLOCK_BYTES, FREE_ARENA_BLOCKS_MAX);
@@ -79,7 +83,6 @@ Err thread_init(Thread *t, Worker *w, unsigned index)
     TRY(poller_open(&t->poller));
     TRY(mailbox_open(&t->mailbox));
     TRY(poller_add_input(&t->poller, t->mailbox.wake_fd, token_of(TOKEN_MAILBOX, HANDLE_NONE)));
-    TRY(timer_set(&t->wheel, &t->tick, t->now_ms + TICK_MS, token_of(TOKEN_TICK, HANDLE_NONE)));
     return thread_listen(t, true);
 }
 
@@ -151,13 +154,21 @@ static void client_receive(Thread *t, const Message *m)
     client_adopt(t, stream_plain(m->fd), (uint16_t)m->words[0], peer);
 }
 
+/* Nothing more can be accepted for now: the kernel keeps who comes in its queue. */
+static void thread_rest(Thread *t)
+{
+    (void)!thread_listen(t, false);
+    Token token = token_of(TOKEN_LISTENERS_REST, HANDLE_NONE);
+    CHECK(timer_set(&t->wheel, &t->rest, t->now_ms + REST_MS, token) == ERR_OK);
+}
+
 static void listener_on_ready(Thread *t, uint32_t listener)
 {
     int fd = t->worker->plan.snapshot->listeners[listener].fd;
     for (unsigned i = 0; i < ACCEPT_BATCH && t->listening; i++) {
         if (atomic_fetch_add(&t->worker->client_count, 1) >= t->worker->plan.connections_max) {
             atomic_fetch_sub(&t->worker->client_count, 1);
-            (void)!thread_listen(t, false); /* the tick listens again when there is room */
+            thread_rest(t);
             return;
         }
         Stream stream = {0};
@@ -167,7 +178,7 @@ static void listener_on_ready(Thread *t, uint32_t listener)
             atomic_fetch_sub(&t->worker->client_count, 1);
             if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
                 counter_add(&t->refused, 1);
-                (void)!thread_listen(t, false);
+                thread_rest(t);
             }
             return;
         }
@@ -246,13 +257,13 @@ void thread_again(Thread *t, Handle client)
     }
 }
 
-static void thread_tick(Thread *t)
+/* The listeners have rested: on with them, if there is room. */
+static void thread_listen_again(Thread *t)
 {
-    wall_clock_update(t);
-    (void)!timer_set(&t->wheel, &t->tick, t->now_ms + TICK_MS, token_of(TOKEN_TICK, HANDLE_NONE));
     uint32_t clients = atomic_load(&t->worker->client_count);
-    if (!t->listening && !t->draining && clients < t->worker->plan.connections_max) {
-        (void)!thread_listen(t, true);
+    bool room = clients < t->worker->plan.connections_max;
+    if (!t->draining && (!room || thread_listen(t, true) != ERR_OK)) {
+        thread_rest(t);
     }
 }
 
@@ -313,8 +324,8 @@ static void timers_handle(Thread *t)
         case TOKEN_UPSTREAM:
             upstream_on_timer(t, token_handle(token));
             break;
-        case TOKEN_TICK:
-            thread_tick(t);
+        case TOKEN_LISTENERS_REST:
+            thread_listen_again(t);
             break;
         default:
             CHECK(false);
@@ -342,11 +353,8 @@ static void again_handle(Thread *t)
 
 void thread_turn(Thread *t, int timeout_ms)
 {
-    int wait_ms = t->again_count ? 0 : wheel_wait_ms(&t->wheel, t->now_ms);
-    if (timeout_ms >= 0 && (wait_ms < 0 || wait_ms > timeout_ms)) {
-        wait_ms = timeout_ms;
-    }
-    poller_wait(&t->poller, wait_ms);
+    poller_alarm(&t->poller, wheel_next_ms(&t->wheel));
+    poller_wait(&t->poller, t->again_count ? 0 : timeout_ms);
     clock_update(t);
     for (size_t i = 0; i < t->poller.count; i++) {
         ready_handle(t, t->poller.ready[i]);

@@ -20,7 +20,7 @@ enum { /* kinds of tokens */
     TOKEN_UPSTREAM,
     TOKEN_LISTENER,
     TOKEN_MAILBOX,
-    TOKEN_TICK /* once a while: listeners that rest, draining */
+    TOKEN_LISTENERS_REST /* the end of a pause in accepting */
 };
 
 enum { /* kinds of messages */
@@ -92,7 +92,8 @@ typedef struct Thread {
     uint64_t now_ns;
     uint64_t now_ms;
     uint64_t wall_offset_us; /* wall clock minus monotonic clock */
-    Timer tick;
+    uint64_t wall_next_ms;
+    Timer rest;
     ParkNode *park_nodes; /* one for each slot of `upstreams` */
     uint32_t again_count; /* clients that have more to do than one turn should give them */
     Handle *again;        /* room for every client once (Client.again) */
