@@ -1,0 +1,306 @@
+/* status.c - the two forms of the status. The keys of the JSON form are an interface: they stay. */
+#include "admin/status.h"
+
+#include "base/number.h"
+#include "loop/quote.h"
+
+/* ---- JSON ---- */
+
+static void json_key(Text *t, Str key)
+{
+    quote_json(t, key);
+    text_byte(t, ':');
+}
+
+/* `"key":n` and, behind it, a comma. */
+static void json_number(Text *t, Str key, uint64_t n)
+{
+    json_key(t, key);
+    text_u64(t, n);
+    text_byte(t, ',');
+}
+
+static void json_str(Text *t, Str key, Str value)
+{
+    json_key(t, key);
+    quote_json(t, value);
+    text_byte(t, ',');
+}
+
+/* Ends an object or list in place of the comma behind its last member. */
+static void json_end(Text *t, uint8_t bracket)
+{
+    if (t->len > 0 && !t->overflow && str_at(text_str(t), t->len - 1) == ',') {
+        t->len--;
+    }
+    text_byte(t, bracket);
+}
+
+static void json_process(Text *t, const ProcessStatus *p)
+{
+    text_byte(t, '{');
+    json_str(t, S("version"), p->version);
+    json_str(t, S("state"), p->state);
+    json_number(t, S("supervisor_pid"), p->supervisor_pid);
+    json_number(t, S("up_ms"), p->up_ms);
+    json_number(t, S("worker_pid"), p->worker_pid);
+    json_number(t, S("worker_up_ms"), p->worker_up_ms);
+    json_number(t, S("restarts"), p->restarts);
+    json_key(t, S("worker"));
+}
+
+static const Str answer_names[6] = {S_INIT("none"), S_INIT("1xx"), S_INIT("2xx"),
+                                    S_INIT("3xx"),  S_INIT("4xx"), S_INIT("5xx")};
+
+static void json_service(Text *t, const WorkerStatus *w, const ServiceStatus *s)
+{
+    text_byte(t, '{');
+    json_str(t, S("name"), s->name);
+    json_number(t, S("requests"), s->requests);
+    json_key(t, S("answers"));
+    text_byte(t, '{');
+    for (size_t i = 0; i < 6; i++) {
+        json_number(t, answer_names[i], s->status[i]);
+    }
+    json_end(t, '}');
+    text_byte(t, ',');
+    json_number(t, S("bytes_in"), s->bytes_in);
+    json_number(t, S("bytes_out"), s->bytes_out);
+    json_key(t, S("upstreams"));
+    text_byte(t, '[');
+    for (size_t i = 0; i < s->origin_count; i++) {
+        CHECK(s->origins[i] < w->origin_count);
+        quote_json(t, w->origins[s->origins[i]].name);
+        text_byte(t, ',');
+    }
+    json_end(t, ']');
+    text_byte(t, '}');
+}
+
+static void json_origin(Text *t, const OriginStatus *o)
+{
+    text_byte(t, '{');
+    json_str(t, S("name"), o->name);
+    json_number(t, S("requests"), o->requests);
+    json_number(t, S("failures"), o->failures);
+    json_number(t, S("opened"), o->opened);
+    json_number(t, S("reused"), o->reused);
+    json_number(t, S("active"), o->active);
+    json_number(t, S("idle"), o->idle);
+    json_number(t, S("connecting"), o->connecting);
+    json_number(t, S("waiting"), o->waiting);
+    json_end(t, '}');
+}
+
+static void json_lists(Text *t, const WorkerStatus *w)
+{
+    json_key(t, S("services"));
+    text_byte(t, '[');
+    for (size_t i = 0; i < w->service_count; i++) {
+        json_service(t, w, &w->services[i]);
+        text_byte(t, ',');
+    }
+    json_end(t, ']');
+    text_byte(t, ',');
+    json_key(t, S("upstreams"));
+    text_byte(t, '[');
+    for (size_t i = 0; i < w->origin_count; i++) {
+        json_origin(t, &w->origins[i]);
+        text_byte(t, ',');
+    }
+    json_end(t, ']');
+    text_byte(t, ',');
+    json_key(t, S("faults"));
+    text_byte(t, '{');
+    for (size_t i = 0; i < w->fault_count; i++) {
+        json_number(t, w->faults[i].code, w->faults[i].count);
+    }
+    json_end(t, '}');
+}
+
+static void json_worker(Text *t, const WorkerStatus *w)
+{
+    text_byte(t, '{');
+    json_number(t, S("threads"), w->threads);
+    json_number(t, S("connections"), w->connections);
+    json_number(t, S("accepted"), w->accepted);
+    json_number(t, S("refused"), w->refused);
+    json_number(t, S("active"), w->active);
+    json_number(t, S("requests"), w->requests);
+    json_key(t, S("memory"));
+    text_byte(t, '{');
+    json_number(t, S("used_bytes"), w->memory_used_bytes);
+    json_number(t, S("peak_bytes"), w->memory_peak_bytes);
+    json_number(t, S("max_bytes"), w->memory_max_bytes);
+    json_end(t, '}');
+    text_byte(t, ',');
+    json_key(t, S("log_lines_dropped"));
+    text_byte(t, '{');
+    json_number(t, S("access"), w->access_dropped);
+    json_number(t, S("error"), w->error_dropped);
+    json_end(t, '}');
+    text_byte(t, ',');
+    json_lists(t, w);
+    text_byte(t, '}');
+}
+
+/* ---- text ---- */
+
+/* "3 d 4 h", "4 h 12 min", "12 min 5 s" or "5 s". */
+static void print_duration(Text *t, uint64_t ms)
+{
+    uint64_t s = ms / 1000;
+    if (s >= 86400) {
+        text_format(t, "%llu d %llu h", (unsigned long long)(s / 86400),
+                    (unsigned long long)(s / 3600 % 24));
+    } else if (s >= 3600) {
+        text_format(t, "%llu h %llu min", (unsigned long long)(s / 3600),
+                    (unsigned long long)(s / 60 % 60));
+    } else if (s >= 60) {
+        text_format(t, "%llu min %llu s", (unsigned long long)(s / 60),
+                    (unsigned long long)(s % 60));
+    } else {
+        text_format(t, "%llu s", (unsigned long long)s);
+    }
+}
+
+/* "12 B", "3.4 KiB", "5.6 MiB" and so on. */
+static void print_bytes(Text *t, uint64_t n)
+{
+    static const Str units[] = {S_INIT("KiB"), S_INIT("MiB"), S_INIT("GiB"), S_INIT("TiB")};
+    if (n < 1024) {
+        text_format(t, "%llu B", (unsigned long long)n);
+        return;
+    }
+    size_t unit = 0;
+    uint64_t scaled = n;
+    while (scaled >= UINT64_C(1024) * 1024 && unit + 1 < sizeof units / sizeof units[0]) {
+        scaled /= 1024;
+        unit++;
+    }
+    text_format(t, "%llu.%llu %.*s", (unsigned long long)(scaled / 1024),
+                (unsigned long long)(scaled % 1024 * 10 / 1024), STR_ARG(units[unit]));
+}
+
+static void text_process(Text *t, const ProcessStatus *p)
+{
+    text_format(t, "River %.*s, %.*s for ", STR_ARG(p->version), STR_ARG(p->state));
+    print_duration(t, p->up_ms);
+    text_format(t, "\n\nsupervisor  pid %llu\n", (unsigned long long)p->supervisor_pid);
+    if (p->worker_pid != 0) {
+        text_format(t, "worker      pid %llu, for ", (unsigned long long)p->worker_pid);
+        print_duration(t, p->worker_up_ms);
+        text_format(t, ", %llu restarts\n", (unsigned long long)p->restarts);
+    }
+}
+
+static void text_summary(Text *t, const WorkerStatus *w)
+{
+    text_format(t, "threads     %u\n", w->threads);
+    text_format(t, "clients     %llu connected, %llu accepted, %llu refused\n",
+                (unsigned long long)w->connections, (unsigned long long)w->accepted,
+                (unsigned long long)w->refused);
+    text_format(t, "requests    %llu under way, %llu in all\n", (unsigned long long)w->active,
+                (unsigned long long)w->requests);
+    text_add(t, S("memory      "));
+    print_bytes(t, w->memory_used_bytes);
+    text_add(t, S(" used, "));
+    print_bytes(t, w->memory_peak_bytes);
+    text_add(t, S(" at most so far, "));
+    print_bytes(t, w->memory_max_bytes);
+    text_add(t, S(" allowed\n"));
+    if (w->access_dropped + w->error_dropped > 0) {
+        text_format(t, "log lines   %llu access and %llu error lines dropped\n",
+                    (unsigned long long)w->access_dropped, (unsigned long long)w->error_dropped);
+    }
+}
+
+/* A name, and blanks up to the column where the numbers begin. */
+static void print_name(Text *t, Str name, size_t width)
+{
+    text_add(t, name);
+    for (size_t i = name.len; i < width; i++) {
+        text_byte(t, ' ');
+    }
+}
+
+static void text_services(Text *t, const WorkerStatus *w, size_t width)
+{
+    text_byte(t, '\n');
+    print_name(t, S("SERVICE"), width);
+    text_add(t, S("   REQUESTS        2xx        3xx        4xx        5xx"
+                  "         IN        OUT\n"));
+    for (size_t i = 0; i < w->service_count; i++) {
+        const ServiceStatus *s = &w->services[i];
+        print_name(t, s->name, width);
+        text_format(t, " %10llu %10llu %10llu %10llu %10llu", (unsigned long long)s->requests,
+                    (unsigned long long)s->status[2], (unsigned long long)s->status[3],
+                    (unsigned long long)s->status[4], (unsigned long long)s->status[5]);
+        const uint64_t bytes[2] = {s->bytes_in, s->bytes_out};
+        for (size_t j = 0; j < 2; j++) {
+            uint8_t room[24];
+            Text size = text_in(span_of(room, sizeof room));
+            print_bytes(&size, bytes[j]);
+            text_format(t, " %10.*s", STR_ARG(text_str(&size)));
+        }
+        text_byte(t, '\n');
+    }
+}
+
+static void text_origins(Text *t, const WorkerStatus *w, size_t width)
+{
+    if (w->origin_count == 0) {
+        return;
+    }
+    text_byte(t, '\n');
+    print_name(t, S("UPSTREAM"), width);
+    text_add(t, S("     ACTIVE       IDLE CONNECTING    WAITING"
+                  "   REQUESTS   FAILURES     OPENED     REUSED\n"));
+    for (size_t i = 0; i < w->origin_count; i++) {
+        const OriginStatus *o = &w->origins[i];
+        print_name(t, o->name, width);
+        text_format(t, " %10u %10u %10u %10u %10llu %10llu %10llu %10llu\n", o->active, o->idle,
+                    o->connecting, o->waiting, (unsigned long long)o->requests,
+                    (unsigned long long)o->failures, (unsigned long long)o->opened,
+                    (unsigned long long)o->reused);
+    }
+}
+
+static void text_worker(Text *t, const WorkerStatus *w)
+{
+    enum { WIDTH_MIN = 16, WIDTH_MAX = 48 };
+    size_t width = WIDTH_MIN;
+    for (size_t i = 0; i < w->service_count; i++) {
+        width = size_max(width, w->services[i].name.len);
+    }
+    for (size_t i = 0; i < w->origin_count; i++) {
+        width = size_max(width, w->origins[i].name.len);
+    }
+    width = size_min(width, WIDTH_MAX);
+    text_summary(t, w);
+    text_services(t, w, width);
+    text_origins(t, w, width);
+    for (size_t i = 0; i < w->fault_count; i++) {
+        text_add(t, i == 0 ? S("\nFAULTS\n") : S(""));
+        print_name(t, w->faults[i].code, width);
+        text_format(t, " %10llu\n", (unsigned long long)w->faults[i].count);
+    }
+}
+
+void status_print_process(Text *t, const ProcessStatus *p, bool json)
+{
+    if (json) {
+        json_process(t, p);
+    } else {
+        text_process(t, p);
+    }
+}
+
+void status_print_worker(Text *t, const WorkerStatus *w, bool json)
+{
+    if (json) {
+        json_worker(t, w);
+    } else {
+        text_worker(t, w);
+    }
+}

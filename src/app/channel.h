@@ -1,0 +1,43 @@
+/* channel.h - orders and answers between the supervisor and its worker.
+ *
+ * A SEQPACKET socketpair: messages keep their bounds, and descriptors travel with them. Both sides
+ * are River, but the supervisor reads what a worker may have written that went mad: kinds and sizes
+ * are checked, and descriptors are taken only in the worker. */
+#ifndef APP_CHANNEL_H
+#define APP_CHANNEL_H
+
+#include "base/str.h"
+
+typedef enum ChannelKind {
+    CHANNEL_NONE,
+    CHANNEL_READY,       /* worker: it serves */
+    CHANNEL_DRAIN,       /* supervisor: finish what is open within `value` ms, then exit */
+    CHANNEL_STOP,        /* supervisor: exit now */
+    CHANNEL_LOGS,        /* supervisor: new descriptors for error and access log */
+    CHANNEL_STATUS,      /* supervisor: tell what you are doing; `value`: 1 as JSON, 0 as text */
+    CHANNEL_STATUS_PART, /* worker: a piece of the answer; `value` is the request's id */
+    CHANNEL_STATUS_END   /* worker: the answer is complete */
+} ChannelKind;
+
+#define CHANNEL_BYTES_MAX 32768u
+#define CHANNEL_FDS_MAX 2u
+
+typedef struct ChannelMessage {
+    ChannelKind kind;
+    uint32_t id; /* of a status request, repeated in its answer */
+    uint64_t value;
+    Str bytes; /* in the receiver's room */
+    size_t fd_count;
+    int fds[CHANNEL_FDS_MAX]; /* -1 for one that is left as it is */
+} ChannelMessage;
+
+/* Two ends of one channel, closed on exec. */
+MUST_USE Err channel_open(int *ret_supervisor, int *ret_worker);
+/* Sends; ERR_AGAIN when the other side does not read. The descriptors stay the caller's. */
+MUST_USE Err channel_send(int fd, const ChannelMessage *message);
+/* Receives without waiting, the bytes into `room` (CHANNEL_BYTES_MAX). ERR_AGAIN: nothing there.
+ * ERR_CLOSED: the other side is gone. Descriptors are the caller's now; where `take_fds` is false
+ * they are closed. */
+MUST_USE Err channel_receive(int fd, Span room, bool take_fds, ChannelMessage *ret);
+
+#endif

@@ -1,0 +1,42 @@
+/* command.h - the command line: what the person asks River to do.
+ *
+ * Pure: arguments in, a Command out, and a sentence when they make no sense. It opens nothing and
+ * reads no environment. Flags and subcommands are two tables; `--help` is printed from them too. */
+#ifndef APP_COMMAND_H
+#define APP_COMMAND_H
+
+#include "base/text.h"
+#include "config/load.h"
+
+typedef enum CommandKind {
+    COMMAND_RUN,
+    COMMAND_CHECK,
+    COMMAND_RELOAD,
+    COMMAND_STATUS,
+    COMMAND_DEFAULTS,
+    COMMAND_ENV,
+    COMMAND_HELP,
+    COMMAND_VERSION
+} CommandKind;
+
+typedef struct Command {
+    CommandKind kind;
+    Str file;          /* of --config-kdl or the argument; empty: none */
+    bool file_is_toml; /* it came from --config-toml */
+    bool upgrade;
+    bool json;
+    bool markdown;
+    bool print_kdl;
+    int kdl_version; /* 0: the text decides */
+    ConfigCompat compat;
+    ConfigOverrides overrides; /* from the command line only */
+} Command;
+
+/* Reads the arguments behind the program's name. ERR_SYNTAX: `why` says what is wrong (a usage
+ * error, exit status 2). Everything in *ret points into the arguments. */
+MUST_USE Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why);
+
+/* What --help prints. */
+void command_help(Text *out);
+
+#endif

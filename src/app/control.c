@@ -1,0 +1,158 @@
+/* control.c - the supervisor's side of the control socket. */
+#include "app/control.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONTROL_MODE 0600
+#define CONTROL_BLOCK_BYTES 16384u
+
+void control_none(Control *c)
+{
+    *c = (Control){.socket = {.fd = -1}};
+    blocks_init(&c->blocks, NULL, CONTROL_BLOCK_BYTES, 0);
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        c->clients[i].fd = -1;
+    }
+}
+
+Err control_open(Control *c, Str path, Text *why)
+{
+    control_none(c);
+    return listen_unix(path, CONTROL_MODE, &c->socket, why);
+}
+
+static void client_drop(Control *c, ControlClient *client)
+{
+    buf_clear(&client->out, &c->blocks);
+    (void)close(client->fd);
+    *client = (ControlClient){.fd = -1};
+}
+
+void control_close(Control *c)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        if (c->clients[i].fd >= 0) {
+            client_drop(c, &c->clients[i]);
+        }
+    }
+    if (c->socket.fd >= 0) {
+        ListenSet set = {.room = 1, .at = &c->socket, .count = 1}; /* system call */
+        listen_close(&set, true);
+    }
+    blocks_drop(&c->blocks);
+}
+
+size_t control_poll(const Control *c, struct pollfd *fds, size_t room)
+{
+    size_t count = 0;
+    if (c->socket.fd >= 0 && count < room) {
+        fds[count++] = (struct pollfd){.fd = c->socket.fd, .events = POLLIN};
+    }
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX && count < room; i++) {
+        const ControlClient *client = &c->clients[i];
+        if (client->fd >= 0) {
+            short events = client->ask == CONTROL_NOTHING ? POLLIN : 0;
+            events = client->out.len > 0 ? POLLOUT : events;
+            fds[count++] = (struct pollfd){.fd = client->fd, .events = events};
+        }
+    }
+    return count;
+}
+
+static void accept_clients(Control *c, uint64_t now_ms)
+{
+    for (size_t i = 0; c->socket.fd >= 0 && i < CONTROL_CLIENTS_MAX; i++) {
+        ControlClient *client = &c->clients[i];
+        if (client->fd >= 0) {
+            continue;
+        }
+        int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            return;
+        }
+        *client = (ControlClient){.fd = fd, .id = ++c->last_id, .since_ms = now_ms};
+    }
+}
+
+/* Reads the client's line. True when it has just become whole. */
+static bool client_read(ControlClient *client, bool *ret_gone)
+{
+    Span room = span_drop(span_of(client->line, sizeof client->line), client->line_len);
+    ssize_t n = recv(client->fd, room.at, room.len, 0); /* system call */
+    if (n <= 0) {
+        *ret_gone = n == 0 || errno != EAGAIN;
+        return false;
+    }
+    client->line_len += (size_t)n;
+    StrCut cut = str_cut(str_of(client->line, client->line_len), '\n');
+    if (!cut.found) {
+        *ret_gone = client->line_len == sizeof client->line;
+        return false;
+    }
+    if (str_equal(cut.head, S("status text"))) {
+        client->ask = CONTROL_STATUS_TEXT;
+    } else if (str_equal(cut.head, S("status json"))) {
+        client->ask = CONTROL_STATUS_JSON;
+    } else {
+        *ret_gone = true;
+    }
+    return client->ask != CONTROL_NOTHING;
+}
+
+/* Sends what stands in `out`; true when the client is done or gone. */
+static bool client_write(Control *c, ControlClient *client)
+{
+    Str piece;
+    while (buf_pieces(&client->out, &piece, 1) == 1) {
+        ssize_t n = send(client->fd, piece.at, piece.len, MSG_NOSIGNAL); /* system call */
+        if (n < 0) {
+            return errno != EAGAIN;
+        }
+        buf_skip(&client->out, &c->blocks, (size_t)n);
+    }
+    return client->answered;
+}
+
+ControlClient *control_serve(Control *c, uint64_t now_ms)
+{
+    accept_clients(c, now_ms);
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        ControlClient *client = &c->clients[i];
+        if (client->fd < 0) {
+            continue;
+        }
+        bool gone = now_ms - client->since_ms > CONTROL_CLIENT_MS;
+        if (!gone && client->ask == CONTROL_NOTHING && client_read(client, &gone)) {
+            return client;
+        }
+        if (gone || client_write(c, client)) {
+            client_drop(c, client);
+        }
+    }
+    return NULL;
+}
+
+ControlClient *control_find(Control *c, uint32_t id)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        if (c->clients[i].fd >= 0 && c->clients[i].id == id && !c->clients[i].answered) {
+            return &c->clients[i];
+        }
+    }
+    return NULL;
+}
+
+void control_answer(Control *c, ControlClient *client, Str bytes)
+{
+    if (buf_add(&client->out, &c->blocks, bytes) != ERR_OK) {
+        client->answered = true; /* what stands there is sent, cut */
+    }
+}
+
+void control_finish(ControlClient *client)
+{
+    client->answered = true;
+}

@@ -1,0 +1,69 @@
+/* control.h - the control socket: where `river status` asks a running River.
+ *
+ * A client sends one line ("status text" or "status json"), gets an answer, and that is all.
+ * The socket's mode is 0600: only the user who runs River (and root) may ask. The supervisor serves
+ * it within its loop, without ever waiting for a client. */
+#ifndef APP_CONTROL_H
+#define APP_CONTROL_H
+
+#include <poll.h>
+
+#include "app/listen.h"
+#include "base/buf.h"
+
+#define CONTROL_CLIENTS_MAX 8u
+#define CONTROL_LINE_BYTES_MAX 64u
+#define CONTROL_CLIENT_MS 5000u /* a client that is slower is dropped */
+
+typedef enum ControlAsk {
+    CONTROL_NOTHING,
+    CONTROL_STATUS_TEXT,
+    CONTROL_STATUS_JSON
+} ControlAsk;
+
+typedef struct ControlClient {
+    int fd; /* -1: free */
+    uint32_t id;
+    uint64_t since_ms;
+    ControlAsk ask; /* what it waits for */
+    bool answered;  /* everything stands in `out` */
+    size_t line_len;
+    uint8_t line[CONTROL_LINE_BYTES_MAX];
+    Buf out;
+} ControlClient;
+
+typedef struct Control {
+    ListenSocket socket; /* fd -1: no control socket */
+    Blocks blocks;
+    uint32_t last_id;
+    ControlClient clients[CONTROL_CLIENTS_MAX];
+} Control;
+
+/* Where the socket is when nothing is configured: /run/river for root, the user's run-time
+ * directory, or a directory in /tmp that belongs to the user alone. Makes the directory when `make`
+ * is set. ERR_DENIED: the directory is not ours. */
+MUST_USE Err control_default_path(bool make, Text *ret);
+
+/* Listens at `path`, which must live as long. ERR_EXISTS: another River answers there. */
+MUST_USE Err control_open(Control *c, Str path, Text *why);
+void control_close(Control *c);
+/* A control that listens nowhere. */
+void control_none(Control *c);
+
+/* Adds what must be polled to `fds` and returns how many entries that were. */
+size_t control_poll(const Control *c, struct pollfd *fds, size_t room);
+/* Accepts, reads and writes as poll found. Returns a client that has just asked for something, or
+ * NULL; call again until NULL. */
+ControlClient *control_serve(Control *c, uint64_t now_ms);
+
+/* The client that waits for the answer `id`, or NULL when it has gone. */
+ControlClient *control_find(Control *c, uint32_t id);
+/* Adds to its answer; then, at the end, control_finish lets it go once all is sent. */
+void control_answer(Control *c, ControlClient *client, Str bytes);
+void control_finish(ControlClient *client);
+
+/* The client's side: asks the River at `path` and passes what it answers to standard output.
+ * ERR_REFUSED: no River answers there. */
+MUST_USE Err control_ask(Str path, Str request);
+
+#endif

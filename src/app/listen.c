@@ -1,0 +1,232 @@
+/* listen.c - binding listeners, and the etiquette of Unix socket files. */
+#include "app/listen.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/address.h"
+
+/* The kernel cuts this to net.core.somaxconn: bursts wait in the queue, not in retries. */
+#define LISTEN_BACKLOG 65535
+
+static Err fail(Text *why, Str name, const char *what, int number)
+{
+    text_format(why, "cannot listen on %.*s: %s", STR_ARG(name), what);
+    return err_from_errno(number);
+}
+
+/* A sentence for what bind said. */
+static const char *bind_reason(int number)
+{
+    switch (number) {
+    case EADDRINUSE:
+        return "the address is in use";
+    case EADDRNOTAVAIL:
+        return "this machine does not have that address";
+    case EACCES:
+        return "permission denied (ports below 1024 and some directories need privileges)";
+    case ENOENT:
+        return "its directory does not exist";
+    default:
+        return err_sentence(err_from_errno(number));
+    }
+}
+
+static bool is_zero(IpAddress ip)
+{
+    for (size_t i = 0; i < sizeof ip.bytes; i++) {
+        if (ip.bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether an IPv4 listener of this port stands in the settings. */
+static bool has_v4(const Settings *settings, uint16_t port)
+{
+    for (size_t s = 0; s < settings->service_count; s++) {
+        const ServiceSettings *service = &settings->services[s];
+        for (size_t l = 0; l < service->listener_count; l++) {
+            const SettingsAddress *address = &service->listeners[l].address;
+            if (address->unix_path.len == 0 && address->ip.family == 4 && address->port == port) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static Err listen_ip(const Settings *settings, const SettingsAddress *address, ListenSocket *ret,
+                     Text *why)
+{
+    Address to = address_ip(address->ip, address->port);
+    int fd = socket(to.as.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return fail(why, address->text, "no socket can be made", errno);
+    }
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->ip.family == 6) {
+        int only = !is_zero(address->ip) || has_v4(settings, address->port);
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+    }
+    if (bind(fd, &to.as.any, to.bytes) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+        int number = errno;
+        (void)close(fd);
+        return fail(why, address->text, bind_reason(number), number);
+    }
+    *ret = (ListenSocket){.fd = fd, .name = address->text};
+    return ERR_OK;
+}
+
+/* Whether a process accepts connections at `to`. */
+static bool somebody_answers(const Address *to)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return true;
+    }
+    /* EAGAIN: its queue is full, so it lives. */
+    bool answers = connect(fd, &to->as.any, to->bytes) == 0 || errno == EAGAIN;
+    (void)close(fd);
+    return answers;
+}
+
+/* Makes the path free: removes a socket that nobody answers on. */
+static Err clear_path(const Address *to, Str path, Text *why)
+{
+    struct stat about;
+    if (lstat(to->as.local.sun_path, &about) != 0) {
+        return ERR_OK;
+    }
+    if (!S_ISSOCK(about.st_mode)) {
+        return fail(why, path, "a file that is not a socket stands there", EEXIST);
+    }
+    if (somebody_answers(to)) {
+        return fail(why, path, "a process answers there already", EEXIST);
+    }
+    if (unlink(to->as.local.sun_path) != 0) {
+        return fail(why, path, "the old socket cannot be removed", errno);
+    }
+    return ERR_OK;
+}
+
+Err listen_unix(Str path, uint16_t mode, ListenSocket *ret, Text *why)
+{
+    Address to;
+    if (address_unix(path, &to) != ERR_OK) {
+        return fail(why, path, "the path of a Unix socket has at most 107 bytes", ENAMETOOLONG);
+    }
+    TRY(clear_path(&to, path, why));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return fail(why, path, "no socket can be made", errno);
+    }
+    if (bind(fd, &to.as.any, to.bytes) != 0) {
+        int number = errno;
+        (void)close(fd);
+        return fail(why, path, bind_reason(number), number);
+    }
+    /* Nobody can connect before listen, so the mode is never wider than asked for. */
+    struct stat about = {0};
+    if ((mode != 0 && chmod(to.as.local.sun_path, mode) != 0) || listen(fd, LISTEN_BACKLOG) != 0 ||
+        lstat(to.as.local.sun_path, &about) != 0) {
+        int number = errno;
+        (void)unlink(to.as.local.sun_path);
+        (void)close(fd);
+        return fail(why, path, bind_reason(number), number);
+    }
+    *ret = (ListenSocket){.fd = fd,
+                          .name = path,
+                          .unix_path = path,
+                          .device = about.st_dev,
+                          .inode = about.st_ino};
+    return ERR_OK;
+}
+
+static Err open_one(const Settings *settings, const ListenerSettings *listener, ListenSocket *ret,
+                    Text *why)
+{
+    if (listener->address.unix_path.len == 0) {
+        return listen_ip(settings, &listener->address, ret, why);
+    }
+    TRY(listen_unix(listener->address.unix_path, listener->mode, ret, why));
+    ret->name = listener->address.text;
+    return ERR_OK;
+}
+
+const ListenSocket *listen_find(const ListenSet *set, Str name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (str_equal(set->at[i].name, name)) {
+            return &set->at[i];
+        }
+    }
+    return NULL;
+}
+
+static Err open_service(const Settings *settings, const ServiceSettings *service, ListenSet *set,
+                        Text *why)
+{
+    for (size_t l = 0; l < service->listener_count; l++) {
+        if (!listen_find(set, service->listeners[l].address.text)) {
+            TRY(open_one(settings, &service->listeners[l], &set->at[set->count], why));
+            set->count++;
+        }
+    }
+    return ERR_OK;
+}
+
+Err listen_open(Arena *arena, const Settings *settings, ListenSet *ret, Text *why)
+{
+    size_t most = 0;
+    for (size_t s = 0; s < settings->service_count; s++) {
+        most += settings->services[s].listener_count;
+    }
+    ListenSocket *room = arena_array(arena, ListenSocket, most);
+    if (!room) {
+        return ERR_MEMORY;
+    }
+    ListenSet set = {.room = most, .at = room}; /* system call */
+    for (size_t s = 0; s < settings->service_count; s++) {
+        Err err = open_service(settings, &settings->services[s], &set, why);
+        if (err != ERR_OK) {
+            listen_close(&set, true);
+            return err;
+        }
+    }
+    *ret = set;
+    return ERR_OK;
+}
+
+/* Removes the file if it is still the one that we made. */
+static void remove_file(const ListenSocket *socket)
+{
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    struct stat about;
+    if (str_to_c(socket->unix_path, span_of(path, sizeof path)) == ERR_OK &&
+        lstat(path, &about) == 0 && about.st_dev == socket->device &&
+        about.st_ino == socket->inode) {
+        (void)unlink(path);
+    }
+}
+
+void listen_close(ListenSet *set, bool remove_files)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        ListenSocket *socket = &set->at[i];
+        if (socket->fd < 0) {
+            continue;
+        }
+        if (remove_files && socket->unix_path.len > 0) {
+            remove_file(socket);
+        }
+        (void)close(socket->fd);
+        socket->fd = -1;
+    }
+}

@@ -1,0 +1,304 @@
+/* main.c - River's front door: reads the command line, the environment and the file, and does what
+ * they ask for. What it prints is for people; exit.h says what its status means. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "app/control.h"
+#include "app/exit.h"
+#include "app/supervisor.h"
+
+#define BLOCK_BYTES 65536u
+#define HELP_BYTES_MAX 16384u
+
+typedef struct Loaded {
+    Str text;
+    const Settings *settings;
+} Loaded;
+
+static void print(FILE *to, Str text)
+{
+    (void)fwrite(text.at, 1, text.len, to); /* system call */
+}
+
+static int fail(int status, Str why)
+{
+    (void)fprintf(stderr, "river: %.*s\n", STR_ARG(why));
+    return status;
+}
+
+static int fail_err(int status, Err err)
+{
+    return fail(status, str_from_c(err_sentence(err)));
+}
+
+/* ---- the file ---- */
+
+/* Reads all of `fd`, up to one byte more than is allowed: config_load says that it is too long.
+ * The room costs memory only where it is touched. */
+static Err read_all(Arena *arena, int fd, Str *ret)
+{
+    Span room;
+    if (!arena_span(arena, CONFIG_TEXT_BYTES_MAX + 1, &room)) {
+        return ERR_MEMORY;
+    }
+    size_t len = 0;
+    while (len < room.len) {
+        Span rest = span_drop(room, len);
+        ssize_t n = read(fd, rest.at, rest.len); /* system call */
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return err_from_errno(errno);
+        }
+        if (n == 0) {
+            break;
+        }
+        len += (size_t)n;
+    }
+    *ret = str_take(span_str(room), len);
+    return ERR_OK;
+}
+
+static Err read_file(Arena *arena, Str path, Str *ret)
+{
+    char name[PATH_MAX];
+    TRY(str_to_c(path, span_of(name, sizeof name)));
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    Err err = read_all(arena, fd, ret);
+    (void)close(fd);
+    return err;
+}
+
+/* Says what is wrong with the file, on standard error. */
+static void show(Arena *arena, const Diagnostics *d)
+{
+    bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+    Str shown;
+    if (d->count > 0 && config_show_diagnostics(arena, d, colour, &shown) == ERR_OK) {
+        print(stderr, shown);
+    }
+}
+
+static int conclude(const Command *c, const Diagnostics *d, Err err)
+{
+    if (d->error_count == 0) {
+        (void)fprintf(stderr, "river: %.*s: %s\n", STR_ARG(c->file), err_sentence(err));
+    } else {
+        (void)fprintf(stderr, "river: %zu mistake%s in %.*s; nothing was started\n",
+                      d->error_count, d->error_count == 1 ? "" : "s", STR_ARG(c->file));
+    }
+    return EXIT_CONFIGURATION;
+}
+
+/* Reads the file. Returns an exit status. */
+static int read_configuration(Arena *arena, const Command *c, Str *ret)
+{
+    if (c->file_is_toml || str_ends(c->file, S(".toml"))) {
+        return fail(EXIT_CONFIGURATION, S("configurations in TOML (River 0.2's format) are not "
+                                          "supported yet; please write it as KDL"));
+    }
+    Err err = read_file(arena, c->file, ret);
+    if (err != ERR_OK) {
+        (void)fprintf(stderr, "river: cannot read %.*s: %s\n", STR_ARG(c->file),
+                      err_sentence(err));
+        return EXIT_CONFIGURATION;
+    }
+    return EXIT_OK;
+}
+
+static int load(Arena *arena, const Command *c, Loaded *ret)
+{
+    int status = read_configuration(arena, c, &ret->text);
+    if (status != EXIT_OK) {
+        return status;
+    }
+    Diagnostics *d = arena_new(arena, Diagnostics);
+    if (!d) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
+    ConfigOptions options = {.overrides = &c->overrides, .compat = c->compat};
+    Err err = config_load(arena, c->file, ret->text, &options, d, &ret->settings);
+    show(arena, d);
+    return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
+}
+
+/* ---- the commands ---- */
+
+static int run(Arena *arena, const Command *c)
+{
+    if (c->upgrade) {
+        return fail(EXIT_FAILED, S("--upgrade is not supported yet"));
+    }
+    Loaded loaded;
+    int status = load(arena, c, &loaded);
+    return status == EXIT_OK ? supervisor_run(loaded.settings, arena) : status;
+}
+
+static int print_kdl(Arena *arena, const Command *c)
+{
+    Str text;
+    int status = read_configuration(arena, c, &text);
+    Diagnostics *d = arena_new(arena, Diagnostics);
+    if (status != EXIT_OK || !d) {
+        return status;
+    }
+    Str shown;
+    Err err = config_print_kdl(arena, c->file, text, c->kdl_version, d, &shown);
+    show(arena, d);
+    if (err != ERR_OK) {
+        return conclude(c, d, err);
+    }
+    print(stdout, shown);
+    return EXIT_OK;
+}
+
+static int check(Arena *arena, const Command *c)
+{
+    if (c->print_kdl) {
+        return print_kdl(arena, c);
+    }
+    Loaded loaded;
+    int status = load(arena, c, &loaded);
+    if (status == EXIT_OK) {
+        (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file),
+                     loaded.settings->service_count,
+                     loaded.settings->service_count == 1 ? "" : "s");
+    }
+    return status;
+}
+
+static int ask_status(const Command *c)
+{
+    Str path = c->overrides.of[OVERRIDE_CONTROL_SOCKET].text;
+    uint8_t room[PATH_MAX];
+    Text found = text_in(span_of(room, sizeof room));
+    Err err = ERR_OK;
+    if (!c->overrides.of[OVERRIDE_CONTROL_SOCKET].set) {
+        err = control_default_path(false, &found);
+        path = text_str(&found);
+    }
+    if (err == ERR_OK) {
+        err = control_ask(path, c->json ? S("status json\n") : S("status text\n"));
+    }
+    if (err != ERR_OK) {
+        (void)fprintf(stderr, "river: no River answers at %.*s: %s\n", STR_ARG(path),
+                      err_sentence(err));
+        return EXIT_FAILED;
+    }
+    return EXIT_OK;
+}
+
+static int defaults(Arena *arena, const Command *c)
+{
+    Str shown;
+    Err err = c->markdown ? config_reference(arena, &shown) : config_defaults(arena, &shown);
+    if (err != ERR_OK) {
+        return fail_err(EXIT_FAILED, err);
+    }
+    print(stdout, shown);
+    return EXIT_OK;
+}
+
+static int environment(Arena *arena, const Command *c)
+{
+    Str shown;
+    Err err = config_environment(arena, &c->overrides, &shown);
+    if (err != ERR_OK) {
+        return fail_err(EXIT_FAILED, err);
+    }
+    print(stdout, shown);
+    return EXIT_OK;
+}
+
+static int help(void)
+{
+    uint8_t room[HELP_BYTES_MAX];
+    Text out = text_in(span_of(room, sizeof room));
+    command_help(&out);
+    print(stdout, text_str(&out));
+    return EXIT_OK;
+}
+
+static int obey(Arena *arena, const Command *c)
+{
+    switch (c->kind) {
+    case COMMAND_RUN:
+        return run(arena, c);
+    case COMMAND_CHECK:
+        return check(arena, c);
+    case COMMAND_RELOAD:
+        return fail(EXIT_FAILED, S("reloading is not supported yet; restart River instead"));
+    case COMMAND_STATUS:
+        return ask_status(c);
+    case COMMAND_DEFAULTS:
+        return defaults(arena, c);
+    case COMMAND_ENV:
+        return environment(arena, c);
+    case COMMAND_HELP:
+        return help();
+    case COMMAND_VERSION:
+        print(stdout, S("river " RIVER_VERSION "\n"));
+        return EXIT_OK;
+    }
+    return EXIT_USAGE;
+}
+
+/* The only place that reads River's environment variables. */
+static void read_environment(ConfigOverrides *o)
+{
+    for (unsigned i = 0; i < OVERRIDE_COUNT; i++) {
+        char name[64];
+        Str variable = override_info((OverrideId)i)->variable;
+        if (str_to_c(variable, span_of(name, sizeof name)) == ERR_OK) {
+            const char *value = getenv(name);
+            if (value && value[0] != '\0') {
+                override_from_environment(o, (OverrideId)i, str_from_c(value));
+            }
+        }
+    }
+}
+
+static int start(Arena *arena, int count, char **words)
+{
+    size_t given = count > 1 ? (size_t)count - 1 : 0;
+    Str *arguments = arena_array(arena, Str, given + 1);
+    if (!arguments) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
+    for (size_t i = 0; i < given; i++) {
+        arguments[i] = str_from_c(words[i + 1]);
+    }
+    uint8_t room[512];
+    Text why = text_in(span_of(room, sizeof room));
+    Command command = {0};
+    if (command_parse(given, arguments, &command, &why) != ERR_OK) {
+        (void)fprintf(stderr, "river: %.*s\n`river --help` tells more\n", STR_ARG(text_str(&why)));
+        return EXIT_USAGE;
+    }
+    read_environment(&command.overrides);
+    return obey(arena, &command);
+}
+
+int main(int argc, char **argv)
+{
+    Blocks blocks;
+    blocks_init(&blocks, NULL, BLOCK_BYTES, 0);
+    Arena arena;
+    arena_init(&arena, &blocks, CONFIG_ARENA_BYTES_MAX);
+    int status = start(&arena, argc, argv);
+    if (fflush(stdout) != 0 && status == EXIT_OK) {
+        status = EXIT_FAILED;
+    }
+    arena_reset(&arena);
+    blocks_drop(&blocks);
+    return status;
+}

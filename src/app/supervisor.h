@@ -1,0 +1,13 @@
+/* supervisor.h - the process that stays: it owns listeners, files and signals, keeps the worker
+ * alive, and never reads a byte from the network. */
+#ifndef APP_SUPERVISOR_H
+#define APP_SUPERVISOR_H
+
+#include "base/arena.h"
+#include "config/settings.h"
+
+/* Runs River by these settings until it is told to end; returns the exit status. The arena holds
+ * what is made at the start. */
+int supervisor_run(const Settings *settings, Arena *arena);
+
+#endif

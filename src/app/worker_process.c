@@ -1,0 +1,355 @@
+/* worker_process.c - from the fork to the exit: closes what is not its own, starts the threads,
+ * then obeys the channel. */
+#include "app/worker_process.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/status.h"
+#include "app/cage.h"
+#include "app/channel.h"
+#include "app/exit.h"
+#include "base/number.h"
+#include "config/build.h"
+#include "loop/crash.h"
+
+#define BLOCK_BYTES 16384u
+#define SNAPSHOT_BYTES_MAX (256u << 20)
+#define STATUS_BYTES_MAX (16u << 20)
+#define STATUS_LINE_BYTES 1024u /* room for one service, upstream or fault */
+#define STATUS_PART_BYTES 16384u
+#define STATUS_SEND_MS 1000 /* a supervisor that does not read for so long gets no answer */
+#define DONE_TICK_MS 20     /* how often a drain looks whether all is over */
+#define LOG_STOP_MS 2000u
+#define DESCRIPTORS_KEPT 256u /* for logs, listeners and the like */
+#define CONNECTIONS_MIN 16u
+
+typedef struct WorkerProcess {
+    const WorkerSetup *setup;
+    int channel;
+    Blocks blocks;
+    Arena arena; /* of the snapshot */
+    Log *log;
+    Worker *worker;
+    bool ending;
+    uint64_t stop_at_ms; /* 0: the threads may go on */
+    uint8_t room[CHANNEL_BYTES_MAX];
+} WorkerProcess;
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- the start ---- */
+
+static bool is_kept(const WorkerProcess *p, int fd)
+{
+    bool kept = fd <= STDERR_FILENO || fd == p->channel;
+    for (size_t i = 0; i < LOG_STREAMS; i++) {
+        kept = kept || p->setup->logs->fds[i] == fd;
+    }
+    for (size_t i = 0; i < p->setup->listeners->count; i++) {
+        kept = kept || p->setup->listeners->at[i].fd == fd;
+    }
+    return kept;
+}
+
+/* Closes the supervisor's other descriptors: control socket, pid file, signals. They are few and
+ * low, because nothing else was opened before the fork. */
+static void close_others(const WorkerProcess *p)
+{
+    int highest = p->channel;
+    for (size_t i = 0; i < LOG_STREAMS; i++) {
+        highest = p->setup->logs->fds[i] > highest ? p->setup->logs->fds[i] : highest;
+    }
+    for (size_t i = 0; i < p->setup->listeners->count; i++) {
+        int fd = p->setup->listeners->at[i].fd;
+        highest = fd > highest ? fd : highest;
+    }
+    for (int fd = STDERR_FILENO + 1; fd <= highest; fd++) {
+        if (!is_kept(p, fd)) {
+            (void)close(fd);
+        }
+    }
+    (void)close_range((unsigned)highest + 1, ~0u, 0);
+}
+
+static uint64_t connections_max(const SystemSettings *system)
+{
+    if (system->connections_max != 0) {
+        return system->connections_max;
+    }
+    struct rlimit limit = {.rlim_cur = 1024};
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    uint64_t descriptors = u64_min(limit.rlim_cur, UINT32_MAX);
+    uint64_t free = descriptors > DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT : 0;
+    /* A client mostly needs an origin's connection too, but pooled ones are shared. */
+    return u64_max(free * 3 / 4, CONNECTIONS_MIN);
+}
+
+static uint64_t memory_bytes_max(const SystemSettings *system)
+{
+    struct sysinfo about = {0};
+    if (system->buffer_memory_bytes != 0 || sysinfo(&about) != 0) {
+        return system->buffer_memory_bytes;
+    }
+    return (uint64_t)about.totalram * about.mem_unit / 4;
+}
+
+static AccessStyle access_style(AccessFormat format)
+{
+    switch (format) {
+    case ACCESS_JSON:
+        return ACCESS_STYLE_JSON;
+    case ACCESS_LOGFMT:
+        return ACCESS_STYLE_LOGFMT;
+    case ACCESS_COMBINED:
+        return ACCESS_STYLE_COMBINED;
+    }
+    return ACCESS_STYLE_JSON;
+}
+
+/* The rings; this thread logs through the one behind the data threads'. */
+static Err start_log(WorkerProcess *p)
+{
+    const WorkerSetup *setup = p->setup;
+    LogOptions options = {.producers = setup->threads + 1,
+                          .fds = {setup->logs->fds[LOG_TO_ERROR], setup->logs->fds[LOG_TO_ACCESS]},
+                          .level = logs_level(&setup->settings->system.log)};
+    TRY(log_start(&options, NULL, &p->log));
+    log_bind(p->log, setup->threads);
+    return ERR_OK;
+}
+
+static Err build_snapshot(WorkerProcess *p, const Snapshot **ret)
+{
+    const Settings *settings = p->setup->settings;
+    size_t count = config_listener_count(settings);
+    int *fds = arena_array(&p->arena, int, count);
+    if (!fds) {
+        return ERR_MEMORY;
+    }
+    size_t at = 0;
+    for (size_t s = 0; s < settings->service_count; s++) {
+        const ServiceSettings *service = &settings->services[s];
+        for (size_t l = 0; l < service->listener_count; l++) {
+            const ListenSocket *socket =
+                listen_find(p->setup->listeners, service->listeners[l].address.text);
+            CHECK(socket != NULL);
+            fds[at++] = socket->fd;
+        }
+    }
+    return config_build(&p->arena, settings, fds, count, ret);
+}
+
+static Err start_threads(WorkerProcess *p)
+{
+    const SystemSettings *system = &p->setup->settings->system;
+    const Snapshot *snapshot = NULL;
+    TRY(build_snapshot(p, &snapshot));
+    WorkerPlan plan = {
+        .snapshot = snapshot,
+        .threads = p->setup->threads,
+        .pin = true,
+        .connections_max = connections_max(system),
+        .idle_upstreams_max = system->idle_upstreams_max,
+        .memory_bytes_max = memory_bytes_max(system),
+        .log = p->log,
+        .access_log = system->log.access != LOG_PLACE_OFF,
+        .access_style = access_style(system->log.access_format),
+    };
+    return worker_start(&plan, &p->worker);
+}
+
+/* ---- the channel ---- */
+
+/* Sends one message, waiting a little for a supervisor that is busy. */
+static Err tell(const WorkerProcess *p, const ChannelMessage *message)
+{
+    Err err = channel_send(p->channel, message);
+    if (err == ERR_AGAIN) {
+        struct pollfd room = {.fd = p->channel, .events = POLLOUT};
+        (void)poll(&room, 1, STATUS_SEND_MS);
+        err = channel_send(p->channel, message);
+    }
+    return err;
+}
+
+/* Prints the picture of the counters into `arena`. */
+static Err print_status(const WorkerProcess *p, Arena *arena, bool json, Str *ret)
+{
+    const WorkerStatus *status = NULL;
+    TRY(worker_status(p->worker, arena, &status));
+    size_t lines = status->service_count + 2 * status->origin_count + status->fault_count + 16;
+    Span room;
+    if (!arena_span(arena, lines * STATUS_LINE_BYTES, &room)) {
+        return ERR_MEMORY;
+    }
+    Text t = text_in(room);
+    status_print_worker(&t, status, json);
+    *ret = text_str(&t);
+    return t.overflow ? ERR_LIMIT : ERR_OK;
+}
+
+/* Answers in parts that fit the channel. */
+static void answer_status(WorkerProcess *p, const ChannelMessage *question)
+{
+    Arena arena;
+    arena_init(&arena, &p->blocks, STATUS_BYTES_MAX);
+    Str rest = STR_NONE;
+    bool json = question->value != 0;
+    if (print_status(p, &arena, json, &rest) != ERR_OK) {
+        rest = json ? S("null") : S("the worker's status is too long\n");
+    }
+    Err err = ERR_OK;
+    while (rest.len > 0 && err == ERR_OK) {
+        ChannelMessage part = {.kind = CHANNEL_STATUS_PART,
+                               .id = question->id,
+                               .bytes = str_take(rest, STATUS_PART_BYTES)};
+        err = tell(p, &part);
+        rest = str_drop(rest, STATUS_PART_BYTES);
+    }
+    ChannelMessage end = {.kind = CHANNEL_STATUS_END, .id = question->id};
+    (void)!tell(p, &end);
+    arena_reset(&arena);
+}
+
+static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
+{
+    for (unsigned i = 0; i < LOG_STREAMS; i++) {
+        if (message->fds[i] >= 0) {
+            log_replace(p->log, (LogStream)i, message->fds[i]);
+        }
+    }
+}
+
+/* The supervisor has closed its copies of the listeners; shutting ours down refuses newcomers at
+ * once, while the threads still hold the descriptors in their pollers. */
+static void refuse_newcomers(const WorkerProcess *p)
+{
+    for (size_t i = 0; i < p->setup->listeners->count; i++) {
+        (void)shutdown(p->setup->listeners->at[i].fd, SHUT_RDWR);
+    }
+}
+
+static void begin_drain(WorkerProcess *p, uint64_t limit_ms)
+{
+    if (!p->ending) {
+        p->ending = true;
+        p->stop_at_ms = clock_ms() + limit_ms;
+        worker_drain(p->worker);
+        refuse_newcomers(p);
+    }
+}
+
+static void begin_stop(WorkerProcess *p)
+{
+    p->ending = true;
+    p->stop_at_ms = 0;
+    worker_stop(p->worker);
+    refuse_newcomers(p);
+}
+
+static void obey(WorkerProcess *p, const ChannelMessage *message)
+{
+    switch (message->kind) {
+    case CHANNEL_DRAIN:
+        begin_drain(p, message->value);
+        return;
+    case CHANNEL_STOP:
+        begin_stop(p);
+        return;
+    case CHANNEL_LOGS:
+        replace_logs(p, message);
+        return;
+    case CHANNEL_STATUS:
+        answer_status(p, message);
+        return;
+    case CHANNEL_NONE:
+    case CHANNEL_READY:
+    case CHANNEL_STATUS_PART:
+    case CHANNEL_STATUS_END:
+        return;
+    }
+}
+
+static void take_orders(WorkerProcess *p)
+{
+    ChannelMessage message;
+    Err err;
+    while ((err = channel_receive(p->channel, span_of(p->room, sizeof p->room), true,
+                                  &message)) == ERR_OK) {
+        obey(p, &message);
+    }
+    if (err != ERR_AGAIN && err != ERR_SYNTAX && !p->ending) {
+        begin_stop(p); /* the supervisor is gone */
+    }
+}
+
+static void serve(WorkerProcess *p)
+{
+    while (!worker_is_done(p->worker)) {
+        struct pollfd ready = {.fd = p->channel, .events = POLLIN};
+        int n = poll(&ready, 1, p->ending ? DONE_TICK_MS : -1);
+        if (n > 0 && (ready.revents & POLLIN)) {
+            take_orders(p);
+        } else if (n > 0 && !p->ending) {
+            begin_stop(p);
+        } else if (n > 0) {
+            (void)poll(NULL, 0, DONE_TICK_MS); /* nobody speaks any more: only the threads count */
+        }
+        if (p->stop_at_ms != 0 && clock_ms() >= p->stop_at_ms) {
+            LOG(WARN, "drain deadline passed: open requests are cut");
+            begin_stop(p);
+        }
+    }
+}
+
+/* ---- life ---- */
+
+/* Everything up to serving. */
+static Err start(WorkerProcess *p)
+{
+    blocks_init(&p->blocks, NULL, BLOCK_BYTES, 0);
+    arena_init(&p->arena, &p->blocks, SNAPSHOT_BYTES_MAX);
+    crash_catch_signals();
+    crash_enter_thread(p->setup->threads);
+    TRY(start_log(p));
+    TRY(cage_enter());
+    TRY(start_threads(p));
+    ChannelMessage ready = {.kind = CHANNEL_READY};
+    return channel_send(p->channel, &ready);
+}
+
+void worker_process_run(const WorkerSetup *setup, int channel, int supervisor)
+{
+    static WorkerProcess process; /* large, and there is only one */
+    WorkerProcess *p = &process;
+    *p = (WorkerProcess){.setup = setup, .channel = channel};
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor) {
+        _exit(EXIT_FAILED); /* it died before we could ask to be told */
+    }
+    close_others(p);
+    Err err = start(p);
+    if (err != ERR_OK) {
+        LOG(ERROR, "worker cannot start", LOG_STR("why", str_from_c(err_sentence(err))));
+        log_stop(p->log, LOG_STOP_MS);
+        _exit(EXIT_FAILED);
+    }
+    serve(p);
+    worker_join(p->worker);
+    log_stop(p->log, LOG_STOP_MS);
+    arena_reset(&p->arena);
+    exit(EXIT_OK);
+}

@@ -1,0 +1,24 @@
+/* worker_process.h - the worker as a process: from the fork to its exit.
+ *
+ * Its first thread starts the others, then serves the channel to the supervisor; it never touches
+ * traffic. The cage closes before the threads start. */
+#ifndef APP_WORKER_PROCESS_H
+#define APP_WORKER_PROCESS_H
+
+#include "app/listen.h"
+#include "app/logs.h"
+#include "config/settings.h"
+
+/* What the supervisor has made ready; the worker's memory is a copy of the supervisor's. */
+typedef struct WorkerSetup {
+    const Settings *settings;
+    ListenSet *listeners;
+    Logs *logs;
+    unsigned threads;
+} WorkerSetup;
+
+/* The child of the fork, for the rest of its life. `supervisor` is the process that it must not
+ * outlive. */
+_Noreturn void worker_process_run(const WorkerSetup *setup, int channel, int supervisor);
+
+#endif
