@@ -296,8 +296,9 @@ static void hold_note(const Thread *t, Origin *o, const Upstream *u)
     }
 }
 
-/* Whether a waiter may start a dial: one in each ORIGIN_WAIT_MS, all waiters together. */
-static bool dial_waited(const Thread *t, Origin *o)
+/* Whether one more dial may start: one in each ORIGIN_WAIT_MS, all waiters together. A short burst
+ * adds few connections so, and a queue that stays ends within as many milliseconds as it is long. */
+static bool dial_paced(const Thread *t, Origin *o)
 {
     uint64_t next = atomic_load(&o->dial_next_ns);
     uint64_t after = t->now_ns + ORIGIN_WAIT_MS * UINT64_C(1000000);
@@ -338,7 +339,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
         exchange_attach(t, x, u);
         return ERR_OK;
     }
-    if (!return_is_near(o) && dial_free(o)) {
+    if (return_is_near(o) ? dial_paced(t, o) : dial_free(o)) {
         Err err = dial(t, o, x, false);
         if (err != ERR_OK) {
             x->waits = false;
@@ -356,7 +357,7 @@ Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
         return ERR_OK;
     }
     bool slow = x->wait_ms >= ORIGIN_WAIT_MS_MAX; /* the origin is slow, not the burst short */
-    if (dial_waited(t, o) || (slow && dial_free(o))) {
+    if (dial_paced(t, o) || (slow && dial_free(o))) {
         TRY(dial(t, o, x, false));
     }
     return ERR_AGAIN;

@@ -5,10 +5,10 @@
  * short lock. A request takes from its thread's list, then from the siblings'. A miss registers as
  * a waiter before it looks again, and who returns a connection parks it before it looks for
  * waiters; both orders are sequentially consistent, so one of the two always sees the other
- * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own at once
- * only while few are in flight and no connection is about to come back; else after a pause, one in
- * each millisecond for all waiters together. Whichever comes first, a returned or a
- * new connection, serves the oldest waiter. */
+ * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own
+ * while few are in flight and no connection is about to come back; otherwise dials are paced, one
+ * in each millisecond for all waiters together. Whichever comes first, a returned or a new
+ * connection, serves the oldest waiter. */
 #ifndef PROXY_ORIGIN_H
 #define PROXY_ORIGIN_H
 
