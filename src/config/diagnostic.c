@@ -26,6 +26,10 @@ static void keep(Diagnostics *d, const Diagnostic *one)
 static void PRINTF_LIKE(3, 0)
     add_formatted(Diagnostics *d, Diagnostic *one, const char *format, va_list list)
 {
+    if (d->count == DIAGNOSTICS_MAX) {
+        keep(d, one); /* only counted */
+        return;
+    }
     uint8_t room[MESSAGE_BYTES_MAX];
     Text message = text_in(span_of(room, sizeof room));
     text_format_list(&message, format, list);
@@ -41,13 +45,22 @@ static void PRINTF_LIKE(3, 0)
     keep(d, one);
 }
 
+void diagnostics_add_list(Diagnostics *d, Severity severity, const Location *at, Str origin,
+                          Str help, const char *format, va_list list)
+{
+    Diagnostic one = {.severity = severity, .placed = at != NULL, .origin = origin, .help = help};
+    if (at) {
+        one.location = *at;
+    }
+    add_formatted(d, &one, format, list);
+}
+
 void diagnostics_add(Diagnostics *d, Severity severity, Location at, Str help, const char *format,
                      ...)
 {
     va_list list;
     va_start(list, format);
-    Diagnostic one = {.severity = severity, .placed = true, .at = at, .help = help};
-    add_formatted(d, &one, format, list);
+    diagnostics_add_list(d, severity, &at, STR_NONE, help, format, list);
     va_end(list);
 }
 
@@ -56,8 +69,7 @@ void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str hel
 {
     va_list list;
     va_start(list, format);
-    Diagnostic one = {.severity = severity, .origin = origin, .help = help};
-    add_formatted(d, &one, format, list);
+    diagnostics_add_list(d, severity, NULL, origin, help, format, list);
     va_end(list);
 }
 
@@ -76,7 +88,7 @@ static bool stands_before(const Diagnostic *a, const Diagnostic *b)
     if (a->placed != b->placed) {
         return !a->placed;
     }
-    return a->placed && a->at.from < b->at.from;
+    return a->placed && a->location.from < b->location.from;
 }
 
 void diagnostics_sort(Diagnostics *d)
@@ -189,13 +201,13 @@ static void print_marks(Text *out, Str text, Window w, Location at)
 
 static void print_source(Text *out, Str text, const Diagnostic *one, uint32_t line, bool colour)
 {
-    Window w = window_around(text, one->at.from);
+    Window w = window_around(text, one->location.from);
     const char *tint = one->severity == SEVERITY_ERROR ? "1;31" : "1;33";
     text_format(out, "%6u | ", (unsigned)line);
     print_line(out, text, w);
     text_add(out, S("\n       | "));
     paint(out, colour, tint);
-    print_marks(out, text, w, one->at);
+    print_marks(out, text, w, one->location);
     paint(out, colour, "0");
     text_byte(out, '\n');
 }
@@ -205,7 +217,7 @@ static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bo
     Place place = {0, 0};
     paint(out, colour, "1");
     if (one->placed) {
-        place = place_of(d->text, one->at.from);
+        place = place_of(d->text, one->location.from);
         text_add(out, d->file_name);
         text_format(out, ":%u:%u: ", (unsigned)place.line, (unsigned)place.column);
     } else {

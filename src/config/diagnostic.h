@@ -21,8 +21,8 @@ typedef enum Severity {
 
 typedef struct Diagnostic {
     Severity severity;
-    bool placed; /* `at` holds */
-    Location at;
+    bool placed; /* `location` holds */
+    Location location;
     Str origin;  /* instead of a place: "RIVER_LOG_LEVEL", "--pidfile" */
     Str message; /* what is wrong */
     Str help;    /* what would be right; may be empty */
@@ -49,6 +49,10 @@ void diagnostics_add(Diagnostics *d, Severity severity, Location at, Str help, c
 /* The same for what does not stand in the text. */
 void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str help,
                           const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* Both in one: `at` is NULL for what does not stand in the text. */
+void diagnostics_add_list(Diagnostics *d, Severity severity, const Location *at, Str origin,
+                          Str help, const char *format, va_list list) PRINTF_LIKE(6, 0);
 
 /* Adds the mistakes that `from` holds; it must be about the same text. */
 void diagnostics_take(Diagnostics *d, const Diagnostics *from);

@@ -23,7 +23,7 @@ typedef struct KdlValue {
     KdlKind kind;
     bool has_type;
     Str type;
-    Location at; /* with its type annotation */
+    Location location; /* with its type annotation */
     Str text; /* the string, or the number's canonical text, exact whatever its size */
     bool truth;         /* of KDL_BOOL */
     bool fits;          /* of KDL_INTEGER: not negative, and `number` holds it */

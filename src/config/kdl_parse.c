@@ -2,7 +2,7 @@
  *
  * Recursive descent, one function for each rule of the grammar. A mistake is noted and the rest of
  * its node skipped, so that one run reports all of them. Depth and size are bounded. */
-#include "config/kdl.h"
+#include "config/kdl_parse.h"
 
 #include "base/number.h"
 #include "config/kdl_lex.h"
@@ -274,7 +274,7 @@ static Err parse_value(Parser *p, KdlValue *ret)
     TRY(parse_type(p, &ret->has_type, &ret->type));
     Location plain = location_of(p->token.from, p->token.to);
     TRY(parse_plain_value(p, ret));
-    ret->at = location_of(from, (size_t)plain.from + plain.len);
+    ret->location = location_of(from, (size_t)plain.from + plain.len);
     return ERR_OK;
 }
 
@@ -327,7 +327,7 @@ static Err parse_entry(Parser *p, KdlEntry *ret)
     }
     ret->value.kind = KDL_STRING;
     ret->value.text = name;
-    ret->value.at = location_of(first.from, first.to);
+    ret->value.location = location_of(first.from, first.to);
     return ERR_OK;
 }
 
@@ -531,14 +531,7 @@ static Err parse_nodes(Parser *p, bool inside, KdlNode **ret)
     }
 }
 
-#define BOM_BYTES 3u
-
-static bool has_bom(Str text)
-{
-    return str_starts(text, S("\xEF\xBB\xBF"));
-}
-
-static Err parse_as(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret)
+Err kdl_parse_as(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret)
 {
     Parser p = {.arena = a, .diagnostics = d, .text = text, .version = version};
     KdlFault fault = KDL_FAULT_NONE;
@@ -547,7 +540,7 @@ static Err parse_as(Arena *a, Str text, int version, Diagnostics *d, KdlDocument
         return fail_fault(&p, fault, banned, banned + 1);
     }
     KdlDocument document = {.version = version};
-    p.token = kdl_token(text, has_bom(text) ? BOM_BYTES : 0, version);
+    p.token = kdl_token(text, kdl_bom_bytes(text), version);
     size_t errors_before = d->error_count;
     TRY(parse_nodes(&p, false, &document.nodes));
     if (d->error_count != errors_before) {
@@ -555,65 +548,4 @@ static Err parse_as(Arena *a, Str text, int version, Diagnostics *d, KdlDocument
     }
     *ret = document;
     return ERR_OK;
-}
-
-/* The version that a first line "/- kdl-version N" names; 0 when there is none. */
-static int marked_version(Str text)
-{
-    Str line = str_cut(has_bom(text) ? str_drop(text, BOM_BYTES) : text, '\n').head;
-    line = str_ends(line, S("\r")) ? str_take(line, line.len - 1) : line;
-    if (!str_starts(line, S("/-"))) {
-        return 0;
-    }
-    line = str_trim(str_drop(line, 2));
-    if (!str_starts(line, S("kdl-version"))) {
-        return 0;
-    }
-    Str number = str_drop(line, sizeof "kdl-version" - 1);
-    Str digits = str_trim(number);
-    if (digits.len != 1 || digits.len == number.len) {
-        return 0;
-    }
-    return str_equal(digits, S("1")) ? 1 : str_equal(digits, S("2")) ? 2 : 0;
-}
-
-/* Whether the second version tried (1) got further than the first (2). */
-static bool got_further(const Diagnostics *one, const Diagnostics *two)
-{
-    uint32_t from_one = one->count > 0 ? one->list[0].at.from : 0;
-    uint32_t from_two = two->count > 0 ? two->list[0].at.from : 0;
-    if (from_one != from_two) {
-        return from_one > from_two;
-    }
-    return one->error_count < two->error_count;
-}
-
-Err kdl_parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret)
-{
-    if (text.len > KDL_TEXT_BYTES_MAX) {
-        diagnostics_add(d, SEVERITY_ERROR, location_of(0, 0), STR_NONE,
-                        "the file is longer than %u bytes", KDL_TEXT_BYTES_MAX);
-        return ERR_LIMIT;
-    }
-    int chosen = version != 0 ? version : marked_version(text);
-    if (chosen != 0) {
-        return parse_as(a, text, chosen, d, ret);
-    }
-    Diagnostics *tries = arena_array(a, Diagnostics, 2);
-    if (!tries) {
-        return ERR_MEMORY;
-    }
-    Diagnostics *two = tries;
-    Diagnostics *one = tries + 1;
-    diagnostics_init(two, a, d->file_name, text);
-    Err err = parse_as(a, text, 2, two, ret);
-    if (err != ERR_SYNTAX && err != ERR_LIMIT) {
-        return err;
-    }
-    diagnostics_init(one, a, d->file_name, text);
-    err = parse_as(a, text, 1, one, ret);
-    if (err == ERR_SYNTAX || err == ERR_LIMIT) {
-        diagnostics_take(d, got_further(one, two) ? one : two);
-    }
-    return err;
 }

@@ -6,7 +6,7 @@
 #include "config/kdl_lex.h"
 
 /* The value of a string token: a part of `text` where nothing had to be changed, else a copy in the
- * arena. ERR_SYNTAX: *ret_fault and the bytes [*ret_from, *ret_to) say what is wrong. ERR_MEMORY. */
+ * arena. ERR_MEMORY. ERR_SYNTAX: *ret_fault and bytes [*ret_from, *ret_to) say what is wrong. */
 MUST_USE Err kdl_string_value(Arena *a, Str text, KdlToken token, int version, Str *ret,
                               KdlFault *ret_fault, size_t *ret_from, size_t *ret_to);
 

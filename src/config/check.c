@@ -1,0 +1,382 @@
+/* check.c - nodes against the schema: unknown, repeated, missing and superfluous things.
+ *
+ * Everything is checked in one pass, in the order of the text; nothing stops at the first mistake.
+ * What River 0.5 and 0.8 silently ignored is a warning when the caller asks for compatibility. */
+#include "config/check.h"
+
+#include "config/nearest.h"
+#include "config/value.h"
+
+#define HELP_BYTES_MAX 512u
+#define SUBJECT_BYTES_MAX 80 /* of a name in a message */
+
+/* A name for "%.*s", cut. */
+#define SHOWN(s) STR_ARG(str_take((s), SUBJECT_BYTES_MAX))
+
+void check_report(Checker *c, Severity severity, Where where, Str help, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    if (where.origin.len != 0) {
+        diagnostics_add_list(c->diagnostics, severity, NULL, where.origin, help, format, list);
+    } else {
+        diagnostics_add_list(c->diagnostics, severity, &where.location, STR_NONE, help, format,
+                             list);
+    }
+    va_end(list);
+}
+
+/* For what River ignored. */
+static Severity ignored_severity(const Checker *c)
+{
+    return c->compat == COMPAT_NONE ? SEVERITY_ERROR : SEVERITY_WARNING;
+}
+
+const KdlNode *node_find(const KdlNode *nodes, Str name)
+{
+    for (const KdlNode *n = nodes; n; n = n->next) {
+        if (str_equal(n->name, name)) {
+            return n;
+        }
+    }
+    return NULL;
+}
+
+const KdlEntry *node_property(const KdlNode *node, Str name)
+{
+    for (const KdlEntry *e = node ? node->entries : NULL; e; e = e->next) {
+        if (e->is_property && !e->overridden && str_equal(e->name, name)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+const KdlEntry *node_argument(const KdlNode *node, size_t n)
+{
+    for (const KdlEntry *e = node ? node->entries : NULL; e; e = e->next) {
+        if (!e->is_property && n-- == 0) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+Str entry_text(const KdlEntry *entry)
+{
+    return entry && entry->value.kind == KDL_STRING ? entry->value.text : STR_NONE;
+}
+
+/* "did you mean", or else the list of what is known here. */
+static Str suggest(const Nearest *near, const Text *list, Text *help)
+{
+    if (near->found.len != 0) {
+        text_format(help, "did you mean `%.*s`?", STR_ARG(near->found));
+    } else if (list->len != 0) {
+        text_add(help, S("known here: "));
+        text_add(help, text_str(list));
+    }
+    return text_str(help);
+}
+
+static void offer(Nearest *near, Text *list, Str known)
+{
+    nearest_offer(near, known);
+    text_add(list, list->len != 0 ? S(", ") : STR_NONE);
+    text_add(list, known);
+}
+
+static void report_unknown_node(Checker *c, const SchemaNode *parent, const KdlNode *node)
+{
+    uint8_t list_room[HELP_BYTES_MAX];
+    uint8_t help_room[2 * HELP_BYTES_MAX];
+    Text list = text_in(span_of(list_room, sizeof list_room));
+    Text help = text_in(span_of(help_room, sizeof help_room));
+    Nearest near = nearest_to(node->name);
+    for (size_t i = 0; i < parent->child_count; i++) {
+        const SchemaNode *child = schema_at(parent, i);
+        if (!(child->flags & SCHEMA_ANY_NAME)) {
+            offer(&near, &list, child->name);
+        }
+    }
+    check_report(c, ignored_severity(c), where_at(node->name_at), suggest(&near, &list, &help),
+                 "there is no `%.*s` here", SHOWN(node->name));
+}
+
+static void report_unknown_property(Checker *c, const SchemaNode *schema, const SchemaNode *variant,
+                                    const KdlNode *node, const KdlEntry *entry)
+{
+    uint8_t list_room[HELP_BYTES_MAX];
+    uint8_t help_room[2 * HELP_BYTES_MAX];
+    Text list = text_in(span_of(list_room, sizeof list_room));
+    Text help = text_in(span_of(help_room, sizeof help_room));
+    Nearest near = nearest_to(entry->name);
+    const SchemaNode *from[] = {schema, variant};
+    for (size_t s = 0; s < 2; s++) {
+        for (size_t i = 0; from[s] && i < from[s]->property_count; i++) {
+            offer(&near, &list, from[s]->properties[i].name);
+        }
+    }
+    Str kind = variant ? variant->name : node->name;
+    check_report(c, ignored_severity(c), where_at(entry->name_at), suggest(&near, &list, &help),
+                 "`%.*s` takes no argument `%.*s`", SHOWN(kind), SHOWN(entry->name));
+}
+
+static void check_type(Checker *c, bool has_type, Location at)
+{
+    if (has_type) {
+        check_report(c, ignored_severity(c), where_at(at), S("remove it"),
+                     "type annotations mean nothing here");
+    }
+}
+
+/* The argument schema for position `n`; the last one may repeat. */
+static const SchemaItem *argument_schema(const SchemaNode *schema, size_t n)
+{
+    if (n < schema->argument_count) {
+        return &schema->arguments[n];
+    }
+    if (schema->argument_count == 0) {
+        return NULL;
+    }
+    const SchemaItem *last = &schema->arguments[schema->argument_count - 1];
+    return last->flags & SCHEMA_REPEATED ? last : NULL;
+}
+
+static void check_arguments(Checker *c, const SchemaNode *schema, const KdlNode *node)
+{
+    size_t n = 0;
+    for (const KdlEntry *e = node->entries; e; e = e->next) {
+        if (e->is_property) {
+            continue;
+        }
+        const SchemaItem *item = argument_schema(schema, n++);
+        check_type(c, e->value.has_type, e->value.location);
+        if (item) {
+            check_value(c, item, node->name, &e->value, where_at(e->value.location));
+        } else {
+            check_report(c, ignored_severity(c), where_at(e->value.location), STR_NONE,
+                         "`%.*s` takes %s", SHOWN(node->name),
+                         schema->argument_count != 0   ? "no further value"
+                         : schema->property_count != 0 ? "only named values (name=value)"
+                                                       : "no value");
+        }
+    }
+    if (n < schema->argument_count) {
+        Str takes = schema_type_takes(schema->arguments[n].type);
+        check_report(c, SEVERITY_ERROR, where_at(node->name_at), STR_NONE,
+                     "`%.*s` needs a value: %.*s", SHOWN(node->name), STR_ARG(takes));
+    }
+}
+
+static void check_missing_properties(Checker *c, const SchemaNode *schema, const KdlNode *node,
+                                     Str subject)
+{
+    for (size_t i = 0; i < schema->property_count; i++) {
+        const SchemaItem *item = &schema->properties[i];
+        if ((item->flags & SCHEMA_REQUIRED) && !node_property(node, item->name)) {
+            check_report(c, SEVERITY_ERROR, where_at(node->name_at), STR_NONE,
+                         "`%.*s` needs `%.*s=`", SHOWN(subject), STR_ARG(item->name));
+        }
+    }
+}
+
+static void check_properties(Checker *c, const SchemaNode *schema, const SchemaNode *variant,
+                             const KdlNode *node)
+{
+    for (const KdlEntry *e = node->entries; e; e = e->next) {
+        bool is_key = schema->variant_key.len != 0 && str_equal(e->name, schema->variant_key);
+        if (!e->is_property || is_key) {
+            continue;
+        }
+        if (e->overridden) {
+            check_report(c, ignored_severity(c), where_at(e->name_at),
+                         S("only the last one counts"), "`%.*s` is given again behind this",
+                         SHOWN(e->name));
+            continue;
+        }
+        const SchemaItem *item = schema_property(schema, e->name);
+        if (!item && variant) {
+            item = schema_property(variant, e->name);
+        }
+        check_type(c, e->value.has_type, e->value.location);
+        if (item) {
+            check_value(c, item, e->name, &e->value, where_at(e->value.location));
+        } else {
+            report_unknown_property(c, schema, variant, node, e);
+        }
+    }
+    check_missing_properties(c, schema, node, node->name);
+    if (variant) {
+        check_missing_properties(c, variant, node, variant->name);
+    }
+}
+
+static void report_unknown_variant(Checker *c, const SchemaNode *schema, const KdlNode *node,
+                                   const KdlValue *value)
+{
+    uint8_t list_room[HELP_BYTES_MAX];
+    uint8_t help_room[2 * HELP_BYTES_MAX];
+    Text list = text_in(span_of(list_room, sizeof list_room));
+    Text help = text_in(span_of(help_room, sizeof help_room));
+    Nearest near = nearest_to(value->text);
+    for (size_t i = 0; i < schema->variant_count; i++) {
+        offer(&near, &list, schema->variants[i].name);
+    }
+    check_report(c, SEVERITY_ERROR, where_at(value->location), suggest(&near, &list, &help),
+                 "no `%.*s` of the kind `%.*s` can stand here", SHOWN(node->name),
+                 SHOWN(value->text));
+}
+
+/* The variant that the node's key names. *ret_ok is false when there should be one and is not. */
+static const SchemaNode *find_variant(Checker *c, const SchemaNode *schema, const KdlNode *node,
+                                      bool *ret_ok)
+{
+    bool by_property = schema->variant_key.len != 0;
+    *ret_ok = true;
+    if (schema->variant_count == 0 && !by_property) {
+        return NULL;
+    }
+    const KdlEntry *key =
+        by_property ? node_property(node, schema->variant_key) : node_argument(node, 0);
+    if (key && key->value.kind == KDL_STRING) {
+        const SchemaNode *variant = schema_variant(schema, key->value.text);
+        *ret_ok = variant != NULL;
+        if (!variant && by_property) {
+            report_unknown_variant(c, schema, node, &key->value);
+        }
+        return variant;
+    }
+    *ret_ok = false;
+    if (by_property) {
+        Location at = key ? key->value.location : node->name_at;
+        check_report(c, SEVERITY_ERROR, where_at(at), STR_NONE, "`%.*s` needs %.*s=\"…\"",
+                     SHOWN(node->name), STR_ARG(schema->variant_key));
+    }
+    return NULL;
+}
+
+static void say_later(Checker *c, const SchemaNode *schema, Str name, Location at)
+{
+    if (!c->later && (schema->flags & SCHEMA_LATER)) {
+        check_report(c, SEVERITY_ERROR, where_at(at), STR_NONE, "`%.*s` is not supported yet",
+                     SHOWN(name));
+        c->later = true;
+    }
+}
+
+static void check_nodes(Checker *c, const SchemaNode *parent, const KdlNode *nodes,
+                        const KdlNode *owner);
+
+static void check_node(Checker *c, const SchemaNode *schema, const KdlNode *node)
+{
+    bool later_before = c->later;
+    bool known = true;
+    say_later(c, schema, node->name, node->name_at);
+    check_type(c, node->has_type, node->name_at);
+    if (schema->flags & SCHEMA_ANY_NAME) {
+        SchemaItem name = {.name = schema->name, .type = schema->name_type};
+        KdlValue value = {.kind = KDL_STRING, .text = node->name};
+        check_value(c, &name, schema->name, &value, where_at(node->name_at));
+    }
+    const SchemaNode *variant = find_variant(c, schema, node, &known);
+    if (variant) {
+        say_later(c, variant, variant->name, node->name_at);
+    }
+    check_arguments(c, schema, node);
+    if (known) {
+        check_properties(c, schema, variant, node);
+    }
+    if (schema->child_count != 0) {
+        check_nodes(c, schema, node->children, node);
+    } else if (node->has_children) {
+        check_report(c, ignored_severity(c), where_at(node->name_at), STR_NONE,
+                     "`%.*s` takes no block", SHOWN(node->name));
+    }
+    c->later = later_before;
+}
+
+static void report_duplicate(Checker *c, const SchemaNode *schema, const KdlNode *first,
+                             const KdlNode *node)
+{
+    uint8_t room[HELP_BYTES_MAX];
+    Text help = text_in(span_of(room, sizeof room));
+    if (c->diagnostics->count < DIAGNOSTICS_MAX) { /* finding a line takes a walk */
+        Place place = place_of(c->diagnostics->text, first->name_at.from);
+        text_format(&help, "the first one stands in line %u", (unsigned)place.line);
+    }
+    bool section = schema->child_count != 0;
+    check_report(c, SEVERITY_ERROR, where_at(node->name_at), text_str(&help),
+                 section ? "Duplicate section `%.*s`" : "Duplicate option `%.*s`",
+                 SHOWN(node->name));
+}
+
+/* `first` holds the first node of each child of the schema. */
+static void check_missing_nodes(Checker *c, const SchemaNode *parent, const KdlNode *const *first,
+                                const KdlNode *owner)
+{
+    for (size_t i = 0; i < parent->child_count; i++) {
+        const SchemaNode *child = schema_at(parent, i);
+        bool any = (child->flags & SCHEMA_ANY_NAME) != 0;
+        if (!(child->flags & SCHEMA_REQUIRED) || first[i]) {
+            continue;
+        }
+        Location none = {0, 0};
+        Where where = where_at(owner ? owner->name_at : none);
+        if (!owner) {
+            check_report(c, SEVERITY_ERROR, where, STR_NONE, "the section `%.*s` is missing",
+                         STR_ARG(child->name));
+        } else if (any) {
+            check_report(c, SEVERITY_ERROR, where, child->sentence, "`%.*s` is empty",
+                         SHOWN(owner->name));
+        } else {
+            check_report(c, SEVERITY_ERROR, where, child->sentence, "`%.*s` needs `%.*s`",
+                         SHOWN(owner->name), STR_ARG(child->name));
+        }
+    }
+}
+
+/* A mistyped option among addresses: `load-balence` is no endpoint. */
+static bool looks_like_sibling(const SchemaNode *parent, const SchemaNode *schema, Str name)
+{
+    SettingsAddress address;
+    if (!(schema->flags & SCHEMA_ANY_NAME) || schema->name_type != SCHEMA_ADDRESS ||
+        value_address(name, &address) == ADDRESS_OK) {
+        return false;
+    }
+    Nearest near = nearest_to(name);
+    for (size_t i = 0; i < parent->child_count; i++) {
+        const SchemaNode *child = schema_at(parent, i);
+        if (!(child->flags & SCHEMA_ANY_NAME)) {
+            nearest_offer(&near, child->name);
+        }
+    }
+    return near.found.len != 0;
+}
+
+/* The children of `owner` (NULL: the document's nodes). */
+static void check_nodes(Checker *c, const SchemaNode *parent, const KdlNode *nodes,
+                        const KdlNode *owner)
+{
+    const KdlNode *first[SCHEMA_CHILDREN_MAX] = {0};
+    CHECK(parent->child_count <= SCHEMA_CHILDREN_MAX);
+    for (const KdlNode *node = nodes; node; node = node->next) {
+        size_t i = schema_index(parent, node->name);
+        const SchemaNode *schema = i < parent->child_count ? schema_at(parent, i) : NULL;
+        if (!schema || looks_like_sibling(parent, schema, node->name)) {
+            report_unknown_node(c, parent, node);
+            continue;
+        }
+        if (first[i] && !(schema->flags & SCHEMA_REPEATED)) {
+            report_duplicate(c, schema, first[i], node);
+        }
+        first[i] = first[i] ? first[i] : node;
+        check_node(c, schema, node);
+    }
+    check_missing_nodes(c, parent, first, owner);
+}
+
+void check_document(Checker *c, const KdlDocument *document)
+{
+    check_nodes(c, &schema_root, document->nodes, NULL);
+}

@@ -1,0 +1,49 @@
+/* check.h - a document against the schema: every mistake noted at its place. */
+#ifndef CONFIG_CHECK_H
+#define CONFIG_CHECK_H
+
+#include "config/kdl.h"
+#include "config/load.h"
+#include "config/schema.h"
+
+/* Where a value was written: in the file, or elsewhere ("RIVER_LOG_LEVEL"). */
+typedef struct Where {
+    Str origin; /* empty: `location` holds */
+    Location location;
+} Where;
+
+static inline Where where_at(Location location)
+{
+    Where w = {.origin = STR_NONE, .location = location};
+    return w;
+}
+
+typedef struct Checker {
+    Diagnostics *diagnostics;
+    ConfigCompat compat;
+    bool later; /* within something that was already called not supported */
+} Checker;
+
+/* Notes a mistake. */
+void check_report(Checker *c, Severity severity, Where where, Str help, const char *format, ...)
+    PRINTF_LIKE(5, 6);
+
+/* Checks the whole document by itself; rules between options are rules.c's. */
+void check_document(Checker *c, const KdlDocument *document);
+
+/* Checks one value. `subject` is the option's name for messages. */
+void check_value(Checker *c, const SchemaItem *item, Str subject, const KdlValue *value,
+                 Where where);
+
+/* The first child of that name, or NULL. `nodes` may be NULL. */
+const KdlNode *node_find(const KdlNode *nodes, Str name);
+/* The property that counts, or NULL. `node` may be NULL. */
+const KdlEntry *node_property(const KdlNode *node, Str name);
+/* The n-th argument, or NULL. */
+const KdlEntry *node_argument(const KdlNode *node, size_t n);
+/* The text of a string; empty for other values and for NULL. */
+Str entry_text(const KdlEntry *entry);
+/* The text of a value of any kind, as `river defaults` writes it. */
+Str value_as_text(const KdlValue *value);
+
+#endif

@@ -1,0 +1,102 @@
+/* fill.c - Settings of the system and the list of services. */
+#include "config/fill.h"
+
+#include "config/check.h"
+
+uint32_t fill_line(Filler *f, size_t at)
+{
+    if (at < f->counted) {
+        f->counted = 0;
+        f->line = 1;
+    }
+    for (; f->counted < at && f->counted < f->text.len; f->counted++) {
+        f->line += str_at(f->text, f->counted) == '\n' ? 1 : 0;
+    }
+    return f->line;
+}
+
+static LogPlace place_from(Str text)
+{
+    static const struct {
+        Str word;
+        LogPlace place;
+    } words[] = {{S_INIT("off"), LOG_PLACE_OFF},
+                 {S_INIT("stdout"), LOG_PLACE_STDOUT},
+                 {S_INIT("stderr"), LOG_PLACE_STDERR}};
+    for (size_t i = 0; i < SCHEMA_COUNT(words); i++) {
+        if (str_equal(text, words[i].word)) {
+            return words[i].place;
+        }
+    }
+    return LOG_PLACE_FILE;
+}
+
+/* The position of `word` among "a|b|c": the enums stand in the order of the schema. */
+static unsigned choice_index(Option o)
+{
+    Str choices = o.item->choices;
+    Str word;
+    unsigned i = 0;
+    while (schema_next_choice(&choices, &word) && !str_equal(word, option_text(o))) {
+        i++;
+    }
+    return i;
+}
+
+static LogSettings fill_log(Section log)
+{
+    Section access = section_child(log, S("access"));
+    Section error = section_child(log, S("error"));
+    LogSettings s = {
+        .access = place_from(option_text(section_value(access))),
+        .access_format = (AccessFormat)choice_index(section_property(access, S("format"))),
+        .error = place_from(option_text(section_value(error))),
+        .error_level = (ErrorLevel)choice_index(section_property(error, S("level"))),
+    };
+    s.access_path = s.access == LOG_PLACE_FILE ? option_text(section_value(access)) : STR_NONE;
+    s.error_path = s.error == LOG_PLACE_FILE ? option_text(section_value(error)) : STR_NONE;
+    return s;
+}
+
+static SystemSettings fill_system(Section system)
+{
+    return (SystemSettings){
+        .threads = (uint32_t)section_number(system, S("threads-per-service")),
+        .daemonize = section_bool(system, S("daemonize")),
+        .pid_file = section_text(system, S("pid-file")),
+        .upgrade_socket = section_text(system, S("upgrade-socket")),
+        .control_socket = section_text(system, S("control-socket")),
+        .drain_timeout_ms = section_number(system, S("drain-timeout-ms")),
+        .connections_max = section_number(system, S("max-connections")),
+        .idle_upstreams_max = section_number(system, S("max-idle-upstream-connections")),
+        .buffer_memory_bytes = section_number(system, S("buffer-memory-bytes")),
+        .log = fill_log(section_child(system, S("log"))),
+    };
+}
+
+Err fill_settings(Arena *a, Str text, const KdlDocument *document, const Settings **ret)
+{
+    Filler f = {.arena = a, .text = text, .line = 1};
+    KdlNode document_node = {.children = document->nodes};
+    Section root = {.schema = &schema_root, .node = &document_node};
+    Section services = section_child(root, S("services"));
+    size_t count = 0;
+    for (const KdlNode *n = services.node->children; n; n = n->next) {
+        count++;
+    }
+    Settings *settings = arena_new(a, Settings);
+    ServiceSettings *list = arena_array(a, ServiceSettings, count);
+    if (!settings || !list) {
+        return ERR_MEMORY;
+    }
+    settings->system = fill_system(section_child(root, S("system")));
+    settings->service_count = count;
+    settings->services = list;
+    size_t i = 0;
+    for (const KdlNode *n = services.node->children; n; n = n->next) {
+        Section service = {.schema = &schema_service, .node = n};
+        TRY(fill_service(&f, service, &list[i++]));
+    }
+    *ret = settings;
+    return ERR_OK;
+}

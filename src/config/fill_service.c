@@ -1,0 +1,217 @@
+/* fill_service.c - Settings of one service: listeners, endpoints, limits and the rest. */
+#include "config/fill.h"
+
+#include "config/check.h"
+#include "config/value.h"
+
+static size_t count_nodes(const KdlNode *nodes)
+{
+    size_t count = 0;
+    for (const KdlNode *n = nodes; n; n = n->next) {
+        count++;
+    }
+    return count;
+}
+
+static Err fill_address(Arena *a, Str text, SettingsAddress *ret)
+{
+    CHECK(value_address(text, ret) == ADDRESS_OK);
+    return value_address_text(a, ret) ? ERR_OK : ERR_MEMORY;
+}
+
+static Err lower_copy(Arena *a, Str from, Str *ret)
+{
+    Span room = {0};
+    if (!arena_span(a, from.len, &room)) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < from.len; i++) {
+        room.at[i] = byte_lower(str_at(from, i));
+    }
+    *ret = span_str(room);
+    return ERR_OK;
+}
+
+static Err fill_listeners(Filler *f, Section listeners, ServiceSettings *service)
+{
+    size_t count = count_nodes(listeners.node->children);
+    ListenerSettings *list = arena_array(f->arena, ListenerSettings, count);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    service->listener_count = count;
+    service->listeners = list;
+    size_t i = 0;
+    for (const KdlNode *n = listeners.node->children; n; n = n->next, i++) {
+        Section one = {.schema = schema_child(listeners.schema, n->name), .node = n};
+        Str mode = option_text(section_property(one, S("mode")));
+        TRY(fill_address(f->arena, n->name, &list[i].address));
+        list[i].line = fill_line(f, n->name_at.from);
+        if (mode.len != 0) {
+            CHECK(value_mode(mode, &list[i].mode) == ERR_OK);
+        }
+    }
+    return ERR_OK;
+}
+
+static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
+{
+    *ret = (ConnectorSettings){
+        .weight = (uint32_t)option_number(section_property(one, S("weight"))),
+        .connection_timeout_ms = option_number(section_property(one, S("connection-timeout-ms"))),
+        .total_connection_timeout_ms =
+            option_number(section_property(one, S("total-connection-timeout-ms"))),
+        .read_timeout_ms = option_number(section_property(one, S("read-timeout-ms"))),
+        .write_timeout_ms = option_number(section_property(one, S("write-timeout-ms"))),
+        .idle_timeout_ms = option_number(section_property(one, S("idle-timeout-ms"))),
+        .connections_max = option_number(section_property(one, S("max-connections"))),
+    };
+    return fill_address(f->arena, one.node->name, &ret->address);
+}
+
+/* Whether an endpoint of that address is there already: as in River, the first one counts. */
+static bool is_repeated(const ConnectorSettings *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (value_address_equal(&list[i].address, &list[count].address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
+{
+    size_t room = count_nodes(connectors.node->children);
+    ConnectorSettings *list = arena_array(f->arena, ConnectorSettings, room);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    Section balance = section_child(connectors, S("load-balance"));
+    Str selection = section_text(balance, S("selection"));
+    size_t count = 0;
+    for (const KdlNode *n = connectors.node->children; n; n = n->next) {
+        Section one = {.schema = schema_child(connectors.schema, n->name), .node = n};
+        if (one.schema->flags & SCHEMA_ANY_NAME) {
+            TRY(fill_connector(f, one, &list[count]));
+            count += is_repeated(list, count) ? 0 : 1;
+        }
+    }
+    ret->connector_count = count;
+    ret->connectors = list;
+    ret->selection = str_equal(selection, S("Random")) ? SELECTION_RANDOM : SELECTION_ROUND_ROBIN;
+    return ERR_OK;
+}
+
+static Err fill_upgrades(Filler *f, Section upgrades, ServiceSettings *service)
+{
+    size_t count = 0;
+    while (node_argument(upgrades.node, count)) {
+        count++;
+    }
+    Str *list = arena_array(f->arena, Str, count + 1);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    service->upgrade_count = upgrades.node ? count : 1;
+    service->upgrades = list;
+    for (size_t i = 0; i < count; i++) {
+        TRY(lower_copy(f->arena, node_argument(upgrades.node, i)->value.text, &list[i]));
+    }
+    if (!upgrades.node) {
+        list[0] = option_text(section_value(upgrades));
+    }
+    return ERR_OK;
+}
+
+static Err fill_trusted(Filler *f, Str text, ServiceSettings *service)
+{
+    size_t count = 0;
+    Str member;
+    for (Str rest = text; value_list_next(&rest, &member);) {
+        count++;
+    }
+    IpPrefix *list = arena_array(f->arena, IpPrefix, count + 1);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    service->trusted_count = count;
+    service->trusted = list;
+    Str rest = text;
+    for (size_t i = 0; value_list_next(&rest, &member); i++) {
+        CHECK(ip_prefix_parse(member, &list[i]) == ERR_OK);
+    }
+    return ERR_OK;
+}
+
+static bool is_written(Section s, Str name)
+{
+    return section_child(s, name).node != NULL;
+}
+
+static OverloadSettings fill_overload(Section o)
+{
+    return (OverloadSettings){
+        .concurrent_requests_max = section_number(o, S("max-concurrent-requests")),
+        .fields_max = section_number(o, S("max-headers")),
+        .head_bytes_max = section_number(o, S("max-header-bytes")),
+        .target_bytes_max = section_number(o, S("max-target-bytes")),
+        .fields_set = is_written(o, S("max-headers")),
+        .head_set = is_written(o, S("max-header-bytes")),
+        .target_set = is_written(o, S("max-target-bytes")),
+        .head_timeout_ms = section_number(o, S("head-timeout-ms")),
+        .keep_alive_timeout_ms = section_number(o, S("keep-alive-timeout-ms")),
+        .read_timeout_ms = section_number(o, S("read-timeout-ms")),
+        .write_timeout_ms = section_number(o, S("write-timeout-ms")),
+        .drain_timeout_ms = section_number(o, S("drain-timeout-ms")),
+        .min_send_rate_bytes = section_number(o, S("min-send-rate-bytes")),
+        .min_receive_rate_bytes = section_number(o, S("min-receive-rate-bytes")),
+        .status = (uint16_t)section_number(o, S("status")),
+        .body = section_text(o, S("body")),
+    };
+}
+
+static ForwardedSettings fill_forwarded(Section s)
+{
+    return (ForwardedSettings){
+        .x_forwarded_for = section_bool(s, S("x-forwarded-for")),
+        .x_forwarded_proto = section_bool(s, S("x-forwarded-proto")),
+        .x_forwarded_host = section_bool(s, S("x-forwarded-host")),
+        .x_real_ip = section_bool(s, S("x-real-ip")),
+        .forwarded = section_bool(s, S("forwarded")),
+    };
+}
+
+static RespondSettings fill_respond(Section s)
+{
+    return (RespondSettings){
+        .status = (uint16_t)option_number(section_property(s, S("status"))),
+        .content_type = option_text(section_property(s, S("content-type"))),
+        .body = option_text(section_property(s, S("body"))),
+    };
+}
+
+Err fill_service(Filler *f, Section section, ServiceSettings *ret)
+{
+    Section connectors = section_child(section, S("connectors"));
+    Section request_id = section_child(section, S("request-id"));
+    *ret = (ServiceSettings){
+        .name = section.node->name,
+        .line = fill_line(f, section.node->name_at.from),
+        .kind = connectors.node ? SERVICE_PROXY : SERVICE_RESPOND,
+        .respond = fill_respond(section_child(section, S("respond"))),
+        .host = section_text(section, S("host")),
+        .tries_max = (uint32_t)section_number(section, S("retries")) + 1,
+        .retry_buffer_bytes = section_number(section, S("retry-buffer-bytes")),
+        .tunnel_idle_timeout_ms = section_number(section, S("tunnel-idle-timeout-ms")),
+        .request_id = {.accept = section_bool(request_id, S("accept"))},
+        .forwarded = fill_forwarded(section_child(section, S("forwarded-headers"))),
+        .overload = fill_overload(section_child(section, S("overload"))),
+    };
+    TRY(lower_copy(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
+    TRY(fill_listeners(f, section_child(section, S("listeners")), ret));
+    TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
+    Section client = section_child(section, S("client-ip"));
+    TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
+    return connectors.node ? fill_cluster(f, connectors, &ret->cluster) : ERR_OK;
+}

@@ -1,0 +1,16 @@
+/* kdl_parse.h - reading a text as one version of KDL (internal to the room; see kdl_parse). */
+#ifndef CONFIG_KDL_PARSE_H
+#define CONFIG_KDL_PARSE_H
+
+#include "config/kdl.h"
+
+/* `version` is 1 or 2. ERR_SYNTAX, ERR_LIMIT, ERR_MEMORY as of kdl_parse. */
+MUST_USE Err kdl_parse_as(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret);
+
+/* Length of the byte order mark at the start; 0 when there is none. */
+static inline size_t kdl_bom_bytes(Str text)
+{
+    return str_starts(text, S("\xEF\xBB\xBF")) ? 3 : 0;
+}
+
+#endif

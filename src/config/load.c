@@ -1,0 +1,145 @@
+/* load.c - the way of a configuration: parsed, checked, overridden, checked again, filled in. */
+#include "config/load.h"
+
+#include "base/number.h"
+#include "config/apply.h"
+#include "config/describe.h"
+#include "config/fill.h"
+#include "config/rules.h"
+
+#define PRINT_BYTES_MIN 4096u
+#define ENVIRONMENT_BYTES_MIN 4096u
+#define DESCRIBE_BYTES_MAX (256u << 10)
+
+/* The outcome after all that could be found was found. */
+static Err verdict(Diagnostics *d)
+{
+    diagnostics_sort(d);
+    if (d->out_of_memory) {
+        return ERR_MEMORY;
+    }
+    return d->error_count != 0 ? ERR_SYNTAX : ERR_OK;
+}
+
+static Err refuse_long(Diagnostics *d, Str text)
+{
+    if (text.len <= CONFIG_TEXT_BYTES_MAX) {
+        return ERR_OK;
+    }
+    Location start = {0, 0};
+    diagnostics_add(d, SEVERITY_ERROR, start, STR_NONE, "the file has more than %u bytes",
+                    (unsigned)CONFIG_TEXT_BYTES_MAX);
+    return ERR_LIMIT;
+}
+
+static Err parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret)
+{
+    TRY(refuse_long(d, text));
+    Err err = kdl_parse(a, text, version, d, ret);
+    diagnostics_sort(d);
+    return err;
+}
+
+Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options, Diagnostics *d,
+                const Settings **ret)
+{
+    static const ConfigOverrides none;
+    const ConfigOverrides *overrides = options && options->overrides ? options->overrides : &none;
+    KdlDocument document = {0};
+    Checker c = {.diagnostics = d, .compat = options ? options->compat : COMPAT_NONE};
+    diagnostics_init(d, a, file_name, text);
+    TRY(parse(a, text, 0, d, &document));
+    check_document(&c, &document);
+    TRY(apply_overrides(&c, a, overrides, &document));
+    rules_check(&c, a, overrides, &document);
+    TRY(verdict(d));
+    return fill_settings(a, text, &document, ret);
+}
+
+Err config_compat_parse(Str text, ConfigCompat *ret)
+{
+    static const struct {
+        Str text;
+        ConfigCompat compat;
+    } versions[] = {{S_INIT("0.5"), COMPAT_0_5}, {S_INIT("0.8"), COMPAT_0_8}};
+    for (size_t i = 0; i < SCHEMA_COUNT(versions); i++) {
+        if (str_equal(text, versions[i].text)) {
+            *ret = versions[i].compat;
+            return ERR_OK;
+        }
+    }
+    return ERR_SYNTAX;
+}
+
+/* The canonical form may be longer than the text (indentation, escapes): room is doubled until it
+ * suffices or the arena is full. */
+Err config_print_kdl(Arena *a, Str file_name, Str text, int version, Diagnostics *d, Str *ret)
+{
+    KdlDocument document = {0};
+    diagnostics_init(d, a, file_name, text);
+    TRY(parse(a, text, version, d, &document));
+    for (size_t bytes = text.len + PRINT_BYTES_MIN;; bytes *= 2) {
+        Span room = {0};
+        if (!arena_span(a, bytes, &room)) {
+            return ERR_MEMORY;
+        }
+        Text out = text_in(room);
+        TRY(kdl_print(a, &document, &out));
+        if (!out.overflow) {
+            *ret = text_str(&out);
+            return ERR_OK;
+        }
+    }
+}
+
+static Err describe(Arena *a, void (*write)(Text *out), Str *ret)
+{
+    Span room = {0};
+    if (!arena_span(a, DESCRIBE_BYTES_MAX, &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    write(&out);
+    CHECK(!out.overflow);
+    *ret = text_str(&out);
+    return ERR_OK;
+}
+
+Err config_defaults(Arena *a, Str *ret)
+{
+    return describe(a, describe_defaults, ret);
+}
+
+Err config_reference(Arena *a, Str *ret)
+{
+    return describe(a, describe_reference, ret);
+}
+
+Err config_environment(Arena *a, const ConfigOverrides *o, Str *ret)
+{
+    size_t bytes = ENVIRONMENT_BYTES_MIN;
+    for (unsigned id = 0; id < OVERRIDE_COUNT; id++) {
+        bytes += o->of[id].text.len;
+    }
+    Span room = {0};
+    if (!arena_span(a, bytes, &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    override_print(o, &out);
+    CHECK(!out.overflow);
+    *ret = text_str(&out);
+    return ERR_OK;
+}
+
+Err config_show_diagnostics(Arena *a, const Diagnostics *d, bool colour, Str *ret)
+{
+    Span room = {0};
+    if (!arena_span(a, diagnostics_print_bytes(d), &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    diagnostics_print(d, &out, colour);
+    *ret = text_str(&out);
+    return ERR_OK;
+}

@@ -1,0 +1,203 @@
+/* rules.c - rules of the system, of `acme`, and between services. */
+#include "config/rules.h"
+
+#include "config/apply.h"
+#include "config/value.h"
+
+/* A listener, and whose it is. */
+typedef struct Claim {
+    SettingsAddress address;
+    const KdlNode *service;
+} Claim;
+
+typedef struct Claims {
+    size_t room;
+    Claim *list COUNTED_BY(room);
+    size_t count;
+} Claims;
+
+static Str text_argument(const KdlNode *nodes, Str name)
+{
+    return entry_text(node_argument(node_find(nodes, name), 0));
+}
+
+/* Where an option stands: in the file, or in the override that set it. */
+static Where where_of(const ConfigOverrides *o, OverrideId id, const KdlNode *node)
+{
+    Where where = where_at(node->name_at);
+    if (o && o->of[id].set) {
+        where.origin = apply_origin(o, id);
+    }
+    return where;
+}
+
+static void check_system(Checker *c, const ConfigOverrides *o, const KdlNode *system)
+{
+    static const struct {
+        OverrideId id;
+        Str name;
+    } paths[] = {{OVERRIDE_PID_FILE, S_INIT("pid-file")},
+                 {OVERRIDE_UPGRADE_SOCKET, S_INIT("upgrade-socket")},
+                 {OVERRIDE_CONTROL_SOCKET, S_INIT("control-socket")}};
+    const KdlNode *options = system ? system->children : NULL;
+    const KdlNode *daemonize = node_find(options, S("daemonize"));
+    const KdlEntry *truth = node_argument(daemonize, 0);
+    if (truth && truth->value.kind == KDL_BOOL && truth->value.truth &&
+        !node_find(options, S("pid-file"))) {
+        check_report(c, SEVERITY_ERROR, where_of(o, OVERRIDE_DAEMONIZE, daemonize),
+                     S("add `pid-file \"/run/river/river.pid\"` to `system`"),
+                     "`daemonize` needs `pid-file`");
+    }
+    for (size_t i = 0; i < SCHEMA_COUNT(paths); i++) {
+        Str path = text_argument(options, paths[i].name);
+        for (size_t k = 0; k < i && path.len != 0; k++) {
+            if (str_equal(path, text_argument(options, paths[k].name))) {
+                const KdlNode *node = node_find(options, paths[i].name);
+                check_report(c, SEVERITY_ERROR, where_of(o, paths[i].id, node), STR_NONE,
+                             "`%.*s` is the same path as `%.*s`", STR_ARG(paths[i].name),
+                             STR_ARG(paths[k].name));
+            }
+        }
+    }
+}
+
+static void check_domain(Checker *c, const KdlNode *domain, bool dns_by_default)
+{
+    const KdlEntry *name = node_argument(domain, 0);
+    const KdlEntry *challenge = node_property(domain, S("challenge"));
+    bool dns = challenge ? str_equal(entry_text(challenge), S("dns-01")) : dns_by_default;
+    if (str_starts(entry_text(name), S("*.")) && !dns) {
+        check_report(c, SEVERITY_ERROR, where_at(name->value.location),
+                     S("add challenge=\"dns-01\" hook=\"/path/of/program\""),
+                     "a wildcard certificate needs the dns-01 challenge");
+    } else if (dns && !node_property(domain, S("hook"))) {
+        check_report(c, SEVERITY_ERROR, where_at(domain->name_at),
+                     S("add hook=\"/path/of/program\""), "the dns-01 challenge needs a `hook`");
+    }
+}
+
+static void check_acme(Checker *c, const KdlNode *acme)
+{
+    const KdlNode *options = acme ? acme->children : NULL;
+    const KdlNode *terms = node_find(options, S("accept-terms-of-service"));
+    const KdlEntry *truth = node_argument(terms, 0);
+    if (truth && truth->value.kind == KDL_BOOL && !truth->value.truth) {
+        check_report(c, SEVERITY_ERROR, where_at(truth->value.location), STR_NONE,
+                     "without the terms of service there are no certificates");
+    }
+    const KdlNode *after = node_find(options, S("renew-after-issue-days"));
+    if (after && node_find(options, S("renew-before-expiry-days"))) {
+        check_report(c, SEVERITY_ERROR, where_at(after->name_at), S("remove one of them"),
+                     "`renew-after-issue-days` and `renew-before-expiry-days` exclude each other");
+    }
+    bool dns = str_equal(text_argument(options, S("challenge")), S("dns-01"));
+    for (const KdlNode *n = options; n; n = n->next) {
+        if (str_equal(n->name, S("domain"))) {
+            check_domain(c, n, dns);
+        }
+    }
+}
+
+/* Two services of one name; names are compared as they are. */
+static void check_names(Checker *c, const KdlNode *services)
+{
+    for (const KdlNode *n = services; n; n = n->next) {
+        const KdlNode *first = node_find(services, n->name);
+        if (first != n) {
+            check_report(c, SEVERITY_ERROR, where_at(n->name_at), S("give it another name"),
+                         "there is a service of this name already");
+        }
+    }
+}
+
+/* Notes a listener of `service`; one that another service (or the same) has is a mistake. */
+static void claim(Checker *c, Claims *claims, const KdlNode *service, const KdlNode *listener)
+{
+    SettingsAddress address;
+    if (claims->count == claims->room || value_address(listener->name, &address) != ADDRESS_OK) {
+        return;
+    }
+    for (size_t i = 0; i < claims->count; i++) {
+        const Claim *other = &claims->list[i];
+        if (!value_address_equal(&address, &other->address)) {
+            continue;
+        }
+        if (other->service == service) {
+            check_report(c, SEVERITY_ERROR, where_at(listener->name_at), S("remove one of them"),
+                         "this service listens there already");
+        } else if (!node_find(service->children, S("hosts")) ||
+                   !node_find(other->service->children, S("hosts"))) {
+            Str name = str_take(other->service->name, 80);
+            check_report(c, SEVERITY_ERROR, where_at(listener->name_at),
+                         S("give one of them another address"),
+                         "the service `%.*s` listens there already", STR_ARG(name));
+        }
+        return;
+    }
+    claims->count++;
+    claims->list[claims->count - 1] = (Claim){.address = address, .service = service};
+}
+
+static bool bounded(Checker *c, const KdlNode *at, size_t count, size_t most, const char *what)
+{
+    if (count <= most) {
+        return true;
+    }
+    check_report(c, SEVERITY_ERROR, where_at(at->name_at), STR_NONE,
+                 "there are more than %zu %s", most, what);
+    return false;
+}
+
+static size_t count_below(const KdlNode *service, Str section)
+{
+    size_t count = 0;
+    const KdlNode *node = node_find(service->children, section);
+    for (const KdlNode *n = node ? node->children : NULL; n; n = n->next) {
+        count++;
+    }
+    return count;
+}
+
+/* Everything that compares each with each is within its bound. */
+static bool check_counts(Checker *c, const KdlNode *section)
+{
+    size_t services = 0;
+    size_t listeners = 0;
+    size_t connectors = 0;
+    for (const KdlNode *n = section->children; n; n = n->next) {
+        services++;
+        listeners += count_below(n, S("listeners"));
+        connectors += count_below(n, S("connectors"));
+    }
+    return bounded(c, section, services, SERVICES_MAX, "services") &&
+           bounded(c, section, listeners, LISTENERS_MAX, "listeners") &&
+           bounded(c, section, connectors, CONNECTORS_MAX, "connectors");
+}
+
+static void check_services(Checker *c, Arena *a, const KdlNode *section)
+{
+    Claims claims = {.room = LISTENERS_MAX, .list = arena_array(a, Claim, LISTENERS_MAX)};
+    if (!claims.list) {
+        c->diagnostics->out_of_memory = true;
+        return;
+    }
+    check_names(c, section->children);
+    for (const KdlNode *service = section->children; service; service = service->next) {
+        const KdlNode *listeners = node_find(service->children, S("listeners"));
+        for (const KdlNode *n = listeners ? listeners->children : NULL; n; n = n->next) {
+            claim(c, &claims, service, n);
+        }
+        rules_service(c, service);
+    }
+}
+
+void rules_check(Checker *c, Arena *a, const ConfigOverrides *overrides,
+                 const KdlDocument *document)
+{
+    check_system(c, overrides, node_find(document->nodes, S("system")));
+    check_acme(c, node_find(document->nodes, S("acme")));
+    const KdlNode *services = node_find(document->nodes, S("services"));
+    if (services && check_counts(c, services)) {
+        check_services(c, a, services);
+    }
+}

@@ -1,0 +1,220 @@
+/* rules_service.c - rules within one service: listeners, endpoints, and one way to answer. */
+#include "config/rules.h"
+
+#include "config/value.h"
+
+static void error_at(Checker *c, Location at, Str help, const char *message)
+{
+    check_report(c, SEVERITY_ERROR, where_at(at), help, "%s", message);
+}
+
+/* Two properties of which neither makes sense alone. */
+static void check_pair(Checker *c, const KdlNode *node, Str one, Str other)
+{
+    const KdlEntry *a = node_property(node, one);
+    const KdlEntry *b = node_property(node, other);
+    if ((a != NULL) != (b != NULL)) {
+        Str there = a ? one : other;
+        Str missing = a ? other : one;
+        check_report(c, SEVERITY_ERROR, where_at(a ? a->name_at : b->name_at), STR_NONE,
+                     "`%.*s` needs `%.*s` beside it", STR_ARG(there), STR_ARG(missing));
+    }
+}
+
+static bool is_true(const KdlNode *node, Str name)
+{
+    const KdlEntry *e = node_property(node, name);
+    return e && e->value.kind == KDL_BOOL && e->value.truth;
+}
+
+static void check_listener(Checker *c, const KdlNode *n)
+{
+    const KdlEntry *mode = node_property(n, S("mode"));
+    const KdlEntry *h2 = node_property(n, S("offer-h2"));
+    bool tls = node_property(n, S("cert-path")) || node_property(n, S("key-path")) ||
+               node_property(n, S("acme-domains"));
+    check_pair(c, n, S("cert-path"), S("key-path"));
+    if (mode && !value_is_absolute(n->name)) {
+        error_at(c, mode->name_at, STR_NONE, "`mode` is for Unix sockets only");
+    }
+    if (h2 && is_true(n, S("offer-h2")) && !tls && !is_true(n, S("h2c"))) {
+        error_at(c, h2->name_at, S("add `cert-path` and `key-path`, or `h2c=true`"),
+                 "`offer-h2` needs TLS");
+    }
+}
+
+static bool number_of(const KdlNode *node, Str name, uint64_t *ret)
+{
+    const KdlEntry *e = node_property(node, name);
+    if (!e || e->value.kind != KDL_INTEGER || !e->value.fits) {
+        return false;
+    }
+    *ret = e->value.number;
+    return true;
+}
+
+static void check_order(Checker *c, const KdlNode *node, Str low, Str high)
+{
+    uint64_t from = 0;
+    uint64_t to = 0;
+    if (number_of(node, low, &from) && number_of(node, high, &to) && from > to) {
+        Location at = node_property(node, low)->value.location;
+        check_report(c, SEVERITY_ERROR, where_at(at), STR_NONE, "`%.*s` is above `%.*s`",
+                     STR_ARG(low), STR_ARG(high));
+    }
+}
+
+static void check_balance(Checker *c, const KdlNode *balance)
+{
+    const KdlNode *selection = node_find(balance->children, S("selection"));
+    const KdlEntry *word = node_argument(selection, 0);
+    const KdlEntry *key = node_property(selection, S("key"));
+    if (word && word->value.kind == KDL_STRING) {
+        Str text = word->value.text;
+        bool hashes = str_equal(text, S("FNV")) || str_equal(text, S("Ketama"));
+        bool known = hashes || str_equal(text, S("RoundRobin")) || str_equal(text, S("Random"));
+        if (hashes && !key) {
+            check_report(c, SEVERITY_ERROR, where_at(word->value.location),
+                         S("add key=\"UriPath\" or key=\"SourceAddrAndUriPath\""),
+                         "`%.*s` needs a key", STR_ARG(text));
+        } else if (known && !hashes && key) {
+            check_report(c, SEVERITY_ERROR, where_at(key->name_at), S("remove it"),
+                         "`%.*s` uses no key", STR_ARG(text));
+        }
+    }
+    check_order(c, node_find(balance->children, S("refresh-bounds")), S("min-seconds"),
+                S("max-seconds"));
+}
+
+/* Whether an endpoint of that address stands before this one. River takes the first and forgets
+ * the others; so do we, but say it. */
+static void check_repeated(Checker *c, const KdlNode *first, const KdlNode *node)
+{
+    SettingsAddress address;
+    SettingsAddress other;
+    if (value_address(node->name, &address) != ADDRESS_OK) {
+        return;
+    }
+    for (const KdlNode *n = first; n != node; n = n->next) {
+        if (value_address(n->name, &other) == ADDRESS_OK && value_address_equal(&address, &other)) {
+            check_report(c, SEVERITY_WARNING, where_at(node->name_at),
+                         S("`weight` gives an endpoint a larger share"),
+                         "this endpoint stands here already; only the first one counts");
+            return;
+        }
+    }
+}
+
+static void check_connectors(Checker *c, const KdlNode *connectors)
+{
+    size_t count = 0;
+    for (const KdlNode *n = connectors->children; n; n = n->next) {
+        if (str_equal(n->name, S("load-balance"))) {
+            check_balance(c, n);
+            continue;
+        }
+        count++;
+        check_repeated(c, connectors->children, n);
+        check_pair(c, n, S("client-cert-path"), S("client-key-path"));
+        check_order(c, n, S("min-refresh-seconds"), S("max-refresh-seconds"));
+        const KdlEntry *fixed = node_property(n, S("refresh-seconds"));
+        if (fixed && node_property(n, S("refresh"))) {
+            error_at(c, fixed->name_at, S("remove one of them"),
+                     "`refresh` and `refresh-seconds` exclude each other");
+        }
+    }
+    if (count == 0) {
+        error_at(c, connectors->name_at, S("add one like \"127.0.0.1:9000\""),
+                 "`connectors` needs at least one endpoint");
+    }
+}
+
+static void check_routes(Checker *c, const KdlNode *routes)
+{
+    for (const KdlNode *n = routes ? routes->children : NULL; n; n = n->next) {
+        const KdlNode *connectors = node_find(n->children, S("connectors"));
+        const KdlEntry *path = node_argument(n, 0);
+        bool regex = str_equal(entry_text(node_property(n, S("match"))), S("regex"));
+        if (connectors) {
+            check_connectors(c, connectors);
+        }
+        if (!regex && entry_text(path).len != 0 && !value_is_absolute(entry_text(path))) {
+            error_at(c, path->value.location, S("begin it with /, or add match=\"regex\""),
+                     "the path of a route is absolute");
+        }
+    }
+}
+
+/* A status that has no body (RFC 9110 §15.3.5, §15.4.5) cannot be given one. */
+static void check_respond(Checker *c, const KdlNode *respond)
+{
+    uint64_t status = 0;
+    const KdlEntry *body = node_property(respond, S("body"));
+    if (body && body->value.text.len != 0 && number_of(respond, S("status"), &status) &&
+        (status == 204 || status == 205 || status == 304)) {
+        check_report(c, SEVERITY_ERROR, where_at(body->name_at), S("remove it"),
+                     "an answer with status %u has no body", (unsigned)status);
+    }
+}
+
+/* `max-size` stands once in a stage. */
+static void check_stages(Checker *c, const KdlNode *path_control)
+{
+    for (const KdlNode *stage = path_control ? path_control->children : NULL; stage;
+         stage = stage->next) {
+        bool found = false;
+        for (const KdlNode *n = stage->children; n; n = n->next) {
+            const KdlEntry *kind = node_property(n, S("kind"));
+            if (!kind || !str_equal(kind->value.text, S("max-size"))) {
+                continue;
+            }
+            if (found) {
+                error_at(c, kind->value.location, S("remove one of them"),
+                         "`max-size` stands in this stage already");
+            }
+            found = true;
+        }
+    }
+}
+
+/* Exactly one thing answers a service's requests. */
+static void check_handlers(Checker *c, const KdlNode *service)
+{
+    static const Str handlers[] = {S_INIT("connectors"), S_INIT("routes"), S_INIT("respond"),
+                                   S_INIT("file-server")};
+    const KdlNode *first = NULL;
+    for (const KdlNode *n = service->children; n; n = n->next) {
+        bool is_handler = false;
+        for (size_t i = 0; i < SCHEMA_COUNT(handlers); i++) {
+            is_handler = is_handler || str_equal(n->name, handlers[i]);
+        }
+        if (is_handler && first && !str_equal(n->name, first->name)) {
+            check_report(c, SEVERITY_ERROR, where_at(n->name_at), S("make two services of it"),
+                         "`%.*s` cannot stand beside `%.*s`", STR_ARG(n->name),
+                         STR_ARG(first->name));
+        }
+        first = is_handler && !first ? n : first;
+    }
+    if (!first) {
+        Str name = str_take(service->name, 80);
+        check_report(c, SEVERITY_ERROR, where_at(service->name_at),
+                     S("add `connectors`, `routes`, `respond` or `file-server`"),
+                     "nothing answers the requests of `%.*s`", STR_ARG(name));
+    }
+}
+
+void rules_service(Checker *c, const KdlNode *service)
+{
+    const KdlNode *listeners = node_find(service->children, S("listeners"));
+    for (const KdlNode *n = listeners ? listeners->children : NULL; n; n = n->next) {
+        check_listener(c, n);
+    }
+    const KdlNode *connectors = node_find(service->children, S("connectors"));
+    if (connectors) {
+        check_connectors(c, connectors);
+    }
+    check_handlers(c, service);
+    check_routes(c, node_find(service->children, S("routes")));
+    check_respond(c, node_find(service->children, S("respond")));
+    check_stages(c, node_find(service->children, S("path-control")));
+}

@@ -1,0 +1,167 @@
+/* schema_service.c - `services`: a service, its listeners and its limits. */
+#include "config/schema.h"
+
+static const SchemaItem listener_properties[] = {
+    ITEM_VALUE("mode", MODE, 0, "0660", "permissions of a Unix socket"),
+    ITEM_VALUE("cert-path", FILE, SCHEMA_LATER, "/etc/river/cert.pem",
+               "speak TLS with this certificate chain; needs `key-path`"),
+    ITEM_VALUE("key-path", FILE, SCHEMA_LATER, "/etc/river/key.pem", "the certificate's key"),
+    {.name = S_INIT("offer-h2"),
+     .type = SCHEMA_BOOL,
+     .flags = SCHEMA_LATER,
+     .later_except = S_INIT("false"),
+     .fallback = S_INIT("true"),
+     .sentence = S_INIT("offer HTTP/2; needs TLS or `h2c`")},
+    ITEM_VALUE("acme-domains", NAME, SCHEMA_LATER, "example.com, *.example.org",
+               "domains whose certificates River obtains"),
+    {.name = S_INIT("h2c"),
+     .type = SCHEMA_BOOL,
+     .flags = SCHEMA_LATER,
+     .later_except = S_INIT("false"),
+     .fallback = S_INIT("false"),
+     .sentence = S_INIT("offer HTTP/2 without TLS")},
+    {.name = S_INIT("proxy-protocol"),
+     .type = SCHEMA_BOOL,
+     .flags = SCHEMA_LATER,
+     .later_except = S_INIT("false"),
+     .fallback = S_INIT("false"),
+     .sentence = S_INIT("require a PROXY protocol header from trusted proxies")},
+};
+
+static const SchemaNode listeners_children[] = {
+    {.name = S_INIT("ADDRESS"),
+     .flags = SCHEMA_ANY_NAME | SCHEMA_REPEATED | SCHEMA_REQUIRED,
+     .name_type = SCHEMA_ADDRESS,
+     .sample = S_INIT("127.0.0.1:8080"),
+     .sentence = S_INIT("where clients arrive: \"IP:PORT\", \"[IPV6]:PORT\" (\"[::]\" takes IPv4 "
+                        "too) or the path of a Unix socket"),
+     .property_count = SCHEMA_COUNT(listener_properties),
+     .properties = listener_properties},
+};
+
+static const SchemaItem respond_properties[] = {
+    ITEM_NUMBER("status", 200, 599, "200", "the status of every answer"),
+    ITEM_VALUE("body", TEXT, 0, "Hello from River\\n", "its body"),
+    {.name = S_INIT("content-type"),
+     .type = SCHEMA_FIELD_VALUE,
+     .fallback = S_INIT("text/plain; charset=utf-8"),
+     .sentence = S_INIT("its media type")},
+};
+
+static const SchemaNode file_children[] = {
+    OPTION("base-path", SCHEMA_REQUIRED, "the directory whose files are served",
+           ITEM_VALUE("\"DIR\"", FILE, 0, "/srv/www", "")),
+};
+
+static const SchemaNode client_children[] = {
+    OPTION_TEXT("trusted-proxies", CIDRS, "10.0.0.0/8, 192.168.0.0/16",
+                "peers whose forwarding fields are believed and appended to"),
+    OPTION("header", 0, "the field from which the client's address is read",
+           {.name = S_INIT("\"NAME\""),
+            .type = SCHEMA_FIELD_NAME,
+            .flags = SCHEMA_LATER,
+            .later_except = S_INIT("x-forwarded-for"),
+            .fallback = S_INIT("x-forwarded-for")}),
+};
+
+static const SchemaNode forwarded_children[] = {
+    OPTION_BOOL("x-forwarded-for", "true", "the client's address, behind those of its proxies"),
+    OPTION_BOOL("x-forwarded-proto", "true", "http or https, as the client came"),
+    OPTION_BOOL("x-forwarded-host", "true", "the Host that the client asked for"),
+    OPTION_BOOL("x-real-ip", "false", "the client's address alone"),
+    OPTION_BOOL("forwarded", "false", "all of it in the standard field (RFC 7239)"),
+};
+
+static const SchemaNode request_id_children[] = {
+    OPTION("header", 0, "the field that carries the id",
+           {.name = S_INIT("\"NAME\""),
+            .type = SCHEMA_FILTER_FIELD,
+            .fallback = S_INIT("x-request-id")}),
+    OPTION_BOOL("accept", "true", "keep the id that a client sends, if it looks like one"),
+};
+
+static const SchemaNode overload_children[] = {
+    OPTION_NUMBER("max-concurrent-requests", 0, SCHEMA_COUNT_MAX, "0",
+                  "requests in flight at once; 0: no limit"),
+    OPTION_NUMBER("max-headers", 1, 256, "100", "fields of a request's head"),
+    OPTION_NUMBER("max-header-bytes", 256, 131072, "65536", "bytes of a request's head"),
+    OPTION_NUMBER("max-target-bytes", 16, 65536, "16384", "bytes of a request's target"),
+    OPTION_NUMBER("head-timeout-ms", 1, SCHEMA_MS_MAX, "10000",
+                  "from the first byte of a head to its end"),
+    OPTION_NUMBER("keep-alive-timeout-ms", 1, SCHEMA_MS_MAX, "75000",
+                  "how long a connection may idle between requests"),
+    OPTION_NUMBER("read-timeout-ms", 1, SCHEMA_MS_MAX, "60000",
+                  "without a new byte of a request's body"),
+    OPTION_NUMBER("write-timeout-ms", 1, SCHEMA_MS_MAX, "60000",
+                  "without the client taking a byte of the response"),
+    OPTION_NUMBER("drain-timeout-ms", 0, SCHEMA_MS_MAX, "5000",
+                  "for the rest of a request's body after an early answer"),
+    OPTION_NUMBER("min-send-rate-bytes", 0, SCHEMA_BYTES_MAX, "0",
+                  "bytes a second that a client must take; 0: no minimum"),
+    OPTION_NUMBER("min-receive-rate-bytes", 0, SCHEMA_BYTES_MAX, "0",
+                  "bytes a second of a body that a client must send; 0: no minimum"),
+    OPTION_NUMBER("status", 400, 599, "503", "the answer when a limit set here is reached"),
+    OPTION_TEXT("body", TEXT, "Server is busy, please retry\\n", "the body of that answer"),
+};
+
+static const SchemaNode service_children[] = {
+    SECTION("listeners", SCHEMA_REQUIRED, "where clients arrive; at least one",
+            listeners_children),
+    LINK(schema_connectors),
+    {.name = S_INIT("respond"),
+     .flags = SCHEMA_ALTERNATIVE,
+     .sentence = S_INIT("answer every request with this (instead of `connectors`)"),
+     .property_count = SCHEMA_COUNT(respond_properties),
+     .properties = respond_properties},
+    LINK(schema_routes),
+    SECTION("file-server", SCHEMA_LATER | SCHEMA_ALTERNATIVE,
+            "serve the files below a directory (instead of `connectors`)", file_children),
+    OPTION("hosts", SCHEMA_LATER, "serve only these hosts, so that services can share an address",
+           ITEM_VALUE("\"HOST\"", NAME, SCHEMA_REPEATED, "example.com", "")),
+    OPTION_TEXT("host", AUTHORITY, "origin.example",
+                "the Host that origins see; the client's by default"),
+    OPTION("upgrade-protocols", 0, "protocols that may take over a connection (Upgrade)",
+           {.name = S_INIT("\"NAME\""),
+            .type = SCHEMA_TOKEN,
+            .flags = SCHEMA_REPEATED,
+            .fallback = S_INIT("websocket")}),
+    OPTION_NUMBER("tunnel-idle-timeout-ms", 1, SCHEMA_MS_MAX, "600000",
+                  "how long such a connection may be silent in both directions"),
+    OPTION_NUMBER("retries", 0, 10, "2",
+                  "how often a request may be tried again, when that is safe"),
+    OPTION_NUMBER("retry-buffer-bytes", 0, 16777216, "65536",
+                  "how much of a request's body is kept for that"),
+    SECTION("request-id", 0, "the id by which a request is known in all logs",
+            request_id_children),
+    SECTION("forwarded-headers", 0, "what origins are told about the client",
+            forwarded_children),
+    SECTION("client-ip", 0, "which proxies in front of River are trusted", client_children),
+    SECTION("overload", 0, "limits and deadlines towards clients", overload_children),
+    LINK(schema_path_control),
+    LINK(schema_rate_limiting),
+    LINK(schema_normalization),
+};
+
+const SchemaNode schema_service = {
+    .name = S_INIT("NAME"),
+    .flags = SCHEMA_ANY_NAME | SCHEMA_REPEATED | SCHEMA_REQUIRED,
+    .name_type = SCHEMA_TEXT,
+    .sample = S_INIT("Example"),
+    .sentence = S_INIT("a service: listeners, and what happens to the requests that arrive there"),
+    .child_count = SCHEMA_COUNT(service_children),
+    .children = service_children,
+};
+
+static const SchemaNode services_children[] = {LINK(schema_service)};
+
+static const SchemaNode root_children[] = {
+    LINK(schema_system),
+    LINK(schema_acme),
+    SECTION("services", SCHEMA_REQUIRED, "what River does for its clients", services_children),
+};
+
+const SchemaNode schema_root = {
+    .sentence = S_INIT("the configuration"),
+    .child_count = SCHEMA_COUNT(root_children),
+    .children = root_children,
+};
