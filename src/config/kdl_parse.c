@@ -77,12 +77,13 @@ static Err skip_node_space(Parser *p, bool *ret_any)
         if (next_is(p, KDL_TOKEN_SPACE)) {
             advance(p);
         }
+        bool may_end = p->version == 2 || next_is(p, KDL_TOKEN_LINE_COMMENT);
         if (next_is(p, KDL_TOKEN_LINE_COMMENT)) {
             advance(p);
         }
         if (next_is(p, KDL_TOKEN_NEWLINE)) {
             advance(p);
-        } else if (!(next_is(p, KDL_TOKEN_END) && p->version == 2)) {
+        } else if (!(next_is(p, KDL_TOKEN_END) && may_end)) {
             return fail_here(p, "a line is continued here, but something follows the backslash",
                              S("nothing but a comment may stand between \\ and the end of a line"));
         }
@@ -90,18 +91,17 @@ static Err skip_node_space(Parser *p, bool *ret_any)
     return ERR_OK;
 }
 
-/* line-space: also newlines and line comments. */
+/* line-space: also newlines and line comments; version 1 continues no line between nodes. */
 static Err skip_line_space(Parser *p)
 {
     for (;;) {
         bool any = false;
-        if (next_is(p, KDL_TOKEN_BACKSLASH) && p->version == 1) {
-            return ERR_OK;
-        }
-        TRY(skip_node_space(p, &any));
-        if (next_is(p, KDL_TOKEN_NEWLINE) || next_is(p, KDL_TOKEN_LINE_COMMENT)) {
+        if (next_is(p, KDL_TOKEN_SPACE) || next_is(p, KDL_TOKEN_NEWLINE) ||
+            next_is(p, KDL_TOKEN_LINE_COMMENT)) {
             advance(p);
-        } else if (!any) {
+        } else if (next_is(p, KDL_TOKEN_BACKSLASH) && p->version == 2) {
+            TRY(skip_node_space(p, &any));
+        } else {
             return ERR_OK;
         }
     }
