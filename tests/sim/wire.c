@@ -373,6 +373,13 @@ static void play_expect(Play *p, const WireStep *s, bool holds)
     }
 }
 
+/* River has ended its side, whether or not all was read. */
+static bool side_ended(Play *p, int side)
+{
+    const SimSocket *s = &p->world.network.sockets[side];
+    return !s->used || s->fin_in;
+}
+
 static bool play_quiet(Play *p, int side)
 {
     uint8_t byte;
@@ -388,9 +395,9 @@ static void play_step(Play *p, const WireStep *s)
     case CLIENT_FINISHES: sim_finish(n, p->client); break;
     case CLIENT_RESETS: sim_reset(n, p->client); break;
     case CLIENT_CONNECTS: p->client = sim_connect(n); break;
-    case CLIENT_IS_OPEN: play_expect(p, s, !sim_ended(n, p->client)); break;
+    case CLIENT_IS_OPEN: play_expect(p, s, !side_ended(p, p->client)); break;
     case CLIENT_IS_CLOSED:
-        play_expect(p, s, sim_ended(n, p->client) && !sim_was_reset(n, p->client));
+        play_expect(p, s, side_ended(p, p->client) && !sim_was_reset(n, p->client));
         break;
     case CLIENT_IS_RESET: play_expect(p, s, sim_was_reset(n, p->client)); break;
     case ORIGIN_SENDS: play_send(p, play_origin(p), s); break;
@@ -399,10 +406,10 @@ static void play_step(Play *p, const WireStep *s)
     case ORIGIN_RESETS: sim_reset(n, play_origin(p)); p->origin = -1; break;
     case ORIGIN_WAITS: p->origin = -1; break;
     case ORIGIN_IS_OPEN:
-        play_expect(p, s, play_origin(p) >= 0 && !sim_ended(n, p->origin));
+        play_expect(p, s, play_origin(p) >= 0 && !side_ended(p, p->origin));
         break;
     case ORIGIN_IS_CLOSED:
-        play_expect(p, s, play_origin(p) >= 0 && sim_ended(n, p->origin));
+        play_expect(p, s, play_origin(p) >= 0 && side_ended(p, p->origin));
         break;
     case ORIGIN_GOT_NOTHING: play_expect(p, s, play_quiet(p, play_origin(p))); break;
     case TIME_PASSES: world_wait(&p->world, s->number); break;
