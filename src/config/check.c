@@ -86,7 +86,8 @@ static void offer(Nearest *near, Text *list, Str known)
     text_add(list, known);
 }
 
-static void report_unknown_node(Checker *c, const SchemaNode *parent, const KdlNode *node)
+static void report_unknown_node(Checker *c, Severity severity, const SchemaNode *parent,
+                                const KdlNode *node)
 {
     uint8_t list_room[HELP_BYTES_MAX];
     uint8_t help_room[2 * HELP_BYTES_MAX];
@@ -99,7 +100,7 @@ static void report_unknown_node(Checker *c, const SchemaNode *parent, const KdlN
             offer(&near, &list, child->name);
         }
     }
-    check_report(c, ignored_severity(c), where_at(node->name_at), suggest(&near, &list, &help),
+    check_report(c, severity, where_at(node->name_at), suggest(&near, &list, &help),
                  "there is no `%.*s` here", SHOWN(node->name));
 }
 
@@ -363,8 +364,12 @@ static void check_nodes(Checker *c, const SchemaNode *parent, const KdlNode *nod
     for (const KdlNode *node = nodes; node; node = node->next) {
         size_t i = schema_index(parent, node->name);
         const SchemaNode *schema = i < parent->child_count ? schema_at(parent, i) : NULL;
-        if (!schema || looks_like_sibling(parent, schema, node->name)) {
-            report_unknown_node(c, parent, node);
+        if (!schema) {
+            report_unknown_node(c, ignored_severity(c), parent, node);
+            continue;
+        }
+        if (looks_like_sibling(parent, schema, node->name)) {
+            report_unknown_node(c, SEVERITY_ERROR, parent, node); /* River took it for an address */
             continue;
         }
         if (first[i] && !(schema->flags & SCHEMA_REPEATED)) {

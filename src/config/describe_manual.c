@@ -29,7 +29,8 @@ static void add_type(Text *out, const SchemaItem *item)
     }
 }
 
-static void add_row_end(Text *out, const SchemaItem *item, Str sentence, bool later)
+/* The columns behind the name. `flags` are those of the option as a whole. */
+static void add_row_end(Text *out, const SchemaItem *item, unsigned flags, Str sentence)
 {
     text_add(out, S("` | "));
     if (item) {
@@ -40,7 +41,7 @@ static void add_row_end(Text *out, const SchemaItem *item, Str sentence, bool la
         text_byte(out, '`');
         text_add(out, item->fallback);
         text_byte(out, '`');
-    } else if (item && (item->flags & SCHEMA_REQUIRED)) {
+    } else if (flags & SCHEMA_REQUIRED) {
         text_add(out, S("required"));
     }
     text_add(out, S(" | "));
@@ -57,11 +58,12 @@ static void add_row_end(Text *out, const SchemaItem *item, Str sentence, bool la
         }
         text_byte(out, ')');
     }
-    text_add(out, later ? S(" *Not supported yet.*") : STR_NONE);
+    text_add(out, flags & SCHEMA_LATER ? S(" *Not supported yet.*") : STR_NONE);
     text_add(out, S(" |\n"));
 }
 
-static void add_property_rows(Text *out, Str owner, const SchemaNode *from, bool later)
+/* `later` is SCHEMA_LATER when the whole owner is, else 0. */
+static void add_property_rows(Text *out, Str owner, const SchemaNode *from, unsigned later)
 {
     for (size_t i = 0; i < from->property_count; i++) {
         const SchemaItem *item = &from->properties[i];
@@ -70,7 +72,7 @@ static void add_property_rows(Text *out, Str owner, const SchemaNode *from, bool
         text_byte(out, ' ');
         text_add(out, item->name);
         text_byte(out, '=');
-        add_row_end(out, item, item->sentence, later || (item->flags & SCHEMA_LATER));
+        add_row_end(out, item, item->flags | later, item->sentence);
     }
 }
 
@@ -78,7 +80,7 @@ static void add_variant_rows(Text *out, const SchemaNode *node)
 {
     for (size_t i = 0; i < node->variant_count; i++) {
         const SchemaNode *variant = &node->variants[i];
-        bool later = ((node->flags | variant->flags) & SCHEMA_LATER) != 0;
+        unsigned later = (node->flags | variant->flags) & SCHEMA_LATER;
         text_add(out, S("| `"));
         text_add(out, node->name);
         text_byte(out, ' ');
@@ -86,7 +88,7 @@ static void add_variant_rows(Text *out, const SchemaNode *node)
         text_add(out, node->variant_key.len != 0 ? S("=\"") : S("\""));
         text_add(out, variant->name);
         text_byte(out, '"');
-        add_row_end(out, NULL, variant->sentence, later);
+        add_row_end(out, NULL, later, variant->sentence);
         add_property_rows(out, variant->name, variant, later);
     }
 }
@@ -94,10 +96,8 @@ static void add_variant_rows(Text *out, const SchemaNode *node)
 /* The rows of an option: itself, its properties, its variants. */
 static void add_option(Text *out, const SchemaNode *node)
 {
-    bool later = (node->flags & SCHEMA_LATER) != 0;
     const SchemaItem *argument = node->argument_count != 0 ? &node->arguments[0] : NULL;
     if (node->variant_key.len == 0) {
-        bool item_later = argument && (argument->flags & SCHEMA_LATER);
         text_add(out, S("| `"));
         text_add(out, node->name);
         if (argument) {
@@ -105,8 +105,8 @@ static void add_option(Text *out, const SchemaNode *node)
             text_add(out, argument->name);
             text_add(out, argument->flags & SCHEMA_REPEATED ? S(" …") : STR_NONE);
         }
-        add_row_end(out, argument, node->sentence, later || item_later);
-        add_property_rows(out, node->name, node, later);
+        add_row_end(out, argument, node->flags | (argument ? argument->flags : 0), node->sentence);
+        add_property_rows(out, node->name, node, node->flags & SCHEMA_LATER);
     }
     add_variant_rows(out, node);
 }
@@ -123,7 +123,7 @@ static void add_sections_below(Text *out, const SchemaNode *node, Str path, unsi
             continue;
         }
         text_add(&below, path);
-        text_add(&below, path.len != 0 ? S(" / ") : STR_NONE);
+        text_add(&below, path.len != 0 ? S("/") : STR_NONE);
         text_add(&below, child->name);
         CHECK(!below.overflow && depth < DEPTH_MAX);
         add_section(out, child, text_str(&below), depth + 1);
@@ -141,15 +141,15 @@ static bool has_rows(const SchemaNode *node)
 
 static void add_section(Text *out, const SchemaNode *node, Str path, unsigned depth)
 {
-    text_add(out, S("\n## "));
+    text_add(out, S("\n## `"));
     text_add(out, path);
-    text_add(out, S("\n\n"));
+    text_add(out, S("`\n\n"));
     text_add(out, node->sentence);
     text_add(out, node->flags & SCHEMA_REQUIRED ? S(". Required.") : S("."));
     text_add(out, node->flags & SCHEMA_LATER ? S(" *Not supported yet.*\n") : S("\n"));
     if (has_rows(node)) {
         text_add(out, S("\n| option | takes | default | |\n|---|---|---|---|\n"));
-        add_property_rows(out, node->name, node, false);
+        add_property_rows(out, node->name, node, 0);
         for (size_t i = 0; i < node->child_count; i++) {
             const SchemaNode *child = schema_at(node, i);
             if (child->child_count == 0) {
