@@ -1,8 +1,9 @@
 /* load.c - a cheap HTTP/1.1 load client that also watches the proxy's processor time.
  *
- *     load -p PORT [-u PATH] [-c CONNECTIONS] [-d SECONDS] [-w WARM_UP] [-e BODY_BYTES] [-P PID,PID]
- *          [-x] a connection for each request  [-H] a head of 60 fields
- *          [-i MS] each connection asks once in MS, at random phases  [-b] ... the first all at once
+ *     load -p PORT [-u PATH] [-c CONNECTIONS] [-d SECONDS] [-w WARM_UP] [-e BODY_BYTES]
+ *          [-P PID,PID] [-x] a connection for each request  [-H] a head of 60 fields
+ *          [-i MS] each connection asks once in MS, at random phases
+ *          [-b] ... the first time all at once
  *          [-I] opens the connections, asks once on each, prints "ready", holds until stdin closes
  *
  * Prints one JSON object: requests, errors, rates, latencies, and the processor time that the
@@ -260,10 +261,14 @@ static void turn(int timeout_ms)
 
 static void request_make(void)
 {
-    int n = sprintf(request, "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: river-bench\r\nAccept: */*\r\n%s",
+    int n = sprintf(request,
+                    "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: river-bench\r\n"
+                    "Accept: */*\r\n%s",
                     option.path, option.close ? "Connection: close\r\n" : "");
     for (int i = 0; option.many_fields && i < 56; i++) {
-        n += sprintf(request + n, "X-Field-Number-%02d: a value of some length that goes on and on, %02d\r\n", i, i);
+        n += sprintf(request + n,
+                     "X-Field-Number-%02d: a value of some length that goes on and on, %02d\r\n",
+                     i, i);
     }
     n += sprintf(request + n, "\r\n");
     request_len = (size_t)n;

@@ -46,7 +46,8 @@ SCENARIOS = {
     "heads": ("heads of 60 fields, 4 KiB", "-c 64 -u /1k -e 1024 -H", 1),
     "chunks": ("a thousand chunks of one byte", "-c 64 -u /chunks", 1),
     "reuse": ("200 clients ask now and then: origin connections", "-c 200 -i 75 -u /1k -e 1024", 2),
-    "burst": ("200 clients ask all at once: origin connections", "-c 200 -i 75 -b -u /1k -e 1024", 2),
+    "burst": ("200 clients ask all at once: origin connections",
+              "-c 200 -i 75 -b -u /1k -e 1024", 2),
     "idle": ("5,000 idle keep-alive connections", "-I -c 5000 -u /1k -e 1024", 1),
 }
 
@@ -61,7 +62,8 @@ keepalive_time 24h; keepalive_timeout 3600s; }}
 proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0;
 proxy_buffer_size 16k; proxy_buffers 16 16k; proxy_busy_buffers_size 128k;
 large_client_header_buffers 8 32k;
-server {{ listen 127.0.0.1:{port} backlog=4096 {reuseport}; location / {{ proxy_pass http://o; }} }} }}
+server {{ listen 127.0.0.1:{port} backlog=4096 {reuseport};
+location / {{ proxy_pass http://o; }} }} }}
 """
 HAPROXY = """global
  nbthread {threads}
@@ -101,7 +103,8 @@ def build_tools():
         source, binary = f"{HERE}/{name}.c", f"{RUN}/{name}"
         newest = max(os.path.getmtime(source), os.path.getmtime(f"{HERE}/net.h"))
         if not os.path.exists(binary) or os.path.getmtime(binary) < newest:
-            subprocess.run(["gcc", "-O2", "-Wall", "-D_GNU_SOURCE", "-o", binary, source], check=True)
+            command = ["gcc", "-O2", "-Wall", "-D_GNU_SOURCE", "-o", binary, source]
+            subprocess.run(command, check=True)
 
 
 class Process:
@@ -221,7 +224,8 @@ def measure(name, scenario, options):
         wait_port(origin_port, origin)
         cpus = {0} if threads == 1 else {0, 1}
         with open(f"{RUN}/{name}.log", "w") as log:
-            process = Process(proxy_command(name, port, origin_port, threads, options), cpus, stderr=log)
+            command = proxy_command(name, port, origin_port, threads, options)
+            process = Process(command, cpus, stderr=log)
         if not wait_port(port, process):
             return {"fail": "did not start, see " + f"bench/run/{name}.log"}
         time.sleep(0.2)
@@ -262,21 +266,25 @@ def ratio(rows, others, key):
 def table(scenario, results):
     what, arguments, threads = SCENARIOS[scenario]
     lines = [f"### {scenario}: {what}", "", f"`load {arguments}`, proxy threads: {threads}", ""]
-    peers = [n for n in results if n in ("nginx", "haproxy") and any("fail" not in r for r in results[n])]
+    peers = [n for n in results
+             if n in ("nginx", "haproxy") and any("fail" not in r for r in results[n])]
     if scenario == "idle":
         lines += ["| proxy | bytes a connection | PSS, MiB | errors |", "|---|---|---|---|"]
         for name, rows in results.items():
-            lines.append(f"| {name} | {median(rows, 'bytes'):.0f} | {median(rows, 'pss_peak') / 2**20:.1f} "
+            lines.append(f"| {name} | {median(rows, 'bytes'):.0f} "
+                         f"| {median(rows, 'pss_peak') / 2**20:.1f} "
                          f"| {sum(r.get('errors', 1) for r in rows)} |")
         return lines + [""]
     best = min(peers, key=lambda n: median(results[n], "cpu_us"), default=None)
-    lines += ["| proxy | CPU us a request | x relay | x best peer | busy | requests/s | p50 us | p99 us "
-              "| opened to origin | PSS mean, peak MiB | errors |", "|" + "---|" * 11]
+    lines += ["| proxy | CPU us a request | x relay | x best peer | busy | requests/s | p50 us "
+              "| p99 us | opened to origin | PSS mean, peak MiB | errors |", "|" + "---|" * 11]
     for name, rows in sorted(results.items(), key=lambda item: median(item[1], "cpu_us")):
         lines.append(
-            f"| {name} | {median(rows, 'cpu_us'):.2f} | {ratio(rows, results.get('relay', []), 'cpu_us')} "
+            f"| {name} | {median(rows, 'cpu_us'):.2f} "
+            f"| {ratio(rows, results.get('relay', []), 'cpu_us')} "
             f"| {ratio(rows, results.get(best, []), 'cpu_us')} | {median(rows, 'busy'):.2f} "
-            f"| {median(rows, 'rate'):.0f} | {median(rows, 'p50_us'):.0f} | {median(rows, 'p99_us'):.0f} "
+            f"| {median(rows, 'rate'):.0f} | {median(rows, 'p50_us'):.0f} "
+            f"| {median(rows, 'p99_us'):.0f} "
             f"| {median(rows, 'opened'):.0f} | {median(rows, 'pss_mean') / 2**20:.1f}, "
             f"{median(rows, 'pss_peak') / 2**20:.1f} | {sum(r.get('errors', 0) for r in rows)} |")
     for name, rows in results.items():
@@ -311,7 +319,8 @@ def system_calls(options):
         requests = calls.get("recvfrom", 2) / 2
         print("### system calls of a small request (64 clients)\n")
         print(f"total {total / requests:.2f}: " +
-              ", ".join(f"{k} {v / requests:.2f}" for k, v in sorted(calls.items(), key=lambda i: -i[1])
+              ", ".join(f"{k} {v / requests:.2f}"
+                        for k, v in sorted(calls.items(), key=lambda i: -i[1])
                         if v / requests > 0.004) + "\n")
     finally:
         process.end()
@@ -349,7 +358,8 @@ def main():
     print("\n".join(head), flush=True)
     text, broken = head, 0
     for scenario in options.scenarios.split(","):
-        results = {name: [] for name in names if not (scenario in ("reuse", "burst") and name == "relay")}
+        no_relay = scenario in ("reuse", "burst")
+        results = {name: [] for name in names if not (no_relay and name == "relay")}
         for number in range(options.rounds if scenario != "idle" else min(options.rounds, 2)):
             order = list(results) if number % 2 == 0 else list(results)[::-1]
             for name in order:

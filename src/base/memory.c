@@ -93,6 +93,17 @@ void memory_release(void *at, size_t bytes)
     }
 }
 
+Span memory_reserve_span(size_t bytes)
+{
+    void *at = memory_reserve(bytes);
+    return span_of(at, at ? bytes : 0);
+}
+
+void memory_release_span(Span s)
+{
+    memory_release(s.at, s.len);
+}
+
 void memory_poison(void *at, size_t bytes)
 {
 #if HAVE_ASAN

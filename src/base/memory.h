@@ -32,6 +32,10 @@ void memory_fail_after(long n);
 void *memory_reserve(size_t bytes);
 void memory_release(void *at, size_t bytes);
 
+/* The same as a span, which is empty on failure. */
+Span memory_reserve_span(size_t bytes);
+void memory_release_span(Span s);
+
 /* Marks bytes that nobody may touch (free slots and blocks); does nothing without ASan. */
 void memory_poison(void *at, size_t bytes);
 void memory_unpoison(void *at, size_t bytes);

@@ -115,6 +115,21 @@ bool field_value_valid(Str value)
     return scan_value(value, 0) == value.len;
 }
 
+bool fields_keep(Arena *a, Fields *fields)
+{
+    Field *kept = arena_array(a, Field, fields->count + 1);
+    if (!kept) {
+        return false;
+    }
+    for (size_t i = 0; i < fields->count; i++) {
+        kept[i] = fields->at[i];
+    }
+    size_t count = fields->count;
+    *fields = fields_in(kept, count);
+    fields->count = count;
+    return true;
+}
+
 const Field *fields_find(const Fields *fields, FieldId id)
 {
     for (size_t i = 0; i < fields->count; i++) {

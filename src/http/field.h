@@ -2,7 +2,7 @@
 #ifndef HTTP_FIELD_H
 #define HTTP_FIELD_H
 
-#include "base/str.h"
+#include "base/arena.h"
 
 /* Flags of a known name. */
 enum {
@@ -68,6 +68,16 @@ typedef struct Fields {
     Field *at COUNTED_BY(room);
     size_t count;
 } Fields;
+
+/* An empty list with room for `room` fields at `memory`. */
+static inline Fields fields_in(Field *memory, size_t room)
+{
+    Fields fields = {.room = room, .at = memory /* the one place */, .count = 0};
+    return fields;
+}
+
+/* Moves the list to the arena; false when that is full. The slices stay where they point. */
+MUST_USE bool fields_keep(Arena *a, Fields *fields);
 
 /* The known name that `name` is, whatever its case; FIELD_OTHER when it is none. Constant work:
  * at most one comparison. */

@@ -79,20 +79,6 @@ Step phase_send(Thread *t, Exchange *x)
 
 /* --- AWAIT ----------------------------------------------------------------------------------- */
 
-static bool response_fields_keep(Exchange *x)
-{
-    size_t count = x->response.fields.count;
-    Field *kept = arena_array(&x->arena, Field, count + 1);
-    if (!kept) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        kept[i] = x->response.fields.at[i];
-    }
-    x->response.fields = (Fields){.room = count, .at = kept, .count = count};
-    return true;
-}
-
 /* 101: from now on both sides speak another protocol (RFC 9110 §7.8). */
 static Step switch_protocols(Thread *t, Exchange *x, Upstream *u)
 {
@@ -162,7 +148,7 @@ static Step await_head(Thread *t, Exchange *x, Upstream *u, bool *ret_again)
     if (fault != HTTP_FAULT_NONE) {
         return FAIL(fault_of_response(fault));
     }
-    if (!response_fields_keep(x)) {
+    if (!fields_keep(&x->arena, &x->response.fields)) {
         return FAIL(FAULT_MEMORY);
     }
     x->rest_from += end;

@@ -113,6 +113,7 @@ static Step request_send(Thread *t, Exchange *x, Upstream *u, Text *head, Str da
     bool chunked = x->request_body.kind == BODY_CHUNKED;
     bool last = x->request_body.done;
     if (!trailers_valid(t, trailers)) {
+        x->keep_client = false; /* who frames badly is not believed about the next request */
         return FAIL(FAULT_REQUEST_TRAILER);
     }
     Err err = send_framed(t, &u->wire, head, data, chunked, last, trailers);
@@ -213,6 +214,7 @@ Step relay_response_bytes(Thread *t, Exchange *x, Span bytes, Text *head)
     BodyStep step = body_decode(&x->response_body, bytes);
     Fault fault = fault_of_response(step.fault);
     if (step.fault == HTTP_FAULT_NONE && !trailers_valid(t, step.trailers)) {
+        x->response_body.done = false; /* the client must see that it is not whole */
         fault = FAULT_RESPONSE_TRAILER;
     }
     if (fault != FAULT_RESPONSE_NONE) {

@@ -54,21 +54,6 @@ static bool request_id_set(Thread *t, Exchange *x)
     return true;
 }
 
-/* The parsed fields stand in the thread's room; the exchange keeps its own copy. */
-static bool fields_keep(Exchange *x)
-{
-    size_t count = x->request.fields.count;
-    Field *kept = arena_array(&x->arena, Field, count + 1);
-    if (!kept) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        kept[i] = x->request.fields.at[i];
-    }
-    x->request.fields = (Fields){.room = count, .at = kept, .count = count};
-    return true;
-}
-
 Step phase_read_head(Thread *t, Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
@@ -78,7 +63,8 @@ Step phase_read_head(Thread *t, Exchange *x)
         x->request = (RequestHead){0};
         return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
     }
-    if (!fields_keep(x) || !request_id_set(t, x)) {
+    /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
+    if (!fields_keep(&x->arena, &x->request.fields) || !request_id_set(t, x)) {
         return FAIL(FAULT_MEMORY);
     }
     x->request_parsed = true;

@@ -44,15 +44,15 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + 1, t->now_ms));
     t->park_nodes = (ParkNode *)memory_reserve(sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
     t->again = (Handle *)memory_reserve(sizeof(Handle) * clients);
-    t->input = span_of(memory_reserve(THREAD_INPUT_BYTES), THREAD_INPUT_BYTES);
-    t->output = span_of(memory_reserve(THREAD_OUTPUT_BYTES), THREAD_OUTPUT_BYTES);
-    t->fields.at = (Field *)memory_reserve(sizeof(Field) * THREAD_FIELDS_MAX);
-    t->fields.room = THREAD_FIELDS_MAX;
+    t->input = memory_reserve_span(THREAD_INPUT_BYTES);
+    t->output = memory_reserve_span(THREAD_OUTPUT_BYTES);
+    t->field_room = (Field *)memory_reserve(sizeof(Field) * THREAD_FIELDS_MAX);
+    t->fields = fields_in(t->field_room, THREAD_FIELDS_MAX);
     size_t services = plan->snapshot->service_count;
     t->services = (ServiceCounters *)memory_reserve(sizeof(ServiceCounters) * (services + 1));
     size_t origins = plan->snapshot->origin_count;
     t->origins = (OriginCounters *)memory_reserve(sizeof(OriginCounters) * (origins + 1));
-    bool all = t->park_nodes && t->again && t->input.at && t->output.at && t->fields.at &&
+    bool all = t->park_nodes && t->again && t->input.len && t->output.len && t->field_room &&
                t->services && t->origins;
     return all ? ERR_OK : ERR_MEMORY;
 }
@@ -94,9 +94,9 @@ void thread_drop(Thread *t)
     blocks_drop(&t->buf_blocks);
     memory_release(t->park_nodes, sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
     memory_release(t->again, sizeof(Handle) * t->clients.slots_max);
-    memory_release(t->input.at /* system call */, t->input.len);
-    memory_release(t->output.at /* system call */, t->output.len);
-    memory_release(t->fields.at, sizeof(Field) * THREAD_FIELDS_MAX);
+    memory_release_span(t->input);
+    memory_release_span(t->output);
+    memory_release(t->field_room, sizeof(Field) * THREAD_FIELDS_MAX);
     memory_release(t->services, sizeof(ServiceCounters) * (services + 1));
     memory_release(t->origins, sizeof(OriginCounters) * (origins + 1));
     pool_drop(&t->clients);

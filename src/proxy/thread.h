@@ -88,6 +88,7 @@ typedef struct Thread {
     Blocks buf_blocks;
     Span input;
     Span output;
+    Field *field_room;
     Fields fields; /* room for a head's fields before they are copied to the arena */
     uint64_t now_ns;
     uint64_t now_ms;

@@ -34,7 +34,7 @@ typedef struct SimSocket {
 typedef struct SimNetwork {
     uint64_t now_ns;
     Random random;
-    unsigned io_max;          /* calls move at most this many bytes (random up to it); 0: no limit */
+    unsigned io_max;          /* calls move at most so many bytes (random); 0: no limit */
     unsigned fail_one_in;     /* one call in so many fails with a reset; 0: none */
     bool refuse;              /* dials are refused */
     long fail_call;           /* the n-th call from now fails (ENOMEM or so); -1: none */

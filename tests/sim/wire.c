@@ -1,5 +1,5 @@
-/* wire.c - replays the transcripts of tests/wire against a real exchange over the simulated network:
- * whole, byte by byte, and cut in two at every place.
+/* wire.c - replays the transcripts of tests/wire against a real exchange over the simulated
+ * network: whole, byte by byte, and cut in two at every place.
  *
  * A transcript is a list of steps:
  *

@@ -65,7 +65,8 @@ void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
 /* Whether anything would happen in another turn without time passing. */
 static bool world_is_busy(const SimWorld *w)
 {
-    if (w->worker->threads[0]->again_count > 0 || (w->network.listening && w->network.pending_count > 0)) {
+    bool knocks = w->network.listening && w->network.pending_count > 0;
+    if (w->worker->threads[0]->again_count > 0 || knocks) {
         return true;
     }
     for (int i = 0; i < SIM_SOCKETS_MAX; i++) {

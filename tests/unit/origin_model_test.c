@@ -4,8 +4,8 @@
  * A model of origin.c's steps (each is one locked or sequentially consistent operation there):
  *
  *   request     LOOK, then REGISTER, then LOOK again, then it waits
- *   returner    PARK, then while somebody WAITS: TAKE one back, POP the oldest waiter, and SERVE it;
- *               a waiter that has gone meanwhile, or none: PARK again
+ *   returner    PARK, then while somebody WAITS: TAKE one back, POP the oldest waiter, and SERVE
+ *               it; a waiter that has gone meanwhile, or none: PARK again
  *
  * The same search finds the lost wake-up at once when a request does not look again. */
 #include "test.h"
