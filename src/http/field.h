@@ -72,7 +72,7 @@ typedef struct Fields {
 /* An empty list with room for `room` fields at `memory`. */
 static inline Fields fields_in(Field *memory, size_t room)
 {
-    Fields fields = {.room = room, .at = memory /* the one place */, .count = 0};
+    Fields fields = {room, memory, 0};
     return fields;
 }
 
