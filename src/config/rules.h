@@ -7,7 +7,7 @@
 /* More than these in one configuration are a mistake; comparing each with each stays affordable. */
 #define SERVICES_MAX 4096u
 #define LISTENERS_MAX 4096u   /* of all services */
-#define CONNECTORS_MAX 16384u /* of all services */
+#define CONNECTORS_MAX 8192u  /* of all services, and of one route */
 
 /* Checks all of them; overrides are applied already. The document may have other mistakes. */
 void rules_check(Checker *c, Arena *a, const ConfigOverrides *overrides,

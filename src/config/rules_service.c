@@ -86,35 +86,62 @@ static void check_balance(Checker *c, const KdlNode *balance)
                 S("max-seconds"));
 }
 
-/* Whether an endpoint of that address stands before this one. River takes the first and forgets
+/* The addresses of the endpoints so far. */
+typedef struct Known {
+    size_t room;
+    SettingsAddress *list COUNTED_BY(room);
+    size_t count;
+} Known;
+
+/* An endpoint may stand before this one with the same address. River takes the first and forgets
  * the others; so do we, but say it. */
-static void check_repeated(Checker *c, const KdlNode *first, const KdlNode *node)
+static void check_repeated(Checker *c, Known *known, const KdlNode *node)
 {
     SettingsAddress address;
-    SettingsAddress other;
-    if (value_address(node->name, &address) != ADDRESS_OK) {
+    if (known->count == known->room || value_address(node->name, &address) != ADDRESS_OK) {
         return;
     }
-    for (const KdlNode *n = first; n != node; n = n->next) {
-        if (value_address(n->name, &other) == ADDRESS_OK && value_address_equal(&address, &other)) {
+    for (size_t i = 0; i < known->count; i++) {
+        if (value_address_equal(&address, &known->list[i])) {
             check_report(c, SEVERITY_WARNING, where_at(node->name_at),
                          S("`weight` gives an endpoint a larger share"),
                          "this endpoint stands here already; only the first one counts");
             return;
         }
     }
+    known->list[known->count++] = address;
+}
+
+static size_t count_nodes(const KdlNode *nodes)
+{
+    size_t count = 0;
+    for (const KdlNode *n = nodes; n; n = n->next) {
+        count++;
+    }
+    return count;
 }
 
 static void check_connectors(Checker *c, const KdlNode *connectors)
 {
     size_t count = 0;
+    size_t room = count_nodes(connectors->children);
+    if (room > CONNECTORS_MAX) {
+        error_at(c, connectors->name_at, STR_NONE, "there are too many connectors");
+        return;
+    }
+    Known known = {.room = room,
+                   .list = arena_array(c->diagnostics->arena, SettingsAddress, room)};
+    if (!known.list) {
+        c->diagnostics->out_of_memory = true;
+        return;
+    }
     for (const KdlNode *n = connectors->children; n; n = n->next) {
         if (str_equal(n->name, S("load-balance"))) {
             check_balance(c, n);
             continue;
         }
         count++;
-        check_repeated(c, connectors->children, n);
+        check_repeated(c, &known, n);
         check_pair(c, n, S("client-cert-path"), S("client-key-path"));
         check_order(c, n, S("min-refresh-seconds"), S("max-refresh-seconds"));
         const KdlEntry *fixed = node_property(n, S("refresh-seconds"));

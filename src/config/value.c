@@ -97,7 +97,7 @@ bool value_address_text(Arena *a, SettingsAddress *address)
 
 bool value_address_equal(const SettingsAddress *a, const SettingsAddress *b)
 {
-    return str_equal(a->unix_path, b->unix_path) && a->port == b->port && ip_equal(a->ip, b->ip);
+    return a->port == b->port && ip_equal(a->ip, b->ip) && str_equal(a->unix_path, b->unix_path);
 }
 
 Err value_mode(Str text, uint16_t *ret)

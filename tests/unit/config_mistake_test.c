@@ -364,3 +364,40 @@ TEST("config: more than a hundred mistakes are counted, and a long line is cut")
     EXPECT(text.len < 60000);
     loaded_close(&l);
 }
+
+TEST("config: too many services, listeners or connectors are refused, not compared")
+{
+    static uint8_t room[200000];
+    static const struct {
+        Str start;
+        Str each;
+        unsigned count;
+        Str message;
+    } cases[] = {
+        {S_INIT("services { "), S_INIT("A { respond; listeners { \"/x\" } }; "), 4097,
+         S_INIT("1:1: there are more than 4096 services")},
+        {S_INIT("services { A { listeners { "), S_INIT("\"/x\";"), 4097,
+         S_INIT("1:1: there are more than 4096 listeners")},
+        {S_INIT("services { A { connectors { "), S_INIT("\"/x\";"), 8193,
+         S_INIT("1:1: there are more than 8192 connectors")},
+        {S_INIT("services { A { routes { route \"/\" { connectors { "), S_INIT("\"/x\";"), 8193,
+         S_INIT("1:37: there are too many connectors")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Text t = text_in(span_of(room, sizeof room));
+        text_add(&t, cases[i].start);
+        for (unsigned k = 0; k < cases[i].count; k++) {
+            text_add(&t, cases[i].each);
+        }
+        text_add(&t, i == 0 ? S(" }") : i == 3 ? S("} } } } }") : S("} } }"));
+        EXPECT(!t.overflow);
+        Loaded l;
+        load(&l, text_str(&t));
+        bool found = false;
+        for (size_t k = 0; k < l.d->count; k++) {
+            found = found || str_equal(place_and_message(&l, &l.d->list[k]), cases[i].message);
+        }
+        EXPECT(found);
+        loaded_close(&l);
+    }
+}
