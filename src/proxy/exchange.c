@@ -204,7 +204,7 @@ static void finish(Thread *t, Exchange *x)
     buf_clear(&x->replay, &t->buf_blocks);
     arena_reset(&x->arena);
     pool_give(&t->exchanges, x->self);
-    atomic_fetch_sub_explicit(&t->worker->exchange_count, 1, memory_order_relaxed);
+    thread_dismiss(t);
     client_exchange_over(t, c, keep, unread, abort);
 }
 
@@ -415,7 +415,7 @@ static Exchange *exchange_new(Thread *t, Client *c)
     x->progress_up_ms = t->now_ms;
     x->progress_out_ms = t->now_ms;
     arena_init(&x->arena, &t->arena_blocks, EXCHANGE_ARENA_BYTES_MAX);
-    atomic_fetch_add_explicit(&t->worker->exchange_count, 1, memory_order_relaxed);
+    thread_admit(t);
     c->exchange = h;
     c->state = CLIENT_BUSY;
     return x;

@@ -220,10 +220,16 @@ void forward_request_head(Thread *t, const Exchange *x, const Client *c, Text *o
 
 /* --- responses ------------------------------------------------------------------------------- */
 
-void forward_date(const Thread *t, Text *out)
+void forward_date(Thread *t, Text *out)
 {
+    int64_t second = (int64_t)((t->now_ns / 1000 + t->wall_offset_us) / 1000000);
+    if (second != t->date_second) {
+        Text date = text_in(span_of(t->date, sizeof t->date));
+        date_print(&date, second);
+        t->date_second = second;
+    }
     text_add(out, S("Date: "));
-    date_print(out, (int64_t)((t->now_ns / 1000 + t->wall_offset_us) / 1000000));
+    text_add(out, str_of(t->date, sizeof t->date));
     text_add(out, S("\r\n"));
 }
 

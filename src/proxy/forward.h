@@ -13,7 +13,7 @@ void forward_interim_head(const Exchange *x, const ResponseHead *head, Text *out
 /* The fields of a trailer section that may be passed on. Returns a fault for a malformed one. */
 HttpFault forward_trailers(Thread *t, Str section, Text *out);
 /* "Date: ...\r\n" of now. */
-void forward_date(const Thread *t, Text *out);
+void forward_date(Thread *t, Text *out);
 
 /* The protocol that the client asks to switch to, if the service lists it; else empty. */
 Str forward_protocol(const Exchange *x);

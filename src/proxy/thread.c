@@ -188,10 +188,35 @@ static void listener_on_ready(Thread *t, uint32_t listener)
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
+/* The last thread that stops accepting tells the others: before that, a connection may still be
+ * placed on a thread that drains. */
+static void thread_tell_draining(Thread *t)
+{
+    Worker *w = t->worker;
+    if (atomic_fetch_add(&w->threads_draining, 1) + 1 < w->thread_count) {
+        return;
+    }
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        /* A full mailbox wakes its thread just as well. */
+        (void)!mailbox_post(&w->threads[i]->mailbox, &(Message){.kind = MESSAGE_ALL_DRAIN});
+    }
+}
+
+static bool thread_is_over(const Thread *t)
+{
+    const Worker *w = t->worker;
+    return t->draining && atomic_load(&w->threads_draining) == w->thread_count &&
+           atomic_load(&t->client_count) == 0;
+}
+
 static void thread_drain(Thread *t)
 {
+    if (t->draining) {
+        return;
+    }
     t->draining = true;
     (void)!thread_listen(t, false);
+    thread_tell_draining(t);
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
         Handle h;
         Client *c = (Client *)pool_at(&t->clients, i, &h);
@@ -243,9 +268,27 @@ bool thread_is_tight(const Thread *t)
 {
     const Worker *w = t->worker;
     size_t used = atomic_load_explicit(&w->budget.used_bytes, memory_order_relaxed);
-    size_t active = atomic_load_explicit(&w->exchange_count, memory_order_relaxed);
-    size_t needed = active * EXCHANGE_BYTES_MIN + THREAD_INPUT_BYTES;
+    size_t admitted = atomic_load_explicit(&w->admitted, memory_order_relaxed);
+    size_t needed = admitted * EXCHANGE_BYTES_MIN + THREAD_INPUT_BYTES;
     return w->budget.max_bytes && used + needed > w->budget.max_bytes;
+}
+
+void thread_admit(Thread *t)
+{
+    counter_add(&t->exchange_count, 1);
+    if (t->exchanges.used > t->admitted) {
+        t->admitted += THREAD_ADMIT_STEP;
+        atomic_fetch_add(&t->worker->admitted, THREAD_ADMIT_STEP);
+    }
+}
+
+void thread_dismiss(Thread *t)
+{
+    counter_add(&t->exchange_count, UINT64_MAX);
+    if (t->exchanges.used + 2 * THREAD_ADMIT_STEP < t->admitted) {
+        t->admitted -= THREAD_ADMIT_STEP;
+        atomic_fetch_sub(&t->worker->admitted, THREAD_ADMIT_STEP);
+    }
 }
 
 void thread_again(Thread *t, Handle client)
@@ -281,6 +324,8 @@ static void messages_handle(Thread *t)
             break;
         case MESSAGE_DRAIN:
             thread_drain(t);
+            break;
+        case MESSAGE_ALL_DRAIN:
             break;
         case MESSAGE_STOP:
             thread_cut(t);
@@ -369,7 +414,7 @@ void thread_run(Thread *t)
     if (t->worker->plan.log) {
         log_bind(t->worker->plan.log, t->index);
     }
-    while (!t->draining || t->clients.used > 0) {
+    while (!thread_is_over(t)) {
         thread_turn(t, -1);
     }
     thread_close_upstreams(t);

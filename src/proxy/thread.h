@@ -6,6 +6,7 @@
 #define PROXY_THREAD_H
 
 #include "base/buf.h"
+#include "http/date.h"
 #include "loop/mailbox.h"
 #include "loop/poller.h"
 #include "loop/random.h"
@@ -26,8 +27,8 @@ enum { /* kinds of tokens */
 enum { /* kinds of messages */
     MESSAGE_CLIENT = 1, /* an accepted connection: fd, listener, peer */
     MESSAGE_UPSTREAM,   /* a connection for a waiting exchange: see origin.c */
-    MESSAGE_FAILED,     /* nothing can be made for a waiter: try again */
     MESSAGE_DRAIN,
+    MESSAGE_ALL_DRAIN, /* nobody accepts any more: who has no client may end */
     MESSAGE_STOP
 };
 
@@ -38,6 +39,7 @@ enum { /* kinds of messages */
 #define THREAD_ARENA_BLOCK_BYTES 4064u
 #define THREAD_BUF_BLOCK_BYTES (16u << 10)
 #define THREAD_FIELDS_MAX 1024u /* ceiling of every limit on fields */
+#define THREAD_ADMIT_STEP 64u
 #define THREAD_CLIENTS_MAX (1u << 20)
 #define THREAD_UPSTREAMS_MAX (1u << 18)
 
@@ -94,13 +96,16 @@ typedef struct Thread {
     uint64_t now_ms;
     uint64_t wall_offset_us; /* wall clock minus monotonic clock */
     uint64_t wall_next_ms;
+    int64_t date_second; /* that `date` says */
+    uint8_t date[DATE_BYTES];
     Timer rest;
     ParkNode *park_nodes; /* one for each slot of `upstreams` */
     uint32_t again_count; /* clients that have more to do than one turn should give them */
     Handle *again;        /* room for every client once (Client.again) */
     uint32_t parked; /* idle upstream connections of this thread */
     _Atomic uint32_t client_count; /* read by other threads, for placement */
-    _Atomic uint32_t exchange_count;
+    Counter exchange_count; /* requests under way */
+    uint32_t admitted; /* of them counted in Worker.admitted, in steps of THREAD_ADMIT_STEP */
     ServiceCounters *services;
     OriginCounters *origins;
     Counter accepted;
@@ -118,6 +123,10 @@ void thread_stop_now(Thread *t);
 void thread_turn(Thread *t, int timeout_ms);
 /* Gives the client (and its exchange) another turn soon, without waiting for readiness. */
 void thread_again(Thread *t, Handle client);
+/* One more request is under way, or one less: kept so that Worker.admitted is never less than all of
+ * them, and no counter is shared by the threads on each request. */
+void thread_admit(Thread *t);
+void thread_dismiss(Thread *t);
 /* Whether memory is short: then only what lets admitted exchanges finish may be taken. */
 bool thread_is_tight(const Thread *t);
 

@@ -201,10 +201,10 @@ static void totals(Worker *w, WorkerStatus *s)
 {
     s->threads = w->thread_count;
     s->connections = atomic_load(&w->client_count);
-    s->active = atomic_load(&w->exchange_count);
     for (unsigned i = 0; i < w->thread_count; i++) {
         s->accepted += counter_read(&w->threads[i]->accepted);
         s->refused += counter_read(&w->threads[i]->refused);
+        s->active += counter_read(&w->threads[i]->exchange_count);
     }
     s->memory_used_bytes = atomic_load(&w->budget.used_bytes);
     s->memory_peak_bytes = atomic_load(&w->budget.peak_bytes);

@@ -28,7 +28,8 @@ struct Worker {
     WorkerPlan plan;
     Budget budget;
     _Atomic uint32_t client_count; /* of all threads */
-    _Atomic uint32_t exchange_count;
+    _Atomic uint32_t admitted; /* at least the requests under way, see thread_admit */
+    _Atomic uint32_t threads_draining;
     _Atomic uint32_t threads_running;
     size_t origin_count;
     Origin *origins;
