@@ -415,8 +415,10 @@ class River:
         self.error_path = os.path.join(self.directory, "stderr")
         self.output_path = os.path.join(self.directory, "stdout")
         self.deaths_expected = False
-        command = [BINARY, "--config-kdl", self.config, "--control-socket", self.control,
-                   "--threads-per-service", str(threads), *flags]
+        self.closed = False
+        command = [BINARY, "--config-kdl", self.config, "--control-socket", self.control, *flags]
+        if threads:
+            command += ["--threads-per-service", str(threads)]
         with open(self.error_path, "wb") as error, open(self.output_path, "wb") as output:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
                                             stderr=error, env={**os.environ, **(environment or {})})
@@ -459,6 +461,9 @@ class River:
 
     def close(self):
         """Ends it; complains about a worker that died or a sanitizer's report."""
+        if self.closed:
+            return
+        self.closed = True
         if self.process.poll() is None:
             self.signal(signal.SIGINT)
             try:

@@ -1,0 +1,146 @@
+"""The command line, the configuration's mistakes, and what overrides what."""
+
+import os
+
+from harness import ROOT, Test, command, get, main, proxy
+
+GOOD = proxy("127.0.0.1:8080", "127.0.0.1:8081")
+
+
+class CommandLine(Test):
+    def file(self, text, name="river.kdl"):
+        path = os.path.join(self.directory(), name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def test_help_and_version(self):
+        for flag in ("--help", "-h", "help"):
+            result = command(flag)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            for word in ("--config-kdl", "--validate-configs", "status", "Exit status"):
+                self.assertIn(word, result.stdout)
+        self.assertRegex(command("--version").stdout, r"^river \d+\.\d+\.\d+\n$")
+
+    def test_usage_errors_exit_with_2_and_help(self):
+        for words, said in ((["--confg-kdl", "x"], "did you mean --config-kdl?"),
+                            (["statsu"], "did you mean status?"),
+                            (["--config-kdl"], "needs a value"),
+                            ([], "no configuration"),
+                            (["check"], "which file?"),
+                            (["check", "a", "b"], '"b"'),
+                            (["check", "a", "--compat", "9"], "0.5|0.8"),
+                            (["status", "--print-kdl"], "does not belong"),
+                            (["--daemonize=yes"], "takes no value")):
+            with self.subTest(words):
+                result = command(*words)
+                self.assertEqual((result.returncode, result.stdout), (2, ""))
+                self.assertIn(said, result.stderr)
+
+    def test_check_and_validate_say_that_it_is_right(self):
+        path = self.file(f"services {{\n{GOOD}}}\n")
+        for words in (["check", path], ["--validate-configs", "--config-kdl", path],
+                      ["run", path, "--validate-configs"]):
+            result = command(*words)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+            self.assertIn("1 service", result.stdout)
+
+    def test_all_mistakes_in_one_run_each_at_its_place(self):
+        path = self.file("system {\n    threads-per-servce 8\n}\nservices {\n    app {\n"
+                         "        listeners {\n            \"1.2.3.4:99999\"\n        }\n"
+                         "        connectors {\n            \"127.0.0.1:1\" weight=-1\n"
+                         "        }\n    }\n}\n")
+        for words in (["check", path], ["run", path]):
+            result = command(*words)
+            self.assertEqual(result.returncode, 1)
+            for place in (":2:5: error:", ":7:13: error:", ":10:"):
+                self.assertIn(path + place, result.stderr)
+            self.assertIn("threads-per-service", result.stderr)  # the word that was meant
+            self.assertIn("^^^^^^^^^^^^^^^^^^", result.stderr)
+            self.assertIn("nothing was started", result.stderr)
+            self.assertNotIn("\x1b", result.stderr)
+
+    def test_what_is_not_built_yet_is_named_at_its_line(self):
+        path = self.file("services {\n" + proxy("127.0.0.1:1", "127.0.0.1:2",
+                                                "rate-limiting {\n}\n") + "}\n")
+        result = command("check", path)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("`rate-limiting` is not supported yet", result.stderr)
+
+    def test_a_file_that_is_not_there(self):
+        result = command("check", "/nonexistent/river.kdl")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/nonexistent/river.kdl", result.stderr)
+
+    def test_toml_is_not_supported_yet(self):
+        result = command("--config-toml", self.file("[system]\n", "river.toml"))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("supported", result.stderr)
+
+    def test_print_kdl_shows_what_was_read(self):
+        path = self.file("a  0x10 \"b\"   c=true // comment\n/- d\n")
+        result = command("check", "--print-kdl", "--kdl-version", "1", path)
+        self.assertEqual((result.returncode, result.stdout), (0, 'a 16 "b" c=true\n'))
+        result = command("check", "--print-kdl", "--kdl-version", "2", path)
+        self.assertEqual(result.returncode, 1)
+
+    def test_defaults_are_a_configuration_that_checks(self):
+        result = command("defaults")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("keep-alive-timeout-ms 75000", result.stdout)
+        self.assertEqual(command("check", self.file(result.stdout)).returncode, 0)
+        self.assertIn("| ", command("defaults", "--markdown").stdout)
+
+    def test_env_lists_what_is_read(self):
+        result = command("env", environment={"RIVER_LOG_LEVEL": "debug"})
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("RIVER_THREADS_PER_SERVICE", result.stdout)
+        self.assertIn("debug", result.stdout)
+
+    def test_what_is_not_supported_yet_says_so(self):
+        path = self.file(f"services {{\n{GOOD}}}\n")
+        for words in (["reload"], ["--upgrade", "--config-kdl", path]):
+            result = command(*words)
+            self.assertEqual(result.returncode, 3)
+            self.assertIn("not supported yet", result.stderr)
+
+
+class Overrides(Test):
+    def threads(self, **options):
+        port = self.port()
+        river = self.river(proxy(port, "127.0.0.1:1"), "threads-per-service 3", **options)
+        return river.status()["worker"]["threads"]
+
+    def test_the_command_line_wins_over_environment_and_file(self):
+        environment = {"RIVER_THREADS_PER_SERVICE": "1"}
+        self.assertEqual(self.threads(environment=environment, threads=2), 2)
+
+    def test_the_environment_wins_over_the_file(self):
+        environment = {"RIVER_THREADS_PER_SERVICE": "1"}
+        self.assertEqual(self.threads(environment=environment, threads=None), 1)
+        self.assertEqual(self.threads(threads=None), 3)
+
+    def test_a_bad_variable_is_named(self):
+        path = os.path.join(self.directory(), "river.kdl")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"services {{\n{GOOD}}}\n")
+        result = command("check", path, environment={"RIVER_LOG_LEVEL": "loud"})
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("RIVER_LOG_LEVEL", result.stderr)
+
+
+class Quickstart(Test):
+    def test_the_example_serves_as_it_says(self):
+        with open(os.path.join(ROOT, "examples", "quickstart.kdl"), encoding="utf-8") as file:
+            text = file.read()
+        ports = {number: self.port() for number in ("8080", "8081", "8082")}
+        for number, port in ports.items():
+            text = text.replace(f"127.0.0.1:{number}", str(port))
+        services = text[text.index("services {") + len("services {"):text.rindex("}")]
+        self.river(services)
+        bodies = {self.connect(ports["8080"]).ask(get()).body for _ in range(4)}
+        self.assertEqual(bodies, {b"Hello from one.\n", b"Hello from two.\n"})
+
+
+if __name__ == "__main__":
+    main()
