@@ -72,11 +72,22 @@ static Err thread_listen(Thread *t, bool on)
     return ERR_OK;
 }
 
+/* How many requests a thread counts at once: few where the budget is small, so that what is counted
+ * ahead stays below a sixteenth of it. */
+static uint32_t admit_step(const Worker *w)
+{
+    uint64_t share = w->budget.max_bytes / 16 / w->thread_count / EXCHANGE_BYTES_MIN;
+    bool limited = w->budget.max_bytes > 0;
+    return (uint32_t)(limited ? u64_max(1, u64_min(share, THREAD_ADMIT_STEP_MAX))
+                              : THREAD_ADMIT_STEP_MAX);
+}
+
 Err thread_init(Thread *t, Worker *w, unsigned index)
 {
     *t = (Thread){.worker = w, .index = index, .poller = {.fd = -1}, .mailbox = {.wake_fd = -1}};
     clock_update(t);
     random_seed(&t->random);
+    t->admit_step = admit_step(w);
     TRY(thread_memory(t, &w->plan));
     blocks_init(&t->arena_blocks, &w->budget, THREAD_ARENA_BLOCK_BYTES, FREE_ARENA_BLOCKS_MAX);
     blocks_init(&t->buf_blocks, &w->budget, THREAD_BUF_BLOCK_BYTES, FREE_BUF_BLOCKS_MAX);
@@ -277,17 +288,17 @@ void thread_admit(Thread *t)
 {
     counter_add(&t->exchange_count, 1);
     if (t->exchanges.used > t->admitted) {
-        t->admitted += THREAD_ADMIT_STEP;
-        atomic_fetch_add(&t->worker->admitted, THREAD_ADMIT_STEP);
+        t->admitted += t->admit_step;
+        atomic_fetch_add(&t->worker->admitted, t->admit_step);
     }
 }
 
 void thread_dismiss(Thread *t)
 {
     counter_add(&t->exchange_count, UINT64_MAX);
-    if (t->exchanges.used + 2 * THREAD_ADMIT_STEP < t->admitted) {
-        t->admitted -= THREAD_ADMIT_STEP;
-        atomic_fetch_sub(&t->worker->admitted, THREAD_ADMIT_STEP);
+    if (t->exchanges.used + 2 * t->admit_step <= t->admitted) {
+        t->admitted -= t->admit_step;
+        atomic_fetch_sub(&t->worker->admitted, t->admit_step);
     }
 }
 

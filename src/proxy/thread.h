@@ -39,7 +39,7 @@ enum { /* kinds of messages */
 #define THREAD_ARENA_BLOCK_BYTES 4064u
 #define THREAD_BUF_BLOCK_BYTES (16u << 10)
 #define THREAD_FIELDS_MAX 1024u /* ceiling of every limit on fields */
-#define THREAD_ADMIT_STEP 64u
+#define THREAD_ADMIT_STEP_MAX 64u
 #define THREAD_CLIENTS_MAX (1u << 20)
 #define THREAD_UPSTREAMS_MAX (1u << 18)
 
@@ -105,7 +105,8 @@ typedef struct Thread {
     uint32_t parked; /* idle upstream connections of this thread */
     _Atomic uint32_t client_count; /* read by other threads, for placement */
     Counter exchange_count; /* requests under way */
-    uint32_t admitted; /* of them counted in Worker.admitted, in steps of THREAD_ADMIT_STEP */
+    uint32_t admitted; /* counted in Worker.admitted, in steps */
+    uint32_t admit_step;
     ServiceCounters *services;
     OriginCounters *origins;
     Counter accepted;
