@@ -24,7 +24,6 @@
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
-#define RATE_WINDOW_MS 5000u
 #define TO(phase) (1u << PHASE_##phase)
 
 static const struct PhaseRow {
@@ -121,12 +120,24 @@ static bool may_retry(const Thread *t, const Exchange *x, Fault fault)
            (untouched || (x->replay_whole && method_is_idempotent(x->request.method)));
 }
 
+/* What operators look for when an origin misbehaves, or River runs short of something. */
+static void log_fault(const Exchange *x, const FaultRow *row)
+{
+    if (row->blame == BLAME_ORIGIN || row->blame == BLAME_RIVER) {
+        LOG(WARN, "request failed", LOG_STR("reason", row->code), LOG_STR("what", row->sentence),
+            LOG_STR("service", x->service->name),
+            LOG_STR("upstream", x->endpoint ? x->endpoint->name : STR_NONE),
+            LOG_STR("request_id", x->id), LOG_U64("tries", x->tries));
+    }
+}
+
 /* Turns a fault into another try, an answer, or an end. */
 static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
     const FaultRow *row = fault_row(fault);
     x->fault = fault;
     counter_add(&t->faults[fault], 1);
+    log_fault(x, row);
     if (x->endpoint && row->blame == BLAME_ORIGIN) {
         counter_add(&t->origins[x->endpoint->origin].failures, 1);
     }
@@ -222,15 +233,16 @@ static void sooner(Deadline *d, uint64_t due_ms, Fault fault)
     }
 }
 
-/* Judges a window of the client's rate that is over, and opens the next one. FAULT_NONE stands for
- * the end of a window. */
-static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, bool open, uint64_t now_ms)
+/* Judges a window of the client's rate that is over, and opens the next one. A window is as long as
+ * a pause may be, so that a pause alone is no drip. FAULT_NONE stands for the end of a window. */
+static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_t window_ms,
+                          bool open, uint64_t now_ms)
 {
     if (!open || rate_min == 0) {
         w->start_ms = 0;
         return;
     }
-    if (w->start_ms && now_ms - w->start_ms >= RATE_WINDOW_MS) {
+    if (w->start_ms && now_ms - w->start_ms >= window_ms) {
         if (w->bytes < rate_min * (now_ms - w->start_ms) / 1000) {
             sooner(d, 0, FAULT_RATE_TOO_LOW);
             return;
@@ -240,7 +252,7 @@ static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, bool op
     if (w->start_ms == 0) {
         *w = (RateWindow){.start_ms = now_ms};
     }
-    sooner(d, w->start_ms + RATE_WINDOW_MS, FAULT_NONE);
+    sooner(d, w->start_ms + window_ms, FAULT_NONE);
 }
 
 static void request_deadlines(Thread *t, Exchange *x, const Upstream *u, Deadline *d)
@@ -254,7 +266,8 @@ static void request_deadlines(Thread *t, Exchange *x, const Upstream *u, Deadlin
     if (from_client) {
         sooner(d, x->progress_in_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
     }
-    rate_deadline(d, &x->receive_rate, limits->receive_rate_min, from_client, t->now_ms);
+    rate_deadline(d, &x->receive_rate, limits->receive_rate_min, limits->body_timeout_ms,
+                  from_client, t->now_ms);
 }
 
 static void relay_deadlines(Thread *t, Exchange *x, const Client *c, Deadline *d)
@@ -270,7 +283,8 @@ static void relay_deadlines(Thread *t, Exchange *x, const Client *c, Deadline *d
     } else if (x->phase == PHASE_RELAY && !x->response_body.done) {
         sooner(d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
     }
-    rate_deadline(d, &x->send_rate, limits->send_rate_min, blocked, t->now_ms);
+    rate_deadline(d, &x->send_rate, limits->send_rate_min, limits->send_timeout_ms, blocked,
+                  t->now_ms);
 }
 
 static Deadline deadline(Thread *t, Exchange *x, const Client *c)
