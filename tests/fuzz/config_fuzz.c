@@ -13,7 +13,7 @@ static void check_address(const SettingsAddress *a)
 
 static void check_service(const ServiceSettings *s)
 {
-    MUST(s->name.len > 0 && s->line > 0 && s->listener_count > 0 && s->tries_max > 0);
+    MUST(s->line > 0 && s->listener_count > 0 && s->tries_max > 0);
     for (size_t i = 0; i < s->listener_count; i++) {
         check_address(&s->listeners[i].address);
     }
