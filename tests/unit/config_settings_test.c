@@ -55,8 +55,8 @@ TEST("config: the smallest file loads, and every default is filled in")
         EXPECT_U64(o->read_timeout_ms, 60000);
         EXPECT_U64(o->write_timeout_ms, 60000);
         EXPECT_U64(o->drain_timeout_ms, 5000);
-        EXPECT_U64(o->min_send_rate_bytes, 0);
-        EXPECT_U64(o->min_receive_rate_bytes, 0);
+        EXPECT_U64(o->min_send_rate_bytes, 100);
+        EXPECT_U64(o->min_receive_rate_bytes, 100);
         EXPECT_U64(o->status, 503);
         EXPECT_U64(o->body.len, 0);
     }
