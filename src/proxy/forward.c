@@ -32,9 +32,8 @@ Str forward_protocol(const Exchange *x)
     }
     const Field *field = fields_find(&r->fields, FIELD_UPGRADE);
     Str protocols = field ? field->value : STR_NONE;
-    size_t at = 0;
     Str member;
-    while (list_next(protocols, &at, &member)) {
+    while (list_next(&protocols, &member)) {
         for (size_t i = 0; i < x->service->upgrade_count; i++) {
             if (str_equal_nocase(member, x->service->upgrades[i]) &&
                 !str_equal_nocase(member, S("h2c"))) {
@@ -185,9 +184,9 @@ static void add_request_connection(const Exchange *x, Text *out)
         add_field(out, S("Upgrade"), x->protocol);
     } else {
         const Field *te = fields_find(&r->fields, FIELD_TE);
-        size_t at = 0;
+        Str codings = te ? te->value : STR_NONE;
         Str member;
-        while (te && list_next(te->value, &at, &member)) {
+        while (list_next(&codings, &member)) {
             if (str_equal_nocase(member, S("trailers"))) {
                 text_add(out, S("Connection: TE\r\nTE: trailers\r\n"));
                 break;
