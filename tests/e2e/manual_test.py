@@ -1,0 +1,63 @@
+"""The manual's examples are right, and every option that works stands in one of them."""
+
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+import harness
+
+MANUAL = os.path.join(harness.ROOT, "docs", "manual")
+UNSUPPORTED = re.compile(r"not supported yet", re.I)
+SECTIONS_LATER = ("acme", "routes", "file-server", "path-control", "rate-limiting", "normalization")
+OPTIONS_LATER = ("key", "refresh-bounds", "min-seconds", "max-seconds")
+
+
+def examples():
+    """(page, number, text) of each block of KDL."""
+    for page in sorted(os.listdir(MANUAL)):
+        with open(os.path.join(MANUAL, page), encoding="utf-8") as file:
+            for number, block in enumerate(re.findall(r"^```kdl\n(.*?)^```", file.read(),
+                                                      re.M | re.S), 1):
+                yield page, number, block
+
+
+def options_that_work():
+    """Names of options in the reference, without the sections of later features."""
+    with open(os.path.join(MANUAL, "reference.md"), encoding="utf-8") as file:
+        section = ""
+        for line in file:
+            if line.startswith("## "):
+                section = line
+            row = re.match(r"\| `(?:\S+ )?([a-z0-9-]+)[= ]?.*?` \|", line)
+            later = any(name in section for name in SECTIONS_LATER)
+            if row and not later and not UNSUPPORTED.search(line.split("(not")[0]):
+                if row[1] not in OPTIONS_LATER:
+                    yield row[1]
+
+
+class Manual(unittest.TestCase):
+
+    def test_every_example_is_right(self):
+        count = 0
+        for page, number, text in examples():
+            with self.subTest(page=page, number=number), tempfile.NamedTemporaryFile("w") as file:
+                file.write(text)
+                file.flush()
+                done = subprocess.run([harness.BINARY, "check", file.name], capture_output=True,
+                                      text=True, timeout=harness.SECONDS, check=False)
+                self.assertEqual(done.returncode, 0, f"{page}, example {number}:\n{done.stderr}")
+            count += 1
+        self.assertGreaterEqual(count, 7)
+
+    def test_every_option_stands_in_an_example(self):
+        text = "\n".join(block for _, _, block in examples())
+        names = set(options_that_work())
+        self.assertIn("head-timeout-ms", names)
+        missing = sorted(name for name in names if not re.search(rf"\b{name}\b", text))
+        self.assertEqual(missing, [])
+
+
+if __name__ == "__main__":
+    harness.main()
