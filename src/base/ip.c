@@ -9,27 +9,41 @@
 #define IP6_GROUPS 8u
 #define MAPPED_BITS 96u /* of ::ffff:0:0/96, in front of the IPv4 address */
 
-/* Reads "a.b.c.d" into bytes[at..at+3] of `ret`. */
-static Err ip4_read(Str s, size_t at, IpAddress *ret)
+/* Reads one decimal part of one to three digits at *at; -1 when there is none. */
+static int ip4_part(Str s, size_t *at)
 {
-    Str rest = s;
-    for (size_t part = 0; part < 4; part++) {
-        StrCut cut = str_cut(rest, '.');
-        uint64_t n = 0;
-        if (cut.found != (part < 3)) {
-            return ERR_SYNTAX;
-        }
-        /* "010" is 8 for some readers and 10 for others */
-        if (cut.head.len > 3 || (cut.head.len > 1 && str_at(cut.head, 0) == '0')) {
-            return ERR_SYNTAX;
-        }
-        if (number_decimal(cut.head, 255, &n) != ERR_OK) {
-            return ERR_SYNTAX;
-        }
-        ret->bytes[at + part] = (uint8_t)n;
-        rest = cut.tail;
+    size_t from = *at;
+    size_t digits = 0;
+    int n = 0;
+    /*@ loop unroll 4; */
+    while (digits < 3 && byte_is_digit(str_peek(s, from + digits))) {
+        n = n * 10 + (str_peek(s, from + digits) - '0');
+        digits++;
     }
-    return ERR_OK;
+    /* "010" is 8 for some readers and 10 for others */
+    if (digits == 0 || n > 255 || (digits > 1 && str_peek(s, from) == '0')) {
+        return -1;
+    }
+    *at = from + digits;
+    return n;
+}
+
+/* Reads "a.b.c.d", from `from` to the end, into bytes[to..to+3] of `ret`. */
+static Err ip4_read(Str s, size_t from, size_t to, IpAddress *ret)
+{
+    size_t i = from;
+    /*@ loop unroll 5; */
+    for (size_t part = 0; part < 4; part++) {
+        if (part > 0 && str_peek(s, i++) != '.') {
+            return ERR_SYNTAX;
+        }
+        int n = ip4_part(s, &i);
+        if (n < 0) {
+            return ERR_SYNTAX;
+        }
+        ret->bytes[to + part] = (uint8_t)n;
+    }
+    return i == s.len ? ERR_OK : ERR_SYNTAX;
 }
 
 typedef struct Ip6Reader {
@@ -52,7 +66,7 @@ static Err ip6_group(Ip6Reader *r, Str s, size_t from, size_t *ret_end)
         if (r->count + 2 > IP6_GROUPS) {
             return ERR_SYNTAX;
         }
-        TRY(ip4_read(str_drop(s, from), r->count * 2, &r->raw));
+        TRY(ip4_read(s, from, r->count * 2, &r->raw));
         r->count += 2;
         *ret_end = s.len;
         return ERR_OK;
@@ -71,12 +85,17 @@ static Err ip6_group(Ip6Reader *r, Str s, size_t from, size_t *ret_end)
 static Err ip6_place(const Ip6Reader *r, IpAddress *ret)
 {
     IpAddress address = {.family = 6};
-    bool has_gap = r->gap <= IP6_GROUPS;
-    if (has_gap ? r->count >= IP6_GROUPS : r->count != IP6_GROUPS) {
+    size_t count = r->count;
+    size_t gap = r->gap;
+    bool has_gap = gap <= IP6_GROUPS;
+    if (has_gap ? count >= IP6_GROUPS || gap > count : count != IP6_GROUPS) {
         return ERR_SYNTAX;
     }
-    size_t front = has_gap ? r->gap * 2 : sizeof address.bytes;
-    size_t skip = sizeof address.bytes - r->count * 2;
+    size_t front = has_gap ? gap * 2 : sizeof address.bytes;
+    size_t skip = sizeof address.bytes - count * 2;
+    /*@ split skip; */
+    /*@ split front; */
+    /*@ loop unroll 17; */
     for (size_t i = 0; i < sizeof address.bytes; i++) {
         if (i < front) {
             address.bytes[i] = r->raw.bytes[i];
@@ -140,13 +159,17 @@ static IpAddress ip_unmapped(IpAddress a)
     return four;
 }
 
+/*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
+    requires writable: \valid(ret);
+    assigns *ret \from s.at[0 .. s.len - 1], *ret;
+    assigns \result \from s.at[0 .. s.len - 1]; */
 static Err ip_read(Str s, IpAddress *ret)
 {
     if (str_find(s, ':', 0) < s.len) {
         return ip6_read(s, ret);
     }
     IpAddress four = {.family = 4};
-    TRY(ip4_read(s, 0, &four));
+    TRY(ip4_read(s, 0, 0, &four));
     *ret = four;
     return ERR_OK;
 }
@@ -172,16 +195,18 @@ static unsigned prefix_mask(unsigned bits, size_t i)
 
 Err ip_prefix_parse(Str s, IpPrefix *ret)
 {
-    StrCut cut = str_cut(s, '/');
+    size_t slash = str_find(s, '/', 0);
     IpAddress address = {0};
-    TRY(ip_read(cut.head, &address));
+    /*@ split slash; */
+    TRY(ip_read(str_take(s, slash), &address));
     uint64_t bits_max = address.family == 4 ? 32 : 128;
     uint64_t bits = bits_max;
-    if (cut.found) {
-        if (cut.tail.len > 1 && str_at(cut.tail, 0) == '0') {
+    if (slash < s.len) {
+        Str digits = str_drop(s, slash + 1);
+        if (digits.len > 1 && str_at(digits, 0) == '0') {
             return ERR_SYNTAX;
         }
-        TRY(number_decimal(cut.tail, bits_max, &bits));
+        TRY(number_decimal(digits, bits_max, &bits));
     }
     Err err = ERR_OK;
     for (size_t i = 0; i < sizeof address.bytes; i++) {

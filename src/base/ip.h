@@ -18,6 +18,10 @@ typedef struct IpPrefix {
 
 /* Reads "a.b.c.d" (four decimal parts, no leading zeros) or IPv6 text (RFC 4291 §2.2, no zone,
  * no brackets). ERR_SYNTAX otherwise. */
+/*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
+    requires writable: \valid(ret);
+    assigns *ret \from s.at[0 .. s.len - 1];
+    assigns \result \from s.at[0 .. s.len - 1]; */
 MUST_USE Err ip_parse(Str s, IpAddress *ret);
 
 /* Reads "address" or "address/bits". ERR_SYNTAX for other text, ERR_RANGE when bits are too many,

@@ -46,6 +46,10 @@ static inline size_t size_max(size_t a, size_t b)
 
 /* Reads decimal digits and nothing else (no sign, no blanks, at least one digit).
  * ERR_SYNTAX for other bytes, ERR_RANGE above `max`. */
+/*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
+    requires writable: \valid(ret);
+    assigns *ret \from s.at[0 .. s.len - 1], max, *ret;
+    assigns \result \from s.at[0 .. s.len - 1], max; */
 MUST_USE Err number_decimal(Str s, uint64_t max, uint64_t *ret);
 
 /* The same for hexadecimal digits without a prefix. */

@@ -174,6 +174,24 @@ static inline bool str_equal(Str a, Str b)
 #endif
 }
 
+/* Whether `text` stands at `at`; never when it would go beyond the end. */
+static inline bool str_stands(Str s, size_t at, Str text)
+{
+    if (at > s.len || text.len > s.len - at) {
+        return false;
+    }
+#if defined(__FRAMAC__)
+    for (size_t i = 0; i < text.len; i++) {
+        if (str_at(s, at + i) != str_at(text, i)) {
+            return false;
+        }
+    }
+    return true;
+#else
+    return text.len == 0 || __builtin_memcmp(s.at + at, text.at, text.len) == 0;
+#endif
+}
+
 /* ASCII case is ignored, other bytes must be the same. */
 static inline bool str_equal_nocase(Str a, Str b)
 {
@@ -206,6 +224,7 @@ static inline Str str_trim(Str s)
     while (from < to && (str_at(s, from) == ' ' || str_at(s, from) == '\t')) {
         from++;
     }
+    /*@ split from; */
     while (to > from && (str_at(s, to - 1) == ' ' || str_at(s, to - 1) == '\t')) {
         to--;
     }

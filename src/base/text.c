@@ -10,7 +10,8 @@ void text_u64(Text *t, uint64_t n)
     do {
         digits[--at] = (uint8_t)('0' + n % 10);
         n /= 10;
-    } while (n != 0);
+    } while (n != 0 && at > 0);
+    /*@ split at; */
     text_add(t, str_of(digits + at, sizeof digits - at));
 }
 
@@ -24,6 +25,7 @@ void text_hex(Text *t, uint64_t n, unsigned digits_min)
         n >>= 4;
         written++;
     } while (at > 0 && (n != 0 || written < digits_min));
+    /*@ split at; */
     text_add(t, str_of(digits + at, sizeof digits - at));
 }
 

@@ -36,6 +36,13 @@ static inline void text_byte(Text *t, uint8_t byte)
     }
 }
 
+/*@ requires room_is_kept: t->len <= t->room.len;
+    requires readable: \valid_read(s.at + (0 .. s.len - 1));
+    assigns t->len \from t->len, t->room.len, s.len;
+    assigns t->overflow \from t->len, t->room.len, s.len, t->overflow;
+    assigns t->room.at[0 .. t->room.len - 1] \from s.at[0 .. s.len - 1];
+    ensures room_is_kept: t->len <= t->room.len;
+    ensures truth: t->overflow == 0 || t->overflow == 1; */
 static inline void text_add(Text *t, Str s)
 {
     if (s.len <= t->room.len - t->len) {
@@ -46,9 +53,21 @@ static inline void text_add(Text *t, Str s)
 }
 
 /* Decimal digits of `n`. */
+/*@ requires room_is_kept: t->len <= t->room.len;
+    assigns t->len \from t->len, t->room.len, n;
+    assigns t->overflow \from t->len, t->room.len, n, t->overflow;
+    assigns t->room.at[0 .. t->room.len - 1] \from n;
+    ensures room_is_kept: t->len <= t->room.len;
+    ensures truth: t->overflow == 0 || t->overflow == 1; */
 void text_u64(Text *t, uint64_t n);
 
 /* `n` in hexadecimal, lower case, at least `digits_min` digits. */
+/*@ requires room_is_kept: t->len <= t->room.len;
+    assigns t->len \from t->len, t->room.len, n, digits_min;
+    assigns t->overflow \from t->len, t->room.len, n, digits_min, t->overflow;
+    assigns t->room.at[0 .. t->room.len - 1] \from n;
+    ensures room_is_kept: t->len <= t->room.len;
+    ensures truth: t->overflow == 0 || t->overflow == 1; */
 void text_hex(Text *t, uint64_t n, unsigned digits_min);
 
 /* For messages, never on the request path. */

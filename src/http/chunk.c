@@ -217,11 +217,14 @@ static size_t data_move(ChunkDecoder *d, Span bytes, size_t from, size_t to)
 ChunkStep chunk_decode(ChunkDecoder *d, Span bytes)
 {
     ChunkStep step = {0};
+    /*@ dynamic_split step.consumed; */
     while (step.consumed < bytes.len && d->state != CHUNK_LAST) {
         if (d->state == CHUNK_DATA) {
             size_t moved = data_move(d, bytes, step.consumed, step.data);
+            /*@ split moved; */
             step.consumed += moved;
             step.data += moved;
+            /*@ merge moved; */
             continue;
         }
         step.fault = framing_byte(d, str_at(span_str(bytes), step.consumed));

@@ -132,17 +132,11 @@ static int digits_read(Str s, size_t at, size_t len)
 static int name_read(Str s, size_t at, const Str *names, int count)
 {
     for (int i = 0; i < count; i++) {
-        Str name = names[i];
-        if (str_equal(str_slice(s, at, at + name.len), name)) {
+        if (str_stands(s, at, names[i])) {
             return i;
         }
     }
     return -1;
-}
-
-static bool stands(Str s, size_t at, Str text)
-{
-    return str_equal(str_slice(s, at, at + text.len), text);
 }
 
 /* "08:49:37" at `at`. */
@@ -161,9 +155,9 @@ static bool fixdate_read(Str s, Moment *m)
     m->day = digits_read(s, 5, 2);
     m->month = name_read(s, 8, month_names, 12);
     m->year = digits_read(s, 12, 4);
-    return s.len == DATE_BYTES && name_read(s, 0, day_names, 7) >= 0 && stands(s, 3, S(", ")) &&
+    return s.len == DATE_BYTES && name_read(s, 0, day_names, 7) >= 0 && str_stands(s, 3, S(", ")) &&
            str_peek(s, 7) == ' ' && str_peek(s, 11) == ' ' && str_peek(s, 16) == ' ' &&
-           clock_read(s, 17, m) && stands(s, 25, S(" GMT"));
+           clock_read(s, 17, m) && str_stands(s, 25, S(" GMT"));
 }
 
 /* "Sun Nov  6 08:49:37 1994" */
@@ -189,9 +183,9 @@ static bool rfc850_read(Str s, Moment *m)
     m->day = digits_read(s, at + 2, 2);
     m->month = name_read(s, at + 5, month_names, 12);
     m->year = digits_read(s, at + 9, 2);
-    return s.len == at + 24 && stands(s, at, S(", ")) && str_peek(s, at + 4) == '-' &&
+    return s.len == at + 24 && str_stands(s, at, S(", ")) && str_peek(s, at + 4) == '-' &&
            str_peek(s, at + 8) == '-' && m->year >= 0 && str_peek(s, at + 11) == ' ' &&
-           clock_read(s, at + 12, m) && stands(s, at + 20, S(" GMT"));
+           clock_read(s, at + 12, m) && str_stands(s, at + 20, S(" GMT"));
 }
 
 /* RFC 9110 §5.6.7: a two-digit year that seems more than 50 years ahead is the most recent past

@@ -157,16 +157,36 @@ static size_t member_end(Str list, size_t from)
     return list.len;
 }
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+bool list_member(Str list, size_t *at, Str *ret_member)
+{
+    size_t from = *at;
+    while (from < list.len && (is_blank(str_at(list, from)) || str_at(list, from) == ',')) {
+        from++;
+    }
+    if (from >= list.len) {
+        *at = list.len;
+        return false;
+    }
+    /*@ split from; */
+    size_t end = member_end(list, from);
+    size_t to = end;
+    while (to > from && is_blank(str_at(list, to - 1))) {
+        to--;
+    }
+    *at = end;
+    *ret_member = str_slice(list, from, to);
+    return true;
+}
+
 bool list_next(Str *rest, Str *ret_member)
 {
-    while (rest->len > 0) {
-        size_t end = member_end(*rest, 0);
-        Str member = str_trim(str_take(*rest, end));
-        *rest = str_drop(*rest, end + 1);
-        if (member.len > 0) {
-            *ret_member = member;
-            return true;
-        }
-    }
-    return false;
+    size_t at = 0;
+    bool found = list_member(*rest, &at, ret_member);
+    *rest = str_drop(*rest, at);
+    return found;
 }

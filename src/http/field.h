@@ -81,6 +81,9 @@ MUST_USE bool fields_keep(Arena *a, Fields *fields);
 
 /* The known name that `name` is, whatever its case; FIELD_OTHER when it is none. Constant work:
  * at most one comparison. */
+/*@ requires readable: \valid_read(name.at + (0 .. name.len - 1));
+    assigns \result \from name.at[0 .. name.len - 1];
+    ensures known: FIELD_OTHER <= \result < FIELD_ID_COUNT; */
 FieldId field_id(Str name);
 /* Flags of a known name (0 for FIELD_OTHER). */
 unsigned field_flags(FieldId id);
@@ -95,8 +98,10 @@ bool field_value_valid(Str value);
 /* The first field that is not dropped with that id, or NULL. */
 const Field *fields_find(const Fields *fields, FieldId id);
 
-/* Walks a comma-separated list (RFC 9110 §5.6.1): cuts the next non-empty member off *rest, white
- * space trimmed; false at the end. Commas within a quoted string do not separate. */
+/* Walks a comma-separated list (RFC 9110 §5.6.1): yields the next non-empty member behind *at (0 at
+ * first), white space trimmed; false at the end. Commas within a quoted string do not separate. */
+bool list_member(Str list, size_t *at, Str *ret_member);
+/* The same, cutting what was read off *rest. */
 bool list_next(Str *rest, Str *ret_member);
 
 #endif

@@ -72,9 +72,9 @@ static ConnectionOptions connection_read(const Fields *fields)
         if (fields->at[i].id != FIELD_CONNECTION) {
             continue;
         }
-        Str rest = fields->at[i].value;
+        size_t at = 0;
         Str member;
-        while (list_next(&rest, &member)) {
+        while (list_member(fields->at[i].value, &at, &member)) {
             connection_option(&options, member);
         }
     }
@@ -118,9 +118,9 @@ bool connection_names(const Fields *fields, Str name)
         if (fields->at[i].id != FIELD_CONNECTION) {
             continue;
         }
-        Str rest = fields->at[i].value;
+        size_t at = 0;
         Str member;
-        while (list_next(&rest, &member)) {
+        while (list_member(fields->at[i].value, &at, &member)) {
             if (str_equal_nocase(member, name)) {
                 return true;
             }
@@ -161,9 +161,9 @@ void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *
         if (fields->at[i].id != FIELD_EXPECT) {
             continue;
         }
-        Str rest = fields->at[i].value;
+        size_t at = 0;
         Str member;
-        while (list_next(&rest, &member)) {
+        while (list_member(fields->at[i].value, &at, &member)) {
             if (str_equal_nocase(member, S("100-continue"))) {
                 wants_continue = true;
             } else {
@@ -177,27 +177,38 @@ void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *
 
 #define KEEP_ALIVE_SECONDS_MAX 86400u
 
+bool keep_alive_member(Str member, uint64_t *ret_ms)
+{
+    size_t equals = str_find(member, '=', 0);
+    /*@ split equals; */
+    if (equals >= member.len || !str_equal_nocase(str_trim(str_take(member, equals)), S("timeout"))) {
+        return false;
+    }
+    uint64_t seconds = 0;
+    Str digits = str_trim(str_drop(member, equals + 1));
+    Err err = number_decimal(digits, KEEP_ALIVE_SECONDS_MAX, &seconds);
+    if (err == ERR_RANGE) {
+        seconds = KEEP_ALIVE_SECONDS_MAX;
+    } else if (err != ERR_OK) {
+        seconds = 0;
+    }
+    *ret_ms = seconds * 1000;
+    return true;
+}
+
 uint64_t keep_alive_read(const Fields *fields)
 {
     const Field *field = fields_find(fields, FIELD_KEEP_ALIVE);
     if (!field) {
         return 0;
     }
-    Str rest = field->value;
+    size_t at = 0;
+    uint64_t ms = 0;
     Str member;
-    while (list_next(&rest, &member)) {
-        StrCut cut = str_cut(member, '=');
-        uint64_t seconds = 0;
-        if (!cut.found || !str_equal_nocase(str_trim(cut.head), S("timeout"))) {
-            continue;
+    while (list_member(field->value, &at, &member)) {
+        if (keep_alive_member(member, &ms)) {
+            return ms;
         }
-        Err err = number_decimal(str_trim(cut.tail), KEEP_ALIVE_SECONDS_MAX, &seconds);
-        if (err == ERR_RANGE) {
-            seconds = KEEP_ALIVE_SECONDS_MAX;
-        } else if (err != ERR_OK) {
-            seconds = 0;
-        }
-        return seconds * 1000;
     }
     return 0;
 }

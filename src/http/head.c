@@ -38,14 +38,14 @@ size_t head_skip_empty(Str bytes)
 /* Reads the version at `from` (RFC 9112 §2.3). HTTP/0.9 has none, HTTP/2 has no such line. */
 static HttpFault version_read(Str head, size_t from, uint8_t *ret_minor)
 {
-    Str version = str_slice(head, from, from + VERSION_BYTES);
-    if (str_equal(version, S("HTTP/1.1"))) {
+    if (str_stands(head, from, S("HTTP/1.1"))) {
         *ret_minor = 1;
-    } else if (str_equal(version, S("HTTP/1.0"))) {
+    } else if (str_stands(head, from, S("HTTP/1.0"))) {
         *ret_minor = 0;
     } else {
-        size_t odd = scan_class(version, 0, BYTE_TARGET);
-        return byte_fault(head, from + odd, HTTP_FAULT_VERSION, HTTP_FAULT_VERSION);
+        Str cut = str_take(head, from + VERSION_BYTES);
+        return byte_fault(head, scan_class(cut, from, BYTE_TARGET), HTTP_FAULT_VERSION,
+                          HTTP_FAULT_VERSION);
     }
     return HTTP_FAULT_NONE;
 }
@@ -67,6 +67,7 @@ HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret,
     if (UNLIKELY(method_end == 0 || str_peek(head, method_end) != ' ')) {
         return byte_fault(head, method_end, HTTP_FAULT_REQUEST_LINE, HTTP_FAULT_METHOD);
     }
+    /*@ split method_end; */
     size_t target_at = method_end + 1;
     size_t target_end = str_find(head, ' ', target_at);
     Str target = str_slice(head, target_at, target_end);

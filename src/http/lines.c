@@ -49,6 +49,7 @@ COLD static HttpFault value_fault(Str head, size_t end)
 HttpFault field_line_read(Str head, size_t *at, Field *ret)
 {
     size_t start = *at;
+    /*@ split start; */
     size_t name_end = scan_class(head, start, BYTE_TOKEN);
     if (UNLIKELY(name_end == start || str_peek(head, name_end) != ':')) {
         return name_fault(head, start, name_end);

@@ -25,13 +25,13 @@ static void segment_start(PathWriter *w)
 /* Position behind the slash that stands before the one before `segment`; `root` at the least. */
 static size_t segment_before(const PathWriter *w)
 {
-    Str written = text_str(w->out);
+    const Span room = w->out->room;
     size_t i = w->segment;
-    if (i <= w->root || i > written.len) {
+    if (i <= w->root || i > room.len) {
         return w->root;
     }
     i--; /* the slash in front of the current segment */
-    while (i > w->root && str_at(written, i - 1) != '/') {
+    while (i > w->root && room.at[i - 1] != '/') {
         i--;
     }
     return i;
@@ -86,6 +86,7 @@ static Err escape_write(PathWriter *w, const UriRules *rules, Str path, size_t i
         return ERR_OK;
     }
     uint8_t value = (uint8_t)(high * 16 + low);
+    /*@ split i; */
     if (rules->control_characters && byte_is(value, BYTE_CONTROL)) {
         return ERR_SYNTAX;
     }
@@ -111,6 +112,7 @@ static Err path_step(PathWriter *w, const UriRules *rules, Str path, size_t i, s
 {
     uint8_t c = str_at(path, i);
     *ret_used = 1;
+    /*@ split i; */
     if (c == '/') {
         bool slash = true;
         TRY(segment_end(w, rules, &slash));

@@ -50,12 +50,19 @@ static Err port_read(Str digits, uint16_t *ret)
 }
 
 /* As authority_split; *ret_has_port tells "a" from "a:0". */
+/*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
+    requires writable: \valid(ret) && \valid(ret_has_port);
+    assigns *ret \from s, s.at[0 .. s.len - 1], *ret;
+    assigns *ret_has_port \from s.at[0 .. s.len - 1], *ret_has_port;
+    assigns \result \from s.at[0 .. s.len - 1];
+    ensures truth: *ret_has_port == 0 || *ret_has_port == 1; */
 static Err authority_read(Str s, Authority *ret, bool *ret_has_port)
 {
     Authority authority = {.port = 0};
     size_t host_end = 0;
     if (str_peek(s, 0) == '[') {
         size_t close = str_find(s, ']', 1);
+        /*@ split close; */
         authority.host = str_slice(s, 1, close);
         if (close >= s.len || !bracketed_valid(authority.host)) {
             return ERR_SYNTAX;
@@ -63,6 +70,7 @@ static Err authority_read(Str s, Authority *ret, bool *ret_has_port)
         host_end = close + 1;
     } else {
         host_end = str_find(s, ':', 0);
+        /*@ split host_end; */
         authority.host = str_take(s, host_end);
         if (!reg_name_valid(authority.host)) {
             return ERR_SYNTAX;
@@ -124,11 +132,12 @@ static Err path_split(Str target, size_t from, UriParts *parts)
 static Err absolute_split(Str target, Method method, UriParts *parts)
 {
     size_t colon = str_find(target, ':', 0);
+    /*@ split colon; */
     Str scheme = str_take(target, colon);
     if (!str_equal_nocase(scheme, S("http")) && !str_equal_nocase(scheme, S("https"))) {
         return ERR_SYNTAX;
     }
-    if (!str_equal(str_slice(target, colon, colon + 3), S("://"))) {
+    if (!str_stands(target, colon, S("://"))) {
         return ERR_SYNTAX;
     }
     size_t from = colon + 3;

@@ -17,11 +17,18 @@ typedef struct UriParts {
 /* Splits a request target for `method`. ERR_SYNTAX: '#', bytes outside of visible ASCII and
  * obs-text, a form that does not fit the method, user information in an absolute target, a scheme
  * other than http and https. */
+/*@ requires readable: \valid_read(target.at + (0 .. target.len - 1));
+    requires writable: \valid(ret);
+    assigns *ret \from target, target.at[0 .. target.len - 1], method, *ret;
+    assigns \result \from target.at[0 .. target.len - 1], method; */
 MUST_USE Err uri_split(Str target, Method method, UriParts *ret);
 
 /* Whether `s` is a valid Host value: reg-name, IPv4 or bracketed IPv6, then optionally ":" and a
  * port of 0..65535 (RFC 9110 §7.2). No user information, no empty host; an empty port ("a:") is
  * refused. */
+/*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
+    assigns \result \from s.at[0 .. s.len - 1];
+    ensures truth: \result == 0 || \result == 1; */
 bool authority_valid(Str s);
 
 /* Host without port, brackets kept out; port 0 when there is none. */
