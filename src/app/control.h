@@ -27,6 +27,7 @@ typedef struct ControlClient {
     uint64_t since_ms;
     ControlAsk ask; /* what it waits for */
     bool answered;  /* everything stands in `out` */
+    bool begun;     /* the worker has begun to answer */
     size_t line_len;
     uint8_t line[CONTROL_LINE_BYTES_MAX];
     Buf out;

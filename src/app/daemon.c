@@ -44,11 +44,8 @@ Err daemon_start(int *ret_ready)
     return ERR_OK;
 }
 
-void daemon_ready(int ready)
+void daemon_let_go(void)
 {
-    if (ready < 0) {
-        return;
-    }
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing >= 0) {
         (void)dup2(nothing, STDIN_FILENO);
@@ -56,6 +53,14 @@ void daemon_ready(int ready)
         (void)dup2(nothing, STDERR_FILENO);
         (void)close(nothing);
     }
+}
+
+void daemon_ready(int ready)
+{
+    if (ready < 0) {
+        return;
+    }
+    daemon_let_go();
     (void)!write(ready, "+", 1);
     (void)close(ready);
 }

@@ -13,5 +13,8 @@ MUST_USE Err daemon_start(int *ret_ready);
 /* The daemon serves: the first process exits with 0, and the standard streams are let go. If the
  * daemon ends before this, the first process exits with EXIT_FAILED. -1 is fine. */
 void daemon_ready(int ready);
+/* Lets go of the standard streams, which the worker has from its parent, so that whoever waits for
+ * their end does not wait for a daemon. */
+void daemon_let_go(void);
 
 #endif

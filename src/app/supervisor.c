@@ -145,8 +145,22 @@ static void take_signals(Supervisor *s)
     }
 }
 
+/* Whoever waits for the dead worker's part of the status gets the rest without it. */
+static void answer_without_worker(Supervisor *s)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        ControlClient *client = &s->control.clients[i];
+        if (client->fd >= 0 && client->ask != CONTROL_NOTHING && !client->answered) {
+            bool json = client->ask == CONTROL_STATUS_JSON && !client->begun;
+            control_answer(&s->control, client, json ? S("null}\n") : S("the worker died\n"));
+            control_finish(client);
+        }
+    }
+}
+
 static void on_worker_end(Supervisor *s, int status)
 {
+    answer_without_worker(s);
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
     if (s->state != STATE_SERVING) {
         s->state = STATE_OVER;
@@ -183,6 +197,7 @@ static void on_message(Supervisor *s, const ChannelMessage *message)
     if (!client) {
         return;
     }
+    client->begun = true;
     if (message->kind == CHANNEL_STATUS_PART) {
         control_answer(&s->control, client, message->bytes);
     } else if (message->kind == CHANNEL_STATUS_END) {

@@ -15,6 +15,7 @@
 #include "admin/status.h"
 #include "app/cage.h"
 #include "app/channel.h"
+#include "app/daemon.h"
 #include "app/exit.h"
 #include "base/number.h"
 #include "config/build.h"
@@ -327,6 +328,9 @@ static Err start(WorkerProcess *p)
     TRY(start_log(p));
     TRY(cage_enter());
     TRY(start_threads(p));
+    if (p->setup->settings->system.daemonize) {
+        daemon_let_go();
+    }
     ChannelMessage ready = {.kind = CHANNEL_READY};
     return channel_send(p->channel, &ready);
 }
