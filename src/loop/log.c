@@ -64,6 +64,7 @@ struct Log {
     int fds[LOG_STREAMS];              /* the writer's */
     bool seekable[LOG_STREAMS];        /* regular files never make the writer wait */
     uint64_t told_ms;
+    bool beside; /* the writer serves one stream while the other one is stuck */
     pthread_t writer;
 };
 
@@ -238,7 +239,10 @@ static bool take_replacement(Log *log, LogStream stream)
     return true;
 }
 
-/* Waits until something can be written; false when the writer must give up. */
+static void serve_beside(Log *log, LogStream stuck);
+
+/* Waits until something can be written, and serves the other stream meanwhile; false when the writer
+ * must give up. */
 static bool wait_writable(Log *log, LogStream stream)
 {
     for (;;) {
@@ -249,19 +253,21 @@ static bool wait_writable(Log *log, LogStream stream)
             /* A reader that is gone (POLLERR) cannot be waited for: write fails, and that drops. */
             return true;
         }
-        if (must_give_up(log)) {
+        if (must_give_up(log) || log->beside) {
             return false;
         }
+        serve_beside(log, stream);
     }
 }
 
-/* Writes all of `s`, waiting as long as it takes. What cannot be written (a full disk, a reader who
- * has gone) is lost. False when the writer must give up. */
-static bool write_all(Log *log, LogStream stream, Str s)
+/* Writes all of `bytes`, waiting as long as it takes. What cannot be written (a full disk, a reader
+ * who has gone) is lost. Returns how many bytes are done with: fewer when the writer gives up. */
+static size_t write_all(Log *log, LogStream stream, Str bytes)
 {
+    Str s = bytes;
     while (s.len > 0) {
         if (!log->seekable[stream] && !wait_writable(log, stream)) {
-            return false;
+            return bytes.len - s.len;
         }
         Str piece = log->seekable[stream] ? s : str_take(s, LOG_PIPE_BYTES);
         ssize_t n = write(log->fds[stream], piece.at, piece.len); /* system call */
@@ -269,11 +275,11 @@ static bool write_all(Log *log, LogStream stream, Str s)
             continue;
         }
         if (n < 0) {
-            return true;
+            break;
         }
         s = str_drop(s, (size_t)n);
     }
-    return true;
+    return bytes.len;
 }
 
 /* Writes what stands in the ring. Returns whether there was anything. */
@@ -287,10 +293,13 @@ static bool drain_ring(Log *log, LogRing *ring, LogStream stream)
     size_t offset = (size_t)(tail & (ring->bytes.len - 1));
     size_t len = (size_t)(head - tail);
     Str first = str_take(str_drop(span_str(ring->bytes), offset), len);
-    if (write_all(log, stream, first)) {
-        (void)write_all(log, stream, str_take(span_str(ring->bytes), len - first.len));
+    size_t done = write_all(log, stream, first);
+    if (done == first.len) {
+        done += write_all(log, stream, str_take(span_str(ring->bytes), len - first.len));
     }
-    atomic_store_explicit(&ring->tail, head, memory_order_release);
+    /* What was not written is tried again, unless there is no time for that any more. */
+    uint64_t next = must_give_up(log) ? head : tail + done;
+    atomic_store_explicit(&ring->tail, next, memory_order_release);
     return true;
 }
 
@@ -342,6 +351,23 @@ static bool drops_untold(const Log *log)
         }
     }
     return false;
+}
+
+/* While nobody reads one stream: writes what the other one takes, so that a stuck access log does
+ * not silence the error log, which says that lines are being dropped. */
+static void serve_beside(Log *log, LogStream stuck)
+{
+    LogStream other = stuck == LOG_TO_ACCESS ? LOG_TO_ERROR : LOG_TO_ACCESS;
+    log->beside = true;
+    for (unsigned p = 0; p < log->producer_count; p++) {
+        LogRing *ring = &log->producers[p].rings[other];
+        (void)(ring->bytes.len > 0 && drain_ring(log, ring, other));
+    }
+    bool due = clock_ms() - log->told_ms >= LOG_TELL_DROPS_MS;
+    if (other == LOG_TO_ERROR && due && drops_untold(log)) {
+        tell_drops(log);
+    }
+    log->beside = false;
 }
 
 /* Sleeps for at most `ms` (-1: until woken). */
