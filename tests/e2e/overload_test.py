@@ -1,0 +1,105 @@
+"""Limits: of heads, of requests at once, of connections, of memory."""
+
+import threading
+import time
+
+from harness import Test, always, answer, connect, get, main, wait_until
+
+
+class Heads(Test):
+    def setUp(self):
+        self.seen = []
+
+    def start(self, more=""):
+        return self.serve(always(answer("x"), self.seen), more)[0]
+
+    def test_the_built_in_limits(self):
+        port = self.start()
+        self.assertEqual(self.connect(port).ask(get("/" + "a" * 16000)).status, 200)
+        self.assertEqual(self.connect(port).ask(get("/" + "a" * 17000)).status, 414)
+        fields = [f"X-{i}: y" for i in range(90)]
+        self.assertEqual(self.connect(port).ask(get("/", *fields)).status, 200)
+        fields = [f"X-{i}: y" for i in range(120)]
+        self.assertEqual(self.connect(port).ask(get("/", *fields)).status, 431)
+        self.assertEqual(self.connect(port).ask(get("/", "X: " + "y" * 60000)).status, 200)
+        self.assertEqual(self.connect(port).ask(get("/", "X: " + "y" * 70000)).status, 431)
+        self.assertEqual(len(self.seen), 3)
+
+    def test_a_head_without_end_is_refused_early(self):
+        peer = self.connect(self.start())
+        peer.send(b"GET / HTTP/1.1\r\n")
+        try:
+            for _ in range(200):
+                peer.send(b"X: " + b"y" * 1000 + b"\r\n")
+        except OSError:
+            pass
+        self.assertEqual(peer.response().status, 431)
+
+    def test_limits_of_the_file_answer_its_status(self):
+        port = self.start('overload { max-headers 5; max-header-bytes 2000; status 509; '
+                          'body "too much\\n"; }')
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+        response = self.connect(port).ask(get("/", *[f"X-{i}: y" for i in range(9)]))
+        self.assertEqual((response.status, response.body), (509, b"too much\n"))
+        self.assertEqual(self.connect(port).ask(get("/", "X: " + "y" * 3000)).status, 509)
+
+
+class Requests(Test):
+    def setUp(self):
+        self.release = threading.Event()
+
+    def script(self, peer):
+        while True:
+            peer.request()
+            self.release.wait(10)
+            peer.send(answer("x"))
+
+    def test_at_once(self):
+        port, _, river = self.serve(self.script, "overload { max-concurrent-requests 3; }")
+        peers = [self.connect(port) for _ in range(3)]
+        for peer in peers:
+            peer.send(get())
+        wait_until(lambda: river.status()["worker"]["active"] == 3, "three are under way")
+        refused = self.connect(port).ask(get())
+        self.assertEqual((refused.status, refused.get("retry-after") is not None), (503, True))
+        self.release.set()
+        for peer in peers:
+            self.assertEqual(peer.response().status, 200)
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+
+    def test_connections(self):
+        self.release.set()
+        port, _, river = self.serve(self.script, system="max-connections 4")
+        peers = [self.connect(port) for _ in range(4)]
+        for peer in peers:
+            self.assertEqual(peer.ask(get()).status, 200)
+        waiting = self.connect(port)  # the system's queue holds it
+        waiting.send(get())
+        time.sleep(0.3)
+        self.assertEqual(river.status()["worker"]["connections"], 4)
+        peers[0].close()
+        self.assertEqual(waiting.response().status, 200)
+
+    def test_memory(self):
+        system = "buffer-memory-bytes 4194304"
+        port, _, river = self.serve(self.script, system=system)
+        peers = []
+        statuses = []
+        for _ in range(400):
+            peer = connect(port)
+            peers.append(peer)
+            peer.send(get("/", *[f"X-{i}: " + "y" * 900 for i in range(50)]))
+        time.sleep(1)
+        self.release.set()
+        for peer in peers:
+            statuses.append(peer.response().status)
+            peer.close()
+        self.assertEqual(set(statuses), {200, 503})
+        worker = river.status()["worker"]
+        self.assertLessEqual(worker["memory"]["peak_bytes"], 4194304)
+        self.assertIn("memory", worker["faults"])
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+
+
+if __name__ == "__main__":
+    main()
