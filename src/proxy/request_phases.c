@@ -1,4 +1,5 @@
 /* request_phases.c - READ_HEAD, SCREEN, ROUTE, ASK and PICK: from bytes to an endpoint. */
+#include "loop/crash.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
 #include "proxy/worker.h"
@@ -67,6 +68,7 @@ Step phase_read_head(Thread *t, Exchange *x)
     if (!fields_keep(&x->arena, &x->request.fields) || !request_id_set(t, x)) {
         return FAIL(FAULT_MEMORY);
     }
+    crash_note_set(t->index, x->id); /* only now it has an id */
     x->request_parsed = true;
     x->request_body = body_of(&x->request.framing);
     x->keep_client = x->request.framing.keep_alive && !t->draining;
