@@ -35,10 +35,10 @@ fuzz: setup-test ## fuzz every parser (SECONDS=60 each)
 	@tests/fuzz/run $(or $(SECONDS),60)
 
 prove: setup-test ## prove the leaf parsers with Frama-C Eva
-	@tests/proof/run
+	@python3 tests/proof/prove
 
 bench: setup-test build ## measure River beside its peers
-	@bench/run
+	@python3 bench/run.py --save
 
 docs: build ## write the reference pages that are generated from the schema
 	@tools/docs

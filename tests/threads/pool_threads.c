@@ -1,0 +1,261 @@
+/* pool_threads.c - the shared pool and the mailboxes with real threads and real sockets; meant for
+ * ThreadSanitizer (`make test` runs it there), and true in every build.
+ *
+ * Clients on several connections ask a worker of several threads; a small origin in this program
+ * answers. Every answer must be right, the pool must stay small, and a drain must leave nothing. */
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "balance/policies.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#define WORKER_THREADS 4u
+#define CLIENT_THREADS 8u
+#define REQUESTS 400u
+#define ORIGIN_CONNECTIONS_MAX 256
+#define POSTERS 4u
+#define POSTS 5000u
+
+static _Atomic unsigned wrong;
+static _Atomic unsigned origin_accepted;
+static _Atomic bool origin_stops;
+static int origin_fd;
+static int river_port;
+
+static int listen_any(int *ret_port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 1024) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&at, &bytes) == 0);
+    *ret_port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* Answers each head with its own path. */
+static bool origin_answer(int fd)
+{
+    char head[4096];
+    ssize_t n = recv(fd, head, sizeof head - 1, 0);
+    if (n <= 0) {
+        return false;
+    }
+    head[n] = 0;
+    char path[64] = "";
+    char answer[256];
+    CHECK(sscanf(head, "GET %63s", path) == 1);
+    int len = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+                       strlen(path), path);
+    return send(fd, answer, (size_t)len, MSG_NOSIGNAL) == len;
+}
+
+static void *origin_main(void *unused)
+{
+    (void)unused;
+    static struct pollfd fds[ORIGIN_CONNECTIONS_MAX];
+    nfds_t count = 1;
+    fds[0] = (struct pollfd){.fd = origin_fd, .events = POLLIN};
+    while (!atomic_load(&origin_stops)) {
+        (void)poll(fds, count, 50);
+        for (nfds_t i = count - 1; i > 0; i--) {
+            if (fds[i].revents && !origin_answer(fds[i].fd)) {
+                close(fds[i].fd);
+                fds[i] = fds[--count];
+            }
+        }
+        int fd = fds[0].revents ? accept(origin_fd, NULL, NULL) : -1;
+        if (fd >= 0 && count < ORIGIN_CONNECTIONS_MAX) {
+            fds[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+            atomic_fetch_add(&origin_accepted, 1);
+        }
+    }
+    for (nfds_t i = 1; i < count; i++) {
+        close(fds[i].fd);
+    }
+    return NULL;
+}
+
+static int client_connect(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)river_port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+    return fd;
+}
+
+/* One request; false when the answer is not the path. */
+static bool client_ask(int fd, const char *path)
+{
+    char text[1024];
+    int len = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    if (send(fd, text, (size_t)len, MSG_NOSIGNAL) != len) {
+        return false;
+    }
+    size_t got = 0;
+    for (;;) {
+        ssize_t n = recv(fd, text + got, sizeof text - 1 - got, 0);
+        if (n <= 0) {
+            return false;
+        }
+        got += (size_t)n;
+        text[got] = 0;
+        const char *body = strstr(text, "\r\n\r\n");
+        if (body && strlen(body + 4) >= strlen(path)) {
+            return strncmp(text, "HTTP/1.1 200", 12) == 0 && strcmp(body + 4, path) == 0;
+        }
+    }
+}
+
+static void *client_main(void *argument)
+{
+    unsigned number = *(const unsigned *)argument;
+    int fd = client_connect();
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/%u/%u", number, i);
+        if (!client_ask(fd, path)) {
+            atomic_fetch_add(&wrong, 1);
+        }
+        if (i % 50 == 49) { /* a new connection, perhaps on another thread */
+            close(fd);
+            fd = client_connect();
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+/* --- the pool -------------------------------------------------------------------------------- */
+
+static _Atomic uint64_t sequence;
+static _Atomic uint32_t active;
+
+static void service_make(Service *s, Cluster *c, Endpoint *e, int origin_port)
+{
+    IpAddress ip = {.family = 4, .bytes = {127, 0, 0, 1}};
+    *e = (Endpoint){.address = address_ip(ip, (uint16_t)origin_port),
+                    .name = S("origin"),
+                    .weight = 1,
+                    .connect_timeout_ms = 5000,
+                    .connect_wait_ms = 5000,
+                    .read_timeout_ms = 20000,
+                    .write_timeout_ms = 20000,
+                    .idle_timeout_ms = 20000};
+    *c = (Cluster){.endpoint_count = 1, .endpoints = e, .sequence = &sequence};
+    *s = (Service){.name = S("threads"),
+                   .cluster = c,
+                   .request_id_name = S("x-request-id"),
+                   .request_id_field = FIELD_X_REQUEST_ID,
+                   .active = &active,
+                   .limits = {.head = {65536, 100, 16384},
+                              .head_timeout_ms = 20000,
+                              .keep_alive_ms = 20000,
+                              .body_timeout_ms = 20000,
+                              .send_timeout_ms = 20000,
+                              .linger_ms = 100,
+                              .concurrent_requests_max = 1000,
+                              .tries_max = 3,
+                              .overload_status = 503}};
+}
+
+static unsigned test_pool(void)
+{
+    int origin_port = 0;
+    origin_fd = listen_any(&origin_port);
+    int listener = listen_any(&river_port);
+    static Service service;
+    static Cluster cluster;
+    static Endpoint endpoint;
+    service_make(&service, &cluster, &endpoint, origin_port);
+    Listener listeners[1] = {{.fd = listener, .name = S("river"), .service = &service}};
+    const Endpoint *origins[1] = {&endpoint};
+    Snapshot snapshot = {.service_count = 1, .services = &service, .listener_count = 1,
+                         .listeners = listeners, .origin_count = 1, .origins = origins};
+    WorkerPlan plan = {.snapshot = &snapshot, .threads = WORKER_THREADS, .connections_max = 1000,
+                       .idle_upstreams_max = 1000, .memory_bytes_max = 256u << 20};
+    pthread_t origin;
+    pthread_t clients[CLIENT_THREADS];
+    unsigned numbers[CLIENT_THREADS];
+    Worker *worker = NULL;
+    CHECK(pthread_create(&origin, NULL, origin_main, NULL) == 0);
+    CHECK(worker_start(&plan, &worker) == ERR_OK);
+    for (unsigned i = 0; i < CLIENT_THREADS; i++) {
+        numbers[i] = i;
+        CHECK(pthread_create(&clients[i], NULL, client_main, &numbers[i]) == 0);
+    }
+    for (unsigned i = 0; i < CLIENT_THREADS; i++) {
+        (void)pthread_join(clients[i], NULL);
+    }
+    worker_drain(worker);
+    worker_join(worker);
+    atomic_store(&origin_stops, true);
+    (void)pthread_join(origin, NULL);
+    close(listener);
+    close(origin_fd);
+    unsigned opened = atomic_load(&origin_accepted);
+    printf("  %u requests, %u wrong, %u connections to the origin\n", CLIENT_THREADS * REQUESTS,
+           atomic_load(&wrong), opened);
+    return atomic_load(&wrong) == 0 && opened <= 2 * CLIENT_THREADS && atomic_load(&active) == 0;
+}
+
+/* --- mailboxes ------------------------------------------------------------------------------- */
+
+static Mailbox box;
+
+static void *poster_main(void *argument)
+{
+    uint32_t number = *(const unsigned *)argument;
+    for (uint32_t i = 0; i < POSTS; i++) {
+        Message m = {.kind = number, .words = {i}};
+        while (mailbox_post(&box, &m) == ERR_FULL) {
+            (void)usleep(100);
+        }
+    }
+    return NULL;
+}
+
+static unsigned test_mailbox(void)
+{
+    CHECK(mailbox_open(&box) == ERR_OK);
+    pthread_t posters[POSTERS];
+    unsigned numbers[POSTERS];
+    uint64_t next[POSTERS] = {0};
+    for (unsigned i = 0; i < POSTERS; i++) {
+        numbers[i] = i;
+        CHECK(pthread_create(&posters[i], NULL, poster_main, &numbers[i]) == 0);
+    }
+    bool in_order = true;
+    for (unsigned taken = 0; taken < POSTERS * POSTS;) {
+        struct pollfd wake = {.fd = box.wake_fd, .events = POLLIN};
+        if (poll(&wake, 1, 10000) != 1) {
+            in_order = false; /* a wake-up was lost */
+            break;
+        }
+        mailbox_awake(&box);
+        Message m;
+        while (mailbox_take(&box, &m)) {
+            in_order = in_order && m.words[0] == next[m.kind]++;
+            taken++;
+        }
+    }
+    for (unsigned i = 0; i < POSTERS; i++) {
+        (void)pthread_join(posters[i], NULL);
+    }
+    mailbox_close(&box);
+    return in_order;
+}
+
+int main(void)
+{
+    unsigned passed = test_mailbox();
+    passed += test_pool();
+    printf("%u passed, %u failed\n", passed, 2 - passed);
+    return passed == 2 ? 0 : 1;
+}
