@@ -241,8 +241,8 @@ static bool take_replacement(Log *log, LogStream stream)
 
 static void serve_beside(Log *log, LogStream stuck);
 
-/* Waits until something can be written, and serves the other stream meanwhile; false when the writer
- * must give up. */
+/* Waits until something can be written, and serves the other stream meanwhile; false when the
+ * writer must give up. */
 static bool wait_writable(Log *log, LogStream stream)
 {
     for (;;) {

@@ -222,8 +222,8 @@ def post(body, *fields, target="/", method="POST"):
 # ---- origins -------------------------------------------------------------------------------------
 
 class Origin:
-    """An origin of which every byte is decided by the test: `script(peer)` runs for each connection,
-    in a thread of its own; what it raises fails the test at the end."""
+    """An origin of which every byte is decided by the test: `script(peer)` runs for each
+    connection, in a thread of its own; what it raises fails the test at the end."""
 
     def __init__(self, script, at="127.0.0.1"):
         self.script = script
