@@ -41,7 +41,7 @@ bench: setup-test build ## measure River beside its peers
 	@python3 bench/run.py --save
 
 docs: build ## write the reference pages that are generated from the schema
-	@tools/docs
+	@$(BUILD)/river defaults --markdown > docs/manual/reference.md
 
 clean: ## remove everything that was built
 	rm -rf build
