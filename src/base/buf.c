@@ -43,6 +43,7 @@ Err buf_add(Buf *b, Blocks *blocks, Str s)
     while (s.len) {
         if (!b->last || b->last->to == blocks->block_bytes) {
             Block *block = fresh;
+            CHECK(block); /* buf_reserve counted them */
             fresh = block->next;
             block->next = NULL;
             if (b->last) {
@@ -66,6 +67,7 @@ void buf_skip(Buf *b, Blocks *blocks, size_t n)
     b->len -= n;
     while (n > 0) {
         Block *block = b->first;
+        CHECK(block); /* the blocks hold b->len bytes */
         size_t here = block->to - block->from;
         size_t gone = n < here ? n : here;
         block->from += (uint32_t)gone;

@@ -54,7 +54,8 @@ static int64_t moment_seconds(const Moment *m)
     for (int month = 0; month < m->month; month++) {
         days += days_of_month(m->year, month);
     }
-    return ((int64_t)days - EPOCH_DAYS) * DAY_SECONDS + m->hour * 3600 + m->minute * 60 + m->second;
+    int64_t clock = (int64_t)m->hour * 3600 + (int64_t)m->minute * 60 + m->second;
+    return ((int64_t)days - EPOCH_DAYS) * DAY_SECONDS + clock;
 }
 
 static Moment moment_from(int64_t seconds, int *ret_weekday)

@@ -2,7 +2,7 @@
  *
  * sources: http/date.c base/number.c base/text.c base/str.c
  * options: -eva-auto-loop-unroll 16 -eva-slevel 300 -eva-split-return full
- * bytes: 64 quick 36
+ * bytes: 64 quick 0
  */
 #include "harness.h"
 #include "http/date.h"

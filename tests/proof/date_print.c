@@ -2,7 +2,7 @@
  *
  * sources: http/date.c base/number.c base/text.c base/str.c
  * options: -eva-use-spec text_add -eva-auto-loop-unroll 16
- * bytes: 32 quick 8
+ * bytes: 32 quick 4
  */
 #include "harness.h"
 #include "http/date.h"

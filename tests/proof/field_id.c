@@ -1,7 +1,7 @@
 /* field_id.c - the perfect hash over known field names, their flags and texts.
  *
  * sources: http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c
- * bytes: 128 quick 64
+ * bytes: 128 quick 32
  */
 #include "harness.h"
 #include "http/field.h"

@@ -6,7 +6,7 @@
  * an alarm of the analyser's own.
  *
  * The opening comment of a harness tells tests/proof/prove:
- *     sources: what is proved, below src/      bytes: the bound (and that of a quick run)
+ *     sources: what is proved, below src/      bytes: the bound, and a quick run's (0: not in it)
  *     options: of the analyser                 */
 #ifndef TESTS_PROOF_HARNESS_H
 #define TESTS_PROOF_HARNESS_H

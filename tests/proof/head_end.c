@@ -2,7 +2,7 @@
  *
  * sources: http/head.c http/uri.c http/fault.c http/lines.c http/field.c http/framing.c http/bytes.c
  * sources: http/scan_scalar.c http/scan_plain.c base/ip.c base/number.c base/text.c base/str.c
- * bytes: 128 quick 32
+ * bytes: 128 quick 16
  */
 #include "harness.h"
 #include "http/parts.h"

@@ -2,7 +2,7 @@
  *
  * sources: base/ip.c base/number.c base/text.c base/str.c
  * options: -eva-use-spec text_add,text_u64,text_hex
- * bytes: 48 quick 12
+ * bytes: 48 quick 6
  */
 #include "harness.h"
 #include "base/ip.h"

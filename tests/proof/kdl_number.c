@@ -1,7 +1,7 @@
 /* kdl_number.c - the shape of KDL's numbers, and whether a text is an identifier.
  *
  * sources: config/kdl_lex.c base/str.c
- * bytes: 64 quick 16
+ * bytes: 64 quick 6
  */
 #include "harness.h"
 #include "config/kdl_lex.h"

@@ -1,7 +1,7 @@
 /* numbers.c - decimal and hexadecimal numbers with any bound.
  *
  * sources: base/number.c
- * bytes: 128 quick 64
+ * bytes: 128 quick 32
  */
 #include "harness.h"
 #include "base/number.h"

@@ -3,7 +3,7 @@
  *
  * sources: base/text.c base/str.c
  * options: -eva-auto-loop-unroll 24
- * bytes: 32 quick 6
+ * bytes: 16 quick 0
  */
 #include "harness.h"
 #include "base/text.h"

@@ -2,7 +2,7 @@
  *
  * sources: http/normalize.c http/bytes.c base/text.c base/str.c
  * options: -eva-use-spec text_add
- * bytes: 64 quick 10
+ * bytes: 64 quick 6
  */
 #include "harness.h"
 #include "http/uri.h"
