@@ -16,7 +16,7 @@ typedef struct Budget {
     size_t max_bytes; /* 0: no limit */
 } Budget;
 
-/* Takes `bytes` from the budget; false when that would exceed it. NULL is a budget without limit. */
+/* Takes `bytes` from the budget; false when that would exceed it. NULL: there is no limit. */
 MUST_USE bool budget_take(Budget *b, size_t bytes);
 void budget_give(Budget *b, size_t bytes);
 
@@ -25,7 +25,7 @@ void budget_give(Budget *b, size_t bytes);
 void *memory_new(Budget *b, size_t bytes);
 void memory_drop(Budget *b, void *at, size_t bytes);
 
-/* Tests: the n-th memory_new from now on fails, and all after it while `n` is 0. -1 turns it off. */
+/* Tests: the n-th memory_new from now on fails, and all after it while `n` is 0. -1: off. */
 void memory_fail_after(long n);
 
 /* Reserved address space that costs memory only where it is touched; NULL on failure. */

@@ -181,7 +181,8 @@ bool keep_alive_member(Str member, uint64_t *ret_ms)
 {
     size_t equals = str_find(member, '=', 0);
     /*@ split equals; */
-    if (equals >= member.len || !str_equal_nocase(str_trim(str_take(member, equals)), S("timeout"))) {
+    if (equals >= member.len ||
+        !str_equal_nocase(str_trim(str_take(member, equals)), S("timeout"))) {
         return false;
     }
     uint64_t seconds = 0;

@@ -37,9 +37,9 @@ MUST_USE Err poller_add_listener(const Poller *p, int fd, Token token);
 /* Anything else that only becomes readable (an eventfd): level-triggered. */
 MUST_USE Err poller_add_input(const Poller *p, int fd, Token token);
 void poller_remove(const Poller *p, int fd);
-/* Sees to it that poller_wait returns at `due_ms` (of the monotonic clock) or before. The alarm stays
- * set while events come and go, so that waiting sets no timer of its own: on an idle machine that is
- * the dearest part of a wait. An alarm that rings too early costs one empty turn. */
+/* Sees to it that poller_wait returns at `due_ms` (of the monotonic clock) or before. The alarm
+ * stays set while events come and go, so that waiting sets no timer of its own: on an idle machine
+ * that is the dearest part of a wait. An alarm that rings too early costs one empty turn. */
 void poller_alarm(Poller *p, uint64_t due_ms);
 /* Waits at most `timeout_ms` (-1: for ever) and fills ready[0..count). */
 void poller_wait(Poller *p, int timeout_ms);

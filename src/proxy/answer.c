@@ -105,8 +105,8 @@ Step phase_answer(Thread *t, Exchange *x)
     add_answer_head(t, x, &a, &head);
     bool body = x->request.method != METHOD_HEAD && a.status != 204 && a.status != 304;
     Str pieces[2] = {text_str(&head), a.body};
-    Err err = head.overflow ? ERR_LIMIT
-                            : wire_send(&c->wire, &t->buf_blocks, pieces, body && a.body.len ? 2 : 1);
+    size_t count = body && a.body.len ? 2 : 1;
+    Err err = head.overflow ? ERR_LIMIT : wire_send(&c->wire, &t->buf_blocks, pieces, count);
     if (err != ERR_OK) {
         return FAIL(FAULT_CLIENT_GONE);
     }

@@ -23,29 +23,37 @@ typedef enum Retry {
     X(NONE, "", 200, NONE, NEVER, "no fault")                                                      \
     X(HEAD_TIMEOUT, "head-timeout", 408, CLIENT, NEVER, "the request head took too long")          \
     X(BODY_TIMEOUT, "body-timeout", 408, CLIENT, NEVER, "the request body took too long")          \
-    X(RATE_TOO_LOW, "client-too-slow", 408, CLIENT, NEVER, "the client is slower than the minimum rate") \
+    X(RATE_TOO_LOW, "client-too-slow", 408, CLIENT, NEVER,                                         \
+      "the client is slower than the minimum rate")                                                \
     X(SEND_TIMEOUT, "send-timeout", 0, CLIENT, NEVER, "the client does not read the response")     \
     X(CLIENT_GONE, "client-gone", 0, CLIENT, NEVER, "the client broke the connection")             \
     X(CONNECT_METHOD, "connect-method", 405, CLIENT, NEVER, "CONNECT is not for a reverse proxy")  \
     X(TRACE_METHOD, "trace-method", 405, CLIENT, NEVER, "TRACE is not passed on")                  \
     X(EXPECTATION, "expectation", 417, CLIENT, NEVER, "an expectation other than 100-continue")    \
     X(CODING_UNKNOWN, "coding-unknown", 501, CLIENT, NEVER, "a transfer coding that is not known") \
-    X(OVERLOAD, "overload", 503, RIVER, NEVER, "the service is at its limit of concurrent requests") \
+    X(OVERLOAD, "overload", 503, RIVER, NEVER,                                                     \
+      "the service is at its limit of concurrent requests")                                        \
     X(OVERLOAD_HEAD, "overload-head", 503, CLIENT, NEVER, "the head exceeds the service's limit")  \
     X(MEMORY, "memory", 503, RIVER, NEVER, "River's memory budget is spent")                       \
     X(DRAINING, "draining", 503, RIVER, NEVER, "River is stopping")                                \
     X(NO_ENDPOINT, "no-endpoint", 503, RIVER, NEVER, "no endpoint can take the request")           \
     X(DESCRIPTORS, "descriptors", 503, RIVER, UNSENT, "no file descriptor is left")                \
-    X(CONNECT_REFUSED, "connect-refused", 502, ORIGIN, UNSENT, "the origin refused the connection") \
+    X(CONNECT_REFUSED, "connect-refused", 502, ORIGIN, UNSENT,                                     \
+      "the origin refused the connection")                                                         \
     X(CONNECT_FAILED, "connect-failed", 502, ORIGIN, UNSENT, "the origin cannot be reached")       \
-    X(CONNECT_TIMEOUT, "connect-timeout", 504, ORIGIN, UNSENT, "connecting to the origin took too long") \
+    X(CONNECT_TIMEOUT, "connect-timeout", 504, ORIGIN, UNSENT,                                     \
+      "connecting to the origin took too long")                                                    \
     X(CONNECT_WAIT, "connect-wait", 503, ORIGIN, NEVER, "no connection to the origin became free") \
     X(ORIGIN_CLOSED, "origin-closed", 502, ORIGIN, SAFE, "the origin closed before it answered")   \
     X(ORIGIN_TIMEOUT, "origin-timeout", 504, ORIGIN, NEVER, "the origin did not answer in time")   \
-    X(ORIGIN_STALLED, "origin-stalled", 504, ORIGIN, NEVER, "the origin stopped in the middle of its answer") \
-    X(ORIGIN_UNREAD, "origin-unread", 504, ORIGIN, NEVER, "the origin stopped reading the request") \
-    X(ORIGIN_CUT, "origin-cut", 502, ORIGIN, NEVER, "the origin closed in the middle of its answer") \
-    X(ORIGIN_INTERIM, "origin-interim", 502, ORIGIN, NEVER, "the origin sent too many interim answers") \
+    X(ORIGIN_STALLED, "origin-stalled", 504, ORIGIN, NEVER,                                        \
+      "the origin stopped in the middle of its answer")                                            \
+    X(ORIGIN_UNREAD, "origin-unread", 504, ORIGIN, NEVER,                                          \
+      "the origin stopped reading the request")                                                    \
+    X(ORIGIN_CUT, "origin-cut", 502, ORIGIN, NEVER,                                                \
+      "the origin closed in the middle of its answer")                                             \
+    X(ORIGIN_INTERIM, "origin-interim", 502, ORIGIN, NEVER,                                        \
+      "the origin sent too many interim answers")                                                  \
     X(ORIGIN_SWITCH, "origin-switch", 502, ORIGIN, NEVER, "the origin switched protocols unasked") \
     X(TUNNEL_IDLE, "tunnel-idle", 0, NONE, NEVER, "nothing moved through the tunnel for too long") \
     X(STOPPED, "stopped", 0, RIVER, NEVER, "River stopped before the request was over")

@@ -297,7 +297,8 @@ static void hold_note(const Thread *t, Origin *o, const Upstream *u)
 }
 
 /* Whether one more dial may start: one in each ORIGIN_WAIT_MS, all waiters together. A short burst
- * adds few connections so, and a queue that stays ends within as many milliseconds as it is long. */
+ * adds few connections so, and a queue that stays ends within as many milliseconds as it is
+ * long. */
 static bool dial_paced(const Thread *t, Origin *o)
 {
     uint64_t next = atomic_load(&o->dial_next_ns);

@@ -16,7 +16,7 @@ static Err connect_ask(Thread *t, Exchange *x)
 {
     x->asked = true;
     x->wait_ms = ORIGIN_WAIT_MS;
-    /* The clock stands at the start of the turn: a whole millisecond has surely passed after two. */
+    /* The clock stands at the start of the turn: a whole millisecond has passed after two. */
     x->wait_due_ms = t->now_ms + x->wait_ms + 1;
     x->wait_end_ms = t->now_ms + x->endpoint->connect_wait_ms;
     return origin_take(t, origin_of(t, x), x, x->fresh_wanted);

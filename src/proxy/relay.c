@@ -7,7 +7,7 @@
 #include "proxy/forward.h"
 #include "proxy/worker.h"
 
-#define COPY_BYTES_MAX 4096u /* a body piece up to this is sent in one copy with what stands before */
+#define COPY_BYTES_MAX 4096u /* a body piece up to this is copied behind what stands before it */
 
 size_t relay_room(const Thread *t, const Wire *to)
 {
@@ -170,7 +170,8 @@ Step relay_request(Thread *t, Exchange *x, Text *head)
         replay_keep(t, x, data);
     }
     /* What was decoded counts as taken even if sending fails: another try replays it. */
-    if ((old > 0 || step.consumed < total) && relay_keep(t, &c->in, total, step.consumed) != ERR_OK) {
+    if ((old > 0 || step.consumed < total) &&
+        relay_keep(t, &c->in, total, step.consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
     Step sent = moved || head->len ? request_send(t, x, u, head, data, step.trailers) : WAIT;

@@ -124,8 +124,8 @@ void thread_stop_now(Thread *t);
 void thread_turn(Thread *t, int timeout_ms);
 /* Gives the client (and its exchange) another turn soon, without waiting for readiness. */
 void thread_again(Thread *t, Handle client);
-/* One more request is under way, or one less: kept so that Worker.admitted is never less than all of
- * them, and no counter is shared by the threads on each request. */
+/* One more request is under way, or one less: kept so that Worker.admitted is never less than all
+ * of them, and no counter is shared by the threads on each request. */
 void thread_admit(Thread *t);
 void thread_dismiss(Thread *t);
 /* Whether memory is short: then only what lets admitted exchanges finish may be taken. */
