@@ -31,7 +31,8 @@ void prove(size_t len)
     /*@ assert written_inside: t.len <= room; */
     text_byte(&t, 'x');
     text_u64(&t, (uint64_t)Frama_C_unsigned_long_interval(0, UINT64_MAX));
-    text_hex(&t, (uint64_t)Frama_C_unsigned_long_interval(0, UINT64_MAX), (unsigned)proof_any(0, 99));
+    text_hex(&t, (uint64_t)Frama_C_unsigned_long_interval(0, UINT64_MAX),
+             (unsigned)proof_any(0, 99));
     /*@ assert still_inside: t.len <= room; */
     PROOF_PLANTED(s);
 }
