@@ -96,8 +96,12 @@ bool keeper_reap(Keeper *k, bool expected, int *ret_status)
     if (!k->ready && k->restarts == 0) {
         k->failed = true;
     }
-    (void)close(k->process);
-    (void)close(k->channel);
+    for (size_t i = 0; i < 2; i++) {
+        int fd = i == 0 ? k->process : k->channel;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    }
     k->process = k->channel = -1;
     k->pid = 0;
     k->ready = false;

@@ -213,7 +213,13 @@ static void take_messages(Supervisor *s)
     while (s->keeper.channel >= 0) {
         Err err = channel_receive(s->keeper.channel, span_of(s->room, sizeof s->room), false,
                                   &message);
+        if (err == ERR_AGAIN) {
+            return;
+        }
         if (err != ERR_OK && err != ERR_SYNTAX) {
+            /* It ends now, or has closed its side: either way there is nothing to wait for here. */
+            (void)close(s->keeper.channel);
+            s->keeper.channel = -1;
             return;
         }
         if (err == ERR_OK) {
@@ -327,7 +333,8 @@ static Err block_signals(int *ret)
 {
     sigset_t ours;
     (void)sigemptyset(&ours);
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    /* SIGCHLD only ends the wait, should the system have no descriptors for processes. */
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         (void)sigaddset(&ours, numbers[i]);
     }
@@ -355,7 +362,7 @@ static unsigned count_threads(const Settings *settings)
     if (threads == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
         threads = (unsigned)CPU_COUNT(&cpus);
     }
-    return threads == 0 ? 1 : threads;
+    return (unsigned)size_min(threads == 0 ? 1 : threads, WORKER_THREADS_MAX);
 }
 
 /* A River without a control socket serves all the same, unless the socket was asked for. */

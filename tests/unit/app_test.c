@@ -1,0 +1,177 @@
+/* app_test.c - the parts of the program that can be tested without starting one: the command line,
+ * the pauses between workers, the channel, the status. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admin/status.h"
+#include "app/channel.h"
+#include "app/command.h"
+#include "app/keeper.h"
+#include "test.h"
+
+#define WORDS_MAX 8
+
+/* Parses words separated by blanks. */
+static Err parse(const char *line, Command *ret, Text *why)
+{
+    Str words[WORDS_MAX];
+    size_t count = 0;
+    Str rest = str_from_c(line);
+    while (rest.len > 0 && count < WORDS_MAX) {
+        StrCut cut = str_cut(rest, ' ');
+        words[count++] = cut.head;
+        rest = cut.tail;
+    }
+    return command_parse(count, words, ret, why);
+}
+
+TEST("app: command lines that are right")
+{
+    static const struct {
+        const char *line;
+        CommandKind kind;
+        const char *file;
+    } rows[] = {
+        {"--config-kdl a.kdl", COMMAND_RUN, "a.kdl"},
+        {"--config-kdl=a.kdl --threads-per-service 3", COMMAND_RUN, "a.kdl"},
+        {"run a.kdl --pidfile /p", COMMAND_RUN, "a.kdl"},
+        {"run --validate-configs a.kdl", COMMAND_CHECK, "a.kdl"},
+        {"check a.kdl --compat 0.5", COMMAND_CHECK, "a.kdl"},
+        {"check --print-kdl --kdl-version 2 a.kdl", COMMAND_CHECK, "a.kdl"},
+        {"status --json --control-socket /s", COMMAND_STATUS, ""},
+        {"reload", COMMAND_RELOAD, ""},
+        {"defaults --markdown", COMMAND_DEFAULTS, ""},
+        {"env", COMMAND_ENV, ""},
+        {"--help --nonsense", COMMAND_HELP, ""},
+        {"check -h", COMMAND_HELP, ""},
+        {"-V", COMMAND_VERSION, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t room[256];
+        Text why = text_in(span_of(room, sizeof room));
+        Command c = {0};
+        EXPECT(parse(rows[i].line, &c, &why) == ERR_OK);
+        EXPECT_U64(c.kind, rows[i].kind);
+        EXPECT_STR(c.file, str_from_c(rows[i].file));
+    }
+}
+
+TEST("app: command lines that are wrong, and what is said about them")
+{
+    static const struct {
+        const char *line;
+        const char *said;
+    } rows[] = {
+        {"", "no configuration was given; try: river --config-kdl PATH"},
+        {"--pidfil x", "unknown flag --pidfil; did you mean --pidfile?"},
+        {"chekc a", "unknown command chekc; did you mean check?"},
+        {"xyzzyxyzzy", "unknown command xyzzyxyzzy"},
+        {"--pidfile", "--pidfile needs a value: PATH"},
+        {"check a b", "what is \"b\" for?"},
+        {"env --json", "--json does not belong to `river env`"},
+        {"check a --kdl-version 3", "--kdl-version must be 1|2, not 3"},
+        {"check a --kdl-version 1", "--kdl-version belongs to --print-kdl"},
+        {"--upgrade=1 a", "--upgrade takes no value"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t room[256];
+        Text why = text_in(span_of(room, sizeof room));
+        Command c = {0};
+        EXPECT(parse(rows[i].line, &c, &why) == ERR_SYNTAX);
+        EXPECT_STR(text_str(&why), str_from_c(rows[i].said));
+    }
+}
+
+TEST("app: the help fits its room and names every command")
+{
+    uint8_t room[16384];
+    Text out = text_in(span_of(room, sizeof room));
+    command_help(&out);
+    EXPECT(!out.overflow && str_ends(text_str(&out), S("\n")));
+}
+
+TEST("app: a worker is replaced at once, from the fifth death in ten seconds on after a second")
+{
+    Keeper k;
+    keeper_init(&k, &(WorkerSetup){0});
+    for (uint64_t death = 1; death <= 4; death++) {
+        keeper_plan_restart(&k, 20000 + death);
+        EXPECT_U64(k.start_at_ms, 20000 + death);
+    }
+    keeper_plan_restart(&k, 20005);
+    EXPECT_U64(k.start_at_ms, 20005 + KEEPER_PAUSE_MS);
+    keeper_plan_restart(&k, 21006);
+    EXPECT_U64(k.start_at_ms, 21006 + KEEPER_PAUSE_MS);
+    EXPECT_U64(k.restarts, 6);
+    /* Four of the last five lie within ten seconds: that is not often. */
+    keeper_plan_restart(&k, 40000);
+    EXPECT_U64(k.start_at_ms, 40000);
+}
+
+TEST("app: messages keep their bounds, and descriptors their places")
+{
+    int ends[2];
+    static uint8_t room[CHANNEL_BYTES_MAX];
+    EXPECT(channel_open(&ends[0], &ends[1]) == ERR_OK);
+    int file = open("/dev/null", O_WRONLY);
+    ChannelMessage out = {.kind = CHANNEL_LOGS, .id = 7, .value = 9, .bytes = S("abc"),
+                          .fd_count = 2, .fds = {-1, file}};
+    EXPECT(channel_send(ends[0], &out) == ERR_OK);
+    out = (ChannelMessage){.kind = CHANNEL_STOP};
+    EXPECT(channel_send(ends[0], &out) == ERR_OK);
+    ChannelMessage in;
+    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), true, &in) == ERR_OK);
+    EXPECT(in.kind == CHANNEL_LOGS && in.id == 7 && in.value == 9);
+    EXPECT_STR(in.bytes, S("abc"));
+    EXPECT(in.fds[0] == -1 && in.fds[1] >= 0);
+    (void)close(in.fds[1]);
+    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), true, &in) == ERR_OK);
+    EXPECT(in.kind == CHANNEL_STOP && in.bytes.len == 0 && in.fds[1] == -1);
+    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), true, &in) == ERR_AGAIN);
+    (void)close(ends[0]);
+    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), true, &in) == ERR_CLOSED);
+    (void)close(ends[1]);
+    (void)close(file);
+}
+
+TEST("app: nonsense in the channel is refused, and its descriptors are closed")
+{
+    int ends[2];
+    static uint8_t room[CHANNEL_BYTES_MAX];
+    EXPECT(channel_open(&ends[0], &ends[1]) == ERR_OK);
+    uint8_t noise[64];
+    ChannelMessage in;
+    for (size_t len = 1; len <= sizeof noise; len++) {
+        memset(noise, 0xA5, sizeof noise);
+        EXPECT(send(ends[0], noise, len, 0) == (ssize_t)len);
+        EXPECT(channel_receive(ends[1], span_of(room, sizeof room), false, &in) == ERR_SYNTAX);
+    }
+    int file = open("/dev/null", O_WRONLY);
+    ChannelMessage out = {.kind = CHANNEL_LOGS, .fd_count = 1, .fds = {file}};
+    EXPECT(channel_send(ends[0], &out) == ERR_OK);
+    int next = dup(file); /* the number that a received descriptor would get */
+    (void)close(next);
+    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), false, &in) == ERR_OK);
+    EXPECT(in.fds[0] == -1 && fcntl(next, F_GETFD) == -1);
+    (void)close(file);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+TEST("app: an empty status is valid, in both forms")
+{
+    uint8_t room[4096];
+    Text t = text_in(span_of(room, sizeof room));
+    ProcessStatus p = {.version = S("1"), .state = S("serving"), .up_ms = 90061000};
+    WorkerStatus w = {.threads = 1};
+    status_print_process(&t, &p, true);
+    status_print_worker(&t, &w, true);
+    text_byte(&t, '}');
+    EXPECT(str_starts(text_str(&t), S("{\"version\":\"1\",\"state\":\"serving\",")));
+    EXPECT(str_ends(text_str(&t), S("\"services\":[],\"upstreams\":[],\"faults\":{}}}")));
+    t.len = 0;
+    status_print_process(&t, &p, false);
+    EXPECT(str_starts(text_str(&t), S("River 1, serving for 1 d 1 h\n")));
+}
