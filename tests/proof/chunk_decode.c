@@ -19,7 +19,6 @@ void prove(size_t len)
     decoder.overhead_bytes = (uint64_t)Frama_C_unsigned_long_interval(0, UINT64_MAX);
     ChunkStep step = chunk_decode(&decoder, bytes);
     /*@ assert consumed_inside: step.consumed <= len; */
-    /*@ assert data_inside: step.data <= len; */
     if (step.fault != HTTP_FAULT_NONE) {
         PROOF_REACHED(refused);
     } else if (step.last) {

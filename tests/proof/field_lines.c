@@ -3,7 +3,7 @@
  * sources: http/lines.c http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c
  * options: -eva-use-spec field_id -eva-slevel 2000 -eva-auto-loop-unroll 130
  * options: -eva-split-return-function field_line_read:0
- * bytes: 64 quick 0
+ * bytes: 16 quick 0
  */
 #include "harness.h"
 #include "http/parts.h"
