@@ -2,7 +2,7 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-style fuzz prove bench docs clean setup setup-test
+.PHONY: help run build test check-style tidy fuzz prove bench bench-parse docs clean setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
 
@@ -31,6 +31,9 @@ test: setup-test ## build everything and run all tests (FRESH=1 repeats what pas
 check-style: setup-test ## layers, sizes, banned calls; clang-tidy on base and http
 	@python3 tests/run style tidy
 
+tidy: setup-test ## clang-tidy on base and http
+	@python3 tests/run tidy
+
 fuzz: setup-test ## fuzz every parser (SECONDS=60 each)
 	@tests/fuzz/run $(or $(SECONDS),60)
 
@@ -39,6 +42,9 @@ prove: setup-test ## prove the leaf parsers with Frama-C Eva
 
 bench: setup-test build ## measure River beside its peers
 	@python3 bench/run.py --save
+
+bench-parse: setup-test ## nanoseconds for one request head
+	@tools/build release tests/bench_parse && $(BUILD)/release/tests/bench_parse
 
 docs: build ## write the reference pages that are generated from the schema
 	@$(BUILD)/river defaults --markdown > docs/manual/reference.md

@@ -14,7 +14,8 @@
 #define ROUNDS_DEFAULT 15
 
 static const Str short_head = S_INIT(
-    "GET /index.html?q=1 HTTP/1.1\r\nHost: example.org\r\nUser-Agent: curl/8\r\nAccept: */*\r\n\r\n");
+    "GET /index.html?q=1 HTTP/1.1\r\nHost: example.org\r\nUser-Agent: curl/8\r\n"
+    "Accept: */*\r\n\r\n");
 static const Str long_head = S_INIT(
     "GET /assets/2024/app/main.bundle.js?version=8c1f0e5a HTTP/1.1\r\n"
     "Host: www.example.org\r\n"
@@ -26,7 +27,8 @@ static const Str long_head = S_INIT(
     "Accept-Encoding: gzip, deflate, br, zstd\r\n"
     "Accept-Language: en-GB,en-US;q=0.9,en;q=0.8,de;q=0.7\r\n"
     "Referer: https://www.example.org/articles/2024/a-longer-path/that-names-the-page\r\n"
-    "Cookie: session=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08; theme=dark\r\n"
+    "Cookie: session=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08; "
+    "theme=dark\r\n"
     "Sec-Fetch-Mode: no-cors\r\n"
     "Sec-Fetch-Site: same-origin\r\n"
     "Cache-Control: max-age=0\r\n\r\n");

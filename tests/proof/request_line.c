@@ -1,7 +1,8 @@
 /* request_line.c - method, target and version, with all that judges a target.
  *
  * sources: http/head.c http/uri.c http/fault.c http/lines.c http/field.c http/framing.c
- * sources: http/bytes.c http/scan_scalar.c http/scan_plain.c base/ip.c base/number.c base/text.c base/str.c
+ * sources: http/bytes.c http/scan_scalar.c http/scan_plain.c
+ * sources: base/ip.c base/number.c base/text.c base/str.c
  * options: -eva-use-spec uri_split -eva-auto-loop-unroll 130
  * bytes: 64 quick 0
  */

@@ -1,7 +1,8 @@
 /* status_line.c - the first line of a response.
  *
  * sources: http/head.c http/uri.c http/fault.c http/lines.c http/field.c http/framing.c
- * sources: http/bytes.c http/scan_scalar.c http/scan_plain.c base/ip.c base/number.c base/text.c base/str.c
+ * sources: http/bytes.c http/scan_scalar.c http/scan_plain.c
+ * sources: base/ip.c base/number.c base/text.c base/str.c
  * bytes: 128 quick 20
  */
 #include "harness.h"
