@@ -44,16 +44,20 @@ class Pool(Test):
             self.assertEqual(origin.connections, i + 1)
 
     def test_a_connection_that_speaks_unasked_is_dropped(self):
+        poisoned = []
+
         def script(peer):
             peer.request()
             peer.send(answer("x"))
             time.sleep(0.2)
             peer.send(answer("poison"))
+            poisoned.append(peer)
             peer.rest()
         port, origin, river = self.serve(script)
         peer = self.connect(port)
         for i in range(3):
             self.assertEqual(peer.ask(get()).body, b"x")
+            wait_until(lambda n=i: len(poisoned) > n, "the origin has spoken")
             wait_until(lambda: upstream(river)["idle"] == 0, "the talkative one is dropped")
             self.assertEqual(origin.connections, i + 1)
 
