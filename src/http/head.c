@@ -43,9 +43,9 @@ static HttpFault version_read(Str head, size_t from, uint8_t *ret_minor)
     } else if (str_stands(head, from, S("HTTP/1.0"))) {
         *ret_minor = 0;
     } else {
-        Str cut = str_take(head, from + VERSION_BYTES);
-        return byte_fault(head, scan_class(cut, from, BYTE_TARGET), HTTP_FAULT_VERSION,
-                          HTTP_FAULT_VERSION);
+        size_t odd = scan_class(head, from, BYTE_TARGET);
+        odd = odd < from + VERSION_BYTES ? odd : from + VERSION_BYTES;
+        return byte_fault(head, odd, HTTP_FAULT_VERSION, HTTP_FAULT_VERSION);
     }
     return HTTP_FAULT_NONE;
 }

@@ -4,7 +4,7 @@
  * sources: http/bytes.c http/scan_scalar.c http/scan_plain.c
  * sources: base/ip.c base/number.c base/text.c base/str.c
  * options: -eva-use-spec uri_split -eva-auto-loop-unroll 130
- * bytes: 64 quick 0
+ * bytes: 64 quick 16
  */
 #include "harness.h"
 #include "http/parts.h"
