@@ -253,12 +253,27 @@ static void begin_drain(WorkerProcess *p, uint64_t limit_ms)
     }
 }
 
-static void begin_stop(WorkerProcess *p)
+static void stop_threads(WorkerProcess *p)
 {
     p->ending = true;
     p->stop_at_ms = 0;
     worker_stop(p->worker);
+}
+
+static void begin_stop(WorkerProcess *p)
+{
+    stop_threads(p);
     refuse_newcomers(p);
+}
+
+/* Nobody gives orders any more. The listeners are left alone: they are shared, and should a
+ * supervisor be there all the same, its next worker needs them. */
+static void on_channel_lost(WorkerProcess *p)
+{
+    if (!p->ending) {
+        LOG(ERROR, "the supervisor is gone");
+        stop_threads(p);
+    }
 }
 
 static void obey(WorkerProcess *p, const ChannelMessage *message)
@@ -292,8 +307,8 @@ static void take_orders(WorkerProcess *p)
                                   &message)) == ERR_OK) {
         obey(p, &message);
     }
-    if (err != ERR_AGAIN && err != ERR_SYNTAX && !p->ending) {
-        begin_stop(p); /* the supervisor is gone */
+    if (err != ERR_AGAIN && err != ERR_SYNTAX) {
+        on_channel_lost(p);
     }
 }
 
@@ -305,7 +320,7 @@ static void serve(WorkerProcess *p)
         if (n > 0 && (ready.revents & POLLIN)) {
             take_orders(p);
         } else if (n > 0 && !p->ending) {
-            begin_stop(p);
+            on_channel_lost(p);
         } else if (n > 0) {
             (void)poll(NULL, 0, DONE_TICK_MS); /* nobody speaks any more: only the threads count */
         }
