@@ -251,6 +251,12 @@ static Step response_end(Thread *t, Exchange *x, Err err)
     return err == ERR_OK ? NEXT : FAIL(client_send_fault(err));
 }
 
+/* The answer is over only when the client's queue is empty: between requests nobody flushes it. */
+static Step when_sent(const Client *c, Step step)
+{
+    return step.kind == STEP_NEXT && c->wire.out.len > 0 ? WAIT : step;
+}
+
 Step relay_response(Thread *t, Exchange *x)
 {
     Client *c = client_get(t, x->client);
@@ -271,11 +277,11 @@ Step relay_response(Thread *t, Exchange *x)
         err = ERR_CLOSED; /* part of a trailer section, and then the end */
     }
     if (err != ERR_OK) {
-        return response_end(t, x, err);
+        return when_sent(c, response_end(t, x, err));
     }
     x->progress_up_ms = t->now_ms;
     Text head = text_in(t->output);
-    Step step = relay_response_bytes(t, x, span_take(t->input, total), &head);
+    Step step = when_sent(c, relay_response_bytes(t, x, span_take(t->input, total), &head));
     if (step.kind == STEP_WAIT && u->wire.readable && c->wire.out.len == 0) {
         thread_again(t, c->self);
     }
