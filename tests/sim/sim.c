@@ -15,6 +15,7 @@
 #define ORIGINS_MAX 64
 #define TEXT_MAX (1u << 18)
 #define STEPS 400
+#define ROUNDS_MAX 200
 
 typedef struct Side {
     int side; /* -1: none */
@@ -29,6 +30,7 @@ typedef struct Run {
     SimWorld world;
     Random random;
     bool hostile; /* peers may break off */
+    bool closing; /* nobody asks for more: what was asked must be answered */
     uint64_t next_id;
     uint64_t answers;
     uint64_t expected[CLIENTS][16]; /* ids asked for, in order */
@@ -172,7 +174,9 @@ static void client_step(Run *r, int k)
     Side *c = &r->clients[k];
     SimNetwork *n = &r->world.network;
     if (c->side < 0) {
-        client_open(r, k);
+        if (!r->closing) {
+            client_open(r, k);
+        }
         return;
     }
     if (r->hostile && pick(r, 60) == 0) {
@@ -194,7 +198,7 @@ static void client_step(Run *r, int k)
         }
         sim_reset(n, c->side);
         c->side = -1;
-    } else if (r->asked[k] == 0 && c->out_at == c->out_len) {
+    } else if (!r->closing && r->asked[k] == 0 && c->out_at == c->out_len) {
         c->out_len = c->out_at = 0;
         if (pick(r, 8) == 0) {
             sim_reset(n, c->side);
@@ -330,6 +334,23 @@ static void run_steps(unsigned steps)
     }
 }
 
+/* Lets peers that behave finish: whatever was asked must be answered. */
+static void run_to_the_end(void)
+{
+    run.closing = true;
+    size_t left = 1;
+    for (unsigned round = 0; round < ROUNDS_MAX && left > 0 && !run.failure; round++) {
+        run_steps(STEPS);
+        left = 0;
+        for (int k = 0; k < CLIENTS; k++) {
+            left += run.clients[k].side >= 0 ? run.asked[k] : 0;
+        }
+    }
+    if (left > 0 && !run.failure) {
+        run.failure = "a request was never answered";
+    }
+}
+
 static bool run_close(const char *what, uint64_t number)
 {
     size_t left = world_close(&run.world);
@@ -349,6 +370,9 @@ static bool run_seed(uint64_t seed)
     run.world.network.io_max = seed % 3 ? 1 + (unsigned)pick(&run, 5000) : 0;
     run.world.network.fail_one_in = seed % 4 == 3 ? 200 : 0;
     run_steps(STEPS);
+    if (!run.hostile && !run.failure) {
+        run_to_the_end();
+    }
     if (!run.hostile && !run.failure && run.answers == 0) {
         run.failure = "nothing was answered";
     }
