@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import os
+import socket
 import struct
 import threading
 import time
 
-from harness import Test, answer, get, main
+from harness import Peer, Test, answer, get, main
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
@@ -173,6 +174,21 @@ class Streams(Test):
         self.assertTrue(arrived.wait(10))
         peer.send("world")
         self.assertEqual(peer.response().body, b"done")
+
+    def test_the_end_of_an_answer_waits_for_a_slow_reader(self):
+        def script(peer):
+            while True:
+                size = int(peer.request().target[1:])
+                peer.send(answer(bytes(size)))
+        port, _, _ = self.serve(script)
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        slow.connect(port.address)
+        peer = self.own(Peer(slow))
+        for size in range(1_000_000, 4_000_000, 30_000):  # the connection is full near some end
+            peer.send(get(f"/{size}"))
+            time.sleep(0.02)
+            self.assertEqual(len(peer.response().body), size)
 
     def test_a_client_that_does_not_read_slows_its_origin_down(self):
         sent = [0]
