@@ -206,6 +206,20 @@ static inline bool str_equal_nocase(Str a, Str b)
     return true;
 }
 
+/* Whether the bytes in [from, to) are `text`, ASCII case ignored. */
+static inline bool str_stands_nocase(Str s, size_t from, size_t to, Str text)
+{
+    if (from > s.len || text.len > s.len - from || to < from || to - from != text.len) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (byte_lower(str_at(s, from + i)) != byte_lower(str_at(text, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static inline bool str_starts(Str s, Str prefix)
 {
     return s.len >= prefix.len && str_equal(str_take(s, prefix.len), prefix);

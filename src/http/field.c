@@ -162,7 +162,7 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-bool list_member(Str list, size_t *at, Str *ret_member)
+bool list_bounds(Str list, size_t *at, size_t *ret_from, size_t *ret_to)
 {
     size_t from = *at;
     while (from < list.len && (is_blank(str_at(list, from)) || str_at(list, from) == ',')) {
@@ -172,21 +172,26 @@ bool list_member(Str list, size_t *at, Str *ret_member)
         *at = list.len;
         return false;
     }
-    /*@ split from; */
     size_t end = member_end(list, from);
     size_t to = end;
     while (to > from && is_blank(str_at(list, to - 1))) {
         to--;
     }
     *at = end;
-    *ret_member = str_slice(list, from, to);
+    *ret_from = from;
+    *ret_to = to;
     return true;
 }
 
 bool list_next(Str *rest, Str *ret_member)
 {
     size_t at = 0;
-    bool found = list_member(*rest, &at, ret_member);
+    size_t from = 0;
+    size_t to = 0;
+    bool found = list_bounds(*rest, &at, &from, &to);
+    if (found) {
+        *ret_member = str_slice(*rest, from, to);
+    }
     *rest = str_drop(*rest, at);
     return found;
 }

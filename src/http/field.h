@@ -98,10 +98,10 @@ bool field_value_valid(Str value);
 /* The first field that is not dropped with that id, or NULL. */
 const Field *fields_find(const Fields *fields, FieldId id);
 
-/* Walks a comma-separated list (RFC 9110 §5.6.1): yields the next non-empty member behind *at (0 at
- * first), white space trimmed; false at the end. Commas within a quoted string do not separate. */
-bool list_member(Str list, size_t *at, Str *ret_member);
-/* The same, cutting what was read off *rest. */
+/* Walks a comma-separated list (RFC 9110 §5.6.1): cuts the next non-empty member off *rest, white
+ * space trimmed; false at the end. Commas within a quoted string do not separate. */
 bool list_next(Str *rest, Str *ret_member);
+/* The same by position: the member behind *at (0 at first) is [*ret_from, *ret_to) of `list`. */
+bool list_bounds(Str list, size_t *at, size_t *ret_from, size_t *ret_to);
 
 #endif

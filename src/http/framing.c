@@ -52,13 +52,13 @@ typedef struct ConnectionOptions {
     bool names_fields;
 } ConnectionOptions;
 
-static void connection_option(ConnectionOptions *options, Str member)
+static void connection_option(ConnectionOptions *options, Str list, size_t from, size_t to)
 {
-    if (str_equal_nocase(member, S("keep-alive"))) {
+    if (str_stands_nocase(list, from, to, S("keep-alive"))) {
         options->keep_alive = true;
-    } else if (str_equal_nocase(member, S("close"))) {
+    } else if (str_stands_nocase(list, from, to, S("close"))) {
         options->close = true;
-    } else if (str_equal_nocase(member, S("upgrade"))) {
+    } else if (str_stands_nocase(list, from, to, S("upgrade"))) {
         options->upgrade = true;
     } else {
         options->names_fields = true;
@@ -72,10 +72,12 @@ static ConnectionOptions connection_read(const Fields *fields)
         if (fields->at[i].id != FIELD_CONNECTION) {
             continue;
         }
+        Str list = fields->at[i].value;
         size_t at = 0;
-        Str member;
-        while (list_member(fields->at[i].value, &at, &member)) {
-            connection_option(&options, member);
+        size_t from = 0;
+        size_t to = 0;
+        while (list_bounds(list, &at, &from, &to)) {
+            connection_option(&options, list, from, to);
         }
     }
     return options;
@@ -118,10 +120,12 @@ bool connection_names(const Fields *fields, Str name)
         if (fields->at[i].id != FIELD_CONNECTION) {
             continue;
         }
+        Str list = fields->at[i].value;
         size_t at = 0;
-        Str member;
-        while (list_member(fields->at[i].value, &at, &member)) {
-            if (str_equal_nocase(member, name)) {
+        size_t from = 0;
+        size_t to = 0;
+        while (list_bounds(list, &at, &from, &to)) {
+            if (str_stands_nocase(list, from, to, name)) {
                 return true;
             }
         }
@@ -161,10 +165,12 @@ void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *
         if (fields->at[i].id != FIELD_EXPECT) {
             continue;
         }
+        Str list = fields->at[i].value;
         size_t at = 0;
-        Str member;
-        while (list_member(fields->at[i].value, &at, &member)) {
-            if (str_equal_nocase(member, S("100-continue"))) {
+        size_t from = 0;
+        size_t to = 0;
+        while (list_bounds(list, &at, &from, &to)) {
+            if (str_stands_nocase(list, from, to, S("100-continue"))) {
                 wants_continue = true;
             } else {
                 other = true;
@@ -177,17 +183,31 @@ void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *
 
 #define KEEP_ALIVE_SECONDS_MAX 86400u
 
-bool keep_alive_member(Str member, uint64_t *ret_ms)
+static bool is_blank(int c)
 {
-    size_t equals = str_find(member, '=', 0);
-    /*@ split equals; */
-    if (equals >= member.len ||
-        !str_equal_nocase(str_trim(str_take(member, equals)), S("timeout"))) {
+    return c == ' ' || c == '\t';
+}
+
+/* Reads the member [from, to) of a Keep-Alive list; false when it is not "timeout=...". */
+static bool keep_alive_member(Str list, size_t from, size_t to, uint64_t *ret_ms)
+{
+    size_t equals = from;
+    while (equals < to && str_peek(list, equals) != '=') {
+        equals++;
+    }
+    size_t name_end = equals;
+    while (name_end > from && is_blank(str_peek(list, name_end - 1))) {
+        name_end--;
+    }
+    if (equals >= to || !str_stands_nocase(list, from, name_end, S("timeout"))) {
         return false;
     }
+    size_t digits = equals + 1;
+    while (digits < to && is_blank(str_peek(list, digits))) {
+        digits++;
+    }
     uint64_t seconds = 0;
-    Str digits = str_trim(str_drop(member, equals + 1));
-    Err err = number_decimal(digits, KEEP_ALIVE_SECONDS_MAX, &seconds);
+    Err err = number_decimal_in(list, digits, to, KEEP_ALIVE_SECONDS_MAX, &seconds);
     if (err == ERR_RANGE) {
         seconds = KEEP_ALIVE_SECONDS_MAX;
     } else if (err != ERR_OK) {
@@ -204,10 +224,11 @@ uint64_t keep_alive_read(const Fields *fields)
         return 0;
     }
     size_t at = 0;
+    size_t from = 0;
+    size_t to = 0;
     uint64_t ms = 0;
-    Str member;
-    while (list_member(field->value, &at, &member)) {
-        if (keep_alive_member(member, &ms)) {
+    while (list_bounds(field->value, &at, &from, &to)) {
+        if (keep_alive_member(field->value, from, to, &ms)) {
             return ms;
         }
     }

@@ -64,7 +64,7 @@ HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret,
                             UriParts *ret_parts, size_t *ret_next)
 {
     size_t method_end = scan_class(head, 0, BYTE_TOKEN);
-    if (UNLIKELY(method_end == 0 || str_peek(head, method_end) != ' ')) {
+    if (UNLIKELY(method_end == 0 || method_end >= head.len || str_at(head, method_end) != ' ')) {
         return byte_fault(head, method_end, HTTP_FAULT_REQUEST_LINE, HTTP_FAULT_METHOD);
     }
     /*@ split method_end; */

@@ -51,7 +51,7 @@ HttpFault field_line_read(Str head, size_t *at, Field *ret)
     size_t start = *at;
     /*@ split start; */
     size_t name_end = scan_class(head, start, BYTE_TOKEN);
-    if (UNLIKELY(name_end == start || str_peek(head, name_end) != ':')) {
+    if (UNLIKELY(name_end == start || name_end >= head.len || str_at(head, name_end) != ':')) {
         return name_fault(head, start, name_end);
     }
     size_t from = name_end + 1;
@@ -59,7 +59,8 @@ HttpFault field_line_read(Str head, size_t *at, Field *ret)
         from++;
     }
     size_t end = scan_value(head, from);
-    if (UNLIKELY(str_peek(head, end) != '\r' || str_peek(head, end + 1) != '\n')) {
+    if (UNLIKELY(end >= head.len || head.len - end < 2 || str_at(head, end) != '\r' ||
+                 str_at(head, end + 1) != '\n')) {
         return value_fault(head, end);
     }
     size_t to = end;
@@ -89,7 +90,7 @@ HttpFault field_lines_read(Str head, size_t from, size_t fields_max, Fields *fie
         if (UNLIKELY(fault != HTTP_FAULT_NONE)) {
             return fault;
         }
-        uint64_t bit = UINT64_C(1) << fields->at[count].id;
+        uint64_t bit = UINT64_C(1) << ((unsigned)fields->at[count].id % 64u);
         seen.again |= seen.once & bit;
         seen.once |= bit;
         count++;

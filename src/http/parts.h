@@ -22,6 +22,16 @@ static inline bool fields_repeat(const FieldsSeen *seen, FieldId id)
 }
 
 /* Reads one field line with its CRLF at *at and moves *at behind it. */
+/*@ requires readable: \valid_read(head.at + (0 .. head.len - 1));
+    requires inside: *at <= head.len;
+    requires writable: \valid(ret) && \valid(at);
+    assigns *at \from head.at[0 .. head.len - 1], head.len, *at;
+    assigns ret->name \from head, *at;
+    assigns ret->value \from head, *at;
+    assigns ret->id \from head.at[0 .. head.len - 1], head.len, *at;
+    assigns ret->dropped \from \nothing;
+    assigns \result \from head.at[0 .. head.len - 1], head.len, *at;
+    ensures inside: *at <= head.len; */
 HttpFault field_line_read(Str head, size_t *at, Field *ret);
 
 /* Reads field lines from `from` up to the empty line, which must end the head. */
@@ -43,14 +53,6 @@ HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
 
 /* Judges Expect (RFC 9110 §10.1.1). */
 void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *ret_other);
-
-/* Whether a member of Keep-Alive is "timeout=N", and N in milliseconds. */
-/*@ requires readable: \valid_read(member.at + (0 .. member.len - 1));
-    requires writable: \valid(ret_ms);
-    assigns *ret_ms \from member.at[0 .. member.len - 1], *ret_ms;
-    assigns \result \from member.at[0 .. member.len - 1];
-    ensures truth: \result == 0 || \result == 1; */
-bool keep_alive_member(Str member, uint64_t *ret_ms);
 
 /* Milliseconds of "Keep-Alive: timeout=N"; 0 when there is none. */
 uint64_t keep_alive_read(const Fields *fields);

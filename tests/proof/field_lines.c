@@ -1,9 +1,8 @@
 /* field_lines.c - the section of field lines, as heads and trailers have it.
  *
  * sources: http/lines.c http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c
- * options: -eva-use-spec field_id -eva-slevel 2000 -eva-auto-loop-unroll 130
- * options: -eva-split-return-function field_line_read:0
- * bytes: 16 quick 0
+ * options: -eva-use-spec field_line_read
+ * bytes: 128 quick 16
  */
 #include "harness.h"
 #include "http/parts.h"

@@ -3,8 +3,7 @@
  *
  * sources: http/framing.c http/uri.c http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c
  * sources: base/ip.c base/number.c base/text.c base/str.c
- * options: -eva-use-spec keep_alive_member -eva-interprocedural-splits -eva-auto-loop-unroll 130
- * bytes: 64 quick 0
+ * bytes: 64 quick 8
  */
 #include "harness.h"
 #include "http/parts.h"

@@ -3,7 +3,7 @@
  * sources: http/head.c http/uri.c http/fault.c http/lines.c http/field.c http/framing.c
  * sources: http/bytes.c http/scan_scalar.c http/scan_plain.c
  * sources: base/ip.c base/number.c base/text.c base/str.c
- * options: -eva-use-spec uri_split -eva-auto-loop-unroll 130
+ * options: -eva-use-spec uri_split
  * bytes: 64 quick 16
  */
 #include "harness.h"
