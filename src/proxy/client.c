@@ -198,7 +198,6 @@ static void client_linger(Thread *t, Client *c)
 void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abort)
 {
     c->exchange = HANDLE_NONE;
-    c->requests++;
     if (abort || c->wire.broken) {
         client_close(t, c, abort);
         return;

@@ -26,7 +26,6 @@ typedef struct Client {
     uint16_t listener;
     Peer peer;
     uint32_t scanned;  /* of `in`, for the head's end */
-    uint32_t requests;
     uint32_t lingered; /* bytes thrown away */
     uint64_t head_us;  /* when the head's first byte came, of the monotonic clock */
 } Client;

@@ -45,11 +45,10 @@ static const struct PhaseRow {
     [PHASE_FINISH] = {NULL, PHASE_FINISH, 0},
 };
 
-static void enter(Thread *t, Exchange *x, Phase to)
+static void enter(Exchange *x, Phase to)
 {
     CHECK(to == PHASE_FINISH || (phases[x->phase].allowed & 1u << to) != 0);
     x->phase = (uint8_t)to;
-    x->phase_ms = t->now_ms;
 }
 
 /* --- upstream connection --------------------------------------------------------------------- */
@@ -356,13 +355,13 @@ static bool exchange_advance(Thread *t, Exchange *x, Step step)
     case STEP_WAIT:
         return false;
     case STEP_NEXT:
-        enter(t, x, phases[x->phase].next);
+        enter(x, phases[x->phase].next);
         return true;
     case STEP_GOTO:
-        enter(t, x, step.phase);
+        enter(x, step.phase);
         return true;
     case STEP_FAIL:
-        enter(t, x, after_fault(t, x, step.fault));
+        enter(x, after_fault(t, x, step.fault));
         return true;
     }
     return false;

@@ -75,7 +75,6 @@ struct Exchange {
     bool trusted;      /* the peer is a trusted proxy */
     bool waits;        /* registered as a waiter of its origin */
     bool counted;      /* in service->active */
-    bool admitted;
     bool upstream_reused;
     bool request_sent; /* the body's end has gone to the origin */
     bool any_sent;     /* bytes of this try have left River */
@@ -87,7 +86,6 @@ struct Exchange {
     bool tunnel_up_over;   /* the end was passed on to the origin */
     bool tunnel_down_over; /* ... to the client */
     bool asked;        /* CONNECT has asked the pool */
-    bool head_sent;    /* SEND has sent the head of this try */
     bool answered;     /* ANSWER has put its answer on the way */
     bool fresh_wanted; /* the next try must not use a pooled connection */
     uint16_t status;   /* sent to the client */
@@ -110,7 +108,6 @@ struct Exchange {
     uint64_t connect_start_us;
     uint64_t connect_us;
     uint64_t first_byte_us;
-    uint64_t phase_ms; /* when the phase was entered */
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t body_bytes_out;

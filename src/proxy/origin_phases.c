@@ -63,7 +63,6 @@ Step phase_send(Thread *t, Exchange *x)
     if (head.overflow) {
         return FAIL(FAULT_REQUEST_HEAD_TOO_LARGE);
     }
-    x->head_sent = true;
     x->progress_up_ms = t->now_ms;
     x->progress_in_ms = t->now_ms;
     if (x->replay.len > 0) {

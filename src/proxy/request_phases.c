@@ -133,7 +133,6 @@ Step phase_pick(Thread *t, Exchange *x)
     x->endpoint = &cluster->endpoints[index];
     x->tries++;
     x->asked = false;
-    x->head_sent = false;
     x->any_sent = false;
     x->request_sent = false;
     x->request_broken = false;
