@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 typedef enum river_toml_kind {
     RIVER_TOML_TABLE_OPEN, /* its entries follow, then RIVER_TOML_TABLE_CLOSE */
@@ -17,7 +16,7 @@ typedef enum river_toml_kind {
     RIVER_TOML_FLOAT,
     RIVER_TOML_BOOLEAN,
     RIVER_TOML_DATE_TIME,
-    RIVER_TOML_MISTAKE /* `text` says what is wrong, from..to where; these come first */
+    RIVER_TOML_MISTAKE /* `text` says what is wrong, from..to where */
 } river_toml_kind;
 
 /* Valid during the callback. All places are byte offsets into the document. */
@@ -29,14 +28,12 @@ typedef struct river_toml_event {
     size_t key_to; /* 0, like key_from: an item of an array, which has no key */
     size_t from;   /* of the value; of the header line's [brackets] for tables that have one */
     size_t to;
-    const char *text; /* a string's content, a number's digits, a date as written */
+    const char *text; /* a string's content, an integer in decimal, anything else as written */
     size_t text_bytes;
-    uint32_t radix; /* of an integer's digits: 2, 8, 10 or 16 */
-    bool truth;     /* of a boolean */
 } river_toml_event;
 
-/* Calls back for each mistake and then for each part that could be read, in the order of the text
- * as far as TOML has one. True: there are no mistakes. */
+/* Calls back for each mistake, and returns false; or, when there is none, for each part in the
+ * order in which its table was first written. Text that is deeply nested is a mistake. */
 bool river_toml_walk(const char *text, size_t bytes,
                      void (*callback)(void *context, const river_toml_event *event),
                      void *context);

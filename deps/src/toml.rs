@@ -21,7 +21,6 @@ pub struct RiverTomlEvent {
     key: *const u8, key_bytes: usize, key_from: usize, key_to: usize,
     from: usize, to: usize,
     text: *const u8, text_bytes: usize,
-    radix: u32, truth: bool,
 }
 
 type Callback = unsafe extern "C" fn(*mut c_void, *const RiverTomlEvent);
@@ -31,10 +30,10 @@ struct Walk(Callback, *mut c_void);
 
 impl Walk {
     #[rustfmt::skip]
-    fn say(&self, kind: Kind, key: &Key, at: Range<usize>, text: &str, radix: u32, truth: bool) {
+    fn say(&self, kind: Kind, key: &Key, at: Range<usize>, text: &str) {
         let (key, key_at) = key.clone().unwrap_or(("", 0..0));
         let event = RiverTomlEvent {
-            kind, radix, truth, from: at.start, to: at.end,
+            kind, from: at.start, to: at.end,
             key: key.as_ptr(), key_bytes: key.len(), key_from: key_at.start, key_to: key_at.end,
             text: text.as_ptr(), text_bytes: text.len(),
         };
@@ -51,20 +50,23 @@ impl Walk {
         let at = value.span();
         match value.get_ref() {
             DeValue::Table(table) => {
-                self.say(TableOpen, &key, at.clone(), "", 0, false);
+                self.say(TableOpen, &key, at.clone(), "");
                 self.table(table);
-                self.say(TableClose, &key, at, "", 0, false);
+                self.say(TableClose, &key, at, "");
             }
             DeValue::Array(array) => {
-                self.say(ArrayOpen, &key, at.clone(), "", 0, false);
+                self.say(ArrayOpen, &key, at.clone(), "");
                 array.iter().for_each(|item| self.value(None, item));
-                self.say(ArrayClose, &key, at, "", 0, false);
+                self.say(ArrayClose, &key, at, "");
             }
-            DeValue::String(text) => self.say(String, &key, at, text, 0, false),
-            DeValue::Integer(n) => self.say(Integer, &key, at, n.as_str(), n.radix(), false),
-            DeValue::Float(n) => self.say(Float, &key, at, n.as_str(), 0, false),
-            DeValue::Boolean(truth) => self.say(Boolean, &key, at, "", 0, *truth),
-            DeValue::Datetime(time) => self.say(DateTime, &key, at, &time.to_string(), 0, false),
+            DeValue::String(text) => self.say(String, &key, at, text),
+            DeValue::Integer(n) => {
+                let exact = i128::from_str_radix(n.as_str(), n.radix()).map(|n| n.to_string());
+                self.say(Integer, &key, at, exact.as_deref().unwrap_or(n.as_str()));
+            }
+            DeValue::Float(n) => self.say(Float, &key, at, n.as_str()),
+            DeValue::Boolean(truth) => self.say(Boolean, &key, at, &truth.to_string()),
+            DeValue::Datetime(time) => self.say(DateTime, &key, at, &time.to_string()),
         }
     }
 }
@@ -74,7 +76,7 @@ pub unsafe extern "C" fn river_toml_walk(
     text: *const u8, bytes: usize, callback: Callback, context: *mut c_void,
 ) -> bool {
     let walk = Walk(callback, context);
-    let mistake = |at, what: &str| walk.say(Mistake, &None, at, what, 0, false);
+    let mistake = |at, what: &str| walk.say(Mistake, &None, at, what);
     let all = || match std::str::from_utf8(unsafe { items(text, bytes) }) {
         Err(error) => {
             mistake(error.valid_up_to()..error.valid_up_to() + 1, "not UTF-8");
@@ -83,8 +85,7 @@ pub unsafe extern "C" fn river_toml_walk(
         Ok(text) => {
             let (document, errors) = DeTable::parse_recoverable(text);
             errors.iter().for_each(|e| mistake(e.span().unwrap_or(0..0), e.message()));
-            walk.table(document.get_ref());
-            errors.is_empty()
+            errors.is_empty().then(|| walk.table(document.get_ref())).is_some()
         }
     };
     guarded(false, all)

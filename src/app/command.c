@@ -116,7 +116,7 @@ static Err take_version(Command *c, Str value)
 
 static const Flag flags[] = {
     FLAG("--config-kdl", "PATH", "the configuration to run", OF(RUN) | OF(CHECK), take_config),
-    FLAG("--config-toml", "PATH", "a configuration in River 0.2's format (not supported yet)",
+    FLAG("--config-toml", "PATH", "a configuration in River 0.2's format (deprecated)",
          OF(RUN) | OF(CHECK), take_toml),
     FLAG("--validate-configs", "", "check the configuration, start nothing", OF(RUN) | OF(CHECK),
          take_validate),
@@ -134,7 +134,7 @@ static const Flag flags[] = {
     FLAG_OVERRIDE("--control-socket", "PATH", "the socket that `river status` asks",
                   OF(RUN) | OF(STATUS) | OF(RELOAD), CONTROL_SOCKET),
     FLAG("--json", "", "status as JSON", OF(STATUS), take_json),
-    FLAG("--print-kdl", "", "print the document as it was read, in canonical form", OF(CHECK),
+    FLAG("--print-kdl", "", "print it as it was read, as KDL in canonical form", OF(CHECK),
          take_print_kdl),
     FLAG("--kdl-version", "1|2", "read it as this version of KDL", OF(CHECK), take_kdl_version),
     FLAG("--markdown", "", "the defaults as the manual's option reference", OF(DEFAULTS),
@@ -326,6 +326,7 @@ Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why)
             TRY(take_flag(count, arguments, &next, sub, &c, why));
         } else if (sub->takes_file && c.file.len == 0 && argument.len > 0) {
             c.file = argument;
+            c.file_is_toml = str_ends(argument, S(".toml"));
             next++;
         } else {
             text_format(why, "what is \"%.*s\" for?", STR_ARG(argument));

@@ -22,7 +22,7 @@ typedef enum CommandKind {
 typedef struct Command {
     CommandKind kind;
     Str file;          /* of --config-kdl or the argument; empty: none */
-    bool file_is_toml; /* it came from --config-toml */
+    bool file_is_toml; /* of --config-toml, or the argument ends in .toml */
     bool upgrade;
     bool json;
     bool markdown;

@@ -99,13 +99,14 @@ static int conclude(const Command *c, const Diagnostics *d, Err err)
     return EXIT_CONFIGURATION;
 }
 
+static ConfigFormat format_of(const Command *c)
+{
+    return c->file_is_toml ? CONFIG_TOML : CONFIG_KDL;
+}
+
 /* Reads the file. Returns an exit status. */
 static int read_configuration(Arena *arena, const Command *c, Str *ret)
 {
-    if (c->file_is_toml || str_ends(c->file, S(".toml"))) {
-        return fail(EXIT_CONFIGURATION, S("configurations in TOML (River 0.2's format) are not "
-                                          "supported yet; please write it as KDL"));
-    }
     Err err = read_file(arena, c->file, ret);
     if (err != ERR_OK) {
         (void)fprintf(stderr, "river: cannot read %.*s: %s\n", STR_ARG(c->file),
@@ -125,7 +126,8 @@ static int load(Arena *arena, const Command *c, Loaded *ret)
     if (!d) {
         return fail_err(EXIT_FAILED, ERR_MEMORY);
     }
-    ConfigOptions options = {.overrides = &c->overrides, .compat = c->compat};
+    ConfigOptions options = {.overrides = &c->overrides, .compat = c->compat,
+                             .format = format_of(c)};
     Err err = config_load(arena, c->file, ret->text, &options, d, &ret->settings);
     show(arena, d);
     return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
@@ -152,7 +154,8 @@ static int print_kdl(Arena *arena, const Command *c)
         return status;
     }
     Str shown;
-    Err err = config_print_kdl(arena, c->file, text, c->kdl_version, d, &shown);
+    Err err =
+        config_print_kdl(arena, c->file, text, format_of(c), c->kdl_version, d, &shown);
     show(arena, d);
     if (err != ERR_OK) {
         return conclude(c, d, err);

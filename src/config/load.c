@@ -6,6 +6,7 @@
 #include "config/describe.h"
 #include "config/fill.h"
 #include "config/rules.h"
+#include "config/toml.h"
 
 #define PRINT_BYTES_MIN 4096u
 #define ENVIRONMENT_BYTES_MIN 4096u
@@ -32,23 +33,40 @@ static Err refuse_long(Diagnostics *d, Str text)
     return ERR_LIMIT;
 }
 
-static Err parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret)
+static Err parse(Arena *a, Str text, const ConfigOptions *options, int version, Diagnostics *d,
+                 KdlDocument *ret)
 {
     TRY(refuse_long(d, text));
-    Err err = kdl_parse(a, text, version, d, ret);
+    Err err = options->format == CONFIG_TOML
+                  ? toml_parse(a, text, version == 2 ? 2 : 1, options->compat, d, ret)
+                  : kdl_parse(a, text, version, d, ret);
     diagnostics_sort(d);
     return err;
+}
+
+static void warn_of_toml(Diagnostics *d, const KdlDocument *document)
+{
+    if (document->nodes) {
+        diagnostics_add(d, SEVERITY_WARNING, document->nodes->name_at,
+                        S("`river check --print-kdl` writes this file as KDL"),
+                        "configurations in TOML are deprecated");
+    }
 }
 
 Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options, Diagnostics *d,
                 const Settings **ret)
 {
     static const ConfigOverrides none;
-    const ConfigOverrides *overrides = options && options->overrides ? options->overrides : &none;
+    static const ConfigOptions usual;
+    options = options ? options : &usual;
+    const ConfigOverrides *overrides = options->overrides ? options->overrides : &none;
     KdlDocument document = {0};
-    Checker c = {.diagnostics = d, .compat = options ? options->compat : COMPAT_NONE};
+    Checker c = {.diagnostics = d, .compat = options->compat};
     diagnostics_init(d, a, file_name, text);
-    TRY(parse(a, text, 0, d, &document));
+    TRY(parse(a, text, options, 0, d, &document));
+    if (options->format == CONFIG_TOML) {
+        warn_of_toml(d, &document);
+    }
     check_document(&c, &document);
     TRY(apply_overrides(&c, a, overrides, &document));
     rules_check(&c, a, overrides, &document);
@@ -73,11 +91,14 @@ Err config_compat_parse(Str text, ConfigCompat *ret)
 
 /* The canonical form may be longer than the text (indentation, escapes): room is doubled until it
  * suffices or the arena is full. */
-Err config_print_kdl(Arena *a, Str file_name, Str text, int version, Diagnostics *d, Str *ret)
+Err config_print_kdl(Arena *a, Str file_name, Str text, ConfigFormat format, int version,
+                     Diagnostics *d, Str *ret)
 {
+    ConfigOptions options = {.format = format};
     KdlDocument document = {0};
     diagnostics_init(d, a, file_name, text);
-    TRY(parse(a, text, version, d, &document));
+    TRY(parse(a, text, &options, version, d, &document));
+    TRY(verdict(d));
     for (size_t bytes = text.len + PRINT_BYTES_MIN;; bytes *= 2) {
         Span room = {0};
         if (!arena_span(a, bytes, &room)) {

@@ -24,9 +24,15 @@ typedef enum ConfigCompat { /* `--compat`: what that River ignored is a warning,
     COMPAT_0_8
 } ConfigCompat;
 
+typedef enum ConfigFormat {
+    CONFIG_KDL,
+    CONFIG_TOML /* River 0.2's, deprecated */
+} ConfigFormat;
+
 typedef struct ConfigOptions {
     const ConfigOverrides *overrides; /* NULL: none */
     ConfigCompat compat;
+    ConfigFormat format;
 } ConfigOptions;
 
 /* Reads and checks. ERR_OK: *ret holds (`d` may hold warnings). ERR_SYNTAX: `d` says what is wrong,
@@ -39,9 +45,10 @@ MUST_USE Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions 
 MUST_USE Err config_compat_parse(Str text, ConfigCompat *ret);
 
 /* `river check --print-kdl [--kdl-version N]`: the document in canonical form, written as it was
- * read. `version` 0 lets the text decide, else 1 or 2. Errors as of config_load. */
-MUST_USE Err config_print_kdl(Arena *a, Str file_name, Str text, int version, Diagnostics *d,
-                              Str *ret);
+ * read. `version` 0 lets the text decide, else 1 or 2. A document in TOML is written as the same
+ * configuration in KDL (in version 1, unless 2 is asked for). Errors as of config_load. */
+MUST_USE Err config_print_kdl(Arena *a, Str file_name, Str text, ConfigFormat format, int version,
+                              Diagnostics *d, Str *ret);
 
 /* `river defaults`: a configuration with every option and its default, commented. */
 MUST_USE Err config_defaults(Arena *a, Str *ret);

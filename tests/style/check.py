@@ -57,6 +57,7 @@ immintrin emmintrin tmmintrin nmmintrin smmintrin arm_neon cpuid ifaddrs sysexit
 OURS_TO_USE_BELOW = ("sys/", "netinet/", "arpa/", "linux/", "net/", "asm/", "bits/", "sanitizer/")
 
 SYSTEM_CALL = "/* system call */"
+FOREIGN_CALL = "/* foreign call */"
 
 
 class Source:
@@ -156,7 +157,8 @@ def check_slice_pointers(tree):
         if source.room == "base":
             continue
         for number, line in enumerate(source.code, 1):
-            if pattern.search(line) and SYSTEM_CALL not in source.lines[number - 1]:
+            marks = (SYSTEM_CALL, FOREIGN_CALL)
+            if pattern.search(line) and not any(m in source.lines[number - 1] for m in marks):
                 yield (source.path, number,
                        f"a bare .at: use x.at[i], or mark the line {SYSTEM_CALL}")
 
@@ -168,19 +170,28 @@ def check_system_call_marks(tree):
             for number, line in enumerate(source.lines, 1):
                 if SYSTEM_CALL in line:
                     yield source.path, number, f"{source.room} makes no system calls"
+        if not list(foreign_headers(source)):
+            for number, line in enumerate(source.lines, 1):
+                if FOREIGN_CALL in line:
+                    yield source.path, number, "no foreign header is included here"
+
+
+def foreign_headers(source):
+    """(line, name) of each header that is neither ours nor the system's."""
+    for number, line in enumerate(source.lines, 1):
+        include = re.match(r"\s*#\s*include\s+<([^>]+)>", line)
+        if include:
+            name = include[1]
+            if (name.removesuffix(".h") not in OURS_TO_USE
+                    and not name.startswith(OURS_TO_USE_BELOW)):
+                yield number, name
 
 
 def check_foreign_headers(tree):
     """A foreign header appears in one file only."""
     users = {}
     for source in tree.room_sources():
-        for number, line in enumerate(source.lines, 1):
-            include = re.match(r"\s*#\s*include\s+<([^>]+)>", line)
-            if not include:
-                continue
-            name = include[1]
-            if name.removesuffix(".h") in OURS_TO_USE or name.startswith(OURS_TO_USE_BELOW):
-                continue
+        for number, name in foreign_headers(source):
             users.setdefault(name, []).append((source.path, number))
     for name, places in users.items():
         for path, number in places[1:]:

@@ -11,7 +11,8 @@ CLEAN = {
     "src/loop/README.md": "time\n",
     "src/http/head.c": "/* head.c - heads; a memcpy( in a comment is fine. */\n",
     "src/http/README.md": "heads\n",
-    "src/net/tls.c": "/* tls.c - TLS. */\n#include <rustls.h>\n",
+    "src/net/tls.c": "/* tls.c - TLS. */\n#include <rustls.h>\n"
+                     "int g(Str s)\n{\n    return feed(s.at, s.len); /* foreign call */\n}\n",
     "src/net/socket.c": "/* socket.c - sockets. */\nint f(Str s)\n{\n"
                         "    return write(1, s.at, s.len); /* system call */\n}\n",
     "src/net/README.md": "peers\n",
@@ -33,6 +34,7 @@ PLANTED = [
     ("slice_pointers", "src/http/head.c", "/* head.c - heads. */\nvoid *x = s.at + 1;\n"),
     ("slice_pointers", "src/http/head.c", "/* head.c - heads. */\nvoid *x = s->at;\n"),
     ("system_call_marks", "src/http/head.c", "/* head.c - h. */\nf(s.at); /* system call */\n"),
+    ("system_call_marks", "src/http/head.c", "/* head.c - h. */\nf(s.at); /* foreign call */\n"),
     ("foreign_headers", "src/net/socket.c", "/* socket.c - sockets. */\n#include <rustls.h>\n"),
     ("opening_comment", "src/http/head.c", "int x;\n"),
     ("opening_comment", "src/http/head.c", "/* tail.c - the wrong name. */\n"),

@@ -105,12 +105,14 @@ TEST("config: a document is printed in canonical form, in the version it was rea
     Loaded l;
     Str text = STR_NONE;
     loaded_open(&l);
-    EXPECT(config_print_kdl(&l.arena, S("a"), S("a   0x10 b=true a=r\"x\";c { d }"), 0, l.d,
-                            &text) == ERR_OK);
+    EXPECT(config_print_kdl(&l.arena, S("a"), S("a   0x10 b=true a=r\"x\";c { d }"), CONFIG_KDL,
+                            0, l.d, &text) == ERR_OK);
     EXPECT_STR(text, S("a 16 a=\"x\" b=true\nc {\n    d\n}\n"));
-    EXPECT(config_print_kdl(&l.arena, S("a"), S("a #true \"b\""), 0, l.d, &text) == ERR_OK);
+    EXPECT(config_print_kdl(&l.arena, S("a"), S("a #true \"b\""), CONFIG_KDL, 0, l.d, &text) ==
+           ERR_OK);
     EXPECT_STR(text, S("a #true b\n"));
-    EXPECT(config_print_kdl(&l.arena, S("a"), S("a true"), 2, l.d, &text) == ERR_SYNTAX);
+    EXPECT(config_print_kdl(&l.arena, S("a"), S("a true"), CONFIG_KDL, 2, l.d, &text) ==
+           ERR_SYNTAX);
     EXPECT_U64(l.d->error_count, 1);
     loaded_close(&l);
 }
