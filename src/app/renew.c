@@ -98,6 +98,7 @@ static Err read_listener(Renewal *r, size_t i, Arena *a, MaterialPart *ret_all,
     if (err != ERR_OK) {
         LOG(ERROR, "certificates not renewed", LOG_STR("listener", listener->address.text),
             LOG_STR("why", text_str(&why)));
+        r->refused++;
         return keep_part(old, a, ret_all);
     }
     if (!material_equal(old, ret_all)) {
@@ -119,6 +120,7 @@ Err renewal_read(Renewal *r, Material *ret)
         return ERR_MEMORY;
     }
     files_look_at_clock(r->files);
+    r->refused = 0;
     for (size_t i = 0; i < count; i++) {
         TRY(read_listener(r, i, a, &all[i], &fresh[i]));
         news += fresh[i].count > 0 ? 1 : 0;

@@ -23,6 +23,7 @@ typedef struct Renewal {
     uint64_t mark;     /* of the files as they were read */
     uint64_t seen;     /* of the files as they were last looked at */
     uint64_t look_at_ms;
+    size_t refused; /* listeners whose files did not check when they were read last */
 } Renewal;
 
 /* Begins with what the files held when the configuration was read. */

@@ -139,7 +139,9 @@ static void renew_certificates(Supervisor *s)
     Material fresh = {0};
     Err err = renewal_read(&s->renewal, &fresh);
     if (err == ERR_MISSING) {
-        LOG(INFO, "certificates read again: nothing new");
+        if (s->renewal.refused == 0) {
+            LOG(INFO, "certificates read again: nothing new");
+        }
         return;
     }
     if (err != ERR_OK) {

@@ -70,7 +70,9 @@ static Err read_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool 
         return err;
     }
     if (file->failed) {
-        const char *reason = err != ERR_OK ? err_sentence(err) : "see above";
+        const char *reason = err == ERR_OK            ? "see above"
+                             : err == ERR_UNSUPPORTED ? "it is no file"
+                                                      : err_sentence(err);
         check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location),
                      err == ERR_DENIED ? S("River reads it as the user who starts it") : STR_NONE,
                      "cannot read %.*s: %s", SHOWN(path), reason);

@@ -28,6 +28,7 @@ typedef enum ConfigCompat { /* `--compat`: what that River ignored is a warning,
  * not absolute is the reader's to understand (River: the directory where it was started). */
 typedef struct ConfigFiles {
     void *context;
+    /* ERR_UNSUPPORTED: it is a directory, a pipe or the like. */
     Err (*read)(void *context, Str path, Arena *a, Str *ret_bytes);
     int64_t now_s; /* seconds since 1970, for certificates that have expired */
 } ConfigFiles;
