@@ -1,0 +1,91 @@
+//! River's adapter to x509-cert (river_certificate.h): what a certificate says, for people.
+
+use crate::{guarded, items};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use std::fmt::{self, Write};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::{SubjectAltName, name::GeneralName};
+
+#[repr(C)]
+pub struct RiverText {
+    at: *mut u8,
+    room: usize,
+    bytes: usize,
+    truncated: bool,
+}
+
+impl Write for RiverText {
+    /// Adds whole characters while there is room.
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars().map(|c| if c.is_control() { '?' } else { c }) {
+            let mut encoded = [0; 4];
+            let encoded = c.encode_utf8(&mut encoded);
+            if self.truncated || self.room - self.bytes < encoded.len() {
+                self.truncated = true;
+                return Ok(());
+            }
+            let to = unsafe { self.at.add(self.bytes) };
+            unsafe { to.copy_from_nonoverlapping(encoded.as_ptr(), encoded.len()) };
+            self.bytes += encoded.len();
+        }
+        Ok(())
+    }
+}
+
+#[repr(C)]
+pub struct RiverCertificate {
+    not_before_s: u64,
+    not_after_s: u64,
+    subject: RiverText,
+    issuer: RiverText,
+    serial: RiverText,
+    dns_names: RiverText,
+}
+
+fn describe(der: &[u8], ret: &mut RiverCertificate) -> Option<()> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let fields = certificate.tbs_certificate();
+    let names = fields.get_extension::<SubjectAltName>().ok().flatten();
+    for text in [&mut ret.subject, &mut ret.issuer, &mut ret.serial, &mut ret.dns_names] {
+        (text.bytes, text.truncated) = (0, false);
+    }
+    ret.not_before_s = fields.validity().not_before.to_unix_duration().as_secs();
+    ret.not_after_s = fields.validity().not_after.to_unix_duration().as_secs();
+    write!(ret.subject, "{}", fields.subject()).ok()?;
+    write!(ret.issuer, "{}", fields.issuer()).ok()?;
+    for byte in fields.serial_number().as_bytes() {
+        write!(ret.serial, "{byte:02x}").ok()?;
+    }
+    let is_plain = |name: &str| name.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+    let mut separator = "";
+    for name in names.iter().flat_map(|(_, names)| names.0.iter()) {
+        match name {
+            GeneralName::DnsName(name) if is_plain(name.as_str()) => {
+                write!(ret.dns_names, "{separator}{}", name.as_str()).ok()?;
+                separator = ",";
+            }
+            _ => {}
+        }
+    }
+    Some(())
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn river_certificate_describe(
+    der: *const u8, der_bytes: usize, ret: *mut RiverCertificate,
+) -> bool {
+    let Some(ret) = (unsafe { ret.as_mut() }) else { return false };
+    guarded(false, || describe(unsafe { items(der, der_bytes) }, ret).is_some())
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn river_certificate_describe_pem(
+    pem: *const u8, pem_bytes: usize, ret: *mut RiverCertificate,
+) -> bool {
+    let Some(ret) = (unsafe { ret.as_mut() }) else { return false };
+    guarded(false, || {
+        let first = CertificateDer::from_pem_slice(unsafe { items(pem, pem_bytes) });
+        first.is_ok_and(|der| describe(&der, ret).is_some())
+    })
+}
