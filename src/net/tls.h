@@ -105,6 +105,7 @@ MUST_USE Err tls_certificate_read(Str chain, Arena *a, TlsCertificate *ret);
 typedef struct TlsClientPlan {
     Str name;    /* for SNI and verification: a DNS name or an IP address */
     Str roots;   /* PEM of the trusted roots */
+    bool roots_of_platform; /* what rustls does not understand among them is left out */
     TlsPair own; /* shown to the origin when it asks; empty chain: none */
     bool verify; /* false: any certificate is taken */
     bool offer_h2;
