@@ -43,7 +43,7 @@ prove: setup-test ## prove the leaf parsers with Frama-C Eva
 bench: setup-test build ## measure River beside its peers
 	@python3 bench/run.py --save
 
-bench-parse: setup-test ## nanoseconds for one request head
+bench-parse: setup-test ## nanoseconds for one request head, one chunked body
 	@tools/build release tests/bench_parse && $(BUILD)/release/tests/bench_parse
 
 docs: build ## write the reference pages that are generated from the schema
