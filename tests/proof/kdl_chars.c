@@ -1,6 +1,7 @@
 /* kdl_chars.c - one code point at any position, also behind the end: what it is in both versions.
  *
  * sources: base/str.c
+ * proves: kdl_code_point kdl_newline kdl_space identifier_char
  * bytes: 128 quick 8
  */
 #include "harness.h"

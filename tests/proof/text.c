@@ -2,6 +2,7 @@
  * size up to the same bound, filled to any position.
  *
  * sources: base/text.c base/str.c
+ * proves: text_add
  * bytes: 128 quick 8
  */
 #include "harness.h"

@@ -2,6 +2,7 @@
  * filled to any position.
  *
  * sources: base/text.c base/str.c
+ * proves: text_u64 text_hex
  * bytes: 128 quick 8
  */
 #include "harness.h"

@@ -3,6 +3,7 @@
  *
  * sources: http/bytes.c base/text.c base/str.c
  * options: -eva-use-spec text_add
+ * proves: path_step
  * bytes: 64 quick 6
  */
 #include "harness.h"
