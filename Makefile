@@ -28,10 +28,10 @@ run: build ## build River and start it with examples/quickstart.kdl
 test: setup-test ## build everything and run all tests (FRESH=1 repeats what passed unchanged)
 	@python3 tests/run
 
-check-style: setup-test ## layers, sizes, banned calls; clang-tidy on base and http
+check-style: setup-test ## layers, sizes, banned calls; clang-tidy and gcc's analyser on base and http
 	@python3 tests/run style tidy
 
-tidy: setup-test ## clang-tidy on base and http
+tidy: setup-test ## clang-tidy and gcc's analyser on base and http
 	@python3 tests/run tidy
 
 fuzz: setup-test ## fuzz every parser (SECONDS=60 each)
