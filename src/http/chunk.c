@@ -32,6 +32,8 @@ enum ChunkState {
 /* Sizes stay below 2^63, as lengths do: the next digit must not push a bit beyond. */
 #define SIZE_SHIFT_MAX (UINT64_C(1) << 59)
 
+#define PLAIN_DIGITS_MAX 8u /* digits of a size that is read in one go */
+
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t';
@@ -197,34 +199,97 @@ static HttpFault framing_byte(ChunkDecoder *d, uint8_t c)
     return HTTP_FAULT_NONE;
 }
 
-/* Moves the data at `from` down behind what is there already; returns how many bytes. */
-static size_t data_move(ChunkDecoder *d, Span bytes, size_t from, size_t to)
+/* Where the CRLF at `at` ends; 0 when there is none. */
+static size_t line_end(Str s, size_t at)
 {
+    size_t end = at + 2;
+    if (end > s.len || !str_stands(s, at, S("\r\n"))) {
+        return 0;
+    }
+    return end;
+}
+
+/* The commonest size line in one go: digits, no extension, CRLF. It is taken only when all of it
+ * stands at `at`; whatever else there is, wrong or cut or long, is left to framing_byte, which
+ * does the same byte by byte. Returns where the line ends, or `at`. */
+static size_t size_line_plain(ChunkDecoder *d, Str s, size_t at)
+{
+    uint64_t size = 0;
+    size_t digits = 0;
+    int digit = byte_hex_value(str_peek(s, at));
+    while (digit >= 0 && digits < PLAIN_DIGITS_MAX) {
+        size = size * 16 + (uint64_t)digit;
+        digits++;
+        digit = byte_hex_value(str_peek(s, at + digits));
+    }
+    size_t end = line_end(s, at + digits);
+    if (UNLIKELY(digits == 0 || end == 0)) {
+        return at;
+    }
+    d->left = size;
+    d->line_bytes = (uint32_t)digits + 2;
+    d->overhead_bytes += digits + 2;
+    d->state = size > 0 ? CHUNK_DATA : CHUNK_LAST;
+    return end;
+}
+
+/* Takes what is plain of the framing at `at`: the CRLF behind data, and a size line. Returns where
+ * that ends. */
+static size_t framing_plain(ChunkDecoder *d, Str s, size_t at)
+{
+    size_t next = at;
+    if (d->state == CHUNK_DATA_CR) {
+        next = line_end(s, at);
+        if (UNLIKELY(next == 0)) {
+            return at;
+        }
+        d->state = CHUNK_SIZE_FIRST;
+        d->line_bytes = 0;
+        d->overhead_bytes += 2;
+    } else if (d->state != CHUNK_SIZE_FIRST || d->line_bytes != 0) {
+        return at;
+    }
+    return size_line_plain(d, s, next);
+}
+
+/* Moves the data at step->consumed down behind what is there already. (That step->data is never
+ * ahead of it is said once more, for the proof.) */
+static void data_move(ChunkDecoder *d, Span bytes, ChunkStep *step)
+{
+    size_t from = step->consumed;
+    size_t to = step->data;
+    /*@ split from; */
+    if (to > from) {
+        to = from;
+    }
     size_t here = bytes.len - from;
     if (d->left < here) {
         here = (size_t)d->left;
     }
-    if (to != from) {
+    if (here == 1) {
+        bytes.at[to] = bytes.at[from]; /* the worst case is worth a branch */
+    } else if (to != from) {
         span_copy(span_drop(bytes, to), str_slice(span_str(bytes), from, from + here));
     }
     d->left -= here;
     if (d->left == 0) {
         d->state = CHUNK_DATA_CR;
     }
-    return here;
+    step->consumed = from + here;
+    step->data = to + here;
 }
 
 ChunkStep chunk_decode(ChunkDecoder *d, Span bytes)
 {
     ChunkStep step = {0};
-    /*@ dynamic_split step.consumed; */
     while (step.consumed < bytes.len && d->state != CHUNK_LAST) {
         if (d->state == CHUNK_DATA) {
-            /* data is never ahead of what was consumed: said here for the proof */
-            size_t to = step.data < step.consumed ? step.data : step.consumed;
-            size_t moved = data_move(d, bytes, step.consumed, to);
-            step.consumed += moved;
-            step.data = to + moved;
+            data_move(d, bytes, &step);
+            continue;
+        }
+        size_t plain = framing_plain(d, span_str(bytes), step.consumed);
+        if (LIKELY(plain != step.consumed)) {
+            step.consumed = plain;
             continue;
         }
         step.fault = framing_byte(d, str_at(span_str(bytes), step.consumed));
