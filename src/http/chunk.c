@@ -209,10 +209,8 @@ static size_t line_end(Str s, size_t at)
     return end;
 }
 
-/* The commonest size line in one go: digits, no extension, CRLF. It is taken only when all of it
- * stands at `at`; whatever else there is, wrong or cut or long, is left to framing_byte, which
- * does the same byte by byte. Returns where the line ends, or `at`. */
-static size_t size_line_plain(ChunkDecoder *d, Str s, size_t at)
+/* Where the size line at `at` ends when it is plain: a few digits and CRLF; else 0. */
+static size_t plain_line_end(Str s, size_t at, uint64_t *ret_size)
 {
     uint64_t size = 0;
     size_t digits = 0;
@@ -222,61 +220,67 @@ static size_t size_line_plain(ChunkDecoder *d, Str s, size_t at)
         digits++;
         digit = byte_hex_value(str_peek(s, at + digits));
     }
-    size_t end = line_end(s, at + digits);
-    if (UNLIKELY(digits == 0 || end == 0)) {
-        return at;
+    *ret_size = size;
+    return digits > 0 ? line_end(s, at + digits) : 0;
+}
+
+/* Moves the data in [from, end) down to `to`, which is not ahead of `from`; returns where it ends
+ * there. */
+/*@ requires inside: from <= bytes.len && end <= bytes.len;
+    requires writable: \valid(bytes.at + (0 .. bytes.len - 1));
+    assigns bytes.at[0 .. bytes.len - 1] \from bytes.at[0 .. bytes.len - 1], to, from, end;
+    assigns \result \from to, from, end;
+    ensures inside: \result <= bytes.len; */
+static size_t data_move(Span bytes, size_t to, size_t from, size_t end)
+{
+    /*@ split from; */
+    if (to > from || from > end) {
+        return from; /* never: said for the proof */
     }
-    d->left = size;
-    d->line_bytes = (uint32_t)digits + 2;
-    d->overhead_bytes += digits + 2;
-    d->state = size > 0 ? CHUNK_DATA : CHUNK_LAST;
+    size_t len = end - from;
+    if (len == 1) {
+        bytes.at[to] = bytes.at[from]; /* the worst case is worth a branch */
+    } else if (to != from) {
+        span_copy(span_drop(bytes, to), str_slice(span_str(bytes), from, end));
+    }
+    return to + len;
+}
+
+/* Takes the chunk at `at` without the byte machine when it lies here whole and plain (size line,
+ * data, CRLF); returns where it ends. Whatever else there is, extended or last, wrong or cut or
+ * long, is left to framing_byte: 0. */
+static size_t whole_chunk(ChunkDecoder *d, Span bytes, size_t at, size_t *data)
+{
+    Str s = span_str(bytes);
+    uint64_t size = 0;
+    size_t from = plain_line_end(s, at, &size);
+    if (from == 0 || size == 0 || size > s.len - from) {
+        return 0;
+    }
+    size_t end = line_end(s, from + (size_t)size);
+    if (end < 2) {
+        return 0; /* no CRLF behind the data */
+    }
+    *data = data_move(bytes, *data, from, end - 2);
+    d->overhead_bytes += end - at - size;
     return end;
 }
 
-/* Takes what is plain of the framing at `at`: the CRLF behind data, and a size line. Returns where
- * that ends. */
-static size_t framing_plain(ChunkDecoder *d, Str s, size_t at)
-{
-    size_t next = at;
-    if (d->state == CHUNK_DATA_CR) {
-        next = line_end(s, at);
-        if (UNLIKELY(next == 0)) {
-            return at;
-        }
-        d->state = CHUNK_SIZE_FIRST;
-        d->line_bytes = 0;
-        d->overhead_bytes += 2;
-    } else if (d->state != CHUNK_SIZE_FIRST || d->line_bytes != 0) {
-        return at;
-    }
-    return size_line_plain(d, s, next);
-}
-
-/* Moves the data at step->consumed down behind what is there already. (That step->data is never
- * ahead of it is said once more, for the proof.) */
-static void data_move(ChunkDecoder *d, Span bytes, ChunkStep *step)
+/* Takes what is here of the data of a chunk that is not. */
+static void data_take(ChunkDecoder *d, Span bytes, ChunkStep *step)
 {
     size_t from = step->consumed;
-    size_t to = step->data;
+    size_t end = bytes.len;
     /*@ split from; */
-    if (to > from) {
-        to = from;
+    if (d->left < bytes.len - from) {
+        end = from + (size_t)d->left;
     }
-    size_t here = bytes.len - from;
-    if (d->left < here) {
-        here = (size_t)d->left;
-    }
-    if (here == 1) {
-        bytes.at[to] = bytes.at[from]; /* the worst case is worth a branch */
-    } else if (to != from) {
-        span_copy(span_drop(bytes, to), str_slice(span_str(bytes), from, from + here));
-    }
-    d->left -= here;
+    step->data = data_move(bytes, step->data, from, end);
+    step->consumed = end;
+    d->left -= end - from;
     if (d->left == 0) {
         d->state = CHUNK_DATA_CR;
     }
-    step->consumed = from + here;
-    step->data = to + here;
 }
 
 ChunkStep chunk_decode(ChunkDecoder *d, Span bytes)
@@ -284,13 +288,15 @@ ChunkStep chunk_decode(ChunkDecoder *d, Span bytes)
     ChunkStep step = {0};
     while (step.consumed < bytes.len && d->state != CHUNK_LAST) {
         if (d->state == CHUNK_DATA) {
-            data_move(d, bytes, &step);
+            data_take(d, bytes, &step);
             continue;
         }
-        size_t plain = framing_plain(d, span_str(bytes), step.consumed);
-        if (LIKELY(plain != step.consumed)) {
-            step.consumed = plain;
-            continue;
+        if (d->state == CHUNK_SIZE_FIRST && d->line_bytes == 0) {
+            size_t end = whole_chunk(d, bytes, step.consumed, &step.data);
+            if (end != 0) {
+                step.consumed = end;
+                continue;
+            }
         }
         step.fault = framing_byte(d, str_at(span_str(bytes), step.consumed));
         if (UNLIKELY(step.fault != HTTP_FAULT_NONE)) {

@@ -4,6 +4,7 @@
  * sources: http/chunk.c http/head.c http/uri.c http/fault.c http/lines.c http/field.c http/bytes.c
  * sources: http/framing.c http/scan_scalar.c http/scan_plain.c
  * sources: base/ip.c base/number.c base/text.c base/str.c
+ * options: -eva-use-spec data_move
  * bytes: 128 quick 8
  */
 #include "harness.h"
