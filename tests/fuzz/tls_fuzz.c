@@ -1,8 +1,8 @@
-/* tls_fuzz.c - a TLS server's session under hostile bytes: whatever a peer sends, in whatever pieces,
- * the state only moves forward, the answer stays small, and nothing is read as plaintext.
+/* tls_fuzz.c - a TLS server's session under hostile bytes: whatever a peer sends, in whatever
+ * pieces, the state only moves forward, the answer stays small, and nothing is read as plaintext.
  *
- * The first two bytes of an input choose the size of the pieces and what is done: the rest goes to a
- * fresh server as it is, or a true client's handshake is changed on its way by it. */
+ * The first two bytes of an input choose the size of the pieces and what is done: the rest goes to
+ * a fresh server as it is, or a true client's handshake is changed on its way by it. */
 #include "net/tls.h"
 
 #include <string.h>

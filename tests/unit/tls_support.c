@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "test.h"
 
@@ -34,6 +35,13 @@ Str fixture(const char *name)
     fclose(file);
     count++;
     return str_of(files[count - 1].bytes, files[count - 1].len);
+}
+
+bool fixture_exists(const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", TLS_FIXTURES, name);
+    return access(path, R_OK) == 0;
 }
 
 TlsPair fixture_pair(const char *name)

@@ -6,6 +6,7 @@
 
 /* A file that tests/e2e/certificates.py has written; empty when it is not there. */
 Str fixture(const char *name);
+bool fixture_exists(const char *name);
 /* "a": a.pem and a.key. */
 TlsPair fixture_pair(const char *name);
 
