@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The caller's buffer for a text: `at` and `room` go in (room 0: not wanted), the rest comes out. The
- * text is UTF-8 without control characters, whole characters only, not terminated by NUL. */
+/* The caller's buffer for a text: `at` and `room` go in (room 0: not wanted), the rest comes out.
+ * The text is UTF-8 without control characters ('?' stands for them), whole characters only, not
+ * terminated by NUL. */
 typedef struct river_text {
     char *at;
     size_t room;
@@ -22,7 +23,7 @@ typedef struct river_certificate {
     river_text subject;   /* RFC 4514: "CN=example.org,O=Example\, Inc.,C=DE"; may be empty */
     river_text issuer;
     river_text serial;    /* hexadecimal, two lower-case digits a byte */
-    river_text dns_names; /* of the subject alternative name, separated by commas; maybe none */
+    river_text dns_names; /* of the subject alternative name; commas between, or none */
 } river_certificate;
 
 /* Describes a DER certificate, or the first one of a PEM text. False, and the times and texts are

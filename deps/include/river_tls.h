@@ -1,5 +1,5 @@
-/* river_tls.h - what rustls offers and rustls.h does not: key exchange groups, ticket keys shared by
- * threads, key logs with a context (deps/src/tls.rs). Include it beside rustls.h, in one file. */
+/* river_tls.h - what rustls offers and rustls.h does not: key exchange groups, ticket keys shared
+ * by threads, key logs with a context (deps/src/tls.rs). It belongs beside rustls.h. */
 #ifndef RIVER_TLS_H
 #define RIVER_TLS_H
 
@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A key exchange group or cipher suite: IANA's number, and rustls's name for it, which is static and
- * not terminated by NUL ("X25519MLKEM768", "secp256r1", "TLS13_AES_128_GCM_SHA256"). */
+/* A key exchange group or cipher suite: IANA's number, and rustls's name for it, which is static
+ * and not terminated by NUL ("X25519MLKEM768", "secp256r1", "TLS13_AES_128_GCM_SHA256"). */
 typedef struct river_tls_name {
     uint16_t id;
     bool by_default; /* offered when nothing is chosen */
@@ -38,17 +38,17 @@ river_tls_ticketer *river_tls_ticketer_new(void); /* NULL: no random numbers */
 river_tls_ticketer *river_tls_ticketer_clone(const river_tls_ticketer *ticketer);
 void river_tls_ticketer_free(river_tls_ticketer *ticketer); /* NULL is fine */
 
-/* Makes *config resume sessions by tickets under these keys, in TLS 1.2 and 1.3, on whichever thread
- * a client comes back; `tls13_tickets` are sent after a full handshake. NULL: nothing is resumed.
- * Early data is off either way. *config is the caller's own handle from
+/* Makes *config resume sessions by tickets under these keys, in TLS 1.2 and 1.3, on whichever
+ * thread a client comes back; `tls13_tickets` are sent after a full handshake. NULL: nothing is
+ * resumed. Early data is off either way. *config is the caller's own handle from
  * rustls_server_config_builder_build, and names the changed configuration afterwards. Connections
  * that exist keep what they began with. */
 rustls_result river_tls_server_config_set_tickets(const struct rustls_server_config **config,
                                                   const river_tls_ticketer *ticketer,
                                                   size_t tls13_tickets);
 
-/* Hands each secret to the callback, on whichever thread the handshake runs; the slices live for the
- * call. (rustls.h has this too, without a context.) *config as above. */
+/* Hands each secret to the callback, on whichever thread the handshake runs; the slices live for
+ * the call. (rustls.h has this too, without a context.) *config as above. */
 typedef void (*river_tls_key_log)(void *context, const char *label, size_t label_bytes,
                                   const uint8_t *client_random, size_t client_random_bytes,
                                   const uint8_t *secret, size_t secret_bytes);

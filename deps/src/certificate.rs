@@ -8,45 +8,37 @@ use x509_cert::der::Decode;
 use x509_cert::ext::pkix::{SubjectAltName, name::GeneralName};
 
 #[repr(C)]
-pub struct RiverText {
-    at: *mut u8,
-    room: usize,
-    bytes: usize,
-    truncated: bool,
-}
+#[rustfmt::skip]
+pub struct RiverText { at: *mut u8, room: usize, bytes: usize, truncated: bool }
 
 impl Write for RiverText {
     /// Adds whole characters while there is room.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars().map(|c| if c.is_control() { '?' } else { c }) {
-            let mut encoded = [0; 4];
-            let encoded = c.encode_utf8(&mut encoded);
-            if self.truncated || self.room - self.bytes < encoded.len() {
-                self.truncated = true;
-                return Ok(());
+            let mut room = [0; 4];
+            let c = c.encode_utf8(&mut room);
+            self.truncated |= self.room - self.bytes < c.len();
+            if self.truncated {
+                break;
             }
             let to = unsafe { self.at.add(self.bytes) };
-            unsafe { to.copy_from_nonoverlapping(encoded.as_ptr(), encoded.len()) };
-            self.bytes += encoded.len();
+            unsafe { to.copy_from_nonoverlapping(c.as_ptr(), c.len()) };
+            self.bytes += c.len();
         }
         Ok(())
     }
 }
 
 #[repr(C)]
+#[rustfmt::skip]
 pub struct RiverCertificate {
-    not_before_s: u64,
-    not_after_s: u64,
-    subject: RiverText,
-    issuer: RiverText,
-    serial: RiverText,
-    dns_names: RiverText,
+    not_before_s: u64, not_after_s: u64,
+    subject: RiverText, issuer: RiverText, serial: RiverText, dns_names: RiverText,
 }
 
 fn describe(der: &[u8], ret: &mut RiverCertificate) -> Option<()> {
     let certificate = Certificate::from_der(der).ok()?;
     let fields = certificate.tbs_certificate();
-    let names = fields.get_extension::<SubjectAltName>().ok().flatten();
     for text in [&mut ret.subject, &mut ret.issuer, &mut ret.serial, &mut ret.dns_names] {
         (text.bytes, text.truncated) = (0, false);
     }
@@ -57,16 +49,15 @@ fn describe(der: &[u8], ret: &mut RiverCertificate) -> Option<()> {
     for byte in fields.serial_number().as_bytes() {
         write!(ret.serial, "{byte:02x}").ok()?;
     }
-    let is_plain = |name: &str| name.bytes().all(|b| b.is_ascii_graphic() && b != b',');
-    let mut separator = "";
-    for name in names.iter().flat_map(|(_, names)| names.0.iter()) {
-        match name {
-            GeneralName::DnsName(name) if is_plain(name.as_str()) => {
-                write!(ret.dns_names, "{separator}{}", name.as_str()).ok()?;
-                separator = ",";
-            }
-            _ => {}
-        }
+    let Ok(Some((_, names))) = fields.get_extension::<SubjectAltName>() else { return Some(()) };
+    let is_plain = |name: &&str| name.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+    let dns_names = names.0.iter().filter_map(|name| match name {
+        GeneralName::DnsName(name) => Some(name.as_str()),
+        _ => None,
+    });
+    for name in dns_names.filter(is_plain) {
+        let separator = if ret.dns_names.bytes > 0 { "," } else { "" };
+        write!(ret.dns_names, "{separator}{name}").ok()?;
     }
     Some(())
 }
@@ -83,9 +74,8 @@ pub unsafe extern "C" fn river_certificate_describe(
 pub unsafe extern "C" fn river_certificate_describe_pem(
     pem: *const u8, pem_bytes: usize, ret: *mut RiverCertificate,
 ) -> bool {
-    let Some(ret) = (unsafe { ret.as_mut() }) else { return false };
-    guarded(false, || {
-        let first = CertificateDer::from_pem_slice(unsafe { items(pem, pem_bytes) });
-        first.is_ok_and(|der| describe(&der, ret).is_some())
-    })
+    match CertificateDer::from_pem_slice(unsafe { items(pem, pem_bytes) }) {
+        Ok(der) => unsafe { river_certificate_describe(der.as_ptr(), der.len(), ret) },
+        Err(_) => false,
+    }
 }

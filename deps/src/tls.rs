@@ -1,5 +1,5 @@
-//! River's adapters to rustls (river_tls.h): key exchange groups, ticket keys, key logs. rustls-ffi's
-//! handles are raw pointers of Arcs (`impl Castable` in its sources), which is all we rely on.
+//! River's adapters to rustls (river_tls.h): key exchange groups, ticket keys, key logs. Handles of
+//! rustls-ffi are raw pointers of Arcs (`impl Castable` in its sources): that we rely on.
 
 use crate::{guarded, items};
 use rustls::crypto::aws_lc_rs::{self, ALL_CIPHER_SUITES, ALL_KX_GROUPS, DEFAULT_KX_GROUPS};
@@ -8,15 +8,11 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::{ClientConfig, KeyLog, ServerConfig};
 use rustls_ffi::rustls_result;
 use std::ffi::{c_char, c_void};
-use std::{fmt, ptr, sync::Arc};
+use std::{ptr, sync::Arc};
 
 #[repr(C)]
-pub struct RiverTlsName {
-    id: u16,
-    by_default: bool,
-    name: *const c_char,
-    name_bytes: usize,
-}
+#[rustfmt::skip]
+pub struct RiverTlsName { id: u16, by_default: bool, name: *const c_char, name_bytes: usize }
 
 fn named(id: u16, by_default: bool, name: Option<&'static str>) -> RiverTlsName {
     let name = name.unwrap_or("");
@@ -29,17 +25,9 @@ fn named_group(group: &&dyn SupportedKxGroup) -> RiverTlsName {
 }
 
 /// Writes as many as there is room for, and says how many there are.
-unsafe fn list(
-    names: impl Iterator<Item = RiverTlsName>, out: *mut RiverTlsName, room: usize,
-) -> usize {
-    names
-        .enumerate()
-        .map(|(i, name)| {
-            if i < room {
-                unsafe { out.add(i).write(name) }
-            }
-        })
-        .count()
+unsafe fn list<T>(names: impl Iterator<Item = T>, out: *mut T, room: usize) -> usize {
+    let write = |(i, name)| (i < room).then(|| unsafe { out.add(i).write(name) });
+    names.enumerate().map(write).count()
 }
 
 #[unsafe(no_mangle)]
@@ -82,27 +70,22 @@ pub struct RiverTlsTicketer(Arc<dyn ProducesTickets>);
 
 #[unsafe(no_mangle)]
 pub extern "C" fn river_tls_ticketer_new() -> *mut RiverTlsTicketer {
-    guarded(ptr::null_mut(), || match aws_lc_rs::Ticketer::new() {
-        Ok(keys) => Box::into_raw(Box::new(RiverTlsTicketer(keys))),
-        Err(_) => ptr::null_mut(),
-    })
+    let keys = guarded(None, || aws_lc_rs::Ticketer::new().ok());
+    keys.map_or(ptr::null_mut(), |keys| Box::into_raw(Box::new(RiverTlsTicketer(keys))))
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn river_tls_ticketer_clone(
     ticketer: *const RiverTlsTicketer,
 ) -> *mut RiverTlsTicketer {
-    match unsafe { ticketer.as_ref() } {
-        Some(ticketer) => Box::into_raw(Box::new(RiverTlsTicketer(ticketer.0.clone()))),
-        None => ptr::null_mut(),
-    }
+    let same = unsafe { ticketer.as_ref() }.map(|t| Box::new(RiverTlsTicketer(t.0.clone())));
+    same.map_or(ptr::null_mut(), Box::into_raw)
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn river_tls_ticketer_free(ticketer: *mut RiverTlsTicketer) {
-    if !ticketer.is_null() {
-        guarded((), || drop(unsafe { Box::from_raw(ticketer) }));
-    }
+    let free = || drop(unsafe { Box::from_raw(ticketer) });
+    (!ticketer.is_null()).then(|| guarded((), free));
 }
 
 /// Replaces an `Arc<T>` behind a handle by a changed copy.
@@ -138,25 +121,20 @@ pub unsafe extern "C" fn river_tls_server_config_set_tickets(
 type KeyLogCallback =
     unsafe extern "C" fn(*mut c_void, *const c_char, usize, *const u8, usize, *const u8, usize);
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct KeyLogTo(KeyLogCallback, *mut c_void);
 
 // The caller of river_tls_*_set_key_log promises that the callback is for any thread.
 unsafe impl Send for KeyLogTo {}
 unsafe impl Sync for KeyLogTo {}
 
-impl fmt::Debug for KeyLogTo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyLogTo")
-    }
-}
-
 impl KeyLog for KeyLogTo {
+    #[rustfmt::skip]
     fn log(&self, label: &str, random: &[u8], secret: &[u8]) {
-        let (label_at, random_at) = (label.as_ptr().cast(), random.as_ptr());
+        let label_at = label.as_ptr().cast();
         unsafe {
-            let (r, s) = (random.len(), secret.len());
-            (self.0)(self.1, label_at, label.len(), random_at, r, secret.as_ptr(), s)
+            (self.0)(self.1, label_at, label.len(), random.as_ptr(), random.len(),
+                     secret.as_ptr(), secret.len())
         }
     }
 }
@@ -165,14 +143,12 @@ impl KeyLog for KeyLogTo {
 pub unsafe extern "C" fn river_tls_server_config_set_key_log(
     config: *mut *const ServerConfig, callback: KeyLogCallback, context: *mut c_void,
 ) -> rustls_result {
-    let log = Arc::new(KeyLogTo(callback, context));
-    unsafe { change(config, |config| config.key_log = log) }
+    unsafe { change(config, |config| config.key_log = Arc::new(KeyLogTo(callback, context))) }
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn river_tls_client_config_set_key_log(
     config: *mut *const ClientConfig, callback: KeyLogCallback, context: *mut c_void,
 ) -> rustls_result {
-    let log = Arc::new(KeyLogTo(callback, context));
-    unsafe { change(config, |config| config.key_log = log) }
+    unsafe { change(config, |config| config.key_log = Arc::new(KeyLogTo(callback, context))) }
 }

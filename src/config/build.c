@@ -132,6 +132,7 @@ static ServiceLimits limits_build(const ServiceSettings *from)
         .receive_rate_min = o->min_receive_rate_bytes,
         .send_rate_min = o->min_send_rate_bytes,
         .concurrent_requests_max = o->concurrent_requests_max,
+        .streams_max = o->streams_max,
         .retry_buffer_bytes = from->retry_buffer_bytes,
         .tries_max = from->tries_max,
         .overload_status = o->status,

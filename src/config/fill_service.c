@@ -158,6 +158,7 @@ static OverloadSettings fill_overload(Section o)
         .fields_max = section_number(o, S("max-headers")),
         .head_bytes_max = section_number(o, S("max-header-bytes")),
         .target_bytes_max = section_number(o, S("max-target-bytes")),
+        .streams_max = (uint32_t)section_number(o, S("max-concurrent-streams")),
         .fields_set = is_written(o, S("max-headers")),
         .head_set = is_written(o, S("max-header-bytes")),
         .target_set = is_written(o, S("max-target-bytes")),

@@ -118,6 +118,8 @@ static const SchemaNode overload_children[] = {
     OPTION_NUMBER("max-headers", 1, 256, "100", "fields of a request's head"),
     OPTION_NUMBER("max-header-bytes", 256, 131072, "65536", "bytes of a request's head"),
     OPTION_NUMBER("max-target-bytes", 16, 65536, "16384", "bytes of a request's target"),
+    OPTION_NUMBER("max-concurrent-streams", 1, 1000, "100",
+                  "requests open at once on one HTTP/2 connection"),
     OPTION_NUMBER("head-timeout-ms", 1, SCHEMA_MS_MAX, "10000",
                   "from the first byte of a head to its end"),
     OPTION_NUMBER("keep-alive-timeout-ms", 1, SCHEMA_MS_MAX, "75000",

@@ -118,6 +118,7 @@ typedef struct OverloadSettings {
     uint64_t fields_max;
     uint64_t head_bytes_max;
     uint64_t target_bytes_max;
+    uint32_t streams_max; /* open at once on one HTTP/2 connection */
     bool fields_set; /* the file sets max-headers */
     bool head_set;   /* the file sets max-header-bytes */
     bool target_set; /* the file sets max-target-bytes */

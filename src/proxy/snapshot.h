@@ -64,6 +64,7 @@ typedef struct ServiceLimits {
     uint64_t receive_rate_min; /* bytes a second; 0: none */
     uint64_t send_rate_min;
     uint64_t concurrent_requests_max; /* 0: none */
+    uint32_t streams_max; /* of one HTTP/2 connection */
     uint64_t retry_buffer_bytes;
     uint32_t tries_max;
     uint16_t overload_status;

@@ -18,6 +18,7 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 COLUMNS_MAX = 100
 README_LINES_MAX = 40
+ADAPTER_LINES_MAX = 300
 
 # Outside `base` these calls have a replacement that knows lengths, budgets or errors.
 BANNED = {
@@ -127,7 +128,7 @@ def check_file_lines(tree):
 def check_columns(tree):
     """Lines are at most 100 columns, without tabs and blanks at the end."""
     for path, lines in tree.texts():
-        code = path.endswith((".c", ".h", ".py")) or path == "tests/run"
+        code = path.endswith((".c", ".h", ".py", ".rs", "tests/run", "tools/deps"))
         for number, line in enumerate(lines, 1):
             if code and len(line) > COLUMNS_MAX:
                 yield path, number, f"{len(line)} columns"
@@ -217,6 +218,16 @@ def check_readmes(tree):
             yield path, README_LINES_MAX + 1, f"more than {README_LINES_MAX} lines"
 
 
+def check_adapters(tree):
+    """The adapters in Rust are few: at most 300 lines of code in all."""
+    total = 0
+    for path in [p for p in tree.paths if p.startswith("deps/src/")]:
+        code = [line.strip() for line in tree.lines(path)]
+        total += sum(bool(line) and not line.startswith("//") for line in code)
+        if total > ADAPTER_LINES_MAX:
+            yield path, len(code), f"{total} lines of adapters"
+
+
 def check_left_overs(tree):
     """Unfinished thoughts go to the issues, not into the tree."""
     pattern = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
@@ -229,16 +240,18 @@ def check_left_overs(tree):
 class Tree:
     """The files that the rules look at."""
 
-    TEXT_ENDS = (".c", ".h", ".py", ".sh", "meson.build", "Makefile", ".kdl")
+    MADE = ("__pycache__", "run", "history", "target")
+    PROGRAMS = ("tests/run", "tools/setup", "tools/build", "tools/deps")
+    TEXT_ENDS = (".c", ".h", ".py", ".rs", ".sh", "meson.build", "Makefile", ".kdl")
     SKIPPED = ("tests/fuzz/corpus", "tests/fuzz/corpora", "tests/wire/", "tests/config/",
                "tests/kdl/")
 
     def __init__(self, root):
         self.root = root
         self.paths = []
-        for top in ("src", "tests", "tools", "examples", "bench"):
+        for top in ("src", "tests", "tools", "examples", "bench", "deps"):
             for directory, below, names in os.walk(os.path.join(root, top)):
-                below[:] = sorted(d for d in below if d not in ("__pycache__", "run", "history"))
+                below[:] = sorted(d for d in below if d not in self.MADE)
                 self.paths += [os.path.relpath(os.path.join(directory, n), root)
                                for n in sorted(names)]
         self.paths = [p for p in self.paths
@@ -254,13 +267,14 @@ class Tree:
 
     def texts(self):
         for path in self.paths:
-            if path.endswith(self.TEXT_ENDS) or path in ("tests/run", "tools/setup", "tools/build"):
+            if path.endswith(self.TEXT_ENDS) or path in self.PROGRAMS:
                 yield path, self.lines(path)
 
 
 RULES = [check_layers, check_function_lines, check_file_lines, check_columns, check_banned_calls,
          check_slice_pointers, check_system_call_marks, check_foreign_headers,
-         check_opening_comment, check_conditional_code, check_readmes, check_left_overs]
+         check_opening_comment, check_conditional_code, check_readmes, check_adapters,
+         check_left_overs]
 
 
 def run(root):
