@@ -9,35 +9,24 @@
 #include <pthread.h>
 
 #include "base/number.h"
-#include "http/parts.h"
+#include "http/h2_block.h"
 
-#define FIELD_OVERHEAD_BYTES 32u /* RFC 9113 §6.5.2 */
-#define FIELDS_FIRST 24u         /* room at first; it doubles */
 #define FRAME_BYTES_MAX 16384u   /* of payload: River never allows more, and never sends more */
 #define FRAME_HEAD_BYTES 9u
 #define SETTINGS_MAX 32u
 #define ACKS_MAX 256u         /* answers to PING and SETTINGS that may wait to be sent */
 #define RESETS_BURST 200u     /* streams that a client may reset at once ... */
 #define RESETS_A_SECOND 20u   /* ... and go on resetting (CVE-2023-44487) */
-#define GLITCHES_BURST 1000u  /* frames that are wrong or pointless: empty DATA, odd WINDOW_UPDATE */
+#define GLITCHES_BURST 1000u  /* frames that are wrong or pointless, as an empty DATA */
 #define GLITCHES_A_SECOND 33u
 #define RESETS_MADE_MAX 200u  /* more of them than streams in order end the session ... */
 #define RESETS_MADE_SHARE 4u  /* ... when they are more than a quarter of all */
-
-/* The header block that is being received; there is one at a time (RFC 9113 §4.3). */
-typedef struct H2Head {
-    Arena arena;
-    H2Pseudo pseudo;
-    Fields fields;
-    size_t bytes; /* with overhead */
-    HttpFault fault;
-} H2Head;
 
 struct H2 {
     nghttp2_session *session;
     nghttp2_mem memory;
     H2Plan plan;
-    H2Head head;
+    H2Block head; /* that is being received; there is one at a time (RFC 9113 §4.3) */
     Text *out; /* of the h2_take that runs */
     bool out_full;
     bool leaves; /* the peer's GOAWAY has come */
@@ -88,107 +77,26 @@ static void *memory_resize(void *at, size_t bytes, void *user)
 
 /* --- heads coming in ------------------------------------------------------------------------- */
 
-static void head_clear(H2 *h)
+/* Ends a stream whose head cannot be kept. */
+static int head_refuse(nghttp2_session *session, int32_t id, uint32_t code)
 {
-    arena_reset(&h->head.arena);
-    Arena arena = h->head.arena;
-    h->head = (H2Head){.arena = arena};
+    (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, code);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-static bool is_pseudo(Str name)
-{
-    return str_peek(name, 0) == ':';
-}
-
-static Str *pseudo_slot(H2Pseudo *p, Str name)
-{
-    const struct {
-        Str name;
-        Str *slot;
-    } slots[] = {
-        {S(":method"), &p->method},       {S(":scheme"), &p->scheme}, {S(":path"), &p->path},
-        {S(":authority"), &p->authority}, {S(":status"), &p->status}, {S(":protocol"), &p->protocol},
-    };
-    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
-        if (str_equal(slots[i].name, name)) {
-            return slots[i].slot;
-        }
-    }
-    return NULL;
-}
-
-/* Room for one more field: the list moves to twice the room when it is full. */
-static bool fields_grow(H2Head *head)
-{
-    if (head->fields.count < head->fields.room) {
-        return true;
-    }
-    size_t room = head->fields.room ? 2 * head->fields.room : FIELDS_FIRST;
-    Field *at = arena_array(&head->arena, Field, room);
-    if (!at) {
-        return false;
-    }
-    Fields grown = fields_in(at, room);
-    for (size_t i = 0; i < head->fields.count; i++) {
-        grown.at[i] = head->fields.at[i];
-    }
-    grown.count = head->fields.count;
-    head->fields = grown;
-    return true;
-}
-
-static bool field_add(H2Head *head, Str name, Str value)
-{
-    if (is_pseudo(name)) {
-        Str *slot = pseudo_slot(&head->pseudo, name);
-        if (!slot) {
-            head->fault = HTTP_FAULT_PSEUDO;
-            return true;
-        }
-        return arena_copy(&head->arena, value, slot);
-    }
-    Field field = {.id = field_id(name)};
-    if (!fields_grow(head) || !arena_copy(&head->arena, value, &field.value)) {
-        return false;
-    }
-    if (field.id != FIELD_OTHER) {
-        field.name = field_name(field.id);
-    } else if (!arena_copy(&head->arena, name, &field.name)) {
-        return false;
-    }
-    head->fields.at[head->fields.count++] = field;
-    return true;
-}
-
-/* A field counts with its overhead before it is kept. A head somewhat beyond the limit is still
- * read, so that its sender can be told (431); one far beyond it is cut off. */
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name_at,
                      size_t name_len, const uint8_t *value_at, size_t value_len, uint8_t flags,
                      void *user)
 {
     (void)flags;
     H2 *h = h2_of(user);
-    H2Head *head = &h->head;
-    const HeadLimits *limits = &h->plan.limits.head;
-    Str name = str_of(name_at, name_len);
-    Str value = str_of(value_at, value_len);
-    head->bytes += name.len + value.len + FIELD_OVERHEAD_BYTES;
-    if (head->bytes > 2 * limits->head_bytes_max) {
-        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                        H2_ENHANCE_YOUR_CALM);
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    Err err = h2_block_add(&h->head, &h->plan.limits.head, str_of(name_at, name_len),
+                           str_of(value_at, value_len));
+    if (err == ERR_OK) {
+        return 0;
     }
-    if (head->bytes > limits->head_bytes_max) {
-        head->fault = HTTP_FAULT_HEAD_TOO_LARGE;
-    } else if (head->fields.count >= limits->fields_max && !is_pseudo(name)) {
-        head->fault = HTTP_FAULT_TOO_MANY_FIELDS;
-    }
-    if (head->fault == HTTP_FAULT_NONE && !field_add(head, name, value)) {
-        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                        H2_REFUSED_STREAM);
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    }
-    return 0;
+    uint32_t code = err == ERR_LIMIT ? H2_ENHANCE_YOUR_CALM : H2_REFUSED_STREAM;
+    return head_refuse(session, frame->hd.stream_id, code);
 }
 
 /* nghttp2 would leave such a field out and go on; a message that breaks the rules ends instead. */
@@ -202,15 +110,13 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
     (void)value_len;
     (void)flags;
     (void)user;
-    (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                    H2_PROTOCOL_ERROR);
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    return head_refuse(session, frame->hd.stream_id, H2_PROTOCOL_ERROR);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     H2 *h = h2_of(user);
-    head_clear(h);
+    h2_block_clear(&h->head);
     if (!h->plan.server || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0;
     }
@@ -218,8 +124,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     h->streams_begun++;
     H2Name name = h->plan.hooks->begin(h->plan.user, id);
     if (name == 0) {
-        (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, H2_REFUSED_STREAM);
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        return head_refuse(session, id, H2_REFUSED_STREAM);
     }
     (void)nghttp2_session_set_stream_user_data(session, id, name_pack(name));
     return 0;
@@ -227,7 +132,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
 static void request_over(H2 *h, H2Name name, bool last)
 {
-    H2Head *head = &h->head;
+    H2Block *head = &h->head;
     RequestHead request = {.major = 2, .minor = 1};
     HttpFault fault = head->fault;
     if (fault == HTTP_FAULT_NONE) {
@@ -238,7 +143,7 @@ static void request_over(H2 *h, H2Name name, bool last)
 
 static void response_over(H2 *h, H2Name name, bool last)
 {
-    H2Head *head = &h->head;
+    H2Block *head = &h->head;
     ResponseHead response = {.status = 0};
     HttpFault fault = head->fault;
     if (fault == HTTP_FAULT_NONE) {
@@ -274,7 +179,7 @@ static void headers_over(H2 *h, H2Name name, const nghttp2_frame *frame)
             h->plan.hooks->end(h->plan.user, name);
         }
     }
-    head_clear(h);
+    h2_block_clear(&h->head);
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -461,7 +366,7 @@ H2 *h2_new(const H2Plan *plan)
                               .free = memory_give,
                               .calloc = memory_take_array,
                               .realloc = memory_resize};
-    arena_init(&h->head.arena, plan->blocks, 4 * plan->limits.head.head_bytes_max);
+    h2_block_init(&h->head, plan->blocks, 4 * plan->limits.head.head_bytes_max);
     int failed = plan->server ? nghttp2_session_server_new3(&h->session, callbacks, h, options,
                                                             &h->memory)
                               : nghttp2_session_client_new3(&h->session, callbacks, h, options,
@@ -477,7 +382,7 @@ void h2_drop(H2 *h)
 {
     if (h) {
         nghttp2_session_del(h->session);
-        arena_reset(&h->head.arena);
+        h2_block_clear(&h->head);
         memory_drop(h->plan.budget, h, sizeof *h);
     }
 }
@@ -496,7 +401,7 @@ static Err err_of(int code)
 Err h2_feed(H2 *h, Str bytes)
 {
     nghttp2_ssize taken =
-        nghttp2_session_mem_recv2(h->session, bytes.at /* system call */, bytes.len);
+        nghttp2_session_mem_recv2(h->session, bytes.at /* foreign call */, bytes.len);
     if (taken < 0) {
         h->failed = true;
         return err_of((int)taken);
@@ -545,14 +450,14 @@ static size_t nv_list(nghttp2_nv *list, const H2Field *fields, size_t count)
 {
     size_t n = size_min(count, SEND_FIELDS_MAX);
     for (size_t i = 0; i < n; i++) {
-        uint8_t flags = fields[i].name.len == S("authorization").len &&
-                                str_equal(fields[i].name, S("authorization"))
-                            ? NGHTTP2_NV_FLAG_NO_INDEX
-                            : NGHTTP2_NV_FLAG_NONE;
-        list[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)fields[i].name.at, /* system call */
-                               .namelen = fields[i].name.len,
-                               .value = (uint8_t *)(uintptr_t)fields[i].value.at, /* system call */
-                               .valuelen = fields[i].value.len,
+        bool secret = str_equal(fields[i].name, S("authorization"));
+        uint8_t flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+        Str name = fields[i].name;
+        Str value = fields[i].value;
+        list[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.at, /* foreign call */
+                               .namelen = name.len,
+                               .value = (uint8_t *)(uintptr_t)value.at, /* foreign call */
+                               .valuelen = value.len,
                                .flags = flags};
     }
     return n;

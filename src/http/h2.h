@@ -35,13 +35,13 @@ typedef struct H2Limits {
     uint32_t window;        /* ... and all of them together */
 } H2Limits;
 
-/* A trailer section, or the fields of a head. Slices live as long as the arena. */
+/* Slices that hooks are given live as long as the arena that comes with them. */
 typedef struct H2Hooks {
     /* A client's request has begun: the owner's name for it; 0 refuses it (REFUSED_STREAM). */
     H2Name (*begin)(void *user, int32_t id);
-    /* A whole request head. `fault`: it breaks a rule (then `head` may be empty). The arena with all
-     * that it points to may be moved away (left initialised); what stays there is dropped. `last`:
-     * no body follows. */
+    /* A whole request head. `fault`: it breaks a rule (then `head` may be empty). The arena with
+     * all that it points to may be moved away (left initialised); what stays there is dropped.
+     * `last`: no body follows. */
     void (*request)(void *user, H2Name name, Arena *arena, const RequestHead *head,
                     HttpFault fault, bool last);
     /* The same for a response, interim ones included. */

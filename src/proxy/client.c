@@ -42,7 +42,8 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
     Handle h;
     Tls *tls = NULL;
     Client *c = (Client *)pool_take(&t->clients, &h);
-    if (!c || client_seal(t, listener, &tls) != ERR_OK || poller_add(&t->poller, stream.fd, token_of(TOKEN_CLIENT, h)) != ERR_OK) {
+    if (!c || client_seal(t, listener, &tls) != ERR_OK ||
+        poller_add(&t->poller, stream.fd, token_of(TOKEN_CLIENT, h)) != ERR_OK) {
         counter_add(&t->refused, 1);
         tls_free(tls);
         stream_close(&stream, true);

@@ -1,6 +1,7 @@
 /* exchange.h - one request and its response: the state that the phases of exchange.c work on.
  *
- * Either side is a connection of its own (HTTP/1) or a stream of one (HTTP/2): link.h hides which. */
+ * Either side is a connection of its own (HTTP/1) or a stream of one (HTTP/2): link.h hides which
+ * it is. */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
 

@@ -35,7 +35,10 @@ bool link_blocked(Link l)
 
 bool link_broken(Link l)
 {
-    return l.wire ? l.wire->broken : l.stream->closed && !(l.stream->in_ended && l.stream->out_done);
+    if (l.wire) {
+        return l.wire->broken;
+    }
+    return l.stream->closed && !(l.stream->in_ended && l.stream->out_done);
 }
 
 bool link_readable(Link l)

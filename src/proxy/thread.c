@@ -64,8 +64,9 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     t->origins = (OriginCounters *)memory_reserve(sizeof(OriginCounters) * (origins + 1));
     t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * (origins + 1));
     t->wires = (WireRoom){.blocks = &t->buf_blocks, .raw = t->raw};
-    bool all = t->flush && t->out_fields && t->raw.len && t->places && t->park_nodes && t->again && t->input.len && t->output.len && t->field_room &&
-               t->services && t->origins;
+    bool rooms = t->input.len && t->raw.len && t->output.len && t->field_room && t->out_fields;
+    bool all = rooms && t->park_nodes && t->places && t->again && t->flush && t->services &&
+               t->origins;
     return all ? ERR_OK : ERR_MEMORY;
 }
 

@@ -29,7 +29,7 @@ typedef struct Wire {
     bool writable;
     bool ended;  /* the peer has finished sending (there may be bytes before that) */
     bool broken; /* reset, or gone in both directions */
-    bool cut;    /* it ended without TLS's word for it: what has no length of its own is not whole */
+    bool cut;    /* it ended without TLS's word for it: what has no length is not whole then */
     bool short_write; /* the peer once took less than it was given: read smaller pieces for it */
 } Wire;
 

@@ -1,6 +1,6 @@
-/* h2_fuzz.c - an HTTP/2 session under hostile frames, as a server and as a client: no crash, memory
- * within its bound, names that are current, heads without a fault that HTTP/1 could say, too, and an
- * output that is not many times what came in.
+/* h2_fuzz.c - an HTTP/2 session under hostile frames, as a server and as a client: no crash,
+ * memory within its bound, names that are current, heads without a fault that HTTP/1 could say too,
+ * and an output that is not many times what came in.
  *
  * The first byte chooses the side and the size of the pieces; what follows are frames (behind a
  * preface and SETTINGS that are given). */

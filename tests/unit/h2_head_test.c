@@ -1,4 +1,5 @@
-/* HTTP/2 heads become neutral heads, or faults: tables of what is refused and what it is called. */
+/* h2_head_test.c - HTTP/2 heads become neutral heads, or faults: tables of what is refused and what
+ * it is called. */
 #include "http/h2.h"
 #include "test.h"
 

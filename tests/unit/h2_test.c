@@ -1,4 +1,4 @@
-/* The HTTP/2 codec: a server's and a client's session in memory, joined by bytes that may be split
+/* h2_test.c - the HTTP/2 codec: a server and a client in memory, joined by bytes that may be split
  * anywhere, and hooks that write down what they hear. */
 #include "http/h2.h"
 
