@@ -161,7 +161,7 @@ static void mux_begin(Thread *t, Client *c, Str bytes)
     c->state = CLIENT_MUX;
     client_deadline(t, c, limits->head_timeout_ms);
     if (bytes.len > 0) {
-        (void)mux_feed(c->mux, bytes); /* a failure is seen when it is flushed */
+        (void)!mux_feed(c->mux, bytes); /* a failure is seen when it is flushed */
     }
     if (c->wire.readable) {
         thread_again(t, c->self);
@@ -198,7 +198,7 @@ static void client_shake(Thread *t, Client *c)
     Err err = wire_handshake(&c->wire, &t->wires);
     if (err == ERR_AGAIN) {
         size_t sent = 0;
-        (void)wire_flush(&c->wire, &t->wires, &sent);
+        (void)!wire_flush(&c->wire, &t->wires, &sent);
         return;
     }
     if (err != ERR_OK) {

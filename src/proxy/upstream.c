@@ -125,7 +125,7 @@ static void upstream_shake(Thread *t, Upstream *u)
     Err err = wire_handshake(&u->wire, &t->wires);
     if (err == ERR_AGAIN) {
         size_t sent = 0;
-        (void)wire_flush(&u->wire, &t->wires, &sent);
+        (void)!wire_flush(&u->wire, &t->wires, &sent);
         return;
     }
     if (err != ERR_OK) {

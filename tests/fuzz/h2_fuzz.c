@@ -68,7 +68,7 @@ static void hook_request(void *user, H2Name name, Arena *arena, const RequestHea
         MUST(!last || head->framing.body == BODY_NONE);
         H2Field answer[] = {{S(":status"), S("200")}, {S("server"), S("s")}};
         o->to_send[i] = 100;
-        (void)h2_respond(o->h2, o->ids[i], answer, 2, true);
+        (void)!h2_respond(o->h2, o->ids[i], answer, 2, true);
     }
 }
 
@@ -158,7 +158,7 @@ static size_t drain(H2 *h)
     static uint8_t room[OUT_BYTES];
     Text out = text_in(span_of(room, sizeof room));
     bool more = false;
-    (void)h2_take(h, &out, &more);
+    (void)!h2_take(h, &out, &more);
     MUST(!out.overflow);
     return out.len;
 }

@@ -372,7 +372,7 @@ TEST("every allocation of an HTTP/2 session may fail")
         if (end.h2) {
             static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
                                           "\0\0\15\1\5\0\0\0\1\202\206\204\101\10a.example";
-            (void)h2_feed(end.h2, str_of(preface, sizeof preface - 1));
+            (void)!h2_feed(end.h2, str_of(preface, sizeof preface - 1));
         }
         memory_fail_after(-1);
         h2_drop(end.h2);
