@@ -28,10 +28,10 @@ run: build ## build River and start it with examples/quickstart.kdl
 test: setup-test ## build everything and run all tests (FRESH=1 repeats what passed unchanged)
 	@python3 tests/run
 
-check-style: setup-test ## layers, sizes, banned calls; clang-tidy on base and http
+check-style: setup-test ## layers, sizes, banned calls; clang-tidy and gcc's analyser on base and http
 	@python3 tests/run style tidy
 
-tidy: setup-test ## clang-tidy on base and http
+tidy: setup-test ## clang-tidy and gcc's analyser on base and http
 	@python3 tests/run tidy
 
 fuzz: setup-test ## fuzz every parser (SECONDS=60 each)
@@ -43,7 +43,7 @@ prove: setup-test ## prove the leaf parsers with Frama-C Eva
 bench: setup-test build ## measure River beside its peers
 	@python3 bench/run.py --save
 
-bench-parse: setup-test ## nanoseconds for one request head
+bench-parse: setup-test ## nanoseconds for one request head, one chunked body
 	@tools/build release tests/bench_parse && $(BUILD)/release/tests/bench_parse
 
 docs: build ## write the reference pages that are generated from the schema

@@ -1,4 +1,5 @@
-/* parse.c - nanoseconds for one request head, short and long, from the parsers alone.
+/* parse.c - nanoseconds for one request head, short and long, and for one chunked body of chunks
+ * of one byte and of a kibibyte, from the parsers alone.
  *
  *     parse [ROUNDS]
  *
@@ -7,10 +8,15 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "http/chunk.h"
 #include "http/head.h"
 
 #define FIELDS_MAX 64
 #define HEADS_PER_ROUND 200000
+#define BODIES_PER_ROUND 2000
+#define CHUNKS 1000u
+#define CHUNK_BYTES_MAX 1024u
+#define CHUNKS_BYTES_MAX (CHUNKS * (CHUNK_BYTES_MAX + CHUNK_HEAD_BYTES_MAX + 2) + 3)
 #define ROUNDS_DEFAULT 15
 
 static const Str short_head = S_INIT(
@@ -63,21 +69,55 @@ static double head_ns(Str head)
     return (now_ns() - start) / HEADS_PER_ROUND;
 }
 
-static void measure(const char *name, Str head, int rounds)
+/* A body of CHUNKS chunks of `len` bytes each. */
+static Str chunks_make(size_t len)
 {
-    double best = head_ns(head);
+    static uint8_t wire[CHUNKS_BYTES_MAX];
+    static const uint8_t data[CHUNK_BYTES_MAX];
+    Text t = text_in(span_of(wire, sizeof wire));
+    for (unsigned i = 0; i < CHUNKS; i++) {
+        chunk_head(&t, len);
+        text_add(&t, str_of(data, len));
+        text_add(&t, S("\r\n"));
+    }
+    text_add(&t, S("0\r\n"));
+    return text_str(&t);
+}
+
+/* The decoder works in place, so each body is a fresh copy; the copy counts too. */
+static double chunks_ns(Str wire)
+{
+    static uint8_t room[CHUNKS_BYTES_MAX];
+    double start = now_ns();
+    for (unsigned i = 0; i < BODIES_PER_ROUND; i++) {
+        ChunkDecoder decoder = {0};
+        Span bytes = span_of(room, span_copy(span_of(room, sizeof room), wire));
+        ChunkStep step = chunk_decode(&decoder, bytes);
+        if (!step.last || step.consumed != wire.len) {
+            fprintf(stderr, "parse: the body is refused\n");
+            exit(1);
+        }
+    }
+    return (now_ns() - start) / BODIES_PER_ROUND;
+}
+
+static void measure(const char *name, double (*work_ns)(Str wire), Str wire, int rounds)
+{
+    double best = work_ns(wire);
     for (int i = 1; i < rounds; i++) {
-        double ns = head_ns(head);
+        double ns = work_ns(wire);
         best = ns < best ? ns : best;
     }
-    printf("%-6s %4zu bytes  %6.1f ns  %5.2f GB/s\n", name, head.len, best,
-           (double)head.len / best);
+    printf("%-10s %7zu bytes  %9.1f ns  %5.2f GB/s\n", name, wire.len, best,
+           (double)wire.len / best);
 }
 
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS_DEFAULT;
-    measure("short", short_head, rounds);
-    measure("long", long_head, rounds);
+    measure("short head", head_ns, short_head, rounds);
+    measure("long head", head_ns, long_head, rounds);
+    measure("1-byte", chunks_ns, chunks_make(1), rounds);
+    measure("1-KiB", chunks_ns, chunks_make(CHUNK_BYTES_MAX), rounds);
     return 0;
 }

@@ -46,7 +46,6 @@ static void json_process(Text *t, const ProcessStatus *p)
     json_number(t, S("worker_pid"), p->worker_pid);
     json_number(t, S("worker_up_ms"), p->worker_up_ms);
     json_number(t, S("restarts"), p->restarts);
-    json_key(t, S("worker"));
 }
 
 static const Str answer_names[6] = {S_INIT("none"), S_INIT("1xx"), S_INIT("2xx"),

@@ -18,9 +18,25 @@ typedef struct ProcessStatus {
     uint64_t restarts;
 } ProcessStatus;
 
-/* As JSON this opens an object and ends in `"worker":`; what follows is status_print_worker's
- * object or null, and the closing brace. */
+typedef struct CertificateStatus {
+    Str listener;
+    Str path;
+    Str subject;
+    Str names; /* separated by commas */
+    int64_t not_before_s; /* seconds since 1970 */
+    int64_t not_after_s;
+} CertificateStatus;
+
+/* As JSON this opens an object; then come the other parts, each a member (status_print_certificates
+ * first), the last one being `"worker":`, status_print_worker's object or null, and the closing
+ * brace. */
 void status_print_process(Text *t, const ProcessStatus *p, bool json);
+void status_print_certificates(Text *t, const CertificateStatus *list, size_t count, int64_t now_s,
+                               bool json);
+/* Room that suffices for status_print_certificates. */
+size_t status_certificates_bytes(const CertificateStatus *list, size_t count);
+/* `"worker":` */
+void status_print_worker_key(Text *t);
 void status_print_worker(Text *t, const WorkerStatus *w, bool json);
 
 #endif

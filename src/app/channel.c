@@ -116,7 +116,7 @@ Err channel_receive(int fd, Span room, bool take_fds, ChannelMessage *ret)
     }
     *ret = (ChannelMessage){.fd_count = CHANNEL_FDS_MAX, .fds = {-1, -1}};
     collect_fds(&packet, head.fd_set, take_fds, ret);
-    if ((size_t)n < sizeof head || head.kind > CHANNEL_STATUS_END ||
+    if ((size_t)n < sizeof head || head.kind > CHANNEL_RENEW ||
         (packet.msg_flags & MSG_TRUNC)) {
         return ERR_SYNTAX;
     }

@@ -16,7 +16,8 @@ typedef enum ChannelKind {
     CHANNEL_LOGS,        /* supervisor: new descriptors for error and access log */
     CHANNEL_STATUS,      /* supervisor: tell what you are doing; `value`: 1 as JSON, 0 as text */
     CHANNEL_STATUS_PART, /* worker: a piece of the answer; `value` is the request's id */
-    CHANNEL_STATUS_END   /* worker: the answer is complete */
+    CHANNEL_STATUS_END,  /* worker: the answer is complete */
+    CHANNEL_RENEW        /* supervisor: new certificates, in a memory file (app/renew.h) */
 } ChannelKind;
 
 #define CHANNEL_BYTES_MAX 32768u

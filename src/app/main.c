@@ -17,6 +17,7 @@
 
 typedef struct Loaded {
     Str text;
+    Files files;
     const Settings *settings;
 } Loaded;
 
@@ -126,8 +127,11 @@ static int load(Arena *arena, const Command *c, Loaded *ret)
     if (!d) {
         return fail_err(EXIT_FAILED, ERR_MEMORY);
     }
-    ConfigOptions options = {.overrides = &c->overrides, .compat = c->compat,
-                             .format = format_of(c)};
+    files_open(&ret->files);
+    ConfigOptions options = {.overrides = &c->overrides,
+                             .compat = c->compat,
+                             .format = format_of(c),
+                             .files = &ret->files.config};
     Err err = config_load(arena, c->file, ret->text, &options, d, &ret->settings);
     show(arena, d);
     return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
@@ -142,7 +146,7 @@ static int run(Arena *arena, const Command *c)
     }
     Loaded loaded;
     int status = load(arena, c, &loaded);
-    return status == EXIT_OK ? supervisor_run(loaded.settings, arena) : status;
+    return status == EXIT_OK ? supervisor_run(loaded.settings, &loaded.files, arena) : status;
 }
 
 static int print_kdl(Arena *arena, const Command *c)

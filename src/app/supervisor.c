@@ -23,18 +23,24 @@
 #include "app/exit.h"
 #include "app/keeper.h"
 #include "app/pidfile.h"
+#include "app/renew.h"
 #include "base/number.h"
 #include "loop/crash.h"
 
 #define STOP_GRACE_MS 3000u  /* for a worker that was told to stop, before it is killed */
 #define DRAIN_GRACE_MS 5000u /* beyond the drain's own deadline */
 #define CONTROL_TICK_MS 500
+#define STATUS_BYTES_MAX (64u << 20)
 #define POLL_MAX (3 + 1 + CONTROL_CLIENTS_MAX)
 
 typedef enum State { STATE_SERVING, STATE_DRAINING, STATE_STOPPING, STATE_OVER } State;
 
 typedef struct Supervisor {
     const Settings *settings;
+    Files *files;
+    Renewal renewal;
+    size_t key_log_count;
+    int *key_logs COUNTED_BY(key_log_count); /* one for each listener; -1: none */
     State state;
     int exit_status;
     ListenSet listeners;
@@ -111,6 +117,46 @@ static void reopen_logs(Supervisor *s)
     LOG(INFO, "logs opened again");
 }
 
+/* ---- certificates ---- */
+
+/* Hands new bytes to the worker; one that starts later gets them anyway. */
+static void send_material(Supervisor *s, const Material *fresh)
+{
+    ChannelMessage message = {.kind = CHANNEL_RENEW, .fd_count = 1, .fds = {-1, -1}};
+    Err err = s->keeper.pid != 0 ? renewal_pack(fresh, &message.fds[0]) : ERR_OK;
+    if (err == ERR_OK && s->keeper.pid != 0) {
+        err = channel_send(s->keeper.channel, &message);
+        (void)close(message.fds[0]);
+    }
+    if (err != ERR_OK) {
+        LOG(ERROR, "certificates did not reach the worker",
+            LOG_STR("why", str_from_c(err_sentence(err))));
+    }
+}
+
+static void renew_certificates(Supervisor *s)
+{
+    Material fresh = {0};
+    Err err = renewal_read(&s->renewal, &fresh);
+    if (err == ERR_MISSING) {
+        if (s->renewal.refused == 0) {
+            LOG(INFO, "certificates read again: nothing new");
+        }
+        return;
+    }
+    if (err != ERR_OK) {
+        LOG(ERROR, "certificates not read again", LOG_STR("why", str_from_c(err_sentence(err))));
+        return;
+    }
+    for (size_t i = 0; i < fresh.count; i++) {
+        if (fresh.parts[i].count > 0) {
+            LOG(INFO, "new certificates",
+                LOG_STR("listener", material_listener(s->settings, i)->address.text));
+        }
+    }
+    send_material(s, &fresh);
+}
+
 /* ---- what can happen ---- */
 
 static void on_signal(Supervisor *s, uint32_t number)
@@ -130,7 +176,9 @@ static void on_signal(Supervisor *s, uint32_t number)
         reopen_logs(s);
         return;
     case SIGHUP:
-        LOG(WARN, "reloading is not supported yet; restart River instead");
+        LOG(WARN, "only certificates are read again: reloading the configuration is not "
+                  "supported yet");
+        renew_certificates(s);
         return;
     default:
         return;
@@ -145,6 +193,39 @@ static void take_signals(Supervisor *s)
     }
 }
 
+/* Adds the certificates to an answer. */
+static void answer_certificates(Supervisor *s, ControlClient *client)
+{
+    Arena arena;
+    const CertificateStatus *list = NULL;
+    size_t count = 0;
+    Span room = {0};
+    bool json = client->ask == CONTROL_STATUS_JSON;
+    arena_init(&arena, &s->renewal.blocks, STATUS_BYTES_MAX);
+    files_look_at_clock(s->files);
+    if (renewal_status(&s->renewal, &arena, &list, &count) != ERR_OK ||
+        !arena_span(&arena, status_certificates_bytes(list, count), &room)) {
+        count = 0;
+        list = NULL;
+    }
+    uint8_t least[64];
+    Text t = text_in(room.len > 0 ? room : span_of(least, sizeof least));
+    status_print_certificates(&t, list, count, s->files->config.now_s, json);
+    control_answer(&s->control, client, text_str(&t));
+    arena_reset(&arena);
+}
+
+/* Ends an answer: as text the certificates stand last. */
+static void finish_answer(Supervisor *s, ControlClient *client, Str text, Str json)
+{
+    bool is_json = client->ask == CONTROL_STATUS_JSON;
+    control_answer(&s->control, client, is_json ? json : text);
+    if (!is_json) {
+        answer_certificates(s, client);
+    }
+    control_finish(client);
+}
+
 /* Whoever waits for the dead worker's part of the status gets the rest without it. */
 static void answer_without_worker(Supervisor *s)
 {
@@ -152,8 +233,8 @@ static void answer_without_worker(Supervisor *s)
         ControlClient *client = &s->control.clients[i];
         if (client->fd >= 0 && client->ask != CONTROL_NOTHING && !client->answered) {
             bool json = client->ask == CONTROL_STATUS_JSON && !client->begun;
-            control_answer(&s->control, client, json ? S("null}\n") : S("the worker died\n"));
-            control_finish(client);
+            finish_answer(s, client, S("the worker died\n"),
+                          json ? S("null}\n") : S("the worker died\n"));
         }
     }
 }
@@ -201,9 +282,7 @@ static void on_message(Supervisor *s, const ChannelMessage *message)
     if (message->kind == CHANNEL_STATUS_PART) {
         control_answer(&s->control, client, message->bytes);
     } else if (message->kind == CHANNEL_STATUS_END) {
-        control_answer(&s->control, client,
-                       client->ask == CONTROL_STATUS_JSON ? S("}\n") : S(""));
-        control_finish(client);
+        finish_answer(s, client, S(""), S("}\n"));
     }
 }
 
@@ -253,12 +332,15 @@ static void answer_status(Supervisor *s, ControlClient *client)
     Text t = text_in(span_of(room, sizeof room));
     status_print_process(&t, &status, json);
     control_answer(&s->control, client, text_str(&t));
+    if (json) {
+        answer_certificates(s, client);
+        control_answer(&s->control, client, S("\"worker\":"));
+    }
     ChannelMessage question = {.kind = CHANNEL_STATUS, .id = client->id, .value = json};
     if (s->keeper.ready && channel_send(s->keeper.channel, &question) == ERR_OK) {
         return;
     }
-    control_answer(&s->control, client, json ? S("null}\n") : S("no worker serves now\n"));
-    control_finish(client);
+    finish_answer(s, client, S("no worker serves now\n"), S("null}\n"));
 }
 
 static void serve_control(Supervisor *s)
@@ -281,6 +363,9 @@ static void keep_deadlines(Supervisor *s)
             LOG(ERROR, "worker cannot be forked");
         }
     }
+    if (s->state == STATE_SERVING && renewal_is_due(&s->renewal, now)) {
+        renew_certificates(s);
+    }
     if (s->kill_at_ms != 0 && now >= s->kill_at_ms && k->pid != 0) {
         LOG(ERROR, "worker did not end in time: killed", LOG_U64("pid", (uint64_t)k->pid));
         (void)kill(k->pid, SIGKILL);
@@ -295,6 +380,10 @@ static int wait_ms(const Supervisor *s, size_t control_count)
     uint64_t due = s->kill_at_ms;
     if (s->state == STATE_SERVING && s->keeper.pid == 0) {
         due = s->keeper.start_at_ms;
+    }
+    if (s->state == STATE_SERVING && s->renewal.tls_count > 0 &&
+        (due == 0 || s->renewal.look_at_ms < due)) {
+        due = s->renewal.look_at_ms;
     }
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
     if (due != 0) {
@@ -390,6 +479,37 @@ static Err open_control(Supervisor *s, Arena *arena, Text *why)
     return ERR_OK;
 }
 
+/* Opens the key logs; listeners that name one file share it. */
+static Err open_key_logs(Supervisor *s, Arena *arena, Text *why)
+{
+    size_t count = s->renewal.material.count;
+    int *fds = arena_array(arena, int, count);
+    if (!fds) {
+        return ERR_MEMORY;
+    }
+    s->key_logs = fds;
+    s->key_log_count = count;
+    for (size_t i = 0; i < count; i++) {
+        Str path = material_listener(s->settings, i)->tls.key_log_path;
+        s->key_logs[i] = -1;
+        for (size_t k = 0; k < i && path.len > 0; k++) {
+            if (str_equal(material_listener(s->settings, k)->tls.key_log_path, path)) {
+                s->key_logs[i] = s->key_logs[k];
+            }
+        }
+        if (path.len == 0 || s->key_logs[i] >= 0) {
+            continue;
+        }
+        Err err = files_append(path, &s->key_logs[i]);
+        if (err != ERR_OK) {
+            text_format(why, "cannot write %.*s: %s", STR_ARG(path), err_sentence(err));
+            return err;
+        }
+        LOG(WARN, "the secrets of TLS sessions are written to a file", LOG_STR("path", path));
+    }
+    return ERR_OK;
+}
+
 /* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
 static Err prepare(Supervisor *s, Arena *arena, Text *why)
 {
@@ -398,6 +518,8 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
+    TRY(renewal_open(&s->renewal, s->settings, s->files, clock_ms()));
+    TRY(open_key_logs(s, arena, why));
     TRY(listen_open(arena, s->settings, &s->listeners, why));
     TRY(open_control(s, arena, why));
     if (system->daemonize) {
@@ -409,7 +531,10 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     WorkerSetup setup = {.settings = s->settings,
                          .listeners = &s->listeners,
                          .logs = &s->logs,
+                         .material = &s->renewal.material,
+                         .key_log_count = s->key_log_count,
                          .threads = count_threads(s->settings)};
+    setup.key_logs = s->key_logs;
     keeper_init(&s->keeper, &setup);
     TRY(crash_open(setup.threads + 1));
     s->started_ms = clock_ms();
@@ -421,13 +546,15 @@ static void tidy_up(Supervisor *s)
     listen_close(&s->listeners, true);
     control_close(&s->control);
     pidfile_remove(s->settings->system.pid_file, s->pid_file);
+    renewal_close(&s->renewal);
 }
 
-int supervisor_run(const Settings *settings, Arena *arena)
+int supervisor_run(const Settings *settings, Files *files, Arena *arena)
 {
     static Supervisor supervisor; /* large, and there is only one */
     Supervisor *s = &supervisor;
     *s = (Supervisor){.settings = settings,
+                      .files = files,
                       .logs = LOGS_NONE,
                       .signals = -1,
                       .pid_file = -1,

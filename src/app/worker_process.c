@@ -17,6 +17,7 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
+#include "app/renew.h"
 #include "base/number.h"
 #include "config/build.h"
 #include "loop/crash.h"
@@ -37,6 +38,7 @@ typedef struct WorkerProcess {
     int channel;
     Blocks blocks;
     Arena arena; /* of the snapshot */
+    const Snapshot *snapshot;
     Log *log;
     Worker *worker;
     bool ending;
@@ -62,7 +64,15 @@ static bool is_kept(const WorkerProcess *p, int fd)
     for (size_t i = 0; i < p->setup->listeners->count; i++) {
         kept = kept || p->setup->listeners->at[i].fd == fd;
     }
+    for (size_t i = 0; i < p->setup->key_log_count; i++) {
+        kept = kept || p->setup->key_logs[i] == fd;
+    }
     return kept;
+}
+
+static int higher(int a, int b)
+{
+    return a > b ? a : b;
 }
 
 /* Closes the supervisor's other descriptors: control socket, pid file, signals. They are few and
@@ -71,11 +81,13 @@ static void close_others(const WorkerProcess *p)
 {
     int highest = p->channel;
     for (size_t i = 0; i < LOG_STREAMS; i++) {
-        highest = p->setup->logs->fds[i] > highest ? p->setup->logs->fds[i] : highest;
+        highest = higher(highest, p->setup->logs->fds[i]);
     }
     for (size_t i = 0; i < p->setup->listeners->count; i++) {
-        int fd = p->setup->listeners->at[i].fd;
-        highest = fd > highest ? fd : highest;
+        highest = higher(highest, p->setup->listeners->at[i].fd);
+    }
+    for (size_t i = 0; i < p->setup->key_log_count; i++) {
+        highest = higher(highest, p->setup->key_logs[i]);
     }
     for (int fd = STDERR_FILENO + 1; fd <= highest; fd++) {
         if (!is_kept(p, fd)) {
@@ -132,6 +144,14 @@ static Err start_log(WorkerProcess *p)
     return ERR_OK;
 }
 
+static BuildInputs build_inputs(const WorkerProcess *p, size_t count, const Material *material)
+{
+    CHECK(p->setup->key_log_count == count);
+    BuildInputs inputs = {.count = count, .material = material};
+    inputs.key_logs = p->setup->key_logs;
+    return inputs;
+}
+
 static Err build_snapshot(WorkerProcess *p, const Snapshot **ret)
 {
     const Settings *settings = p->setup->settings;
@@ -150,7 +170,9 @@ static Err build_snapshot(WorkerProcess *p, const Snapshot **ret)
             fds[at++] = socket->fd;
         }
     }
-    return config_build(&p->arena, settings, fds, count, ret);
+    BuildInputs inputs = build_inputs(p, count, p->setup->material);
+    inputs.fds = fds;
+    return config_build(&p->arena, settings, &inputs, ret);
 }
 
 static Err start_threads(WorkerProcess *p)
@@ -158,6 +180,7 @@ static Err start_threads(WorkerProcess *p)
     const SystemSettings *system = &p->setup->settings->system;
     const Snapshot *snapshot = NULL;
     TRY(build_snapshot(p, &snapshot));
+    p->snapshot = snapshot;
     WorkerPlan plan = {
         .snapshot = snapshot,
         .threads = p->setup->threads,
@@ -234,6 +257,27 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
     }
 }
 
+/* New certificates: all of them, or none. */
+static void renew(WorkerProcess *p, const ChannelMessage *message)
+{
+    Arena scratch;
+    Material fresh = {0};
+    const Settings *settings = p->setup->settings;
+    arena_init(&scratch, &p->blocks, SNAPSHOT_BYTES_MAX);
+    Err err = renewal_unpack(message->fds[0], settings, &scratch, &fresh);
+    if (err == ERR_OK) {
+        BuildInputs inputs = build_inputs(p, fresh.count, &fresh);
+        err = config_renew(p->snapshot, settings, &inputs, &scratch);
+    }
+    if (err == ERR_OK) {
+        LOG(INFO, "certificates renewed");
+    } else {
+        LOG(ERROR, "certificates not renewed", LOG_STR("why", str_from_c(err_sentence(err))));
+    }
+    (void)close(message->fds[0]);
+    arena_reset(&scratch);
+}
+
 /* The supervisor has closed its copies of the listeners; shutting ours down refuses newcomers at
  * once, while the threads still hold the descriptors in their pollers. */
 static void refuse_newcomers(const WorkerProcess *p)
@@ -290,6 +334,9 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
         return;
     case CHANNEL_STATUS:
         answer_status(p, message);
+        return;
+    case CHANNEL_RENEW:
+        renew(p, message);
         return;
     case CHANNEL_NONE:
     case CHANNEL_READY:
@@ -369,6 +416,7 @@ void worker_process_run(const WorkerSetup *setup, int channel, int supervisor)
     serve(p);
     worker_join(p->worker);
     log_stop(p->log, LOG_STOP_MS);
+    config_drop(p->snapshot);
     arena_reset(&p->arena);
     exit(EXIT_OK);
 }

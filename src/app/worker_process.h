@@ -7,6 +7,7 @@
 
 #include "app/listen.h"
 #include "app/logs.h"
+#include "config/material.h"
 #include "config/settings.h"
 
 /* What the supervisor has made ready; the worker's memory is a copy of the supervisor's. */
@@ -14,6 +15,9 @@ typedef struct WorkerSetup {
     const Settings *settings;
     ListenSet *listeners;
     Logs *logs;
+    const Material *material; /* what certificates, keys and their like hold now */
+    size_t key_log_count;     /* as many as listeners in all services */
+    const int *key_logs COUNTED_BY(key_log_count); /* -1: none */
     unsigned threads;
 } WorkerSetup;
 

@@ -75,6 +75,44 @@ void memory_drop(Budget *b, void *at, size_t bytes)
     }
 }
 
+/* In front of sized memory: how much it is, as long as malloc's alignment asks for. */
+typedef union SizedHead {
+    size_t bytes; /* with the head */
+    _Alignas(16) uint8_t room[16];
+} SizedHead;
+
+void *memory_sized_new(Budget *b, size_t bytes)
+{
+    if (bytes > SIZE_MAX - sizeof(SizedHead)) {
+        return NULL;
+    }
+    SizedHead *head = (SizedHead *)memory_new(b, bytes + sizeof *head);
+    if (!head) {
+        return NULL;
+    }
+    head->bytes = bytes + sizeof *head;
+    return head + 1;
+}
+
+void *memory_sized_resize(Budget *b, void *at, size_t bytes)
+{
+    void *fresh = memory_sized_new(b, bytes);
+    if (at && fresh) {
+        size_t old = ((SizedHead *)at - 1)->bytes - sizeof(SizedHead);
+        span_copy(span_of(fresh, bytes), str_of(at, old < bytes ? old : bytes));
+        memory_sized_drop(b, at);
+    }
+    return fresh;
+}
+
+void memory_sized_drop(Budget *b, void *at)
+{
+    if (at) {
+        SizedHead *head = (SizedHead *)at - 1;
+        memory_drop(b, head, head->bytes);
+    }
+}
+
 void *memory_reserve(size_t bytes)
 {
     if (memory_must_fail()) {

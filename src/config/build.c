@@ -33,12 +33,13 @@ static Err address_build(const SettingsAddress *from, Address *ret)
 }
 
 /* The pool for an endpoint: that of an equal one, if there is one. Endpoints that differ in a limit
- * or a deadline of their connections do not share. */
+ * or a deadline of their connections, in their TLS identity or in what is spoken do not share. */
 static uint32_t origin_index(Snapshot *s, const Endpoint *e)
 {
     for (size_t i = 0; i < s->origin_count; i++) {
         const Endpoint *o = s->origins[i];
-        if (str_equal(o->name, e->name) && o->connections_max == e->connections_max &&
+        if (str_equal(o->name, e->name) && o->tls == e->tls && o->protocol == e->protocol &&
+            o->connections_max == e->connections_max &&
             o->idle_timeout_ms == e->idle_timeout_ms &&
             o->connect_timeout_ms == e->connect_timeout_ms) {
             return (uint32_t)i;
@@ -49,9 +50,31 @@ static uint32_t origin_index(Snapshot *s, const Endpoint *e)
     return (uint32_t)(s->origin_count - 1);
 }
 
-static Err endpoint_build(Snapshot *s, const ConnectorSettings *from, Endpoint *e)
+/* What is built, and what it is built of. */
+typedef struct Builder {
+    Arena *arena;
+    const Settings *settings;
+    Snapshot *snapshot;
+    BuiltClients clients;
+} Builder;
+
+static EndpointProtocol protocol_build(ProtocolChoice from)
+{
+    switch (from) {
+    case PROTOCOL_H1:
+        return ENDPOINT_H1;
+    case PROTOCOL_H2:
+        return ENDPOINT_H2;
+    case PROTOCOL_H2_OR_H1:
+        return ENDPOINT_H2_OR_H1;
+    }
+    return ENDPOINT_H1;
+}
+
+static Err endpoint_build(Builder *b, const ConnectorSettings *from, Endpoint *e)
 {
     *e = (Endpoint){
+        .protocol = protocol_build(from->protocol),
         .name = from->address.text,
         .weight = from->weight,
         .connect_timeout_ms = from->connection_timeout_ms,
@@ -63,12 +86,16 @@ static Err endpoint_build(Snapshot *s, const ConnectorSettings *from, Endpoint *
         .connections_max = (uint32_t)u64_min(from->connections_max, UINT32_MAX),
     };
     TRY(address_build(&from->address, &e->address));
-    e->origin = origin_index(s, e);
+    if (from->tls.name.len > 0) {
+        TRY(build_client(&b->clients, b->settings, from, &e->tls));
+    }
+    e->origin = origin_index(b->snapshot, e);
     return ERR_OK;
 }
 
-static Err cluster_build(Arena *a, Snapshot *s, const ClusterSettings *from, const Cluster **ret)
+static Err cluster_build(Builder *b, const ClusterSettings *from, const Cluster **ret)
 {
+    Arena *a = b->arena;
     Cluster *c = arena_new(a, Cluster);
     Endpoint *endpoints = arena_array(a, Endpoint, from->connector_count);
     _Atomic uint64_t *sequence = (_Atomic uint64_t *)arena_alloc(a, 64);
@@ -79,7 +106,7 @@ static Err cluster_build(Arena *a, Snapshot *s, const ClusterSettings *from, con
     c->endpoints = endpoints;
     c->sequence = sequence;
     for (size_t i = 0; i < from->connector_count; i++) {
-        TRY(endpoint_build(s, &from->connectors[i], &endpoints[i]));
+        TRY(endpoint_build(b, &from->connectors[i], &endpoints[i]));
     }
     c->balancer = policy_find(from->selection == SELECTION_RANDOM ? S("Random") : S("RoundRobin"));
     CHECK(c->balancer != NULL);
@@ -105,6 +132,7 @@ static ServiceLimits limits_build(const ServiceSettings *from)
         .receive_rate_min = o->min_receive_rate_bytes,
         .send_rate_min = o->min_send_rate_bytes,
         .concurrent_requests_max = o->concurrent_requests_max,
+        .streams_max = o->streams_max,
         .retry_buffer_bytes = from->retry_buffer_bytes,
         .tries_max = from->tries_max,
         .overload_status = o->status,
@@ -112,7 +140,7 @@ static ServiceLimits limits_build(const ServiceSettings *from)
     };
 }
 
-static Err service_build(Arena *a, Snapshot *s, const ServiceSettings *from, Service *ret)
+static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
 {
     *ret = (Service){
         .name = from->name,
@@ -134,12 +162,12 @@ static Err service_build(Arena *a, Snapshot *s, const ServiceSettings *from, Ser
         .upgrades = from->upgrades,
         .trusted_count = from->trusted_count,
         .trusted = from->trusted,
-        .active = (_Atomic uint32_t *)arena_alloc(a, 64),
+        .active = (_Atomic uint32_t *)arena_alloc(b->arena, 64),
     };
     if (!ret->active) {
         return ERR_MEMORY;
     }
-    return from->kind == SERVICE_PROXY ? cluster_build(a, s, &from->cluster, &ret->cluster)
+    return from->kind == SERVICE_PROXY ? cluster_build(b, &from->cluster, &ret->cluster)
                                        : ERR_OK;
 }
 
@@ -151,21 +179,24 @@ static void listeners_build(const Settings *settings, Snapshot *s, const int *fd
         for (size_t k = 0; k < from->listener_count; k++, at++) {
             s->listeners[at] = (Listener){.fd = fds[at],
                                           .name = from->listeners[k].address.text,
-                                          .service = &s->services[i]};
+                                          .service = &s->services[i],
+                                          .h2c = from->listeners[k].h2c};
         }
     }
 }
 
-Err config_build(Arena *a, const Settings *settings, const int *fds, size_t fd_count,
+Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
                  const Snapshot **ret)
 {
     size_t listeners = config_listener_count(settings);
-    CHECK(listeners == fd_count);
+    size_t connectors = connector_count(settings);
+    CHECK(listeners == inputs->count && listeners == inputs->material->count);
     Snapshot *s = arena_new(a, Snapshot);
     Service *services = arena_array(a, Service, settings->service_count);
     Listener *all = arena_array(a, Listener, listeners);
-    const Endpoint **origins = arena_array(a, const Endpoint *, connector_count(settings) + 1);
-    if (!s || !services || !all || !origins) {
+    const Endpoint **origins = arena_array(a, const Endpoint *, connectors + 1);
+    BuiltClient *clients = arena_array(a, BuiltClient, connectors + 1);
+    if (!s || !services || !all || !origins || !clients) {
         return ERR_MEMORY;
     }
     *s = (Snapshot){.service_count = settings->service_count,
@@ -173,11 +204,16 @@ Err config_build(Arena *a, const Settings *settings, const int *fds, size_t fd_c
                     .listener_count = listeners,
                     .listeners = all,
                     .origins = origins};
+    Builder b = {.arena = a,
+                 .settings = settings,
+                 .snapshot = s,
+                 .clients = {.room = connectors + 1, .list = clients}};
     for (size_t i = 0; i < settings->service_count; i++) {
         services[i].index = (uint32_t)i;
-        TRY(service_build(a, s, &settings->services[i], &services[i]));
+        TRY(service_build(&b, &settings->services[i], &services[i]));
     }
-    listeners_build(settings, s, fds);
+    listeners_build(settings, s, inputs->fds);
+    TRY(build_slots(a, settings, inputs, s));
     *ret = s;
     return ERR_OK;
 }

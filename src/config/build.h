@@ -3,15 +3,48 @@
 #define CONFIG_BUILD_H
 
 #include "base/arena.h"
+#include "config/material.h"
 #include "config/settings.h"
 #include "proxy/snapshot.h"
 
-/* Builds the snapshot in `arena`. `fds` are the bound listeners in the settings' order: service by
- * service, listener by listener; equal addresses are shared by index. ERR_MEMORY only. */
-MUST_USE Err config_build(Arena *arena, const Settings *settings, const int *fds, size_t fd_count,
+/* What the supervisor has opened and read, in the settings' order: service by service, listener by
+ * listener. */
+typedef struct BuildInputs {
+    size_t count;
+    const int *fds COUNTED_BY(count);      /* the bound listeners; equal addresses share one */
+    const int *key_logs COUNTED_BY(count); /* -1: none */
+    const Material *material;
+} BuildInputs;
+
+/* Builds the snapshot in `arena`. ERR_MEMORY; ERR_SYSTEM when the TLS library refuses what it took
+ * when the configuration was checked. */
+MUST_USE Err config_build(Arena *arena, const Settings *settings, const BuildInputs *inputs,
                           const Snapshot **ret);
+/* Gives up what does not lie in the arena. */
+void config_drop(const Snapshot *s);
 
 /* How many listeners there are in all services. */
 size_t config_listener_count(const Settings *settings);
+
+/* Puts fresh servers where `material` has a part; sessions go on with those that they began with.
+ * All or nothing; errors as of config_build. */
+MUST_USE Err config_renew(const Snapshot *s, const Settings *settings, const BuildInputs *inputs,
+                          Arena *scratch);
+
+/* TLS of the whole snapshot (build_tls.c). */
+MUST_USE Err build_slots(Arena *arena, const Settings *settings, const BuildInputs *inputs,
+                         Snapshot *s);
+/* The client of a connector, shared with an equal one of the `count` before it. */
+typedef struct BuiltClient {
+    const ConnectorSettings *connector;
+    TlsClient *client;
+} BuiltClient;
+typedef struct BuiltClients {
+    size_t room;
+    BuiltClient *list COUNTED_BY(room);
+    size_t count;
+} BuiltClients;
+MUST_USE Err build_client(BuiltClients *all, const Settings *settings,
+                          const ConnectorSettings *connector, TlsClient **ret);
 
 #endif

@@ -5,6 +5,7 @@
 #include "config/value.h"
 #include "http/field.h"
 #include "http/uri.h"
+#include "net/tls.h"
 
 #define HELP_BYTES_MAX 512u
 
@@ -100,6 +101,30 @@ static void check_choice(Checker *c, const SchemaItem *item, Str subject, const 
     }
     check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "`%.*s` has no value `%.*s`",
                  STR_ARG(subject), STR_ARG(str_take(value->text, 80)));
+}
+
+/* A name of which the TLS library says whether it is known. */
+static void check_known(Checker *c, TlsList list, Str subject, Str text, Where where)
+{
+    Help names;
+    Help help;
+    Nearest near = nearest_to(text);
+    Str row = tls_known(list);
+    Str word;
+    for (Str rest = row; schema_next_choice(&rest, &word);) {
+        if (str_equal_nocase(word, text)) {
+            return;
+        }
+    }
+    help_begin(&names);
+    help_begin(&help);
+    offer_choices(&near, &names.text, row);
+    if (near.found.len != 0) {
+        text_format(&help.text, "did you mean `%.*s`? ", STR_ARG(near.found));
+    }
+    text_format(&help.text, "known: %.*s", STR_ARG(text_str(&names.text)));
+    check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "`%.*s` knows no `%.*s`",
+                 STR_ARG(subject), STR_ARG(str_take(text, 80)));
 }
 
 static void check_address(Checker *c, Str text, Where where)
@@ -299,6 +324,15 @@ void check_value(Checker *c, const SchemaItem *item, Str subject, const KdlValue
     case SCHEMA_ACCESS_PLACE:
     case SCHEMA_ERROR_PLACE:
         check_place(c, item, subject, text, where);
+        break;
+    case SCHEMA_TLS_VERSION:
+        check_known(c, TLS_LIST_VERSIONS, subject, text, where);
+        break;
+    case SCHEMA_TLS_SUITE:
+        check_known(c, TLS_LIST_SUITES, subject, text, where);
+        break;
+    case SCHEMA_TLS_GROUP:
+        check_known(c, TLS_LIST_GROUPS, subject, text, where);
         break;
     case SCHEMA_TEXT:
     case SCHEMA_NAME:

@@ -74,9 +74,10 @@ static SystemSettings fill_system(Section system)
     };
 }
 
-Err fill_settings(Arena *a, Str text, const KdlDocument *document, const Settings **ret)
+Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
+                  const ConfigFiles *files, const Settings **ret)
 {
-    Filler f = {.arena = a, .text = text, .line = 1};
+    Filler f = {.arena = a, .checker = checker, .files = files, .text = text, .line = 1};
     KdlNode document_node = {.children = document->nodes};
     Section root = {.schema = &schema_root, .node = &document_node};
     Section services = section_child(root, S("services"));
@@ -97,6 +98,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, const Setting
         Section service = {.schema = &schema_service, .node = n};
         TRY(fill_service(&f, service, &list[i++]));
     }
+    settings->platform_roots = f.platform_roots;
     *ret = settings;
     return ERR_OK;
 }

@@ -2,21 +2,38 @@
 #ifndef CONFIG_FILL_H
 #define CONFIG_FILL_H
 
+#include "config/check.h"
 #include "config/section.h"
 #include "config/settings.h"
 
+/* Files that were read already: many listeners may name one. */
+typedef struct FillFile {
+    struct FillFile *next;
+    FileSettings file;
+    bool failed;
+} FillFile;
+
 typedef struct Filler {
     Arena *arena;
+    Checker *checker;
+    const ConfigFiles *files; /* NULL: no file is read */
+    FillFile *known;
+    Str platform_roots;
     Str text;
     size_t counted; /* lines are counted up to here, so that places cost one pass in all */
     uint32_t line;
 } Filler;
 
-/* Fills everything in; the document has no mistake. ERR_MEMORY only. */
-MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, const Settings **ret);
+/* Fills everything in; the document has no mistake by itself. What is wrong with the files that it
+ * names goes to the checker's diagnostics. ERR_MEMORY only. */
+MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
+                           const ConfigFiles *files, const Settings **ret);
 
 /* One service; `section` is its node. */
 MUST_USE Err fill_service(Filler *f, Section section, ServiceSettings *ret);
+/* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
+MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
+MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);
 /* The line of a position. */
 uint32_t fill_line(Filler *f, size_t at);
 

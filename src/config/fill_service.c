@@ -50,6 +50,7 @@ static Err fill_listeners(Filler *f, Section listeners, ServiceSettings *service
         if (mode.len != 0) {
             CHECK(value_mode(mode, &list[i].mode) == ERR_OK);
         }
+        TRY(fill_listener_tls(f, one, &list[i]));
     }
     return ERR_OK;
 }
@@ -66,7 +67,8 @@ static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
         .idle_timeout_ms = option_number(section_property(one, S("idle-timeout-ms"))),
         .connections_max = option_number(section_property(one, S("max-connections"))),
     };
-    return fill_address(f->arena, one.node->name, &ret->address);
+    TRY(fill_address(f->arena, one.node->name, &ret->address));
+    return fill_connector_tls(f, one, ret);
 }
 
 /* Whether an endpoint of that address is there already: as in River, the first one counts. */
@@ -156,6 +158,7 @@ static OverloadSettings fill_overload(Section o)
         .fields_max = section_number(o, S("max-headers")),
         .head_bytes_max = section_number(o, S("max-header-bytes")),
         .target_bytes_max = section_number(o, S("max-target-bytes")),
+        .streams_max = (uint32_t)section_number(o, S("max-concurrent-streams")),
         .fields_set = is_written(o, S("max-headers")),
         .head_set = is_written(o, S("max-header-bytes")),
         .target_set = is_written(o, S("max-target-bytes")),

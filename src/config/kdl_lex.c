@@ -131,6 +131,9 @@ static bool is_punctuation(uint32_t c, int version)
 }
 
 /* Length of the identifier character at `at`, or 0. */
+/*@ requires readable: \valid_read(text.at + (0 .. text.len - 1));
+    assigns \result \from text.at[0 .. text.len - 1], text.len, at, version;
+    ensures one_character: \result <= 4; */
 static size_t identifier_char(Str text, size_t at, int version)
 {
     uint32_t c = 0;

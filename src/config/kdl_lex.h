@@ -79,10 +79,21 @@ KdlToken kdl_token(Str text, size_t at, int version);
 size_t kdl_find_banned(Str text, int version, KdlFault *ret_fault);
 
 /* The code point at `at` and its length in bytes; 0 at the end or when it is not valid UTF-8. */
+/*@ requires readable: \valid_read(text.at + (0 .. text.len - 1));
+    requires writable: \valid(ret);
+    assigns *ret \from text.at[0 .. text.len - 1], text.len, at, *ret;
+    assigns \result \from text.at[0 .. text.len - 1], text.len, at;
+    ensures one_character: \result <= 4; */
 size_t kdl_code_point(Str text, size_t at, uint32_t *ret);
 /* Length in bytes of the newline at `at` (CR LF is one); 0 when there is none. */
+/*@ requires readable: \valid_read(text.at + (0 .. text.len - 1));
+    assigns \result \from text.at[0 .. text.len - 1], text.len, at, version;
+    ensures one_character: \result <= 4; */
 size_t kdl_newline(Str text, size_t at, int version);
 /* Length in bytes of the white space character at `at`, newlines not counted; 0 for none. */
+/*@ requires readable: \valid_read(text.at + (0 .. text.len - 1));
+    assigns \result \from text.at[0 .. text.len - 1], text.len, at, version;
+    ensures one_character: \result <= 4; */
 size_t kdl_space(Str text, size_t at, int version);
 /* Whether the code point is banned from KDL 2 documents. */
 bool kdl_is_banned(uint32_t code_point);

@@ -1,7 +1,7 @@
 /* load.h - the configuration room's front door: from text to checked settings.
  *
- * No I/O: the caller reads the file and prints the diagnostics. Everything that is returned lies in
- * the caller's arena and points into `text`, which must live as long.
+ * No I/O: the caller reads the files and prints the diagnostics. Everything that is returned lies
+ * in the caller's arena and points into `text`, which must live as long.
  *
  *     Diagnostics *d = arena_new(&arena, Diagnostics);
  *     const Settings *settings = NULL;
@@ -29,10 +29,20 @@ typedef enum ConfigFormat {
     CONFIG_TOML /* River 0.2's, deprecated */
 } ConfigFormat;
 
+/* How the files that a configuration names are read: certificates and their like. A path that is
+ * not absolute is the reader's to understand (River: the directory where it was started). */
+typedef struct ConfigFiles {
+    void *context;
+    /* ERR_UNSUPPORTED: it is a directory, a pipe or the like. */
+    Err (*read)(void *context, Str path, Arena *a, Str *ret_bytes);
+    int64_t now_s; /* seconds since 1970, for certificates that have expired */
+} ConfigFiles;
+
 typedef struct ConfigOptions {
     const ConfigOverrides *overrides; /* NULL: none */
     ConfigCompat compat;
     ConfigFormat format;
+    const ConfigFiles *files; /* NULL: they are neither read nor checked */
 } ConfigOptions;
 
 /* Reads and checks. ERR_OK: *ret holds (`d` may hold warnings). ERR_SYNTAX: `d` says what is wrong,

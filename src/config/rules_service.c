@@ -27,10 +27,31 @@ static bool is_true(const KdlNode *node, Str name)
     return e && e->value.kind == KDL_BOOL && e->value.truth;
 }
 
+/* What is said about TLS makes no sense without it. */
+static void check_needs_tls(Checker *c, const KdlNode *n)
+{
+    const KdlEntry *ocsp = node_property(n, S("ocsp-path"));
+    for (const KdlNode *child = n->children; child; child = child->next) {
+        check_report(c, SEVERITY_ERROR, where_at(child->name_at),
+                     S("add `cert-path` and `key-path` to the listener's line"),
+                     "`%.*s` needs TLS", STR_ARG(str_take(child->name, 80)));
+    }
+    if (ocsp) {
+        error_at(c, ocsp->name_at, STR_NONE, "`ocsp-path` needs `cert-path` beside it");
+    }
+}
+
+static bool is_false(const KdlNode *node, Str name)
+{
+    const KdlEntry *e = node_property(node, name);
+    return e && e->value.kind == KDL_BOOL && !e->value.truth;
+}
+
 static void check_listener(Checker *c, const KdlNode *n)
 {
     const KdlEntry *mode = node_property(n, S("mode"));
     const KdlEntry *h2 = node_property(n, S("offer-h2"));
+    const KdlEntry *h2c = node_property(n, S("h2c"));
     bool tls = node_property(n, S("cert-path")) || node_property(n, S("key-path")) ||
                node_property(n, S("acme-domains"));
     check_pair(c, n, S("cert-path"), S("key-path"));
@@ -40,6 +61,60 @@ static void check_listener(Checker *c, const KdlNode *n)
     if (h2 && is_true(n, S("offer-h2")) && !tls && !is_true(n, S("h2c"))) {
         error_at(c, h2->name_at, S("add `cert-path` and `key-path`, or `h2c=true`"),
                  "`offer-h2` needs TLS");
+    }
+    if (is_true(n, S("h2c")) && tls) {
+        error_at(c, h2c->name_at, S("remove it: with TLS `offer-h2` decides"),
+                 "`h2c` is for listeners without TLS");
+    } else if (is_true(n, S("h2c")) && is_false(n, S("offer-h2"))) {
+        error_at(c, h2->name_at, S("remove one of them"), "`offer-h2=false` contradicts `h2c`");
+    }
+    const KdlNode *key_log = node_find(n->children, S("key-log-path"));
+    if (!tls) {
+        check_needs_tls(c, n);
+    } else if (key_log && value_is_absolute(entry_text(node_argument(key_log, 0)))) {
+        check_report(c, SEVERITY_WARNING, where_at(key_log->name_at), STR_NONE,
+                     "whoever reads this file can read the traffic");
+    }
+}
+
+/* What a connector says about TLS and versions, together. */
+static void check_connector_tls(Checker *c, const KdlNode *n)
+{
+    static const Str needy[] = {S_INIT("ca-path"), S_INIT("client-cert-path")};
+    const KdlEntry *sni = node_property(n, S("tls-sni"));
+    const KdlEntry *proto = node_property(n, S("proto"));
+    const KdlEntry *verify = node_property(n, S("verify"));
+    const KdlEntry *roots = node_property(n, S("ca-path"));
+    bool unverified = is_false(n, S("verify"));
+    Str word = entry_text(proto);
+    for (size_t i = 0; i < SCHEMA_COUNT(needy) && !sni; i++) {
+        const KdlEntry *e = node_property(n, needy[i]);
+        if (e) {
+            check_report(c, SEVERITY_ERROR, where_at(e->name_at),
+                         S("add tls-sni=\"NAME\", the name in the origin's certificate"),
+                         "`%.*s` needs TLS", STR_ARG(needy[i]));
+        }
+    }
+    if (unverified && !sni) {
+        error_at(c, verify->name_at, S("remove it, or add tls-sni=\"NAME\""),
+                 "`verify` needs TLS");
+    } else if (unverified) {
+        check_report(c, SEVERITY_WARNING, where_at(verify->name_at),
+                     S("name the authority by ca-path=\"FILE\" instead"),
+                     "whoever stands between River and this origin can read and change everything");
+    }
+    if (unverified && roots && sni) {
+        check_report(c, SEVERITY_WARNING, where_at(roots->name_at), STR_NONE,
+                     "`ca-path` has no effect while nothing is verified");
+    }
+    if (str_equal(word, S("h1-or-h2"))) {
+        check_report(c, SEVERITY_WARNING, where_at(proto->value.location),
+                     S("write proto=\"h2-or-h1\""), "`h1-or-h2` is an old way to say `h2-or-h1`");
+    }
+    if (!sni && (str_equal(word, S("h1-or-h2")) || str_equal(word, S("h2-or-h1")))) {
+        check_report(c, SEVERITY_WARNING, where_at(proto->value.location),
+                     S("write `h1-only`; or `h2-only`, if the origin speaks it without TLS"),
+                     "without TLS nothing is negotiated: HTTP/1 is spoken");
     }
 }
 
@@ -143,6 +218,9 @@ static void check_connectors(Checker *c, const KdlNode *connectors)
         count++;
         check_repeated(c, &known, n);
         check_pair(c, n, S("client-cert-path"), S("client-key-path"));
+        if (!str_equal(n->name, S("dns")) && !str_equal(n->name, S("srv"))) {
+            check_connector_tls(c, n);
+        }
         check_order(c, n, S("min-refresh-seconds"), S("max-refresh-seconds"));
         const KdlEntry *fixed = node_property(n, S("refresh-seconds"));
         if (fixed && node_property(n, S("refresh"))) {

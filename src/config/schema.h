@@ -27,7 +27,10 @@
     X(MODE, "octal mode", "an octal mode like \"0660\"")                                           \
     X(ACCESS_PLACE, "log place", "\"off\", \"stdout\", \"stderr\" or an absolute path")            \
     X(ERROR_PLACE, "log place", "\"stderr\" or an absolute path")                                  \
-    X(TOKEN, "protocol", "the name of a protocol")
+    X(TOKEN, "protocol", "the name of a protocol")                                                 \
+    X(TLS_VERSION, "TLS version", "a version of TLS")                                              \
+    X(TLS_SUITE, "cipher suite", "the name of a cipher suite")                                     \
+    X(TLS_GROUP, "group", "the name of a key exchange group")
 
 typedef enum SchemaType {
 #define X(name, manual, takes) SCHEMA_##name,

@@ -3,29 +3,59 @@
 
 static const SchemaItem listener_properties[] = {
     ITEM_VALUE("mode", MODE, 0, "0660", "permissions of a Unix socket"),
-    ITEM_VALUE("cert-path", FILE, SCHEMA_LATER, "/etc/river/cert.pem",
-               "speak TLS with this certificate chain; needs `key-path`"),
-    ITEM_VALUE("key-path", FILE, SCHEMA_LATER, "/etc/river/key.pem", "the certificate's key"),
-    {.name = S_INIT("offer-h2"),
-     .type = SCHEMA_BOOL,
-     .flags = SCHEMA_LATER,
-     .later_except = S_INIT("false"),
-     .fallback = S_INIT("true"),
-     .sentence = S_INIT("offer HTTP/2; needs TLS or `h2c`")},
+    ITEM_VALUE("cert-path", FILE, 0, "/etc/river/cert.pem",
+               "speak TLS with this certificate chain (PEM, its own certificate first); it is also "
+               "shown to clients that ask for names no certificate has"),
+    ITEM_VALUE("key-path", FILE, 0, "/etc/river/key.pem", "the certificate's key (PEM)"),
+    ITEM_VALUE("ocsp-path", FILE, 0, "/etc/river/cert.ocsp",
+               "an OCSP response to staple to the certificate (DER)"),
+    ITEM_VALUE("offer-h2", BOOL, 0, "true",
+               "offer HTTP/2 beside HTTP/1; where it is not written: with TLS"),
     ITEM_VALUE("acme-domains", NAME, SCHEMA_LATER, "example.com, *.example.org",
                "domains whose certificates River obtains"),
-    {.name = S_INIT("h2c"),
-     .type = SCHEMA_BOOL,
-     .flags = SCHEMA_LATER,
-     .later_except = S_INIT("false"),
-     .fallback = S_INIT("false"),
-     .sentence = S_INIT("offer HTTP/2 without TLS")},
+    ITEM_BOOL("h2c", "false", "offer HTTP/2 without TLS, to clients that begin with it"),
     {.name = S_INIT("proxy-protocol"),
      .type = SCHEMA_BOOL,
      .flags = SCHEMA_LATER,
      .later_except = S_INIT("false"),
      .fallback = S_INIT("false"),
      .sentence = S_INIT("require a PROXY protocol header from trusted proxies")},
+};
+
+static const SchemaItem certificate_properties[] = {
+    ITEM_VALUE("cert-path", FILE, SCHEMA_REQUIRED, "/etc/river/other.pem", "its chain (PEM)"),
+    ITEM_VALUE("key-path", FILE, SCHEMA_REQUIRED, "/etc/river/other.key", "its key (PEM)"),
+    ITEM_VALUE("ocsp-path", FILE, 0, "/etc/river/other.ocsp", "a response to staple (DER)"),
+};
+
+static const SchemaItem client_certificate_properties[] = {
+    ITEM_VALUE("ca-path", FILE, SCHEMA_REQUIRED, "/etc/river/clients-ca.pem",
+               "the authorities that sign them (PEM)"),
+    ITEM_VALUE("crl-path", FILE, 0, "/etc/river/clients.crl",
+               "lists of those that are revoked, one of each authority (PEM)"),
+};
+
+static const SchemaNode listener_children[] = {
+    {.name = S_INIT("certificate"),
+     .flags = SCHEMA_REPEATED | SCHEMA_ALTERNATIVE,
+     .sentence = S_INIT("a further certificate, for the names that stand in it"),
+     .property_count = SCHEMA_COUNT(certificate_properties),
+     .properties = certificate_properties},
+    OPTION("tls-versions", 0, "only these versions of TLS",
+           ITEM_VALUE("\"VERSION\"", TLS_VERSION, SCHEMA_REPEATED, "1.3", "")),
+    OPTION("cipher-suites", 0, "only these cipher suites",
+           ITEM_VALUE("\"NAME\"", TLS_SUITE, SCHEMA_REPEATED, "TLS_AES_128_GCM_SHA256", "")),
+    OPTION("key-exchange", 0, "only these groups for the exchange of keys",
+           ITEM_VALUE("\"NAME\"", TLS_GROUP, SCHEMA_REPEATED, "X25519", "")),
+    {.name = S_INIT("client-certificates"),
+     .sentence = S_INIT("ask clients for certificates"),
+     .argument_count = 1,
+     .arguments = (const SchemaItem[]){ITEM_CHOICE("WORD", "required|optional", "", "", "")},
+     .property_count = SCHEMA_COUNT(client_certificate_properties),
+     .properties = client_certificate_properties},
+    OPTION_TEXT("key-log-path", PATH, "/var/log/river/keys.log",
+                "for debugging: every session's secrets are written there, so that whoever reads "
+                "the file can read the traffic"),
 };
 
 static const SchemaNode listeners_children[] = {
@@ -36,7 +66,9 @@ static const SchemaNode listeners_children[] = {
      .sentence = S_INIT("where clients arrive: \"IP:PORT\", \"[IPV6]:PORT\" (\"[::]\" takes IPv4 "
                         "too) or the path of a Unix socket"),
      .property_count = SCHEMA_COUNT(listener_properties),
-     .properties = listener_properties},
+     .properties = listener_properties,
+     .child_count = SCHEMA_COUNT(listener_children),
+     .children = listener_children},
 };
 
 static const SchemaItem respond_properties[] = {
@@ -86,6 +118,8 @@ static const SchemaNode overload_children[] = {
     OPTION_NUMBER("max-headers", 1, 256, "100", "fields of a request's head"),
     OPTION_NUMBER("max-header-bytes", 256, 131072, "65536", "bytes of a request's head"),
     OPTION_NUMBER("max-target-bytes", 16, 65536, "16384", "bytes of a request's target"),
+    OPTION_NUMBER("max-concurrent-streams", 1, 1000, "100",
+                  "requests open at once on one HTTP/2 connection"),
     OPTION_NUMBER("head-timeout-ms", 1, SCHEMA_MS_MAX, "10000",
                   "from the first byte of a head to its end"),
     OPTION_NUMBER("keep-alive-timeout-ms", 1, SCHEMA_MS_MAX, "75000",

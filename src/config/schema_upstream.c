@@ -85,20 +85,17 @@ static const SchemaNode balance_children[] = {
         ITEM_NUMBER("weight", 1, 65535, "1", "share of the requests, relative to the others"),     \
         ITEM_NUMBER("max-connections", 0, SCHEMA_COUNT_MAX, "0",                                   \
                     "connections to this endpoint at once; 0: no limit"),                          \
-        ITEM_CHOICE("proto", "h1-only", "h2-only|h2-or-h1|h1-or-h2", "h1-only",                    \
-                    "the versions of HTTP that are spoken"),                                       \
-        ITEM_VALUE("tls-sni", NAME, SCHEMA_LATER, "origin.example",                                \
+        ITEM_CHOICE("proto", "h1-only|h2-only|h2-or-h1|h1-or-h2", "", "",                          \
+                    "the versions of HTTP that are spoken; where it is not written: h2-or-h1 "     \
+                    "with TLS, h1-only without"),                                                  \
+        ITEM_VALUE("tls-sni", NAME, 0, "origin.example",                                           \
                    "speak TLS, ask for this name and verify it"),                                  \
-        ITEM_VALUE("ca-path", FILE, SCHEMA_LATER, "/etc/river/ca.pem",                             \
-                   "trust these authorities instead of the system's"),                             \
-        ITEM_VALUE("client-cert-path", FILE, SCHEMA_LATER, "/etc/river/client.pem",                \
-                   "the certificate that River shows"),                                            \
-        ITEM_VALUE("client-key-path", FILE, SCHEMA_LATER, "/etc/river/client.key", "its key"),     \
-        {.name = S_INIT("verify"),                                                                 \
-         .type = SCHEMA_BOOL,                                                                      \
-         .flags = SCHEMA_LATER,                                                                    \
-         .fallback = S_INIT("true"),                                                               \
-         .sentence = S_INIT("verify certificate and host name")},                                  \
+        ITEM_VALUE("ca-path", FILE, 0, "/etc/river/ca.pem",                                        \
+                   "trust these authorities (PEM) instead of the system's"),                       \
+        ITEM_VALUE("client-cert-path", FILE, 0, "/etc/river/client.pem",                           \
+                   "the certificate that River shows (PEM)"),                                      \
+        ITEM_VALUE("client-key-path", FILE, 0, "/etc/river/client.key", "its key (PEM)"),          \
+        ITEM_BOOL("verify", "true", "verify certificate and host name"),                           \
     {                                                                                              \
         .name = S_INIT("priority"), .type = SCHEMA_INTEGER, .flags = SCHEMA_LATER, .max = 255,     \
         .later_except = S_INIT("0"), .fallback = S_INIT("0"),                                      \

@@ -17,14 +17,60 @@ typedef struct SettingsAddress {
     Str text; /* the canonical text, "127.0.0.1:80", "[::1]:80" or the path: the identity in logs */
 } SettingsAddress;
 
+/* A file that the configuration names, and what was in it when the configuration was read. */
+typedef struct FileSettings {
+    Str path; /* as it is written; empty: none */
+    Str bytes;
+} FileSettings;
+
+typedef enum ClientCertificates {
+    CLIENT_CERTIFICATES_NONE,
+    CLIENT_CERTIFICATES_OPTIONAL,
+    CLIENT_CERTIFICATES_REQUIRED
+} ClientCertificates;
+
+/* Where the files of a listener stand: three for each certificate, then those about clients. */
+enum { TLS_FILE_CHAIN, TLS_FILE_KEY, TLS_FILE_OCSP, TLS_FILES_OF_PAIR };
+enum { TLS_FILE_CLIENT_ROOTS, TLS_FILE_CLIENT_CRLS, TLS_FILES_OF_CLIENTS };
+
+typedef struct ListenerTls {
+    size_t pair_count; /* certificates; 0: no TLS */
+    size_t file_count; /* pair_count * TLS_FILES_OF_PAIR + TLS_FILES_OF_CLIENTS */
+    const FileSettings *files COUNTED_BY(file_count);
+    Str versions; /* names separated by commas; empty: all */
+    Str suites;
+    Str groups;
+    bool offer_h2;
+    ClientCertificates clients;
+    Str key_log_path; /* absolute; empty: none */
+} ListenerTls;
+
 typedef struct ListenerSettings {
     SettingsAddress address;
+    ListenerTls tls;
+    bool h2c; /* without TLS: HTTP/2 for clients that begin with it */
     uint16_t mode; /* permissions of a Unix path; 0: the process's umask decides */
     uint32_t line; /* where it stands in the file, for messages */
 } ListenerSettings;
 
+typedef enum ProtocolChoice {
+    PROTOCOL_H1,
+    PROTOCOL_H2,
+    PROTOCOL_H2_OR_H1
+} ProtocolChoice;
+
+typedef struct ConnectorTls {
+    Str name; /* to ask for and verify; empty: no TLS */
+    FileSettings roots; /* no path: the system's authorities */
+    FileSettings chain; /* of River's own certificate; no path: none */
+    FileSettings key;
+    bool verify;
+} ConnectorTls;
+
 typedef struct ConnectorSettings {
     SettingsAddress address;
+    ConnectorTls tls;
+    ProtocolChoice protocol;
     uint32_t weight;                /* at least 1 */
     uint64_t connection_timeout_ms; /* of one dial */
     uint64_t total_connection_timeout_ms; /* dial and handshakes together; 0: no limit of its own */
@@ -72,6 +118,7 @@ typedef struct OverloadSettings {
     uint64_t fields_max;
     uint64_t head_bytes_max;
     uint64_t target_bytes_max;
+    uint32_t streams_max; /* open at once on one HTTP/2 connection */
     bool fields_set; /* the file sets max-headers */
     bool head_set;   /* the file sets max-header-bytes */
     bool target_set; /* the file sets max-target-bytes */
@@ -158,6 +205,7 @@ typedef struct Settings {
     SystemSettings system;
     size_t service_count; /* at least 1 */
     const ServiceSettings *services COUNTED_BY(service_count);
+    Str platform_roots; /* PEM of the system's authorities, where a connector needs them */
 } Settings;
 
 #endif

@@ -32,6 +32,8 @@ enum ChunkState {
 /* Sizes stay below 2^63, as lengths do: the next digit must not push a bit beyond. */
 #define SIZE_SHIFT_MAX (UINT64_C(1) << 59)
 
+#define PLAIN_DIGITS_MAX 8u /* digits of a size that is read in one go */
+
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t';
@@ -197,35 +199,104 @@ static HttpFault framing_byte(ChunkDecoder *d, uint8_t c)
     return HTTP_FAULT_NONE;
 }
 
-/* Moves the data at `from` down behind what is there already; returns how many bytes. */
-static size_t data_move(ChunkDecoder *d, Span bytes, size_t from, size_t to)
+/* Where the CRLF at `at` ends; 0 when there is none. */
+static size_t line_end(Str s, size_t at)
 {
-    size_t here = bytes.len - from;
-    if (d->left < here) {
-        here = (size_t)d->left;
+    size_t end = at + 2;
+    if (end > s.len || !str_stands(s, at, S("\r\n"))) {
+        return 0;
     }
-    if (to != from) {
-        span_copy(span_drop(bytes, to), str_slice(span_str(bytes), from, from + here));
+    return end;
+}
+
+/* Where the size line at `at` ends when it is plain: a few digits and CRLF; else 0. */
+static size_t plain_line_end(Str s, size_t at, uint64_t *ret_size)
+{
+    uint64_t size = 0;
+    size_t digits = 0;
+    int digit = byte_hex_value(str_peek(s, at));
+    while (digit >= 0 && digits < PLAIN_DIGITS_MAX) {
+        size = size * 16 + (uint64_t)digit;
+        digits++;
+        digit = byte_hex_value(str_peek(s, at + digits));
     }
-    d->left -= here;
+    *ret_size = size;
+    return digits > 0 ? line_end(s, at + digits) : 0;
+}
+
+/* Moves the data in [from, end) down to `to`, which is not ahead of `from`; returns where it ends
+ * there. */
+/*@ requires inside: from <= bytes.len && end <= bytes.len;
+    requires writable: \valid(bytes.at + (0 .. bytes.len - 1));
+    assigns bytes.at[0 .. bytes.len - 1] \from bytes.at[0 .. bytes.len - 1], to, from, end;
+    assigns \result \from to, from, end;
+    ensures inside: \result <= bytes.len; */
+static size_t data_move(Span bytes, size_t to, size_t from, size_t end)
+{
+    /*@ split from; */
+    if (to > from || from > end) {
+        return from; /* never: said for the proof */
+    }
+    size_t len = end - from;
+    if (len == 1) {
+        bytes.at[to] = bytes.at[from]; /* the worst case is worth a branch */
+    } else if (to != from) {
+        span_copy(span_drop(bytes, to), str_slice(span_str(bytes), from, end));
+    }
+    return to + len;
+}
+
+/* Takes the chunk at `at` without the byte machine when it lies here whole and plain (size line,
+ * data, CRLF); returns where it ends. Whatever else there is, extended or last, wrong or cut or
+ * long, is left to framing_byte: 0. */
+static size_t whole_chunk(ChunkDecoder *d, Span bytes, size_t at, size_t *data)
+{
+    Str s = span_str(bytes);
+    uint64_t size = 0;
+    size_t from = plain_line_end(s, at, &size);
+    if (from == 0 || size == 0 || size > s.len - from) {
+        return 0;
+    }
+    size_t end = line_end(s, from + (size_t)size);
+    if (end < 2) {
+        return 0; /* no CRLF behind the data */
+    }
+    *data = data_move(bytes, *data, from, end - 2);
+    d->overhead_bytes += end - at - size;
+    return end;
+}
+
+/* Takes what is here of the data of a chunk that is not. */
+static void data_take(ChunkDecoder *d, Span bytes, ChunkStep *step)
+{
+    size_t from = step->consumed;
+    size_t end = bytes.len;
+    /*@ split from; */
+    if (d->left < bytes.len - from) {
+        end = from + (size_t)d->left;
+    }
+    step->data = data_move(bytes, step->data, from, end);
+    step->consumed = end;
+    d->left -= end - from;
     if (d->left == 0) {
         d->state = CHUNK_DATA_CR;
     }
-    return here;
 }
 
 ChunkStep chunk_decode(ChunkDecoder *d, Span bytes)
 {
     ChunkStep step = {0};
-    /*@ dynamic_split step.consumed; */
     while (step.consumed < bytes.len && d->state != CHUNK_LAST) {
         if (d->state == CHUNK_DATA) {
-            /* data is never ahead of what was consumed: said here for the proof */
-            size_t to = step.data < step.consumed ? step.data : step.consumed;
-            size_t moved = data_move(d, bytes, step.consumed, to);
-            step.consumed += moved;
-            step.data = to + moved;
+            data_take(d, bytes, &step);
             continue;
+        }
+        if (d->state == CHUNK_SIZE_FIRST && d->line_bytes == 0) {
+            size_t end = whole_chunk(d, bytes, step.consumed, &step.data);
+            if (end != 0) {
+                step.consumed = end;
+                continue;
+            }
         }
         step.fault = framing_byte(d, str_at(span_str(bytes), step.consumed));
         if (UNLIKELY(step.fault != HTTP_FAULT_NONE)) {

@@ -31,6 +31,9 @@
     X(HOST_REPEATED, "host-repeated", "more than one Host")                                        \
     X(HOST_INVALID, "host-invalid", "Host is not a valid authority")                               \
     X(HOST_CONFLICT, "host-conflict", "Host and the target's authority differ")                    \
+    X(PSEUDO, "pseudo-field", "an HTTP/2 pseudo-field is missing, repeated or malformed")          \
+    X(CONNECTION_FIELD, "connection-field", "an HTTP/2 head names a field of one connection")      \
+    X(PROTOCOL_BROKEN, "http2-protocol", "the stream broke HTTP/2's rules")                        \
     X(CHUNK_SIZE, "chunk-size", "a chunk size is not a plain hexadecimal number in range")         \
     X(CHUNK_EXTENSION, "chunk-extension", "a chunk extension is malformed or too long")            \
     X(CHUNK_END, "chunk-end", "chunk data is not followed by CRLF")                                \

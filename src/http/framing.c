@@ -45,31 +45,25 @@ static HttpFault coding_read(const Fields *fields, const FieldsSeen *seen, uint8
     return HTTP_FAULT_NONE;
 }
 
-typedef struct ConnectionOptions {
-    bool close;
-    bool keep_alive;
-    bool upgrade;
-    bool names_fields;
-} ConnectionOptions;
-
-static void connection_option(ConnectionOptions *options, Str list, size_t from, size_t to)
+/* The bit of the word that the member [from, to) is, behind them all the bit of any other. */
+static unsigned word_bit(Str list, size_t from, size_t to, const Str *words, size_t count)
 {
-    if (str_stands_nocase(list, from, to, S("keep-alive"))) {
-        options->keep_alive = true;
-    } else if (str_stands_nocase(list, from, to, S("close"))) {
-        options->close = true;
-    } else if (str_stands_nocase(list, from, to, S("upgrade"))) {
-        options->upgrade = true;
-    } else {
-        options->names_fields = true;
+    /*@ loop unroll 3; */
+    for (size_t i = 0; i < count; i++) {
+        if (str_stands_nocase(list, from, to, words[i])) {
+            return 1u << i;
+        }
     }
+    return 1u << count;
 }
 
-static ConnectionOptions connection_read(const Fields *fields)
+/* Which members stand in the lists of all fields `id`, as bits of word_bit: fields of one name are
+ * one list (RFC 9110 §5.3). */
+static unsigned list_words(const Fields *fields, FieldId id, const Str *words, size_t count)
 {
-    ConnectionOptions options = {0};
+    unsigned bits = 0;
     for (size_t i = 0; i < fields->count; i++) {
-        if (fields->at[i].id != FIELD_CONNECTION) {
+        if (fields->at[i].id != id) {
             continue;
         }
         Str list = fields->at[i].value;
@@ -77,11 +71,15 @@ static ConnectionOptions connection_read(const Fields *fields)
         size_t from = 0;
         size_t to = 0;
         while (list_bounds(list, &at, &from, &to)) {
-            connection_option(&options, list, from, to);
+            bits |= word_bit(list, from, to, words, count);
         }
     }
-    return options;
+    return bits;
 }
+
+/* The words of Connection that mean something themselves; any other names a field. */
+enum { OPTION_KEEP_ALIVE = 1, OPTION_CLOSE = 2, OPTION_UPGRADE = 4, OPTION_FIELD = 8 };
+static const Str connection_words[] = {S_INIT("keep-alive"), S_INIT("close"), S_INIT("upgrade")};
 
 HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Framing *ret)
 {
@@ -104,11 +102,13 @@ HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t min
     }
     framing.keep_alive = minor == 1; /* RFC 9112 §9.3 */
     if (fields_seen(seen, FIELD_CONNECTION)) {
-        ConnectionOptions options = connection_read(fields);
-        framing.keep_alive = !options.close && (minor == 1 || options.keep_alive);
+        unsigned options = list_words(fields, FIELD_CONNECTION, connection_words, 3);
+        framing.keep_alive =
+            !(options & OPTION_CLOSE) && (minor == 1 || (options & OPTION_KEEP_ALIVE));
         /* RFC 9110 §7.8: Upgrade in HTTP/1.0 is ignored. */
-        framing.upgrade = minor == 1 && options.upgrade && fields_seen(seen, FIELD_UPGRADE);
-        framing.names_fields = options.names_fields;
+        framing.upgrade =
+            minor == 1 && (options & OPTION_UPGRADE) && fields_seen(seen, FIELD_UPGRADE);
+        framing.names_fields = (options & OPTION_FIELD) != 0;
     }
     *ret = framing;
     return HTTP_FAULT_NONE;
@@ -116,21 +116,7 @@ HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t min
 
 bool connection_names(const Fields *fields, Str name)
 {
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fields->at[i].id != FIELD_CONNECTION) {
-            continue;
-        }
-        Str list = fields->at[i].value;
-        size_t at = 0;
-        size_t from = 0;
-        size_t to = 0;
-        while (list_bounds(list, &at, &from, &to)) {
-            if (str_stands_nocase(list, from, to, name)) {
-                return true;
-            }
-        }
-    }
-    return false;
+    return (list_words(fields, FIELD_CONNECTION, &name, 1) & 1) != 0;
 }
 
 HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Str of_target,
@@ -159,26 +145,10 @@ HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
 
 void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *ret_other)
 {
-    bool wants_continue = false;
-    bool other = false;
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fields->at[i].id != FIELD_EXPECT) {
-            continue;
-        }
-        Str list = fields->at[i].value;
-        size_t at = 0;
-        size_t from = 0;
-        size_t to = 0;
-        while (list_bounds(list, &at, &from, &to)) {
-            if (str_stands_nocase(list, from, to, S("100-continue"))) {
-                wants_continue = true;
-            } else {
-                other = true;
-            }
-        }
-    }
-    *ret_continue = wants_continue && minor == 1; /* ignored in 1.0 (RFC 9110 §10.1.1) */
-    *ret_other = other;
+    static const Str words[] = {S_INIT("100-continue")};
+    unsigned bits = list_words(fields, FIELD_EXPECT, words, 1);
+    *ret_continue = (bits & 1) && minor == 1; /* ignored in 1.0 (RFC 9110 §10.1.1) */
+    *ret_other = (bits & 2) != 0;
 }
 
 #define KEEP_ALIVE_SECONDS_MAX 86400u

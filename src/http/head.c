@@ -162,6 +162,7 @@ HttpFault head_parse_request(Str head, const HeadLimits *limits, Fields fields, 
         expect_read(&request.fields, request.minor, &request.expects_continue,
                     &request.expects_other);
     }
+    request.major = 1;
     request.form = parts.form;
     request.scheme = parts.scheme;
     request.path = parts.path;
@@ -171,8 +172,7 @@ HttpFault head_parse_request(Str head, const HeadLimits *limits, Fields fields, 
     return HTTP_FAULT_NONE;
 }
 
-/* Whether a response may have a body at all (RFC 9112 §6.3, items 1 and 2). */
-static bool response_has_body(unsigned status, Method method)
+bool response_has_body(unsigned status, Method method)
 {
     if (status < 200 || status == 204 || status == 304 || method == METHOD_HEAD) {
         return false;

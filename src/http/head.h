@@ -60,7 +60,9 @@ typedef struct RequestHead {
     Str path;   /* with its leading slash ("/" also where an absolute target has none), or "*" */
     Str query;  /* behind the '?', without it */
     bool has_query;
-    uint8_t minor; /* HTTP/1.minor, 0 or 1 */
+    Str protocol; /* HTTP/2: what an extended CONNECT asks for (RFC 8441); else empty */
+    uint8_t major; /* 1 or 2 */
+    uint8_t minor; /* HTTP/1.minor, 0 or 1; 1 for HTTP/2, whose semantics are those of 1.1 */
     bool expects_continue; /* Expect: 100-continue (never in 1.0) */
     bool expects_other;    /* an expectation that is not 100-continue: 417 */
     Framing framing;
@@ -101,6 +103,10 @@ HttpFault head_parse_request(Str head, const HeadLimits *limits, Fields fields, 
  * BODY_NONE whatever its fields say; conflicting framing fields are faults all the same. */
 HttpFault head_parse_response(Str head, const HeadLimits *limits, Method method, Fields fields,
                               ResponseHead *ret);
+
+/* Whether a response to a request of `method` may have a body at all (RFC 9112 §6.3, items 1
+ * and 2). */
+bool response_has_body(unsigned status, Method method);
 
 /* Whether `name` is among the members of the head's Connection fields. */
 bool connection_names(const Fields *fields, Str name);

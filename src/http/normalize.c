@@ -108,6 +108,21 @@ static Err escape_write(PathWriter *w, const UriRules *rules, Str path, size_t i
 }
 
 /* Writes what stands at `i`, up to the next byte that needs thought. */
+/*@ requires inside: i < path.len;
+    requires readable: \valid_read(path.at + (0 .. path.len - 1));
+    requires room_is_kept: w->out->len <= w->out->room.len && w->segment <= w->out->room.len;
+    requires writable: \valid(ret_used);
+    assigns *ret_used \from path.at[0 .. path.len - 1], i, *rules;
+    assigns w->segment \from w->segment, w->out->len, path.at[0 .. path.len - 1], i;
+    assigns w->dots \from w->dots, path.at[0 .. path.len - 1], i;
+    assigns w->other \from w->other, path.at[0 .. path.len - 1], i;
+    assigns w->out->len \from w->out->len, w->segment, w->root, path.at[0 .. path.len - 1], i;
+    assigns w->out->overflow \from w->out->overflow, w->out->len, path.at[0 .. path.len - 1], i;
+    assigns w->out->room.at[0 .. w->out->room.len - 1] \from path.at[0 .. path.len - 1], i;
+    assigns \result \from w->segment, w->root, path.at[0 .. path.len - 1], i, *rules;
+    ensures room_is_kept: w->out->len <= w->out->room.len && w->segment <= w->out->room.len;
+    ensures truth: (w->other == 0 || w->other == 1) &&
+                   (w->out->overflow == 0 || w->out->overflow == 1); */
 static Err path_step(PathWriter *w, const UriRules *rules, Str path, size_t i, size_t *ret_used)
 {
     uint8_t c = str_at(path, i);

@@ -94,6 +94,11 @@ static void print_client(Text *t, const AccessRecord *r)
     text_u64(t, r->client_port);
 }
 
+static Str protocol_of(const AccessRecord *r)
+{
+    return r->major == 2 ? S("HTTP/2") : r->minor == 0 ? S("HTTP/1.0") : S("HTTP/1.1");
+}
+
 static void print_keys(Line *l, const AccessRecord *r)
 {
     uint8_t client[IP_TEXT_MAX + 8];
@@ -110,6 +115,10 @@ static void print_keys(Line *l, const AccessRecord *r)
     line_str(l, S("host"), r->host, NAME_ROOM);
     line_str(l, S("method"), r->method, NAME_ROOM);
     line_str(l, S("target"), r->target, TARGET_ROOM);
+    line_str(l, S("protocol"), r->method.len ? protocol_of(r) : STR_NONE, NAME_ROOM);
+    line_str(l, S("tls"), r->tls_version, NAME_ROOM);
+    line_str(l, S("tls_suite"), r->tls_suite, NAME_ROOM);
+    line_str(l, S("tls_subject"), r->tls_subject, FIELD_ROOM);
     line_number(l, S("status"), r->status);
     line_str(l, S("reason"), r->reason, NAME_ROOM);
     line_number(l, S("bytes_in"), r->bytes_in);
@@ -139,7 +148,8 @@ static void combined_request(Text *t, const AccessRecord *r)
     text_add(&request, str_take(r->method, NAME_ROOM));
     text_byte(&request, ' ');
     text_add(&request, str_take(r->target, TARGET_ROOM));
-    text_add(&request, r->minor == 0 ? S(" HTTP/1.0") : S(" HTTP/1.1"));
+    text_byte(&request, ' ');
+    text_add(&request, protocol_of(r));
     quote_within(t, quote_combined, text_str(&request), TARGET_ROOM);
 }
 

@@ -24,7 +24,11 @@ typedef struct AccessRecord {
     Str host;
     Str method;
     Str target;
+    uint8_t major; /* of HTTP: 1 or 2 */
     uint8_t minor; /* HTTP/1.minor */
+    Str tls_version; /* "TLSv1.3"; empty: plain */
+    Str tls_suite;
+    Str tls_subject; /* of the verified client certificate */
     Str referer;
     Str user_agent;
     uint16_t status; /* 0: the client got no answer */

@@ -52,68 +52,59 @@ static Answer answer_for(Exchange *x)
     return a;
 }
 
-static void add_answer_head(Thread *t, const Exchange *x, const Answer *a, Text *out)
+static void add_answer_head(Thread *t, const Exchange *x, const Answer *a, HeadOut *out)
 {
-    text_add(out, S("HTTP/1.1 "));
-    text_u64(out, a->status);
-    text_byte(out, ' ');
-    text_add(out, status_reason(a->status));
-    text_add(out, S("\r\nServer: river\r\n"));
+    forward_status(out, a->status, status_reason(a->status));
+    forward_field(out, S("Server"), S("river"));
     forward_date(t, out);
     bool bodiless = a->status == 204 || a->status == 304; /* RFC 9110 §8.6 */
     if (!bodiless) {
         if (a->content_type.len) {
-            text_add(out, S("Content-Type: "));
-            text_add(out, a->content_type);
-            text_add(out, S("\r\n"));
+            forward_field(out, S("Content-Type"), a->content_type);
         }
-        text_add(out, S("Content-Length: "));
-        text_u64(out, a->body.len);
-        text_add(out, S("\r\n"));
+        forward_number(out, S("Content-Length"), a->body.len);
     }
     if (a->fault) {
-        text_add(out, S("Cache-Control: private, no-store\r\n"));
+        forward_field(out, S("Cache-Control"), S("private, no-store"));
     }
     if (a->fault && a->status == 405) {
-        text_add(out, S("Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n"));
+        forward_field(out, S("Allow"), S("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
     }
     if (a->fault && a->status == 503) {
-        text_add(out, S("Retry-After: "));
-        text_u64(out, RETRY_AFTER_SECONDS);
-        text_add(out, S("\r\n"));
+        forward_number(out, S("Retry-After"), RETRY_AFTER_SECONDS);
     }
-    if (!x->keep_client) {
-        text_add(out, S("Connection: close\r\n"));
-    } else if (x->request.minor == 0) {
-        text_add(out, S("Connection: keep-alive\r\n"));
-    }
-    text_add(out, S("\r\n"));
+    forward_client_connection(x, out);
+}
+
+/* Whether the client has all of the answer, as far as that is waited for. */
+static Step answer_sent(Link client)
+{
+    return client.stream || !link_blocked(client) ? NEXT : WAIT;
 }
 
 Step phase_answer(Thread *t, Exchange *x)
 {
-    Client *c = client_get(t, x->client);
+    Link client = link_client(t, x);
     if (x->answered) {
-        return c->wire.out.len == 0 ? NEXT : WAIT;
+        return answer_sent(client);
     }
     relay_discard_request(t, x);
     if (!x->request_parsed || !x->request_body.done || t->draining) {
         x->keep_client = false;
     }
     Answer a = answer_for(x);
-    Text head = text_in(t->output);
+    HeadOut head = link_head(t, client);
     add_answer_head(t, x, &a, &head);
-    bool body = x->request.method != METHOD_HEAD && a.status != 204 && a.status != 304;
-    Str pieces[2] = {text_str(&head), a.body};
-    size_t count = body && a.body.len ? 2 : 1;
-    Err err = head.overflow ? ERR_LIMIT : wire_send(&c->wire, &t->buf_blocks, pieces, count);
-    if (err != ERR_OK) {
+    bool bodiless = x->request.method == METHOD_HEAD || a.status == 204 || a.status == 304;
+    Str body = bodiless ? STR_NONE : a.body;
+    size_t bytes = 0;
+    if (link_send(t, client, &head, body, false, true, NULL, &bytes) != ERR_OK) {
         return FAIL(FAULT_CLIENT_GONE);
     }
     x->answered = true;
     x->status = a.status;
-    x->bytes_out += head.len + (body ? a.body.len : 0);
-    x->body_bytes_out += body ? a.body.len : 0;
+    x->bytes_out += bytes;
+    x->body_bytes_out += body.len;
     x->progress_out_ms = t->now_ms;
-    return c->wire.out.len == 0 ? NEXT : WAIT;
+    return answer_sent(client);
 }

@@ -65,3 +65,22 @@ BodyStep body_decode(Body *b, Span bytes)
     b->bytes += step.data;
     return step;
 }
+
+HttpFault body_count(Body *b, uint64_t bytes, bool ended)
+{
+    if (b->done) {
+        return bytes > 0 ? HTTP_FAULT_EXTRA_BYTES : HTTP_FAULT_NONE;
+    }
+    if (b->kind == BODY_LENGTH) {
+        if (bytes > b->left) {
+            return HTTP_FAULT_EXTRA_BYTES;
+        }
+        b->left -= bytes;
+        if (ended && b->left > 0) {
+            return HTTP_FAULT_BODY_CUT;
+        }
+    }
+    b->bytes += bytes;
+    b->done = ended;
+    return HTTP_FAULT_NONE;
+}

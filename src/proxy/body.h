@@ -26,5 +26,8 @@ Body body_of(const Framing *framing);
 /* Decodes in place, as far as the bytes go. What is not consumed (part of a trailer section, or
  * what follows the body) is the caller's to keep. */
 BodyStep body_decode(Body *b, Span bytes);
+/* The same for a body without framing of its own (an HTTP/2 stream): `bytes` more have come, and
+ * `ended` says whether that was all. A length that was announced must be met. */
+HttpFault body_count(Body *b, uint64_t bytes, bool ended);
 
 #endif

@@ -2,6 +2,7 @@
 #include "proxy/client.h"
 
 #include "base/number.h"
+#include "loop/log.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
@@ -13,6 +14,9 @@ static const Service *service_of(const Thread *t, const Client *c)
     return t->worker->plan.snapshot->listeners[c->listener].service;
 }
 
+static void client_read(Thread *t, Client *c);
+static void client_mux_end(Thread *t, Client *c);
+
 static void client_deadline(Thread *t, Client *c, uint64_t in_ms)
 {
     /* The wheel has an entry for every client (thread_init), so this cannot fail. */
@@ -20,12 +24,28 @@ static void client_deadline(Thread *t, Client *c, uint64_t in_ms)
     CHECK(timer_set(&t->wheel, &c->timer, t->now_ms + in_ms, token) == ERR_OK);
 }
 
+/* The session for a client of a listener that speaks TLS; ERR_OK also where it does not. */
+static Err client_seal(Thread *t, uint16_t listener, Tls **ret)
+{
+    const Listener *l = &t->worker->plan.snapshot->listeners[listener];
+    if (!l->tls) {
+        return ERR_OK;
+    }
+    TlsServer *server = tls_slot_get(l->tls);
+    Err err = tls_accept(server, &t->worker->budget, ret);
+    tls_server_unref(server);
+    return err;
+}
+
 void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
 {
     Handle h;
+    Tls *tls = NULL;
     Client *c = (Client *)pool_take(&t->clients, &h);
-    if (!c || poller_add(&t->poller, stream.fd, token_of(TOKEN_CLIENT, h)) != ERR_OK) {
+    if (!c || client_seal(t, listener, &tls) != ERR_OK ||
+        poller_add(&t->poller, stream.fd, token_of(TOKEN_CLIENT, h)) != ERR_OK) {
         counter_add(&t->refused, 1);
+        tls_free(tls);
         stream_close(&stream, true);
         if (c) {
             pool_give(&t->clients, h);
@@ -39,19 +59,161 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
     c->wire.writable = true;
     c->listener = listener;
     c->peer = peer;
-    c->state = CLIENT_IDLE;
+    c->wire.tls = tls;
+    c->state = tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
     counter_add(&t->accepted, 1);
     client_deadline(t, c, service_of(t, c)->limits.head_timeout_ms);
 }
 
 void client_close(Thread *t, Client *c, bool abort)
 {
-    wire_close(&c->wire, &t->buf_blocks, abort);
+    if (c->mux) {
+        Mux *m = c->mux;
+        mux_cut(t, m, t->stopping ? FAULT_STOPPED : FAULT_CLIENT_GONE);
+        c->mux = NULL;
+        mux_drop(t, m);
+    }
+    wire_close(&c->wire, &t->wires, abort);
     buf_clear(&c->in, &t->buf_blocks);
     timer_drop(&t->wheel, &c->timer);
     pool_give(&t->clients, c->self);
     atomic_fetch_sub(&t->worker->client_count, 1);
     atomic_fetch_sub(&t->client_count, 1);
+}
+
+/* --- HTTP/2 ---------------------------------------------------------------------------------- */
+
+/* The deadline of the whole connection: idle without streams, or a peer that takes nothing. */
+static void mux_deadline(Thread *t, Client *c)
+{
+    const ServiceLimits *limits = &service_of(t, c)->limits;
+    const Mux *m = c->mux;
+    if (c->wire.out.len > 0) {
+        uint64_t due_ms = m->progress_ms + limits->send_timeout_ms;
+        client_deadline(t, c, due_ms > t->now_ms ? due_ms - t->now_ms : 0);
+    } else if (m->count == 0) {
+        client_deadline(t, c, limits->keep_alive_ms);
+    } else {
+        timer_stop(&t->wheel, c->timer);
+    }
+}
+
+void client_mux_flush(Thread *t, Handle h)
+{
+    Client *c = client_get(t, h);
+    if (!c || !c->mux) {
+        return;
+    }
+    Mux *m = c->mux;
+    m->flushing = false;
+    Err err = mux_flush(t, m, &c->wire);
+    if (err != ERR_OK || c->wire.broken) {
+        client_close(t, c, true);
+    } else if ((m->failed || mux_is_over(m)) && c->wire.out.len == 0) {
+        client_mux_end(t, c);
+    } else {
+        mux_deadline(t, c);
+    }
+}
+
+static void mux_read(Thread *t, Client *c)
+{
+    Mux *m = c->mux;
+    /* A peer that does not take our answers gets no more attention until it does. */
+    Err err = c->wire.out.len > 0 ? ERR_AGAIN : mux_receive(t, m, &c->wire);
+    if (err == ERR_OK && c->wire.readable) {
+        thread_again(t, c->self);
+    }
+    if (err == ERR_SYNTAX || err == ERR_MEMORY) {
+        counter_add(&t->faults[err == ERR_MEMORY ? FAULT_MEMORY : FAULT_REQUEST_PROTOCOL_BROKEN],
+                    1);
+        mux_flush_later(t, m); /* GOAWAY says why; then it ends */
+    } else if (err != ERR_OK && err != ERR_AGAIN) {
+        client_close(t, c, false);
+    }
+}
+
+static void mux_ready(Thread *t, Client *c)
+{
+    if (c->wire.broken) {
+        client_close(t, c, false);
+        return;
+    }
+    if (c->wire.out.len > 0 && c->wire.writable) {
+        mux_flush_later(t, c->mux);
+    }
+    if (c->wire.readable && !c->mux->failed) {
+        mux_read(t, c);
+    }
+}
+
+/* From now on the connection speaks HTTP/2; `bytes` of it were read already. */
+static void mux_begin(Thread *t, Client *c, Str bytes)
+{
+    const ServiceLimits *limits = &service_of(t, c)->limits;
+    Token token = token_of(TOKEN_CLIENT, c->self);
+    c->mux = mux_new(t, token, true, &limits->head, limits->streams_max);
+    if (!c->mux) {
+        counter_add(&t->faults[FAULT_MEMORY], 1);
+        client_close(t, c, true);
+        return;
+    }
+    c->state = CLIENT_MUX;
+    client_deadline(t, c, limits->head_timeout_ms);
+    if (bytes.len > 0) {
+        (void)!mux_feed(c->mux, bytes); /* a failure is seen when it is flushed */
+    }
+    if (c->wire.readable) {
+        thread_again(t, c->self);
+    }
+}
+
+/* --- TLS ------------------------------------------------------------------------------------- */
+
+/* Counts and logs why there is no session. A plain request is told so, plainly. */
+static void handshake_failed(Thread *t, Client *c)
+{
+    TlsReason reason = tls_reason(c->wire.tls);
+    Fault fault = fault_of_client_tls(reason);
+    uint8_t peer_room[PEER_TEXT_MAX];
+    uint8_t why_room[200];
+    Text peer = text_in(span_of(peer_room, sizeof peer_room));
+    Text why = text_in(span_of(why_room, sizeof why_room));
+    peer_print(&peer, c->peer);
+    tls_reason_print(c->wire.tls, &why);
+    LOG(INFO, "TLS handshake failed", LOG_STR("reason", fault_row(fault)->code),
+        LOG_STR("client", text_str(&peer)), LOG_STR("why", text_str(&why)));
+    if (fault == FAULT_TLS_PLAINTEXT) {
+        wire_unseal(&c->wire);
+        c->wire.broken = false;
+        exchange_refuse(t, c, fault, STR_NONE);
+        return;
+    }
+    counter_add(&t->faults[fault], 1);
+    client_close(t, c, false);
+}
+
+static void client_shake(Thread *t, Client *c)
+{
+    Err err = wire_handshake(&c->wire, &t->wires);
+    if (err == ERR_AGAIN) {
+        size_t sent = 0;
+        (void)!wire_flush(&c->wire, &t->wires, &sent);
+        return;
+    }
+    if (err != ERR_OK) {
+        handshake_failed(t, c);
+        return;
+    }
+    TlsInfo info;
+    tls_info(c->wire.tls, &info);
+    c->state = CLIENT_IDLE;
+    client_deadline(t, c, service_of(t, c)->limits.head_timeout_ms);
+    if (info.alpn == TLS_ALPN_H2) {
+        mux_begin(t, c, STR_NONE);
+    } else {
+        client_read(t, c);
+    }
 }
 
 /* --- reading heads --------------------------------------------------------------------------- */
@@ -96,6 +258,14 @@ static void head_incomplete(Thread *t, Client *c, size_t old, size_t total)
     }
 }
 
+/* Whether a head is the beginning of HTTP/2's connection preface, where that is spoken without TLS
+ * (RFC 9113 §3.3, §3.4). */
+static bool is_preface(const Thread *t, const Client *c, Str head)
+{
+    const Listener *l = &t->worker->plan.snapshot->listeners[c->listener];
+    return l->h2c && !c->wire.tls && str_equal(head, S("PRI * HTTP/2.0\r\n\r\n"));
+}
+
 /* Looks for a head in the first `total` bytes of the input, and starts its exchange. */
 static void head_look(Thread *t, Client *c, size_t old, size_t total)
 {
@@ -115,6 +285,11 @@ static void head_look(Thread *t, Client *c, size_t old, size_t total)
     }
     c->scanned = 0;
     c->looked = false;
+    if (is_preface(t, c, str_slice(bytes, skip, skip + end))) {
+        buf_clear(&c->in, &t->buf_blocks);
+        mux_begin(t, c, str_drop(bytes, skip));
+        return;
+    }
     if (c->state == CLIENT_IDLE) {
         c->head_us = t->now_ns / 1000;
     }
@@ -136,7 +311,7 @@ static void client_read(Thread *t, Client *c)
             return;
         }
         Span room = span_take(span_drop(t->input, old), CLIENT_READ_BYTES);
-        Err err = wire_receive(&c->wire, room, &fresh);
+        Err err = wire_receive(&c->wire, &t->wires, room, &fresh);
         if (err == ERR_AGAIN) {
             return;
         }
@@ -160,7 +335,7 @@ static void client_finish(Thread *t, Client *c)
         client_close(t, c, false);
         return;
     }
-    stream_finish(&c->wire.stream);
+    wire_finish(&c->wire, &t->wires);
     c->state = CLIENT_LINGER;
     buf_clear(&c->in, &t->buf_blocks);
     client_deadline(t, c, service_of(t, c)->limits.linger_ms);
@@ -172,7 +347,7 @@ static void client_finish(Thread *t, Client *c)
 static void client_flush(Thread *t, Client *c)
 {
     size_t sent = 0;
-    if (wire_flush(&c->wire, &t->buf_blocks, &sent) != ERR_OK) {
+    if (wire_flush(&c->wire, &t->wires, &sent) != ERR_OK) {
         client_close(t, c, true);
         return;
     }
@@ -186,12 +361,20 @@ static void client_flush(Thread *t, Client *c)
 static void client_linger(Thread *t, Client *c)
 {
     size_t n = 0;
-    Err err = c->wire.readable ? wire_receive(&c->wire, t->input, &n) : ERR_AGAIN;
+    Err err = c->wire.readable ? wire_receive(&c->wire, &t->wires, t->input, &n) : ERR_AGAIN;
     c->lingered += (uint32_t)n;
     if ((err != ERR_OK && err != ERR_AGAIN) || c->lingered > CLIENT_LINGER_BYTES_MAX) {
         client_close(t, c, false);
     } else if (c->wire.readable) {
         thread_again(t, c->self);
+    }
+}
+
+/* An idle connection holds as little as can be. */
+static void client_rest(Client *c)
+{
+    if (c->wire.tls && c->in.len == 0 && !c->wire.readable) {
+        tls_rest(c->wire.tls);
     }
 }
 
@@ -204,6 +387,7 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
     }
     if (keep && !t->draining) {
         c->state = CLIENT_IDLE;
+        client_rest(c);
         client_deadline(t, c, service_of(t, c)->limits.keep_alive_ms);
         if (c->in.len > 0 || c->wire.readable) {
             thread_again(t, c->self);
@@ -218,9 +402,32 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
 
 void client_drain(Thread *t, Client *c)
 {
-    if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD) {
+    if (c->mux) {
+        mux_leave(t, c->mux);
+    } else if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD ||
+               c->state == CLIENT_HANDSHAKE) {
         client_close(t, c, false);
     }
+}
+
+/* The session is over and all is sent: the end, as after any last answer. */
+static void client_mux_end(Thread *t, Client *c)
+{
+    Mux *m = c->mux;
+    mux_cut(t, m, FAULT_CLIENT_GONE);
+    c->mux = NULL;
+    mux_drop(t, m);
+    c->linger_wanted = true; /* what is on its way must not reset GOAWAY away */
+    client_finish(t, c);
+}
+
+static void mux_late(Thread *t, Client *c)
+{
+    if (c->wire.out.len > 0) {
+        client_close(t, c, true);
+        return;
+    }
+    mux_leave(t, c->mux);
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -233,6 +440,12 @@ void client_on_ready(Thread *t, Handle h, unsigned what)
     }
     wire_ready(&c->wire, what);
     switch ((ClientState)c->state) {
+    case CLIENT_HANDSHAKE:
+        client_shake(t, c);
+        return;
+    case CLIENT_MUX:
+        mux_ready(t, c);
+        return;
     case CLIENT_IDLE:
     case CLIENT_HEAD:
         client_read(t, c);
@@ -256,6 +469,13 @@ void client_on_timer(Thread *t, Handle h)
         return;
     }
     switch ((ClientState)c->state) {
+    case CLIENT_HANDSHAKE:
+        counter_add(&t->faults[FAULT_TLS_TIMEOUT], 1);
+        client_close(t, c, false);
+        return;
+    case CLIENT_MUX:
+        mux_late(t, c);
+        return;
     case CLIENT_IDLE:
     case CLIENT_LINGER:
         client_close(t, c, false);

@@ -1,11 +1,16 @@
-/* client.h - a client's connection: accepted, reading heads, one exchange at a time, closing. */
+/* client.h - a client's connection: accepted, its TLS handshake, reading heads, one exchange at a
+ * time (or with HTTP/2 many, see mux.h), closing. */
 #ifndef PROXY_CLIENT_H
 #define PROXY_CLIENT_H
 
 #include "proxy/thread.h"
 #include "proxy/wire.h"
 
+typedef struct Mux Mux;
+
 typedef enum ClientState {
+    CLIENT_HANDSHAKE, /* TLS */
+    CLIENT_MUX,     /* HTTP/2: its streams have exchanges of their own */
     CLIENT_IDLE,    /* between requests, nothing of the next one has come */
     CLIENT_HEAD,    /* part of a head is there */
     CLIENT_BUSY,    /* an exchange runs */
@@ -17,6 +22,7 @@ typedef struct Client {
     Handle self;
     Handle exchange;
     Wire wire;
+    Mux *mux; /* of CLIENT_MUX; owned */
     Buf in; /* arrived, not consumed */
     Timer timer;
     uint8_t state;
@@ -38,7 +44,9 @@ void client_on_timer(Thread *t, Handle h);
  * see that its answer is not complete. */
 void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abort);
 void client_close(Thread *t, Client *c, bool abort);
-/* Ends the connection if it is idle (draining). */
+/* Sends what its HTTP/2 session has to say, and ends it when that is over. */
+void client_mux_flush(Thread *t, Handle h);
+/* Ends the connection if it is idle, or tells it to end (draining). */
 void client_drain(Thread *t, Client *c);
 
 static inline Client *client_get(const Thread *t, Handle h)

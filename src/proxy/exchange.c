@@ -55,7 +55,7 @@ static void enter(Exchange *x, Phase to)
 
 void exchange_attach(Thread *t, Exchange *x, Upstream *u)
 {
-    x->waits = false;
+    origin_unwait(t, x);
     x->upstream = u->self;
     x->upstream_reused = u->served > 0;
     u->served++;
@@ -65,23 +65,46 @@ void exchange_attach(Thread *t, Exchange *x, Upstream *u)
     timer_stop(&t->wheel, u->timer);
 }
 
+void exchange_attach_stream(Thread *t, Exchange *x, MuxStream *s, bool reused)
+{
+    origin_unwait(t, x);
+    x->upstream_stream = s->self;
+    x->upstream_reused = reused;
+}
+
+void exchange_again(Thread *t, Exchange *x)
+{
+    MuxStream *s = mux_stream_get(t, x->client_stream);
+    if (s) {
+        mux_stream_again(t, s);
+    } else {
+        thread_again(t, x->client);
+    }
+}
+
 void exchange_connected(Thread *t, Exchange *x, Upstream *u)
 {
     exchange_attach(t, x, u);
-    thread_again(t, x->client);
+    exchange_again(t, x);
 }
 
 void exchange_dial_failed(Thread *t, Exchange *x, Fault fault)
 {
+    origin_unwait(t, x);
     x->dial_fault = fault;
-    thread_again(t, x->client);
+    exchange_again(t, x);
 }
 
 void exchange_close_upstream(Thread *t, Exchange *x)
 {
     Upstream *u = upstream_get(t, x->upstream);
+    MuxStream *s = mux_stream_get(t, x->upstream_stream);
     x->upstream = HANDLE_NONE;
-    x->waits = false;
+    x->upstream_stream = HANDLE_NONE;
+    origin_unwait(t, x);
+    if (s) {
+        upstream_leave_stream(t, s, false);
+    }
     if (u) {
         upstream_close(t, u, true);
     }
@@ -89,6 +112,12 @@ void exchange_close_upstream(Thread *t, Exchange *x)
 
 void exchange_release_upstream(Thread *t, Exchange *x)
 {
+    MuxStream *s = mux_stream_get(t, x->upstream_stream);
+    if (s) {
+        x->upstream_stream = HANDLE_NONE;
+        upstream_leave_stream(t, s, x->response_body.done && x->request_sent);
+        return;
+    }
     Upstream *u = upstream_get(t, x->upstream);
     bool reusable = u && x->response_body.done && x->request_sent && !x->tunnel &&
                     x->response.framing.keep_alive && u->in.len == 0 && !u->wire.readable &&
@@ -158,7 +187,14 @@ static void write_access(Thread *t, const Exchange *x, const Client *c)
     const RequestHead *r = &x->request;
     const Field *referer = fields_find(&r->fields, FIELD_REFERER);
     const Field *agent = fields_find(&r->fields, FIELD_USER_AGENT);
+    TlsInfo tls = {0};
+    if (c->wire.tls) {
+        tls_info(c->wire.tls, &tls);
+    }
     AccessRecord record = {
+        .tls_version = tls.version,
+        .tls_suite = tls.suite,
+        .tls_subject = tls.subject,
         .time_us = x->start_us + t->wall_offset_us,
         .request_id = x->id,
         .client = c->peer.ip,
@@ -167,6 +203,7 @@ static void write_access(Thread *t, const Exchange *x, const Client *c)
         .host = r->host,
         .method = r->method_name,
         .target = r->target,
+        .major = r->major,
         .minor = r->minor,
         .referer = referer ? referer->value : STR_NONE,
         .user_agent = agent ? agent->value : STR_NONE,
@@ -211,11 +248,19 @@ static void finish(Thread *t, Exchange *x)
         atomic_fetch_sub(x->service->active, 1);
     }
     bool unread = !x->request_body.done || !x->request_parsed;
+    MuxStream *s = mux_stream_get(t, x->client_stream);
+    const ServiceLimits *limits = &x->service->limits;
+    uint64_t linger_ms = s && s->in_ended ? limits->send_timeout_ms : limits->linger_ms;
     buf_clear(&x->replay, &t->buf_blocks);
+    arena_reset(&x->response_arena);
     arena_reset(&x->arena);
     pool_give(&t->exchanges, x->self);
     thread_dismiss(t);
-    client_exchange_over(t, c, keep, unread, abort);
+    if (s) {
+        mux_stream_leave(t, s, abort ? H2_INTERNAL_ERROR : H2_NO_ERROR, linger_ms);
+    } else {
+        client_exchange_over(t, c, keep, unread, abort);
+    }
 }
 
 /* --- deadlines ------------------------------------------------------------------------------- */
@@ -254,10 +299,9 @@ static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_
     sooner(d, w->start_ms + window_ms, FAULT_NONE);
 }
 
-static void request_deadlines(Thread *t, Exchange *x, const Upstream *u, Deadline *d)
+static void request_deadlines(Thread *t, Exchange *x, bool blocked, Deadline *d)
 {
     const ServiceLimits *limits = &x->service->limits;
-    bool blocked = u->wire.out.len > 0;
     if (blocked) {
         sooner(d, x->progress_up_ms + x->endpoint->write_timeout_ms, FAULT_ORIGIN_UNREAD);
     }
@@ -269,10 +313,10 @@ static void request_deadlines(Thread *t, Exchange *x, const Upstream *u, Deadlin
                   from_client, t->now_ms);
 }
 
-static void relay_deadlines(Thread *t, Exchange *x, const Client *c, Deadline *d)
+static void relay_deadlines(Thread *t, Exchange *x, Deadline *d)
 {
     const ServiceLimits *limits = &x->service->limits;
-    bool blocked = c->wire.out.len > 0;
+    bool blocked = link_blocked(link_client(t, x));
     if (x->tunnel) {
         sooner(d, x->progress_in_ms + limits->tunnel_idle_ms, FAULT_TUNNEL_IDLE);
         return;
@@ -286,48 +330,57 @@ static void relay_deadlines(Thread *t, Exchange *x, const Client *c, Deadline *d
                   t->now_ms);
 }
 
-static Deadline deadline(Thread *t, Exchange *x, const Client *c)
+static Deadline deadline(Thread *t, Exchange *x)
 {
     Deadline d = {.due_ms = UINT64_MAX};
-    const Upstream *u = upstream_get(t, x->upstream);
+    Link origin = link_upstream(t, x);
     if (x->phase == PHASE_CONNECT) {
         sooner(&d, x->wait_due_ms, FAULT_NONE);
         sooner(&d, x->wait_end_ms, FAULT_CONNECT_WAIT);
     }
-    if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY && u && !x->tunnel) {
-        if (!x->request_sent || u->wire.out.len > 0) {
-            request_deadlines(t, x, u, &d);
+    if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY && link_is_open(origin) && !x->tunnel) {
+        bool blocked = link_blocked(origin);
+        if (!x->request_sent || blocked) {
+            request_deadlines(t, x, blocked, &d);
         } else if (x->phase == PHASE_AWAIT) {
             sooner(&d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
         }
     }
     if (x->phase >= PHASE_REPLY) {
-        relay_deadlines(t, x, c, &d);
+        relay_deadlines(t, x, &d);
     }
     return d;
 }
 
 /* --- advancing ------------------------------------------------------------------------------- */
 
+/* The origin takes no more of the request: what it has answered is still read. */
+static void request_breaks(Exchange *x, Link origin)
+{
+    x->request_broken = true;
+    if (origin.wire) {
+        origin.wire->readable = true;
+    }
+}
+
 /* What goes on beside the phases: queued bytes, and the request body. */
 static Step beside(Thread *t, Exchange *x)
 {
-    Client *c = client_get(t, x->client);
-    Upstream *u = upstream_get(t, x->upstream);
+    Link client = link_client(t, x);
+    Link origin = link_upstream(t, x);
     size_t sent = 0;
-    if (wire_flush(&c->wire, &t->buf_blocks, &sent) != ERR_OK || c->wire.broken) {
+    if (link_flush(t, client, &sent) != ERR_OK || link_broken(client)) {
         return FAIL(FAULT_CLIENT_GONE);
     }
     if (sent > 0) {
         x->progress_out_ms = t->now_ms;
         x->send_rate.bytes += sent;
     }
-    if (!u || x->phase < PHASE_AWAIT) {
+    if (!link_is_open(origin) || x->phase < PHASE_AWAIT) {
         return NEXT;
     }
-    if (wire_flush(&u->wire, &t->buf_blocks, &sent) != ERR_OK) {
-        u->wire.readable = true; /* an early answer may still be there to be read */
-        x->request_broken = true;
+    if (link_flush(t, origin, &sent) != ERR_OK) {
+        request_breaks(x, origin); /* an early answer may still be there to be read */
     }
     if (sent > 0) {
         x->progress_up_ms = t->now_ms;
@@ -335,11 +388,10 @@ static Step beside(Thread *t, Exchange *x)
     if (x->request_sent || x->request_broken || x->tunnel) {
         return NEXT;
     }
-    Text none = text_in(t->output);
+    HeadOut none = link_head(t, origin);
     Step step = relay_request(t, x, &none);
     if (step.kind == STEP_FAIL && step.fault == FAULT_ORIGIN_CLOSED) {
-        x->request_broken = true;
-        u->wire.readable = true;
+        request_breaks(x, origin);
         return NEXT;
     }
     if (step.kind == STEP_NEXT) {
@@ -367,6 +419,16 @@ static bool exchange_advance(Thread *t, Exchange *x, Step step)
     return false;
 }
 
+/* The timer is that of the client's connection, or of its stream. */
+static void deadline_set(Thread *t, Exchange *x, uint64_t due_ms)
+{
+    MuxStream *s = mux_stream_get(t, x->client_stream);
+    Client *c = s ? NULL : client_get(t, x->client);
+    Timer *timer = s ? &s->timer : &c->timer;
+    Token token = s ? token_of(TOKEN_STREAM, s->self) : token_of(TOKEN_CLIENT, c->self);
+    CHECK(timer_set(&t->wheel, timer, due_ms, token) == ERR_OK);
+}
+
 static void exchange_run(Thread *t, Exchange *x)
 {
     crash_note_set(t->index, x->id);
@@ -376,11 +438,9 @@ static void exchange_run(Thread *t, Exchange *x)
     }
     while (x->phase != PHASE_FINISH) {
         if (!exchange_advance(t, x, phases[x->phase].step(t, x))) {
-            Client *c = client_get(t, x->client);
-            Deadline d = deadline(t, x, c);
+            Deadline d = deadline(t, x);
             if (d.due_ms > t->now_ms || d.fault == FAULT_NONE) {
-                Token token = token_of(TOKEN_CLIENT, c->self);
-                CHECK(timer_set(&t->wheel, &c->timer, d.due_ms, token) == ERR_OK);
+                deadline_set(t, x, d.due_ms);
                 crash_note_clear(t->index);
                 return;
             }
@@ -404,9 +464,9 @@ void exchange_on_timer(Thread *t, Handle h)
     exchange_wake(t, h); /* exchange_run looks at the deadlines */
 }
 
-void exchange_cut(Thread *t, Exchange *x)
+void exchange_cut(Thread *t, Exchange *x, Fault fault)
 {
-    (void)exchange_advance(t, x, FAIL(FAULT_STOPPED));
+    (void)exchange_advance(t, x, FAIL(fault));
     finish(t, x);
 }
 
@@ -421,6 +481,7 @@ static Exchange *exchange_new(Thread *t, Client *c)
     }
     x->self = h;
     x->client = c->self;
+    x->request.major = 1;
     x->service = t->worker->plan.snapshot->listeners[c->listener].service;
     x->replay_whole = true;
     x->start_us = c->head_us ? c->head_us : t->now_ns / 1000;
@@ -429,8 +490,10 @@ static Exchange *exchange_new(Thread *t, Client *c)
     x->progress_out_ms = t->now_ms;
     arena_init(&x->arena, &t->arena_blocks, EXCHANGE_ARENA_BYTES_MAX);
     thread_admit(t);
-    c->exchange = h;
-    c->state = CLIENT_BUSY;
+    if (!c->mux) {
+        c->exchange = h;
+        c->state = CLIENT_BUSY;
+    }
     return x;
 }
 
@@ -461,5 +524,29 @@ void exchange_refuse(Thread *t, Client *c, Fault fault, Str head)
     }
     x->bytes_in = head.len;
     (void)exchange_advance(t, x, FAIL(fault));
+    exchange_run(t, x);
+}
+
+/* The stream's head was parsed by the codec; what is wrong with it is answered like any fault. */
+void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
+{
+    MuxHead *head = mux_head_take(s);
+    CHECK(head != NULL);
+    Exchange *x = thread_is_tight(t) ? NULL : exchange_new(t, c);
+    s->started = true;
+    if (!x) {
+        mux_head_drop(head);
+        counter_add(&t->faults[FAULT_MEMORY], 1);
+        mux_stream_leave(t, s, H2_REFUSED_STREAM, 0);
+        return;
+    }
+    s->exchange = x->self;
+    x->client_stream = s->self;
+    x->start_us = t->now_ns / 1000;
+    x->request = head->request;
+    x->head_fault = head->fault;
+    Arena arena = head->arena; /* which holds the head itself */
+    arena.max_bytes = EXCHANGE_ARENA_BYTES_MAX;
+    x->arena = arena;
     exchange_run(t, x);
 }

@@ -1,10 +1,14 @@
-/* exchange.h - one request and its response: the state that the phases of exchange.c work on. */
+/* exchange.h - one request and its response: the state that the phases of exchange.c work on.
+ *
+ * Either side is a connection of its own (HTTP/1) or a stream of one (HTTP/2): link.h hides which
+ * it is. */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
 
 #include "http/chunk.h"
 #include "proxy/body.h"
 #include "proxy/client.h"
+#include "proxy/mux.h"
 #include "proxy/upstream.h"
 
 #define PHASE_TABLE(X)                                                                             \
@@ -56,7 +60,12 @@ typedef struct RateWindow {
 struct Exchange {
     Handle self;
     Handle client;
-    Handle upstream; /* none until CONNECT is done */
+    Handle client_stream;   /* HTTP/2: the client's stream; else none */
+    Handle upstream;        /* none until CONNECT is done, or `upstream_stream` holds */
+    Handle upstream_stream; /* HTTP/2: the stream to the origin */
+    Handle waiter_next;     /* in a MuxPlace's queue, while `queued` */
+    Handle waiter_previous;
+    bool queued;
     const Service *service;
     const Endpoint *endpoint;
     uint8_t phase;
@@ -64,9 +73,12 @@ struct Exchange {
     Arena arena;
     Str id;
     Str head_bytes; /* in the arena */
+    HttpFault head_fault; /* HTTP/2: what the codec found wrong with the head */
     RequestHead request;
     ResponseHead response;
-    Str protocol;      /* asked for by Upgrade and allowed; empty: none */
+    Arena response_arena; /* HTTP/2: where the response's slices lie */
+    Str protocol;      /* asked for by Upgrade (or extended CONNECT) and allowed; empty: none */
+    bool protocol_stream; /* ... and the stream to the origin becomes the tunnel */
     Body request_body; /* from the client */
     Body response_body; /* from the origin */
     BodyKind send_as;  /* how the response body goes to the client */
@@ -116,6 +128,8 @@ struct Exchange {
 /* Makes an exchange for a whole head that starts `bytes`; what follows the head lies in the
  * client's `in`. Runs it as far as it goes. */
 void exchange_start(Thread *t, Client *c, Str head);
+/* The same for a stream's first head, which is parsed already. */
+void exchange_start_stream(Thread *t, Client *c, MuxStream *s);
 /* Answers a fault found before there was a whole head, on a connection that then ends. */
 void exchange_refuse(Thread *t, Client *c, Fault fault, Str head);
 /* Something happened on one of the exchange's sides: goes on as far as it goes. */
@@ -126,10 +140,14 @@ void exchange_on_timer(Thread *t, Handle h);
 void exchange_attach(Thread *t, Exchange *x, Upstream *u);
 /* The same from outside of the exchange: it is woken, too. */
 void exchange_connected(Thread *t, Exchange *x, Upstream *u);
+/* The same with a stream of an HTTP/2 connection. */
+void exchange_attach_stream(Thread *t, Exchange *x, MuxStream *s, bool reused);
+/* Gives it another turn soon, without waiting for readiness. */
+void exchange_again(Thread *t, Exchange *x);
 /* The dial that this exchange started has failed. */
 void exchange_dial_failed(Thread *t, Exchange *x, Fault fault);
-/* Cuts it (River stops). */
-void exchange_cut(Thread *t, Exchange *x);
+/* Cuts it: River stops, or its client's connection has gone. */
+void exchange_cut(Thread *t, Exchange *x, Fault fault);
 
 /* --- for the phases (request_phases.c, origin_phases.c, answer.c) --- */
 
@@ -142,6 +160,12 @@ PhaseStep phase_answer;
 void exchange_release_upstream(Thread *t, Exchange *x);
 /* Ends the upstream connection and forgets it. */
 void exchange_close_upstream(Thread *t, Exchange *x);
+
+/* Whether a connection or stream to the origin is there. */
+static inline bool exchange_has_upstream(const Exchange *x)
+{
+    return !handle_is_none(x->upstream) || !handle_is_none(x->upstream_stream);
+}
 
 static inline Exchange *exchange_get(const Thread *t, Handle h)
 {

@@ -62,3 +62,48 @@ Fault fault_of_dial(Err err)
         return FAULT_CONNECT_FAILED;
     }
 }
+
+Fault fault_of_client_tls(TlsReason reason)
+{
+    switch (reason) {
+    case TLS_REASON_PLAINTEXT:
+        return FAULT_TLS_PLAINTEXT;
+    case TLS_REASON_VERSION:
+        return FAULT_TLS_VERSION;
+    case TLS_REASON_SUITE:
+        return FAULT_TLS_SUITE;
+    case TLS_REASON_ALPN:
+        return FAULT_TLS_ALPN;
+    case TLS_REASON_NO_CERTIFICATE:
+    case TLS_REASON_CERTIFICATE:
+        return FAULT_TLS_CERTIFICATE;
+    case TLS_REASON_ALERT:
+        return FAULT_TLS_ALERT;
+    case TLS_REASON_NONE: /* it went away in the middle */
+        return FAULT_CLIENT_GONE;
+    case TLS_REASON_NAME:
+    case TLS_REASON_PROTOCOL:
+        break;
+    }
+    return FAULT_TLS_PROTOCOL;
+}
+
+Fault fault_of_origin_tls(TlsReason reason)
+{
+    switch (reason) {
+    case TLS_REASON_CERTIFICATE:
+    case TLS_REASON_NAME:
+    case TLS_REASON_NO_CERTIFICATE:
+        return FAULT_ORIGIN_CERTIFICATE;
+    case TLS_REASON_ALPN:
+        return FAULT_ORIGIN_PROTOCOL;
+    case TLS_REASON_NONE:
+    case TLS_REASON_PLAINTEXT:
+    case TLS_REASON_VERSION:
+    case TLS_REASON_SUITE:
+    case TLS_REASON_ALERT:
+    case TLS_REASON_PROTOCOL:
+        break;
+    }
+    return FAULT_ORIGIN_TLS;
+}

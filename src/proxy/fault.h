@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "http/fault.h"
+#include "net/tls.h"
 
 typedef enum Blame { BLAME_NONE, BLAME_CLIENT, BLAME_ORIGIN, BLAME_RIVER } Blame;
 
@@ -25,6 +26,19 @@ typedef enum Retry {
     X(BODY_TIMEOUT, "body-timeout", 408, CLIENT, NEVER, "the request body took too long")          \
     X(RATE_TOO_LOW, "client-too-slow", 408, CLIENT, NEVER,                                         \
       "the client is slower than the minimum rate")                                                \
+    X(TLS_PLAINTEXT, "tls-plaintext", 400, CLIENT, NEVER,                                          \
+      "a plain request on a port that speaks TLS")                                                 \
+    X(TLS_TIMEOUT, "tls-timeout", 0, CLIENT, NEVER, "the TLS handshake took too long")             \
+    X(TLS_VERSION, "tls-version", 0, CLIENT, NEVER, "no common version of TLS")                    \
+    X(TLS_SUITE, "tls-suite", 0, CLIENT, NEVER,                                                    \
+      "no common cipher suite, group or signature scheme")                                         \
+    X(TLS_ALPN, "tls-alpn", 0, CLIENT, NEVER, "no common protocol over TLS")                       \
+    X(TLS_CERTIFICATE, "tls-certificate", 0, CLIENT, NEVER,                                        \
+      "the client's certificate is missing or not valid")                                          \
+    X(TLS_ALERT, "tls-alert", 0, CLIENT, NEVER, "the client ended the TLS handshake")              \
+    X(TLS_PROTOCOL, "tls-protocol", 0, CLIENT, NEVER, "the client broke the TLS protocol")         \
+    X(MISDIRECTED, "misdirected", 421, CLIENT, NEVER,                                              \
+      "the host belongs to another TLS identity than the connection")                              \
     X(SEND_TIMEOUT, "send-timeout", 0, CLIENT, NEVER, "the client does not read the response")     \
     X(CLIENT_GONE, "client-gone", 0, CLIENT, NEVER, "the client broke the connection")             \
     X(CONNECT_METHOD, "connect-method", 405, CLIENT, NEVER, "CONNECT is not for a reverse proxy")  \
@@ -45,6 +59,15 @@ typedef enum Retry {
       "connecting to the origin took too long")                                                    \
     X(CONNECT_WAIT, "connect-wait", 503, ORIGIN, NEVER, "no connection to the origin became free") \
     X(ORIGIN_CLOSED, "origin-closed", 502, ORIGIN, SAFE, "the origin closed before it answered")   \
+    X(ORIGIN_REFUSED, "origin-refused", 502, ORIGIN, UNSENT,                                       \
+      "the origin refused the stream before it did anything")                                      \
+    X(ORIGIN_RESET, "origin-reset", 502, ORIGIN, NEVER, "the origin reset the stream")             \
+    X(ORIGIN_TLS, "origin-tls", 502, ORIGIN, UNSENT,                                               \
+      "the TLS handshake with the origin failed")                                                  \
+    X(ORIGIN_CERTIFICATE, "origin-certificate", 502, ORIGIN, UNSENT,                               \
+      "the origin's certificate is not valid for its name")                                        \
+    X(ORIGIN_PROTOCOL, "origin-protocol", 502, ORIGIN, UNSENT,                                     \
+      "the origin speaks none of the allowed versions of HTTP")                                    \
     X(ORIGIN_TIMEOUT, "origin-timeout", 504, ORIGIN, NEVER, "the origin did not answer in time")   \
     X(ORIGIN_STALLED, "origin-stalled", 504, ORIGIN, NEVER,                                        \
       "the origin stopped in the middle of its answer")                                            \
@@ -91,5 +114,9 @@ Fault fault_of_response(HttpFault f);
 
 /* The fault for a dial that failed. */
 Fault fault_of_dial(Err err);
+
+/* The fault for a TLS handshake that failed, with a client or with an origin. */
+Fault fault_of_client_tls(TlsReason reason);
+Fault fault_of_origin_tls(TlsReason reason);
 
 #endif

@@ -4,12 +4,78 @@
 #include "http/date.h"
 #include "proxy/worker.h"
 
-static void add_field(Text *out, Str name, Str value)
+/* --- putting heads together ------------------------------------------------------------------ */
+
+/* The name of the field whose value is written next, piece by piece, into out->text; then
+ * field_end. HTTP/2 wants names in lower case (RFC 9113 §8.2). Returns where the value begins. */
+static size_t field_begin(HeadOut *out, Str name)
 {
-    text_add(out, name);
-    text_add(out, S(": "));
-    text_add(out, value);
-    text_add(out, S("\r\n"));
+    Text *text = &out->text;
+    out->filled = true;
+    if (!out->h2) {
+        text_add(text, name);
+        text_add(text, S(": "));
+        return text->len;
+    }
+    size_t name_at = text->len;
+    for (size_t i = 0; i < name.len; i++) {
+        text_byte(text, byte_lower(name.at[i]));
+    }
+    if (out->count < out->room) {
+        out->fields[out->count].name = str_drop(text_str(text), name_at);
+    }
+    return text->len;
+}
+
+static void field_end(HeadOut *out, size_t value_at)
+{
+    if (!out->h2) {
+        text_add(&out->text, S("\r\n"));
+        return;
+    }
+    if (out->count < out->room) {
+        out->fields[out->count].value = str_drop(text_str(&out->text), value_at);
+    }
+    out->count++; /* beyond the room it says: too many */
+}
+
+/* A field of HTTP/2 whose name and value stay where they are until the head is sent. */
+static void field_borrow(HeadOut *out, Str name, Str value)
+{
+    out->filled = true;
+    if (out->count < out->room) {
+        out->fields[out->count] = (H2Field){.name = name, .value = value};
+    }
+    out->count++;
+}
+
+void forward_field(HeadOut *out, Str name, Str value)
+{
+    size_t at = field_begin(out, name);
+    if (out->h2 && out->count < out->room) {
+        out->fields[out->count].value = value;
+        out->count++;
+        return;
+    }
+    text_add(&out->text, value);
+    field_end(out, at);
+}
+
+void forward_number(HeadOut *out, Str name, uint64_t value)
+{
+    size_t at = field_begin(out, name);
+    text_u64(&out->text, value);
+    field_end(out, at);
+}
+
+/* One that came in. Known names are at hand in lower case. */
+static void pass_field(HeadOut *out, const Field *f)
+{
+    if (out->h2 && f->id != FIELD_OTHER) {
+        field_borrow(out, field_name(f->id), f->value);
+    } else {
+        forward_field(out, f->name, f->value);
+    }
 }
 
 bool forward_trusts(const Service *s, IpAddress ip)
@@ -24,9 +90,22 @@ bool forward_trusts(const Service *s, IpAddress ip)
 
 /* Upgrade is a list of protocols, of which the first that the service allows is asked for; h2c
  * never is (it would let requests past River, CVE-2026-2833). */
+static bool protocol_allowed(const Service *s, Str protocol)
+{
+    for (size_t i = 0; i < s->upgrade_count; i++) {
+        if (str_equal_nocase(protocol, s->upgrades[i])) {
+            return !str_equal_nocase(protocol, S("h2c"));
+        }
+    }
+    return false;
+}
+
 Str forward_protocol(const Exchange *x)
 {
     const RequestHead *r = &x->request;
+    if (r->protocol.len > 0) { /* extended CONNECT (RFC 8441) */
+        return protocol_allowed(x->service, r->protocol) ? r->protocol : STR_NONE;
+    }
     if (!r->framing.upgrade || r->minor == 0 || r->framing.body != BODY_NONE) {
         return STR_NONE;
     }
@@ -34,11 +113,8 @@ Str forward_protocol(const Exchange *x)
     Str protocols = field ? field->value : STR_NONE;
     Str member;
     while (list_next(&protocols, &member)) {
-        for (size_t i = 0; i < x->service->upgrade_count; i++) {
-            if (str_equal_nocase(member, x->service->upgrades[i]) &&
-                !str_equal_nocase(member, S("h2c"))) {
-                return member;
-            }
+        if (protocol_allowed(x->service, member)) {
+            return member;
         }
     }
     return STR_NONE;
@@ -47,30 +123,32 @@ Str forward_protocol(const Exchange *x)
 /* --- forwarding fields ----------------------------------------------------------------------- */
 
 /* Values that a trusted proxy sent, all lines of the field as one list; then ours. */
-static void add_list(const Exchange *x, Str name, FieldId id, Str ours, Text *out)
+static void add_list(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
-    text_add(out, name);
-    text_add(out, S(": "));
+    size_t at = field_begin(out, name);
     const Fields *fields = &x->request.fields;
     for (size_t i = 0; x->trusted && i < fields->count; i++) {
         if (fields->at[i].id == id && fields->at[i].value.len > 0) {
-            text_add(out, fields->at[i].value);
-            text_add(out, S(", "));
+            text_add(&out->text, fields->at[i].value);
+            text_add(&out->text, S(", "));
         }
     }
-    text_add(out, ours);
-    text_add(out, S("\r\n"));
+    text_add(&out->text, ours);
+    field_end(out, at);
 }
 
 /* A single value: a trusted proxy's stays, otherwise ours. */
-static void add_kept(const Exchange *x, Str name, FieldId id, Str ours, Text *out)
+static void add_kept(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
     const Field *theirs = x->trusted ? fields_find(&x->request.fields, id) : NULL;
-    add_field(out, name, theirs ? theirs->value : ours);
+    size_t at = field_begin(out, name); /* copied: `ours` may lie in a room that goes */
+    text_add(&out->text, theirs ? theirs->value : ours);
+    field_end(out, at);
 }
 
 /* RFC 7239 §4: an IPv6 address stands in brackets and quotes. */
-static void add_forwarded(const Exchange *x, IpAddress ip, Str address, Text *out)
+static void add_forwarded(const Exchange *x, IpAddress ip, Str address, Str scheme,
+                          HeadOut *out)
 {
     uint8_t room[512];
     Text element = text_in(span_of(room, sizeof room));
@@ -84,12 +162,14 @@ static void add_forwarded(const Exchange *x, IpAddress ip, Str address, Text *ou
     }
     text_add(&element, S(";host=\""));
     text_add(&element, x->request.host);
-    text_add(&element, S("\";proto=http"));
+    text_add(&element, S("\";proto="));
+    text_add(&element, scheme);
     add_list(x, S("Forwarded"), FIELD_FORWARDED, text_str(&element), out);
 }
 
-static void add_forwarding(const Exchange *x, const Client *c, Text *out)
+static void add_forwarding(const Exchange *x, const Client *c, HeadOut *out)
 {
+    Str scheme = c->wire.tls ? S("https") : S("http");
     const ForwardedRules *rules = &x->service->forwarded;
     uint8_t room[IP_TEXT_MAX];
     Text address = text_in(span_of(room, sizeof room));
@@ -103,7 +183,7 @@ static void add_forwarding(const Exchange *x, const Client *c, Text *out)
         add_list(x, S("X-Forwarded-For"), FIELD_X_FORWARDED_FOR, ip, out);
     }
     if (rules->x_forwarded_proto) {
-        add_kept(x, S("X-Forwarded-Proto"), FIELD_X_FORWARDED_PROTO, S("http"), out);
+        add_kept(x, S("X-Forwarded-Proto"), FIELD_X_FORWARDED_PROTO, scheme, out);
     }
     if (rules->x_forwarded_host && x->request.host.len) {
         add_kept(x, S("X-Forwarded-Host"), FIELD_X_FORWARDED_HOST, x->request.host, out);
@@ -112,7 +192,7 @@ static void add_forwarding(const Exchange *x, const Client *c, Text *out)
         add_kept(x, S("X-Real-IP"), FIELD_X_REAL_IP, ip, out);
     }
     if (rules->forwarded) {
-        add_forwarded(x, c->peer.ip, ip, out);
+        add_forwarded(x, c->peer.ip, ip, scheme, out);
     }
 }
 
@@ -161,66 +241,155 @@ static bool request_field_passes(const Exchange *x, const Field *f)
     return !x->request.framing.names_fields || !connection_names(&x->request.fields, f->name);
 }
 
-static void add_request_line(const Exchange *x, Text *out)
+static void add_target(const RequestHead *r, Text *text)
 {
-    const RequestHead *r = &x->request;
-    text_add(out, r->method_name);
-    text_byte(out, ' ');
-    text_add(out, r->path);
+    text_add(text, r->path);
     if (r->has_query) {
-        text_byte(out, '?');
-        text_add(out, r->query);
+        text_byte(text, '?');
+        text_add(text, r->query);
     }
-    text_add(out, S(" HTTP/1.1\r\nHost: "));
-    text_add(out, x->service->host.len ? x->service->host : r->host);
-    text_add(out, S("\r\n"));
 }
 
-static void add_request_connection(const Exchange *x, Text *out)
+static Str host_for(const Exchange *x)
 {
-    const RequestHead *r = &x->request;
-    if (x->protocol.len) {
-        add_field(out, S("Connection"), S("Upgrade"));
-        add_field(out, S("Upgrade"), x->protocol);
-    } else {
-        const Field *te = fields_find(&r->fields, FIELD_TE);
-        Str codings = te ? te->value : STR_NONE;
-        Str member;
-        while (list_next(&codings, &member)) {
-            if (str_equal_nocase(member, S("trailers"))) {
-                text_add(out, S("Connection: TE\r\nTE: trailers\r\n"));
-                break;
-            }
+    return x->service->host.len ? x->service->host : x->request.host;
+}
+
+/* An extended CONNECT is a GET that asks for another protocol (RFC 8441 §5, RFC 6455 §4.1). */
+static Str method_for(const Exchange *x)
+{
+    return x->request.protocol.len ? S("GET") : x->request.method_name;
+}
+
+static void add_request_line(const Exchange *x, HeadOut *out)
+{
+    Text *text = &out->text;
+    out->filled = true;
+    text_add(text, method_for(x));
+    text_byte(text, ' ');
+    add_target(&x->request, text);
+    text_add(text, S(" HTTP/1.1\r\nHost: "));
+    text_add(text, host_for(x));
+    text_add(text, S("\r\n"));
+}
+
+static void add_pseudo_fields(const Exchange *x, HeadOut *out)
+{
+    bool connect = x->protocol_stream;
+    field_borrow(out, S(":method"), connect ? S("CONNECT") : method_for(x));
+    if (connect) {
+        field_borrow(out, S(":protocol"), x->protocol);
+    }
+    field_borrow(out, S(":scheme"), x->endpoint->tls ? S("https") : S("http"));
+    field_borrow(out, S(":authority"), host_for(x));
+    size_t at = field_begin(out, S(":path"));
+    add_target(&x->request, &out->text);
+    field_end(out, at);
+}
+
+/* HTTP/2 may send Cookie in crumbs, HTTP/1 has one (RFC 9113 §8.2.3). */
+static void add_cookies(const Fields *fields, HeadOut *out)
+{
+    size_t at = field_begin(out, S("Cookie"));
+    bool any = false;
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->at[i].id == FIELD_COOKIE && !fields->at[i].dropped) {
+            text_add(&out->text, any ? S("; ") : STR_NONE);
+            text_add(&out->text, fields->at[i].value);
+            any = true;
         }
     }
-    if (r->framing.body == BODY_CHUNKED) {
-        text_add(out, S("Transfer-Encoding: chunked\r\n"));
-    } else if (r->framing.has_length) {
-        text_add(out, S("Content-Length: "));
-        text_u64(out, r->framing.length);
-        text_add(out, S("\r\n"));
+    field_end(out, at);
+}
+
+static bool wants_trailers(const RequestHead *r)
+{
+    const Field *te = fields_find(&r->fields, FIELD_TE);
+    Str codings = te ? te->value : STR_NONE;
+    Str member;
+    while (list_next(&codings, &member)) {
+        if (str_equal_nocase(member, S("trailers"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+#define WEBSOCKET_KEY_BYTES 16u
+
+/* RFC 8441 has no key; HTTP/1 wants one (RFC 6455 §4.1). The origin's answer to it goes no
+ * further. */
+static void add_websocket_key(Thread *t, HeadOut *out)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t at = field_begin(out, S("Sec-WebSocket-Key"));
+    for (size_t i = 0; i < WEBSOCKET_KEY_BYTES * 8 / 6; i++) {
+        text_byte(&out->text, (uint8_t)digits[random_next(&t->random) % 64]);
+    }
+    text_byte(&out->text, (uint8_t)digits[random_next(&t->random) % 4 * 16]); /* two bits left */
+    text_add(&out->text, S("=="));
+    field_end(out, at);
+}
+
+static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
+{
+    const RequestHead *r = &x->request;
+    if (x->protocol.len && !out->h2) {
+        forward_field(out, S("Connection"), S("Upgrade"));
+        forward_field(out, S("Upgrade"), x->protocol);
+        if (r->protocol.len && str_equal_nocase(x->protocol, S("websocket"))) {
+            add_websocket_key(t, out);
+        }
+    } else if (!x->protocol.len && wants_trailers(r)) {
+        if (!out->h2) {
+            forward_field(out, S("Connection"), S("TE"));
+        }
+        forward_field(out, S("TE"), S("trailers"));
+    }
+    if (x->protocol.len) {
+        return;
+    }
+    if (r->framing.has_length) {
+        forward_number(out, S("Content-Length"), r->framing.length);
+    } else if (r->framing.body == BODY_CHUNKED && !out->h2) {
+        forward_field(out, S("Transfer-Encoding"), S("chunked"));
     }
 }
 
-void forward_request_head(Thread *t, const Exchange *x, const Client *c, Text *out)
+void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out)
 {
-    (void)t;
-    add_request_line(x, out);
+    if (out->h2) {
+        add_pseudo_fields(x, out);
+    } else {
+        add_request_line(x, out);
+    }
     const Fields *fields = &x->request.fields;
+    bool crumbs = x->request.major == 2 && !out->h2;
+    bool cookies = false;
     for (size_t i = 0; i < fields->count; i++) {
-        if (request_field_passes(x, &fields->at[i])) {
-            add_field(out, fields->at[i].name, fields->at[i].value);
+        const Field *f = &fields->at[i];
+        if (!request_field_passes(x, f)) {
+            continue;
+        }
+        if (!crumbs || f->id != FIELD_COOKIE) {
+            pass_field(out, f);
+        } else if (!cookies) {
+            add_cookies(fields, out);
+            cookies = true;
         }
     }
     add_forwarding(x, c, out);
-    add_field(out, x->service->request_id_name, x->id);
-    add_request_connection(x, out);
-    text_add(out, S("\r\n"));
+    forward_field(out, x->service->request_id_name, x->id);
+    add_request_connection(t, x, out);
+    if (!out->h2) {
+        text_add(&out->text, S("\r\n"));
+    }
 }
 
 /* --- responses ------------------------------------------------------------------------------- */
 
-void forward_date(Thread *t, Text *out)
+void forward_date(Thread *t, HeadOut *out)
 {
     int64_t second = (int64_t)((t->now_ns / 1000 + t->wall_offset_us) / 1000000);
     if (second != t->date_second) {
@@ -228,14 +397,18 @@ void forward_date(Thread *t, Text *out)
         date_print(&date, second);
         t->date_second = second;
     }
-    text_add(out, S("Date: "));
-    text_add(out, str_of(t->date, sizeof t->date));
-    text_add(out, S("\r\n"));
+    forward_field(out, S("Date"), str_of(t->date, sizeof t->date));
 }
 
-static bool response_field_passes(const ResponseHead *r, const Field *f)
+/* The answer to a key that River made itself means nothing to the client. */
+static bool is_websocket_accept(const Exchange *x, const Field *f)
 {
-    if (f->dropped) {
+    return x->request.protocol.len && str_equal_nocase(f->name, S("sec-websocket-accept"));
+}
+
+static bool response_field_passes(const Exchange *x, const ResponseHead *r, const Field *f)
+{
+    if (f->dropped || is_websocket_accept(x, f)) {
         return false;
     }
     if (f->id != FIELD_OTHER && (field_flags(f->id) & (FIELD_HOP | FIELD_FRAMING))) {
@@ -244,74 +417,80 @@ static bool response_field_passes(const ResponseHead *r, const Field *f)
     return !r->framing.names_fields || !connection_names(&r->fields, f->name);
 }
 
-static void add_status_line(const ResponseHead *r, Text *out)
+void forward_status(HeadOut *out, unsigned status, Str reason)
 {
-    text_add(out, S("HTTP/1.1 "));
-    text_u64(out, r->status);
-    text_byte(out, ' ');
-    text_add(out, r->reason);
-    text_add(out, S("\r\n"));
+    out->filled = true;
+    if (out->h2) {
+        size_t at = field_begin(out, S(":status"));
+        text_u64(&out->text, status);
+        field_end(out, at);
+        return;
+    }
+    text_add(&out->text, S("HTTP/1.1 "));
+    text_u64(&out->text, status);
+    text_byte(&out->text, ' ');
+    text_add(&out->text, reason);
+    text_add(&out->text, S("\r\n"));
 }
 
 /* Returns whether a Date was among them. */
-static bool add_response_fields(const ResponseHead *r, Text *out)
+static bool add_response_fields(const Exchange *x, const ResponseHead *r, HeadOut *out)
 {
     bool dated = false;
     for (size_t i = 0; i < r->fields.count; i++) {
         const Field *f = &r->fields.at[i];
-        if (response_field_passes(r, f)) {
+        if (response_field_passes(x, r, f)) {
             dated |= f->id == FIELD_DATE;
-            add_field(out, f->name, f->value);
+            pass_field(out, f);
         }
     }
     return dated;
 }
 
-void forward_response_head(Thread *t, const Exchange *x, Text *out)
+void forward_client_connection(const Exchange *x, HeadOut *out)
 {
-    const ResponseHead *r = &x->response;
-    add_status_line(r, out);
-    if (!add_response_fields(r, out)) {
-        forward_date(t, out); /* RFC 9110 §6.6.1 */
-    }
-    if (x->send_as == BODY_CHUNKED) {
-        text_add(out, S("Transfer-Encoding: chunked\r\n"));
-    } else if (r->framing.has_length && r->status != 204) {
-        text_add(out, S("Content-Length: "));
-        text_u64(out, r->framing.length);
-        text_add(out, S("\r\n"));
+    if (out->h2) {
+        return;
     }
     if (!x->keep_client) {
-        text_add(out, S("Connection: close\r\n"));
+        forward_field(out, S("Connection"), S("close"));
     } else if (x->request.minor == 0) {
-        text_add(out, S("Connection: keep-alive\r\n"));
+        forward_field(out, S("Connection"), S("keep-alive"));
     }
-    text_add(out, S("\r\n"));
+    text_add(&out->text, S("\r\n"));
 }
 
-void forward_interim_head(const Exchange *x, const ResponseHead *head, Text *out)
+void forward_response_head(Thread *t, const Exchange *x, HeadOut *out)
 {
-    add_status_line(head, out);
-    (void)add_response_fields(head, out);
-    if (head->status == 101) {
-        add_field(out, S("Connection"), S("Upgrade"));
+    const ResponseHead *r = &x->response;
+    forward_status(out, r->status, r->reason);
+    if (!add_response_fields(x, r, out)) {
+        forward_date(t, out); /* RFC 9110 §6.6.1 */
+    }
+    if (x->send_as == BODY_CHUNKED && !out->h2) {
+        forward_field(out, S("Transfer-Encoding"), S("chunked"));
+    } else if (r->framing.has_length && r->status != 204) {
+        forward_number(out, S("Content-Length"), r->framing.length);
+    }
+    forward_client_connection(x, out);
+}
+
+void forward_interim_head(const Exchange *x, const ResponseHead *head, HeadOut *out)
+{
+    bool tunnel = head->status == 101 || x->protocol_stream;
+    if (tunnel) {
+        forward_status(out, out->h2 ? 200 : 101, S("Switching Protocols"));
+    } else {
+        forward_status(out, head->status, head->reason);
+    }
+    (void)add_response_fields(x, head, out);
+    if (out->h2) {
+        return;
+    }
+    if (tunnel) {
+        forward_field(out, S("Connection"), S("Upgrade"));
         const Field *upgrade = fields_find(&head->fields, FIELD_UPGRADE);
-        add_field(out, S("Upgrade"), upgrade ? upgrade->value : x->protocol);
+        forward_field(out, S("Upgrade"), upgrade ? upgrade->value : x->protocol);
     }
-    text_add(out, S("\r\n"));
-}
-
-HttpFault forward_trailers(Thread *t, Str section, Text *out)
-{
-    Fields fields = {0};
-    HttpFault fault = trailer_parse(section, t->fields, &fields);
-    if (fault != HTTP_FAULT_NONE) {
-        return fault;
-    }
-    for (size_t i = 0; i < fields.count; i++) {
-        if (!fields.at[i].dropped) {
-            add_field(out, fields.at[i].name, fields.at[i].value);
-        }
-    }
-    return HTTP_FAULT_NONE;
+    text_add(&out->text, S("\r\n"));
 }

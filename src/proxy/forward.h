@@ -2,18 +2,23 @@
 #ifndef PROXY_FORWARD_H
 #define PROXY_FORWARD_H
 
-#include "proxy/exchange.h"
+#include "proxy/link.h"
 
 /* The request head for the origin. Overflow of `out` means that it does not fit. */
-void forward_request_head(Thread *t, const Exchange *x, const Client *c, Text *out);
+void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out);
 /* The response head for the client, with the framing that x->send_as says. */
-void forward_response_head(Thread *t, const Exchange *x, Text *out);
-/* An interim head (1xx), or 101 with its Upgrade. */
-void forward_interim_head(const Exchange *x, const ResponseHead *head, Text *out);
-/* The fields of a trailer section that may be passed on. Returns a fault for a malformed one. */
-HttpFault forward_trailers(Thread *t, Str section, Text *out);
-/* "Date: ...\r\n" of now. */
-void forward_date(Thread *t, Text *out);
+void forward_response_head(Thread *t, const Exchange *x, HeadOut *out);
+/* An interim head (1xx), or the one that opens a tunnel: 101 with its Upgrade, in HTTP/2 200. */
+void forward_interim_head(const Exchange *x, const ResponseHead *head, HeadOut *out);
+
+/* For River's own answers. */
+void forward_status(HeadOut *out, unsigned status, Str reason);
+void forward_field(HeadOut *out, Str name, Str value);
+void forward_number(HeadOut *out, Str name, uint64_t value);
+/* "Date: ..." of now. */
+void forward_date(Thread *t, HeadOut *out);
+/* What the head says of the client's connection, and its end. */
+void forward_client_connection(const Exchange *x, HeadOut *out);
 
 /* The protocol that the client asks to switch to, if the service lists it; else empty. */
 Str forward_protocol(const Exchange *x);

@@ -14,6 +14,9 @@ static Origin *origin_at(Thread *t, uint32_t index)
 Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned threads)
 {
     *o = (Origin){.endpoint = endpoint, .index = index, .thread_count = threads};
+    atomic_store(&o->speaks, endpoint->protocol == ENDPOINT_H1   ? ORIGIN_H1
+                             : endpoint->protocol == ENDPOINT_H2 ? ORIGIN_H2
+                                                                 : ORIGIN_UNKNOWN);
     o->lists = (ParkList *)memory_reserve(sizeof(ParkList) * threads);
     o->waiters = (Waiter *)memory_reserve(sizeof(Waiter) * ORIGIN_WAITERS_MAX);
     if (!o->lists || !o->waiters) {
@@ -110,7 +113,11 @@ static void park_push(Thread *t, Origin *o, Upstream *u)
     u->exchange = HANDLE_NONE;
     t->parked++;
     (void)pthread_mutex_lock(&l->lock);
+    if (u->wire.tls) {
+        tls_rest(u->wire.tls);
+    }
     t->park_nodes[slot] = (ParkNode){.fd = u->wire.stream.fd,
+                                     .tls = u->wire.tls,
                                      .served = u->served,
                                      .retire_ms = u->retire_ms,
                                      .older = l->newest};
@@ -168,7 +175,7 @@ static Upstream *park_steal(Thread *t, Origin *o, Thread *victim)
         return NULL;
     }
     poller_remove(&victim->poller, got.fd);
-    return upstream_adopt(t, o, got.fd, got.served, got.retire_ms);
+    return upstream_adopt(t, o, &got);
 }
 
 /* A usable idle connection from anywhere, or NULL. */
@@ -243,7 +250,7 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
     Message m = {.kind = MESSAGE_UPSTREAM,
                  .fd = u->wire.stream.fd,
                  .handle = w.exchange,
-                 .words = {o->index, u->served, u->retire_ms}};
+                 .words = {o->index, u->served, u->retire_ms, (uintptr_t)u->wire.tls}};
     poller_remove(&t->poller, u->wire.stream.fd);
     if (mailbox_post(&t->worker->threads[w.thread]->mailbox, &m) != ERR_OK) {
         upstream_close(t, u, false); /* its thread does not keep up: the waiter stays first */
@@ -314,7 +321,8 @@ static bool dial_paced(const Thread *t, Origin *o)
 static Err dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
 {
     atomic_fetch_add(&o->open, 1);
-    Err err = upstream_dial(t, o, x, exclusive);
+    Handle u;
+    Err err = upstream_dial(t, o, x->self, exclusive, &u);
     if (err != ERR_OK) {
         atomic_fetch_sub(&o->open, 1);
         atomic_fetch_sub(&o->dialing, 1);
@@ -322,8 +330,170 @@ static Err dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
     return err;
 }
 
+/* --- HTTP/2 ---------------------------------------------------------------------------------- */
+
+static MuxPlace *place_of(Thread *t, uint32_t origin)
+{
+    return &t->places[origin];
+}
+
+static void place_push(Thread *t, MuxPlace *p, Exchange *x)
+{
+    Exchange *last = exchange_get(t, p->last);
+    x->queued = true;
+    x->waiter_previous = p->last;
+    x->waiter_next = HANDLE_NONE;
+    if (last) {
+        last->waiter_next = x->self;
+    } else {
+        p->first = x->self;
+    }
+    p->last = x->self;
+}
+
+void origin_unwait(Thread *t, Exchange *x)
+{
+    x->waits = false;
+    if (!x->queued) {
+        return;
+    }
+    MuxPlace *p = place_of(t, x->endpoint->origin);
+    Exchange *next = exchange_get(t, x->waiter_next);
+    Exchange *previous = exchange_get(t, x->waiter_previous);
+    x->queued = false;
+    if (next) {
+        next->waiter_previous = x->waiter_previous;
+    } else {
+        p->last = x->waiter_previous;
+    }
+    if (previous) {
+        previous->waiter_next = x->waiter_next;
+    } else {
+        p->first = x->waiter_next;
+    }
+}
+
+/* A stream of the thread's connection for `x`; false when there is none, or no stream is free. */
+static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
+{
+    Upstream *u = upstream_get(t, p->upstream);
+    if (!u || h2_room(u->mux->h2) == 0) {
+        return false;
+    }
+    MuxStream *s = mux_stream_open(t, u->mux, x->self);
+    if (!s) {
+        return false;
+    }
+    exchange_attach_stream(t, x, s, u->served > 0);
+    u->served++;
+    return true;
+}
+
+static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
+{
+    if (upstream_get(t, p->dialing) || !has_room(o)) {
+        return ERR_OK;
+    }
+    atomic_fetch_add(&o->open, 1);
+    atomic_fetch_add(&o->dialing, 1);
+    Err err = upstream_dial(t, o, x->self, false, &p->dialing);
+    if (err != ERR_OK) {
+        atomic_fetch_sub(&o->open, 1);
+        atomic_fetch_sub(&o->dialing, 1);
+    }
+    return err;
+}
+
+/* A stream now, or later when the connection that is being made is there. */
+static Err place_take(Thread *t, Origin *o, Exchange *x)
+{
+    MuxPlace *p = place_of(t, o->index);
+    if (place_serve(t, p, x)) {
+        return ERR_OK;
+    }
+    TRY(place_dial(t, o, p, x));
+    if (!x->queued) {
+        x->waits = true;
+        place_push(t, p, x);
+    }
+    return ERR_AGAIN;
+}
+
+/* Those who waited for a dial that is over ask again. */
+static void place_retry(Thread *t, MuxPlace *p)
+{
+    for (Exchange *x = exchange_get(t, p->first); x; x = exchange_get(t, p->first)) {
+        origin_unwait(t, x);
+        x->asked = false;
+        exchange_again(t, x);
+    }
+}
+
+static bool place_dial_over(Thread *t, MuxPlace *p, const Upstream *u)
+{
+    (void)t;
+    bool ours = handle_equal(p->dialing, u->self);
+    if (ours) {
+        p->dialing = HANDLE_NONE;
+    }
+    return ours;
+}
+
+void origin_mux_ready(Thread *t, Upstream *u)
+{
+    Origin *o = origin_at(t, u->origin);
+    MuxPlace *p = place_of(t, u->origin);
+    atomic_store(&o->speaks, ORIGIN_H2);
+    (void)place_dial_over(t, p, u);
+    Upstream *old = upstream_get(t, p->upstream);
+    p->upstream = u->self;
+    if (old) {
+        mux_flush_later(t, old->mux); /* it ends when its streams have */
+    }
+    Exchange *x = exchange_get(t, p->first);
+    while (x && place_serve(t, p, x)) {
+        exchange_again(t, x);
+        x = exchange_get(t, p->first);
+    }
+    if (x) {
+        (void)!place_dial(t, o, p, x); /* who is left waits for one more; its deadline watches */
+    }
+}
+
+void origin_mux_none(Thread *t, Upstream *u)
+{
+    Origin *o = origin_at(t, u->origin);
+    MuxPlace *p = place_of(t, u->origin);
+    atomic_store(&o->speaks, ORIGIN_H1);
+    if (place_dial_over(t, p, u)) {
+        place_retry(t, p);
+    }
+}
+
+void origin_mux_failed(Thread *t, Upstream *u, Fault fault)
+{
+    MuxPlace *p = place_of(t, u->origin);
+    if (!place_dial_over(t, p, u)) {
+        return;
+    }
+    for (Exchange *x = exchange_get(t, p->first); x; x = exchange_get(t, p->first)) {
+        exchange_dial_failed(t, x, fault);
+    }
+}
+
+void origin_mux_gone(Thread *t, Upstream *u)
+{
+    MuxPlace *p = place_of(t, u->origin);
+    if (handle_equal(p->upstream, u->self)) {
+        p->upstream = HANDLE_NONE;
+    }
+}
+
 Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
 {
+    if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
+        return place_take(t, o, x);
+    }
     if (fresh) {
         atomic_fetch_add(&o->dialing, 1);
         TRY(dial(t, o, x, true));
@@ -352,6 +522,13 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
 
 Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
 {
+    if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
+        return place_take(t, o, x);
+    }
+    if (x->queued) { /* it was asked for HTTP/2, and turned out to speak HTTP/1 */
+        origin_unwait(t, x);
+        return origin_take(t, o, x, false);
+    }
     Upstream *u = park_find(t, o);
     if (u) {
         exchange_attach(t, x, u);
@@ -399,7 +576,11 @@ void origin_return(Thread *t, Upstream *u)
 void origin_receive(Thread *t, const Message *m)
 {
     Origin *o = origin_at(t, (uint32_t)m->words[0]);
-    Upstream *u = upstream_adopt(t, o, m->fd, (uint32_t)m->words[1], m->words[2]);
+    ParkNode node = {.fd = m->fd,
+                     .served = (uint32_t)m->words[1],
+                     .retire_ms = m->words[2],
+                     .tls = (Tls *)(uintptr_t)m->words[3]};
+    Upstream *u = upstream_adopt(t, o, &node);
     if (!u) {
         return;
     }

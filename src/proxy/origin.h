@@ -30,6 +30,7 @@ typedef struct Thread Thread;
  * (Thread.park_nodes); while it is linked, it belongs to its list's lock. */
 typedef struct ParkNode {
     int fd;
+    Tls *tls; /* NULL: plain */
     uint32_t served;
     uint64_t retire_ms;
     uint32_t older; /* slot + 1 */
@@ -44,6 +45,18 @@ typedef struct ParkList {
     uint32_t oldest;
     uint32_t stolen; /* a chain through `older` */
 } ParkList;
+
+/* What a thread has of one origin that speaks HTTP/2: a connection and its streams stay on one
+ * thread, at most one that takes new streams at a time. */
+typedef struct MuxPlace {
+    Handle upstream; /* takes new streams */
+    Handle dialing;
+    Handle first; /* exchanges that wait for either: Exchange.waiter_next */
+    Handle last;
+} MuxPlace;
+
+/* What an origin has been found to speak, where its endpoint leaves that open. */
+typedef enum OriginSpeaks { ORIGIN_UNKNOWN, ORIGIN_H1, ORIGIN_H2 } OriginSpeaks;
 
 typedef struct Waiter {
     uint32_t thread;
@@ -60,6 +73,7 @@ typedef struct Origin {
     uint32_t waiters_head;
     uint32_t waiters_room;
     Waiter *waiters;
+    _Atomic uint32_t speaks; /* OriginSpeaks */
     _Atomic uint32_t open;    /* connections, busy, idle and dialling */
     _Atomic uint32_t dialing;
     _Atomic uint64_t hold_ns; /* how long a request keeps a connection, on average; 0: unknown */
@@ -75,6 +89,16 @@ void origin_drop(Origin *o);
 MUST_USE Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh);
 /* A waiter has waited: it may start one more dial. */
 MUST_USE Err origin_wait_more(Thread *t, Origin *o, Exchange *x);
+
+/* A dial of this thread has ended in a connection that speaks HTTP/2 (`u`), or in one that does not
+ * (then it is the caller's to serve or park), or has failed. */
+void origin_mux_ready(Thread *t, Upstream *u);
+void origin_mux_none(Thread *t, Upstream *u);
+void origin_mux_failed(Thread *t, Upstream *u, Fault fault);
+/* The connection takes no more streams. */
+void origin_mux_gone(Thread *t, Upstream *u);
+/* `x` waits no more. */
+void origin_unwait(Thread *t, Exchange *x);
 
 /* The connection is free: parks it, or serves the oldest waiter with it. */
 void origin_return(Thread *t, Upstream *u);

@@ -37,7 +37,7 @@ Step phase_connect(Thread *t, Exchange *x)
     if (x->dial_fault != FAULT_NONE) {
         return FAIL(x->dial_fault);
     }
-    if (handle_is_none(x->upstream)) {
+    if (!exchange_has_upstream(x)) {
         Err err = x->asked ? connect_wait(t, x) : connect_ask(t, x);
         if (err == ERR_AGAIN) {
             return WAIT;
@@ -58,9 +58,11 @@ Step phase_connect(Thread *t, Exchange *x)
 
 Step phase_send(Thread *t, Exchange *x)
 {
-    Text head = text_in(t->output);
+    Link origin = link_upstream(t, x);
+    x->protocol_stream = x->protocol.len > 0 && origin.stream;
+    HeadOut head = link_head(t, origin);
     forward_request_head(t, x, client_get(t, x->client), &head);
-    if (head.overflow) {
+    if (head.text.overflow || head.count > head.room) {
         return FAIL(FAULT_REQUEST_HEAD_TOO_LARGE);
     }
     x->progress_up_ms = t->now_ms;
@@ -70,7 +72,7 @@ Step phase_send(Thread *t, Exchange *x)
         if (step.kind == STEP_FAIL || x->request_body.done) {
             return step.kind == STEP_FAIL ? step : NEXT;
         }
-        head = text_in(t->output);
+        head = link_head(t, origin);
     }
     Step step = relay_request(t, x, &head);
     return step.kind == STEP_FAIL ? step : NEXT;
@@ -78,27 +80,37 @@ Step phase_send(Thread *t, Exchange *x)
 
 /* --- AWAIT ----------------------------------------------------------------------------------- */
 
-/* 101: from now on both sides speak another protocol (RFC 9110 §7.8). */
+/* From now on both sides speak another protocol (RFC 9110 §7.8, RFC 8441). */
+static Step tunnel_open(Thread *t, Exchange *x)
+{
+    Link client = link_client(t, x);
+    HeadOut head = link_head(t, client);
+    forward_interim_head(x, &x->response, &head);
+    size_t bytes = 0;
+    if (link_send(t, client, &head, STR_NONE, false, false, NULL, &bytes) != ERR_OK) {
+        return FAIL(FAULT_CLIENT_GONE);
+    }
+    x->tunnel = true;
+    x->replied = true;
+    x->status = client.stream ? 200 : 101;
+    x->bytes_out += bytes;
+    x->progress_in_ms = t->now_ms;
+    return GOTO(RELAY);
+}
+
 static Step switch_protocols(Thread *t, Exchange *x, Upstream *u)
 {
     const Field *upgrade = fields_find(&x->response.fields, FIELD_UPGRADE);
     if (x->protocol.len == 0 || !upgrade || !str_equal_nocase(upgrade->value, x->protocol)) {
         return FAIL(FAULT_ORIGIN_SWITCH);
     }
-    Client *c = client_get(t, x->client);
-    Text head = text_in(t->output);
-    forward_interim_head(x, &x->response, &head);
-    Str bytes = text_str(&head);
-    if (head.overflow || wire_send(&c->wire, &t->buf_blocks, &bytes, 1) != ERR_OK ||
-        relay_keep(t, &u->in, x->rest_total, x->rest_from) != ERR_OK) {
-        return FAIL(FAULT_CLIENT_GONE);
+    Step step = tunnel_open(t, x);
+    if (step.kind != STEP_FAIL &&
+        link_keep(t, (Link){.wire = &u->wire, .in = &u->in}, x->rest_total, x->rest_from) !=
+            ERR_OK) {
+        return FAIL(FAULT_MEMORY);
     }
-    x->tunnel = true;
-    x->replied = true;
-    x->status = 101;
-    x->bytes_out += bytes.len;
-    x->progress_in_ms = t->now_ms;
-    return GOTO(RELAY);
+    return step;
 }
 
 static Step pass_interim(Thread *t, Exchange *x)
@@ -110,15 +122,18 @@ static Step pass_interim(Thread *t, Exchange *x)
     if (x->request.minor == 0) {
         return NEXT; /* RFC 9110 §15.2: never to an HTTP/1.0 client */
     }
-    Client *c = client_get(t, x->client);
-    Text head = text_in(t->output);
+    Link client = link_client(t, x);
+    HeadOut head = link_head(t, client);
     forward_interim_head(x, &x->response, &head);
-    Str bytes = text_str(&head);
-    if (head.overflow || wire_send(&c->wire, &t->buf_blocks, &bytes, 1) != ERR_OK) {
-        return FAIL(FAULT_CLIENT_GONE);
+    x->bytes_out += head.text.len;
+    return link_send_interim(t, client, &head) == ERR_OK ? NEXT : FAIL(FAULT_CLIENT_GONE);
+}
+
+static void first_byte(const Thread *t, Exchange *x)
+{
+    if (x->first_byte_us == 0) {
+        x->first_byte_us = t->now_ns / 1000 - x->start_us;
     }
-    x->bytes_out += bytes.len;
-    return NEXT;
 }
 
 /* Looks at the input from rest_from on for one whole head. NEXT: a final head was parsed; WAIT:
@@ -158,12 +173,12 @@ static Step await_head(Thread *t, Exchange *x, Upstream *u, bool *ret_again)
     return *ret_again ? pass_interim(t, x) : NEXT;
 }
 
-Step phase_await(Thread *t, Exchange *x)
+/* What has come over an HTTP/1 connection. */
+static Step await_wire(Thread *t, Exchange *x, Link origin)
 {
     Upstream *u = upstream_get(t, x->upstream);
-    Client *c = client_get(t, x->client);
     size_t old = 0;
-    Err err = relay_fill(t, &u->wire, &u->in, relay_room(t, &c->wire), &old, &x->rest_total);
+    Err err = link_fill(t, origin, link_room(t, link_client(t, x)), &old, &x->rest_total);
     if (err == ERR_AGAIN || (err == ERR_OK && x->rest_total == old && !u->wire.ended)) {
         return x->request_broken ? FAIL(FAULT_ORIGIN_CLOSED) : WAIT;
     }
@@ -171,9 +186,7 @@ Step phase_await(Thread *t, Exchange *x)
         bool nothing = old == 0 && x->interim == 0;
         return FAIL(nothing ? FAULT_ORIGIN_CLOSED : FAULT_ORIGIN_CUT);
     }
-    if (x->first_byte_us == 0) {
-        x->first_byte_us = t->now_ns / 1000 - x->start_us;
-    }
+    first_byte(t, x);
     x->rest_from = 0;
     bool again = true;
     Step step = NEXT;
@@ -182,14 +195,70 @@ Step phase_await(Thread *t, Exchange *x)
         step = await_head(t, x, u, &again);
     }
     if (step.kind == STEP_WAIT) {
-        if (relay_keep(t, &u->in, x->rest_total, x->rest_from) != ERR_OK) {
+        if (link_keep(t, origin, x->rest_total, x->rest_from) != ERR_OK) {
             return FAIL(FAULT_MEMORY);
         }
         if (u->wire.readable) {
-            thread_again(t, x->client);
+            exchange_again(t, x);
         }
     }
     return step;
+}
+
+/* Why a stream ended without an answer. */
+static Fault stream_fault(const Exchange *x, const MuxStream *s)
+{
+    if (s->code == H2_REFUSED_STREAM) {
+        return FAULT_ORIGIN_REFUSED; /* RFC 9113 §8.7: nothing was done */
+    }
+    bool nothing = x->interim == 0;
+    return s->code == MUX_LOST && nothing ? FAULT_ORIGIN_CLOSED : FAULT_ORIGIN_RESET;
+}
+
+/* The oldest head of the stream becomes the response; its arena goes with it. */
+static HttpFault response_take(Exchange *x, MuxHead *head)
+{
+    HttpFault fault = head->fault;
+    x->response = head->response;
+    if (!response_has_body(x->response.status, x->request.method) || head->last) {
+        x->response.framing.body = BODY_NONE;
+    }
+    Arena arena = head->arena; /* which holds the head itself */
+    arena_reset(&x->response_arena);
+    x->response_arena = arena;
+    return fault;
+}
+
+/* What has come over a stream. */
+static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
+{
+    for (MuxHead *head = mux_head_take(s); head; head = mux_head_take(s)) {
+        first_byte(t, x);
+        HttpFault fault = response_take(x, head);
+        if (fault != HTTP_FAULT_NONE) {
+            return FAIL(fault_of_response(fault));
+        }
+        uint16_t status = x->response.status;
+        if (x->protocol_stream && status >= 200 && status < 300) {
+            return tunnel_open(t, x);
+        }
+        if (status >= 200) {
+            x->rest_from = 0;
+            x->rest_total = 0;
+            return NEXT;
+        }
+        Step step = pass_interim(t, x);
+        if (step.kind == STEP_FAIL) {
+            return step;
+        }
+    }
+    return s->closed || s->in_ended ? FAIL(stream_fault(x, s)) : WAIT;
+}
+
+Step phase_await(Thread *t, Exchange *x)
+{
+    Link origin = link_upstream(t, x);
+    return origin.stream ? await_stream(t, x, origin.stream) : await_wire(t, x, origin);
 }
 
 /* --- REPLY and RELAY ------------------------------------------------------------------------- */
@@ -211,31 +280,33 @@ static BodyKind framing_for(Exchange *x)
 
 Step phase_reply(Thread *t, Exchange *x)
 {
-    Upstream *u = upstream_get(t, x->upstream);
+    Link client = link_client(t, x);
+    Link origin = link_upstream(t, x);
     x->progress_up_ms = t->now_ms;
     x->response_body = body_of(&x->response.framing);
     x->send_as = framing_for(x);
     if (t->draining || (!x->request_body.done && x->response.status >= 400)) {
         x->keep_client = false;
     }
-    Text head = text_in(t->output);
+    HeadOut head = link_head(t, client);
     forward_response_head(t, x, &head);
-    if (head.overflow) {
+    if (head.text.overflow || head.count > head.room) {
         return FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE);
     }
     /* The body's first bytes stand behind the head in the input: moved to its front. */
     Str rest = str_slice(span_str(t->input), x->rest_from, x->rest_total);
-    Span bytes = span_take(t->input, span_copy(t->input, rest));
-    buf_clear(&u->in, &t->buf_blocks);
+    size_t total = span_copy(t->input, rest);
+    if (origin.wire) {
+        buf_clear(origin.in, &t->buf_blocks);
+    }
     x->replied = true;
     x->status = x->response.status;
-    Step step = relay_response_bytes(t, x, bytes, &head);
+    Step step = relay_first_response(t, x, total, &head);
     if (step.kind == STEP_FAIL && step.fault != FAULT_CLIENT_GONE) {
         return step;
     }
-    Client *c = client_get(t, x->client);
-    if (step.kind == STEP_WAIT && u->wire.readable && c->wire.out.len == 0) {
-        thread_again(t, c->self);
+    if (step.kind == STEP_WAIT && link_readable(origin) && !link_blocked(client)) {
+        exchange_again(t, x);
     }
     return step.kind == STEP_FAIL ? step : NEXT;
 }
@@ -246,7 +317,7 @@ Step phase_relay(Thread *t, Exchange *x)
         return relay_tunnel(t, x);
     }
     Step step = relay_response(t, x);
-    if (x->response_body.done && !handle_is_none(x->upstream)) {
+    if (x->response_body.done && exchange_has_upstream(x)) {
         exchange_release_upstream(t, x);
     }
     return step;

@@ -1,96 +1,16 @@
 /* relay.c - the pumps. Each reads into the thread's one large buffer, decodes in place, and sends
- * with as few calls as possible; what a peer does not take at once waits in its wire's queue, and
- * until that is empty nothing more is read for it. */
+ * with as few calls as possible; what a peer does not take at once waits on its link, and until
+ * that is empty nothing more is read for it. */
 #include "proxy/relay.h"
 
 #include "base/number.h"
-#include "proxy/forward.h"
 #include "proxy/worker.h"
-
-#define COPY_BYTES_MAX 4096u /* a body piece up to this is copied behind what stands before it */
-
-size_t relay_room(const Thread *t, const Wire *to)
-{
-    if (thread_is_tight(t)) {
-        return THREAD_READ_BYTES_MIN;
-    }
-    return to->short_write ? THREAD_READ_BYTES_SLOW : THREAD_INPUT_BYTES;
-}
-
-Err relay_fill(Thread *t, Wire *w, const Buf *in, size_t room, size_t *ret_old, size_t *ret_total)
-{
-    size_t old = buf_peek(in, t->input);
-    size_t fresh = 0;
-    if (w->readable && old < t->input.len) {
-        Err err = wire_receive(w, span_take(span_drop(t->input, old), room), &fresh);
-        if (err != ERR_OK && err != ERR_AGAIN && old == 0) {
-            return err;
-        }
-    }
-    *ret_old = old;
-    *ret_total = old + fresh;
-    return old + fresh > 0 ? ERR_OK : w->ended ? ERR_CLOSED : w->broken ? ERR_RESET : ERR_AGAIN;
-}
-
-Err relay_keep(Thread *t, Buf *in, size_t total, size_t consumed)
-{
-    buf_clear(in, &t->buf_blocks);
-    return buf_add(in, &t->buf_blocks, str_slice(span_str(t->input), consumed, total));
-}
-
-/* Sends head text, data and tail with one call; chunked framing is put around the data. `last`: the
- * body ends here, with these trailers. */
-static Err send_framed(Thread *t, Wire *to, Text *head, Str data, bool chunked, bool last,
-                       Str trailers)
-{
-    bool chunk = chunked && data.len > 0;
-    if (chunk) {
-        chunk_head(head, data.len);
-    }
-    bool copied = data.len <= COPY_BYTES_MAX;
-    if (copied) {
-        text_add(head, data);
-    }
-    size_t tail = head->len;
-    if (chunk) {
-        text_add(head, S("\r\n"));
-    }
-    if (chunked && last) {
-        text_add(head, S("0\r\n"));
-        if (trailers.len > 2) {
-            HttpFault fault = forward_trailers(t, trailers, head);
-            CHECK(fault == HTTP_FAULT_NONE); /* the caller has looked at them */
-        }
-        text_add(head, S("\r\n"));
-    }
-    if (head->overflow) {
-        return ERR_LIMIT;
-    }
-    Str written = text_str(head);
-    if (copied) {
-        return written.len ? wire_send(to, &t->buf_blocks, &written, 1) : ERR_OK;
-    }
-    Str pieces[3] = {str_take(written, tail), data, str_drop(written, tail)};
-    size_t first = pieces[0].len == 0;
-    size_t count = 3 - first - (pieces[2].len == 0);
-    return wire_send(to, &t->buf_blocks, pieces + first, count);
-}
-
-static bool trailers_valid(Thread *t, Str section)
-{
-    Fields fields = {0};
-    return section.len <= 2 || trailer_parse(section, t->fields, &fields) == HTTP_FAULT_NONE;
-}
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-static Fault origin_send_fault(const Exchange *x, Err err)
+static Fault origin_send_fault(Err err)
 {
-    if (err == ERR_MEMORY || err == ERR_LIMIT) {
-        return FAULT_MEMORY;
-    }
-    (void)x;
-    return FAULT_ORIGIN_CLOSED;
+    return err == ERR_MEMORY || err == ERR_LIMIT ? FAULT_MEMORY : FAULT_ORIGIN_CLOSED;
 }
 
 /* Keeps body bytes for another try, while they all fit. */
@@ -108,94 +28,90 @@ static void replay_keep(Thread *t, Exchange *x, Str data)
 }
 
 /* Sends the end of a try's head, or body bytes, to the origin. */
-static Step request_send(Thread *t, Exchange *x, Upstream *u, Text *head, Str data, Str trailers)
+static Step request_send(Thread *t, Exchange *x, HeadOut *head, Str data, const Fields *trailers)
 {
     bool chunked = x->request_body.kind == BODY_CHUNKED;
-    bool last = x->request_body.done;
-    if (!trailers_valid(t, trailers)) {
-        x->keep_client = false; /* who frames badly is not believed about the next request */
-        return FAIL(FAULT_REQUEST_TRAILER);
-    }
-    Err err = send_framed(t, &u->wire, head, data, chunked, last, trailers);
+    bool last = x->request_body.done && !x->protocol_stream;
+    size_t bytes = 0;
+    Err err =
+        link_send(t, link_upstream(t, x), head, data, chunked, last, trailers, &bytes);
     if (err != ERR_OK) {
-        return FAIL(origin_send_fault(x, err));
+        return FAIL(origin_send_fault(err));
     }
     x->any_sent = true;
-    x->request_sent = last;
-    return last ? NEXT : WAIT;
+    x->request_sent = x->request_body.done;
+    return x->request_sent ? NEXT : WAIT;
 }
 
-Step relay_replay(Thread *t, Exchange *x, Text *head)
+Step relay_replay(Thread *t, Exchange *x, HeadOut *head)
 {
-    Upstream *u = upstream_get(t, x->upstream);
     size_t len = buf_peek(&x->replay, t->input);
     CHECK(len == x->replay.len);
-    Str data = str_take(span_str(t->input), len);
-    return request_send(t, x, u, head, data, STR_NONE);
+    return request_send(t, x, head, str_take(span_str(t->input), len), NULL);
 }
 
-Step relay_request(Thread *t, Exchange *x, Text *head)
+/* What the client's side says when no body byte can be read. */
+static Fault client_read_fault(Err err)
 {
-    Client *c = client_get(t, x->client);
-    Upstream *u = upstream_get(t, x->upstream);
+    return err == ERR_CLOSED ? FAULT_REQUEST_BODY_CUT : FAULT_CLIENT_GONE;
+}
+
+Step relay_request(Thread *t, Exchange *x, HeadOut *head)
+{
+    Link from = link_client(t, x);
+    Link to = link_upstream(t, x);
     Body *body = &x->request_body;
     if (body->done) {
-        return request_send(t, x, u, head, STR_NONE, STR_NONE);
+        return request_send(t, x, head, STR_NONE, NULL);
     }
-    size_t old = 0;
-    size_t total = 0;
-    Err err = u->wire.out.len > 0
-                  ? ERR_AGAIN
-                  : relay_fill(t, &c->wire, &c->in, relay_room(t, &u->wire), &old, &total);
+    LinkBody got = {0};
+    Err err = link_blocked(to) ? ERR_AGAIN
+                               : link_read_body(t, from, body, link_room(t, to), &got);
     if (err == ERR_AGAIN) {
-        return head->len ? request_send(t, x, u, head, STR_NONE, STR_NONE) : WAIT;
+        return head->filled ? request_send(t, x, head, STR_NONE, NULL) : WAIT;
     }
     if (err != ERR_OK) {
-        return FAIL(err == ERR_CLOSED ? FAULT_REQUEST_BODY_CUT : FAULT_CLIENT_GONE);
+        return FAIL(client_read_fault(err));
     }
-    Span bytes = span_take(t->input, total);
-    BodyStep step = body_decode(body, bytes);
-    if (step.fault != HTTP_FAULT_NONE) {
-        return FAIL(fault_of_request(step.fault));
+    if (got.fault != HTTP_FAULT_NONE) {
+        x->keep_client = false; /* who frames badly is not believed about the next request */
+        return FAIL(fault_of_request(got.fault));
     }
-    bool moved = step.consumed > 0;
-    if (!moved && c->wire.ended) {
+    bool moved = got.consumed > 0 || body->done;
+    if (!moved && link_ended(from)) {
         return FAIL(FAULT_REQUEST_BODY_CUT);
     }
-    Str data = str_take(span_str(bytes), step.data);
     if (moved) {
         x->progress_in_ms = t->now_ms;
-        x->receive_rate.bytes += step.consumed;
-        x->bytes_in += step.consumed;
-        replay_keep(t, x, data);
+        x->receive_rate.bytes += got.consumed;
+        x->bytes_in += got.consumed;
+        replay_keep(t, x, got.data);
     }
     /* What was decoded counts as taken even if sending fails: another try replays it. */
-    if ((old > 0 || step.consumed < total) &&
-        relay_keep(t, &c->in, total, step.consumed) != ERR_OK) {
+    if ((got.old > 0 || got.consumed < got.total || from.stream) &&
+        link_keep(t, from, got.total, got.consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
-    Step sent = moved || head->len ? request_send(t, x, u, head, data, step.trailers) : WAIT;
+    Step sent = moved || head->filled ? request_send(t, x, head, got.data, &got.trailers) : WAIT;
     if (sent.kind == STEP_FAIL) {
         return sent;
     }
-    if (!body->done && (c->wire.readable || (moved && c->in.len > 0))) {
-        thread_again(t, c->self);
+    if (!body->done && (link_readable(from) || (moved && from.in->len > 0))) {
+        exchange_again(t, x);
     }
     return sent;
 }
 
 void relay_discard_request(Thread *t, Exchange *x)
 {
-    Client *c = client_get(t, x->client);
-    size_t old = 0;
-    size_t total = 0;
-    if (!c || x->request_body.done ||
-        relay_fill(t, &c->wire, &c->in, THREAD_READ_BYTES_SLOW, &old, &total) != ERR_OK) {
+    Link from = link_client(t, x);
+    LinkBody got = {0};
+    if (x->request_body.done || from.stream ||
+        link_read_body(t, from, &x->request_body, THREAD_READ_BYTES_SLOW, &got) != ERR_OK) {
         return;
     }
-    BodyStep step = body_decode(&x->request_body, span_take(t->input, total));
-    x->bytes_in += step.consumed;
-    if (step.fault != HTTP_FAULT_NONE || relay_keep(t, &c->in, total, step.consumed) != ERR_OK) {
+    x->bytes_in += got.consumed;
+    if (got.fault != HTTP_FAULT_NONE || link_keep(t, from, got.total, got.consumed) != ERR_OK) {
         x->keep_client = false;
         x->request_body.done = false;
     }
@@ -208,107 +124,134 @@ static Fault client_send_fault(Err err)
     return err == ERR_MEMORY || err == ERR_LIMIT ? FAULT_MEMORY : FAULT_CLIENT_GONE;
 }
 
-Step relay_response_bytes(Thread *t, Exchange *x, Span bytes, Text *head)
+static Step response_send(Thread *t, Exchange *x, HeadOut *head, Str data, const Fields *trailers)
 {
-    Client *c = client_get(t, x->client);
-    Upstream *u = upstream_get(t, x->upstream);
-    BodyStep step = body_decode(&x->response_body, bytes);
-    Fault fault = fault_of_response(step.fault);
-    if (step.fault == HTTP_FAULT_NONE && !trailers_valid(t, step.trailers)) {
-        x->response_body.done = false; /* the client must see that it is not whole */
-        fault = FAULT_RESPONSE_TRAILER;
-    }
-    if (fault != FAULT_RESPONSE_NONE) {
-        return FAIL(fault);
-    }
-    Str data = str_take(span_str(bytes), step.data);
     bool last = x->response_body.done;
     bool chunked = x->send_as == BODY_CHUNKED;
-    Err err = send_framed(t, &c->wire, head, data, chunked, last, step.trailers);
+    size_t bytes = 0;
+    Err err = link_send(t, link_client(t, x), head, data, chunked, last, trailers, &bytes);
     if (err != ERR_OK) {
         return FAIL(client_send_fault(err));
     }
     x->progress_out_ms = t->now_ms;
-    x->bytes_out += head->len + (data.len > COPY_BYTES_MAX ? data.len : 0);
+    x->bytes_out += bytes;
     x->body_bytes_out += data.len;
-    if (relay_keep(t, &u->in, bytes.len, step.consumed) != ERR_OK) {
+    return last ? NEXT : WAIT;
+}
+
+/* Passes on what was decoded, and keeps the rest. */
+static Step response_pass(Thread *t, Exchange *x, const LinkBody *got, HeadOut *head)
+{
+    if (got->fault != HTTP_FAULT_NONE) {
+        return FAIL(fault_of_response(got->fault));
+    }
+    Step step = response_send(t, x, head, got->data, &got->trailers);
+    if (step.kind != STEP_FAIL &&
+        link_keep(t, link_upstream(t, x), got->total, got->consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
-    return last ? NEXT : WAIT;
+    return step;
+}
+
+Step relay_first_response(Thread *t, Exchange *x, size_t total, HeadOut *head)
+{
+    Link from = link_upstream(t, x);
+    LinkBody got = {0};
+    if (from.wire) {
+        link_decode_body(t, from, &x->response_body, total, &got);
+    } else if (!x->response_body.done) {
+        Err err = link_read_body(t, from, &x->response_body, THREAD_READ_BYTES_SLOW, &got);
+        if (err != ERR_OK && err != ERR_AGAIN) {
+            return FAIL(FAULT_ORIGIN_CUT);
+        }
+    }
+    return response_pass(t, x, &got, head);
 }
 
 /* The origin has closed: the end of a body that says no length, else a cut. */
 static Step response_end(Thread *t, Exchange *x, Err err)
 {
-    if (x->response_body.kind != BODY_UNTIL_CLOSE || err != ERR_CLOSED) {
+    Link from = link_upstream(t, x);
+    bool whole = from.wire && !from.wire->cut && err == ERR_CLOSED;
+    if (x->response_body.kind != BODY_UNTIL_CLOSE || !whole) {
         return FAIL(FAULT_ORIGIN_CUT);
     }
     x->response_body.done = true;
-    Client *c = client_get(t, x->client);
-    Text head = text_in(t->output);
-    err = send_framed(t, &c->wire, &head, STR_NONE, x->send_as == BODY_CHUNKED, true, STR_NONE);
-    x->bytes_out += head.len;
-    return err == ERR_OK ? NEXT : FAIL(client_send_fault(err));
+    HeadOut none = link_head(t, link_client(t, x));
+    return response_send(t, x, &none, STR_NONE, NULL);
 }
 
-/* The answer is over only when the client's queue is empty: between requests nobody flushes it. */
-static Step when_sent(const Client *c, Step step)
+/* The answer is over only when the client's queue is empty: between requests nobody flushes it. A
+ * stream sends its last bytes by itself. */
+static Step when_sent(Link to, Step step)
 {
-    return step.kind == STEP_NEXT && c->wire.out.len > 0 ? WAIT : step;
+    return step.kind == STEP_NEXT && to.wire && link_blocked(to) ? WAIT : step;
 }
 
 Step relay_response(Thread *t, Exchange *x)
 {
-    Client *c = client_get(t, x->client);
-    Upstream *u = upstream_get(t, x->upstream);
+    Link to = link_client(t, x);
+    Link from = link_upstream(t, x);
     if (x->response_body.done) {
-        return c->wire.out.len == 0 ? NEXT : WAIT;
+        return when_sent(to, NEXT);
     }
-    if (c->wire.out.len > 0) {
+    if (link_blocked(to)) {
         return WAIT;
     }
-    size_t old = 0;
-    size_t total = 0;
-    Err err = relay_fill(t, &u->wire, &u->in, relay_room(t, &c->wire), &old, &total);
-    if (err == ERR_AGAIN || (err == ERR_OK && total == old && !u->wire.ended)) {
+    LinkBody got = {0};
+    Err err = link_read_body(t, from, &x->response_body, link_room(t, to), &got);
+    bool stuck = err == ERR_OK && from.wire && got.total == got.old;
+    if (err == ERR_AGAIN || (stuck && !link_ended(from))) {
         return WAIT;
     }
-    if (err == ERR_OK && total == old) {
+    if (stuck && got.consumed == 0) {
         err = ERR_CLOSED; /* part of a trailer section, and then the end */
     }
     if (err != ERR_OK) {
-        return when_sent(c, response_end(t, x, err));
+        return when_sent(to, response_end(t, x, err));
     }
     x->progress_up_ms = t->now_ms;
-    Text head = text_in(t->output);
-    Step step = when_sent(c, relay_response_bytes(t, x, span_take(t->input, total), &head));
-    if (step.kind == STEP_WAIT && u->wire.readable && c->wire.out.len == 0) {
-        thread_again(t, c->self);
+    HeadOut none = link_head(t, to);
+    Step step = when_sent(to, response_pass(t, x, &got, &none));
+    if (step.kind == STEP_WAIT && link_readable(from) && !link_blocked(to)) {
+        exchange_again(t, x);
     }
     return step;
 }
 
 /* --- tunnels --------------------------------------------------------------------------------- */
 
-/* One direction: reads what the other side can take. *ret_ended: `from` has finished. */
-static Fault tunnel_pump(Thread *t, Exchange *x, Wire *from, Buf *in, Wire *to, size_t *ret_moved)
+static Err tunnel_send(Thread *t, Link to, Str data, bool last)
+{
+    if (to.stream) {
+        return mux_send(t, to.stream, data, last, NULL);
+    }
+    if (last) {
+        wire_finish(to.wire, &t->wires);
+        return ERR_OK;
+    }
+    return wire_send(to.wire, &t->wires, &data, 1);
+}
+
+/* One direction: reads what the other side can take. */
+static Fault tunnel_pump(Thread *t, Exchange *x, Link from, Link to, size_t *ret_moved)
 {
     size_t old = 0;
     size_t total = 0;
     *ret_moved = 0;
-    if (to->out.len > 0) {
+    if (link_blocked(to)) {
         return FAULT_NONE;
     }
-    Err err = relay_fill(t, from, in, relay_room(t, to), &old, &total);
+    Err err = link_fill(t, from, link_room(t, to), &old, &total);
     if (err == ERR_AGAIN || err == ERR_CLOSED) {
         return FAULT_NONE;
     }
     if (err != ERR_OK) {
         return FAULT_CLIENT_GONE;
     }
-    buf_clear(in, &t->buf_blocks);
     Str data = str_take(span_str(t->input), total);
-    if (wire_send(to, &t->buf_blocks, &data, 1) != ERR_OK) {
+    if (link_keep(t, from, total, total) != ERR_OK ||
+        tunnel_send(t, to, data, false) != ERR_OK) {
         return FAULT_CLIENT_GONE;
     }
     x->progress_in_ms = t->now_ms;
@@ -317,25 +260,26 @@ static Fault tunnel_pump(Thread *t, Exchange *x, Wire *from, Buf *in, Wire *to, 
 }
 
 /* Passes an end on, once all that came before has been sent. */
-static bool tunnel_end(const Wire *from, const Buf *in, Wire *to, bool *finished)
+static bool tunnel_end(Thread *t, Link from, Link to, bool *finished)
 {
-    bool over = from->ended && !from->readable && in->len == 0 && to->out.len == 0;
+    bool drained = from.in->len == 0 && (from.stream || !from.wire->readable);
+    bool over = link_ended(from) && drained && !link_blocked(to);
     if (over && !*finished) {
-        stream_finish(&to->stream);
         *finished = true;
+        return tunnel_send(t, to, STR_NONE, true) == ERR_OK;
     }
     return over;
 }
 
 Step relay_tunnel(Thread *t, Exchange *x)
 {
-    Client *c = client_get(t, x->client);
-    Upstream *u = upstream_get(t, x->upstream);
+    Link client = link_client(t, x);
+    Link origin = link_upstream(t, x);
     size_t up = 0;
     size_t down = 0;
-    Fault fault = tunnel_pump(t, x, &c->wire, &c->in, &u->wire, &up);
+    Fault fault = tunnel_pump(t, x, client, origin, &up);
     if (fault == FAULT_NONE) {
-        fault = tunnel_pump(t, x, &u->wire, &u->in, &c->wire, &down);
+        fault = tunnel_pump(t, x, origin, client, &down);
     }
     x->bytes_in += up;
     x->bytes_out += down;
@@ -343,15 +287,15 @@ Step relay_tunnel(Thread *t, Exchange *x)
     if (fault != FAULT_NONE) {
         return FAIL(fault);
     }
-    bool sent = tunnel_end(&c->wire, &c->in, &u->wire, &x->tunnel_up_over);
-    bool received = tunnel_end(&u->wire, &u->in, &c->wire, &x->tunnel_down_over);
+    bool sent = tunnel_end(t, client, origin, &x->tunnel_up_over);
+    bool received = tunnel_end(t, origin, client, &x->tunnel_down_over);
     if (sent && received) {
         return NEXT;
     }
-    bool more_up = c->wire.readable && u->wire.out.len == 0;
-    bool more_down = u->wire.readable && c->wire.out.len == 0;
+    bool more_up = link_readable(client) && !link_blocked(origin);
+    bool more_down = link_readable(origin) && !link_blocked(client);
     if (more_up || more_down) {
-        thread_again(t, c->self);
+        exchange_again(t, x);
     }
     return WAIT;
 }

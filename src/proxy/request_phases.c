@@ -1,4 +1,5 @@
 /* request_phases.c - READ_HEAD, SCREEN, ROUTE, ASK and PICK: from bytes to an endpoint. */
+#include "http/uri.h"
 #include "loop/crash.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
@@ -58,14 +59,17 @@ static bool request_id_set(Thread *t, Exchange *x)
 Step phase_read_head(Thread *t, Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
-    HttpFault fault = head_parse_request(x->head_bytes, &limits->head, t->fields, &x->request);
+    bool stream = !handle_is_none(x->client_stream); /* its head was parsed by the codec */
+    HttpFault fault = stream ? x->head_fault
+                             : head_parse_request(x->head_bytes, &limits->head, t->fields,
+                                                  &x->request);
     if (fault != HTTP_FAULT_NONE) {
         bool too_large = fault == HTTP_FAULT_HEAD_TOO_LARGE || fault == HTTP_FAULT_TOO_MANY_FIELDS;
-        x->request = (RequestHead){0};
+        x->request = (RequestHead){.major = x->request.major, .minor = stream};
         return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
     }
     /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
-    if (!fields_keep(&x->arena, &x->request.fields) || !request_id_set(t, x)) {
+    if ((!stream && !fields_keep(&x->arena, &x->request.fields)) || !request_id_set(t, x)) {
         return FAIL(FAULT_MEMORY);
     }
     crash_note_set(t->index, x->id); /* only now it has an id */
@@ -75,10 +79,29 @@ Step phase_read_head(Thread *t, Exchange *x)
     return NEXT;
 }
 
+/* The certificate that a host needs must be the one that the connection was opened with: with
+ * HTTP/2 clients reuse connections for every name that a certificate has (RFC 9110 §7.4). */
+static bool is_misdirected(const Exchange *x, const Client *c)
+{
+    if (!c->wire.tls || x->request.host.len == 0) {
+        return false;
+    }
+    TlsInfo tls;
+    tls_info(c->wire.tls, &tls);
+    Authority authority = {0};
+    return authority_split(x->request.host, &authority) == ERR_OK &&
+           tls_server_identity(tls_server_of(c->wire.tls), authority.host) != tls.identity;
+}
+
 Step phase_screen(Thread *t, Exchange *x)
 {
-    if (x->request.method == METHOD_CONNECT) {
+    const Client *c = client_get(t, x->client);
+    x->protocol = forward_protocol(x);
+    if (x->request.method == METHOD_CONNECT && x->protocol.len == 0) {
         return FAIL(FAULT_CONNECT_METHOD);
+    }
+    if (is_misdirected(x, c)) {
+        return FAIL(FAULT_MISDIRECTED);
     }
     if (x->request.method == METHOD_TRACE) { /* it would show fields that River adds */
         return FAIL(FAULT_TRACE_METHOD);
@@ -93,9 +116,10 @@ Step phase_screen(Thread *t, Exchange *x)
             return FAIL(FAULT_OVERLOAD);
         }
     }
-    const Client *c = client_get(t, x->client);
     x->trusted = x->service->trusted_count && forward_trusts(x->service, c->peer.ip);
-    x->protocol = forward_protocol(x);
+    if (x->request.protocol.len > 0) { /* what follows the head is the tunnel's */
+        x->request_body = (Body){.kind = BODY_NONE, .done = true};
+    }
     return NEXT;
 }
 

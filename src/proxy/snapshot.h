@@ -7,10 +7,17 @@
 
 #include "http/head.h"
 #include "net/address.h"
+#include "net/tls.h"
 #include "proxy/balancer.h"
+
+/* Which versions of HTTP an endpoint may be spoken to in. With TLS both are offered by ALPN;
+ * without it ENDPOINT_H2 is HTTP/2 by prior knowledge. */
+typedef enum EndpointProtocol { ENDPOINT_H1, ENDPOINT_H2, ENDPOINT_H2_OR_H1 } EndpointProtocol;
 
 typedef struct Endpoint {
     Address address;
+    TlsClient *tls; /* NULL: plain */
+    EndpointProtocol protocol;
     Str name; /* canonical text: the identity in logs and status */
     uint32_t weight;
     uint32_t origin; /* index of the shared pool */
@@ -57,6 +64,7 @@ typedef struct ServiceLimits {
     uint64_t receive_rate_min; /* bytes a second; 0: none */
     uint64_t send_rate_min;
     uint64_t concurrent_requests_max; /* 0: none */
+    uint32_t streams_max; /* of one HTTP/2 connection */
     uint64_t retry_buffer_bytes;
     uint32_t tries_max;
     uint16_t overload_status;
@@ -85,6 +93,8 @@ typedef struct Listener {
     int fd;
     Str name;
     const Service *service;
+    TlsSlot *tls; /* NULL: plain */
+    bool h2c;     /* plain: HTTP/2 by prior knowledge too */
 } Listener;
 
 typedef struct Snapshot {

@@ -35,15 +35,25 @@ static void clock_update(Thread *t)
     }
 }
 
+static size_t again_room(const Thread *t)
+{
+    return (size_t)t->clients.slots_max + THREAD_STREAMS_MAX + THREAD_UPSTREAMS_MAX;
+}
+
 static Err thread_memory(Thread *t, const WorkerPlan *plan)
 {
     uint32_t clients = (uint32_t)u64_min(plan->connections_max, THREAD_CLIENTS_MAX);
     TRY(pool_init(&t->clients, sizeof(Client), clients));
     TRY(pool_init(&t->upstreams, sizeof(Upstream), THREAD_UPSTREAMS_MAX));
-    TRY(pool_init(&t->exchanges, sizeof(Exchange), clients));
-    TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + 1, t->now_ms));
+    TRY(pool_init(&t->exchanges, sizeof(Exchange), clients + THREAD_EXCHANGES_MORE));
+    TRY(pool_init(&t->streams, sizeof(MuxStream), THREAD_STREAMS_MAX));
+    TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + THREAD_STREAMS_MAX + 1,
+                   t->now_ms));
     t->park_nodes = (ParkNode *)memory_reserve(sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
-    t->again = (Handle *)memory_reserve(sizeof(Handle) * clients);
+    t->again = (Token *)memory_reserve(sizeof(Token) * again_room(t));
+    t->flush = (Token *)memory_reserve(sizeof(Token) * (clients + THREAD_UPSTREAMS_MAX));
+    t->out_fields = (H2Field *)memory_reserve(sizeof(H2Field) * THREAD_OUT_FIELDS_MAX);
+    t->raw = memory_reserve_span(THREAD_RAW_BYTES);
     t->input = memory_reserve_span(THREAD_INPUT_BYTES);
     t->output = memory_reserve_span(THREAD_OUTPUT_BYTES);
     t->field_room = (Field *)memory_reserve(sizeof(Field) * THREAD_FIELDS_MAX);
@@ -52,8 +62,11 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     t->services = (ServiceCounters *)memory_reserve(sizeof(ServiceCounters) * (services + 1));
     size_t origins = plan->snapshot->origin_count;
     t->origins = (OriginCounters *)memory_reserve(sizeof(OriginCounters) * (origins + 1));
-    bool all = t->park_nodes && t->again && t->input.len && t->output.len && t->field_room &&
-               t->services && t->origins;
+    t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * (origins + 1));
+    t->wires = (WireRoom){.blocks = &t->buf_blocks, .raw = t->raw};
+    bool rooms = t->input.len && t->raw.len && t->output.len && t->field_room && t->out_fields;
+    bool all = rooms && t->park_nodes && t->places && t->again && t->flush && t->services &&
+               t->origins;
     return all ? ERR_OK : ERR_MEMORY;
 }
 
@@ -104,7 +117,11 @@ void thread_drop(Thread *t)
     blocks_drop(&t->arena_blocks);
     blocks_drop(&t->buf_blocks);
     memory_release(t->park_nodes, sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
-    memory_release(t->again, sizeof(Handle) * t->clients.slots_max);
+    memory_release(t->again, sizeof(Token) * again_room(t));
+    memory_release(t->flush, sizeof(Token) * (t->clients.slots_max + THREAD_UPSTREAMS_MAX));
+    memory_release(t->out_fields, sizeof(H2Field) * THREAD_OUT_FIELDS_MAX);
+    memory_release(t->places, sizeof(MuxPlace) * (origins + 1));
+    memory_release_span(t->raw);
     memory_release_span(t->input);
     memory_release_span(t->output);
     memory_release(t->field_room, sizeof(Field) * THREAD_FIELDS_MAX);
@@ -113,6 +130,7 @@ void thread_drop(Thread *t)
     pool_drop(&t->clients);
     pool_drop(&t->upstreams);
     pool_drop(&t->exchanges);
+    pool_drop(&t->streams);
     wheel_drop(&t->wheel);
     mailbox_close(&t->mailbox);
     poller_close(&t->poller);
@@ -258,7 +276,7 @@ static void thread_cut(Thread *t)
         Client *c = (Client *)pool_at(&t->clients, i, &h);
         Exchange *x = c ? exchange_get(t, c->exchange) : NULL;
         if (x) {
-            exchange_cut(t, x);
+            exchange_cut(t, x, FAULT_STOPPED);
         }
         c = client_get(t, h);
         if (c) {
@@ -307,8 +325,19 @@ void thread_again(Thread *t, Handle client)
     Client *c = client_get(t, client);
     if (c && !c->again) {
         c->again = true;
-        t->again[t->again_count++] = client;
+        thread_again_token(t, token_of(TOKEN_CLIENT, client));
     }
+}
+
+void thread_again_token(Thread *t, Token token)
+{
+    CHECK(t->again_count < again_room(t));
+    t->again[t->again_count++] = token;
+}
+
+void thread_flush_token(Thread *t, Token token)
+{
+    t->flush[t->flush_count++] = token;
 }
 
 /* The listeners have rested: on with them, if there is room. */
@@ -368,6 +397,17 @@ static void ready_handle(Thread *t, Ready ready)
     }
 }
 
+/* The deadline is its exchange's, if it has one. */
+static void stream_on_timer(Thread *t, Handle h)
+{
+    const MuxStream *s = mux_stream_get(t, h);
+    if (s && !handle_is_none(s->exchange)) {
+        exchange_on_timer(t, s->exchange);
+    } else {
+        mux_stream_on_timer(t, h);
+    }
+}
+
 static void timers_handle(Thread *t)
 {
     wheel_advance(&t->wheel, t->now_ms);
@@ -380,6 +420,9 @@ static void timers_handle(Thread *t)
         case TOKEN_UPSTREAM:
             upstream_on_timer(t, token_handle(token));
             break;
+        case TOKEN_STREAM:
+            stream_on_timer(t, token_handle(token));
+            break;
         case TOKEN_LISTENERS_REST:
             thread_listen_again(t);
             break;
@@ -389,17 +432,45 @@ static void timers_handle(Thread *t)
     }
 }
 
-/* Clients that had more to do get another go; what they put off again waits for the next turn. */
+/* A stream's first head starts an exchange; whatever else happened on it wakes that. */
+static void stream_again(Thread *t, Handle h)
+{
+    MuxStream *s = mux_stream_get(t, h);
+    if (!s) {
+        return;
+    }
+    s->again = false;
+    if (!handle_is_none(s->exchange)) {
+        exchange_wake(t, s->exchange);
+    } else if (!s->started && s->heads) {
+        exchange_start_stream(t, client_get(t, token_handle(s->owner)), s);
+    }
+}
+
+static void again_one(Thread *t, Token token)
+{
+    Handle h = token_handle(token);
+    if (token_kind(token) == TOKEN_STREAM) {
+        stream_again(t, h);
+        return;
+    }
+    if (token_kind(token) == TOKEN_UPSTREAM) {
+        upstream_on_ready(t, h, 0);
+        return;
+    }
+    Client *c = client_get(t, h);
+    if (c) {
+        c->again = false;
+        client_on_ready(t, h, 0);
+    }
+}
+
+/* Who had more to do gets another go; what is put off again waits for the next turn. */
 static void again_handle(Thread *t)
 {
     uint32_t count = t->again_count;
     for (uint32_t i = 0; i < count; i++) {
-        Handle h = t->again[i];
-        Client *c = client_get(t, h);
-        if (c) {
-            c->again = false;
-            client_on_ready(t, h, 0);
-        }
+        again_one(t, t->again[i]);
     }
     for (uint32_t i = count; i < t->again_count; i++) {
         t->again[i - count] = t->again[i];
@@ -407,16 +478,31 @@ static void again_handle(Thread *t)
     t->again_count -= count;
 }
 
+/* HTTP/2 connections send what this turn has given them. */
+static void flush_handle(Thread *t)
+{
+    for (uint32_t i = 0; i < t->flush_count; i++) {
+        Token token = t->flush[i];
+        if (token_kind(token) == TOKEN_CLIENT) {
+            client_mux_flush(t, token_handle(token));
+        } else {
+            upstream_mux_flush(t, token_handle(token));
+        }
+    }
+    t->flush_count = 0;
+}
+
 void thread_turn(Thread *t, int timeout_ms)
 {
     poller_alarm(&t->poller, wheel_next_ms(&t->wheel));
-    poller_wait(&t->poller, t->again_count ? 0 : timeout_ms);
+    poller_wait(&t->poller, t->again_count || t->flush_count ? 0 : timeout_ms);
     clock_update(t);
     for (size_t i = 0; i < t->poller.count; i++) {
         ready_handle(t, t->poller.ready[i]);
     }
     timers_handle(t);
     again_handle(t);
+    flush_handle(t);
 }
 
 void thread_run(Thread *t)

@@ -12,7 +12,9 @@
 #include "loop/random.h"
 #include "loop/timer.h"
 #include "proxy/fault.h"
+#include "http/h2.h"
 #include "proxy/snapshot.h"
+#include "proxy/wire.h"
 
 typedef struct Worker Worker;
 
@@ -21,7 +23,8 @@ enum { /* kinds of tokens */
     TOKEN_UPSTREAM,
     TOKEN_LISTENER,
     TOKEN_MAILBOX,
-    TOKEN_LISTENERS_REST /* the end of a pause in accepting */
+    TOKEN_LISTENERS_REST, /* the end of a pause in accepting */
+    TOKEN_STREAM /* of an HTTP/2 connection */
 };
 
 enum { /* kinds of messages */
@@ -42,6 +45,10 @@ enum { /* kinds of messages */
 #define THREAD_ADMIT_STEP_MAX 64u
 #define THREAD_CLIENTS_MAX (1u << 20)
 #define THREAD_UPSTREAMS_MAX (1u << 18)
+#define THREAD_STREAMS_MAX (1u << 19) /* of HTTP/2, both sides */
+#define THREAD_EXCHANGES_MORE (1u << 18) /* beyond one for each client */
+#define THREAD_OUT_FIELDS_MAX 320u /* of a head that leaves */
+#define THREAD_RAW_BYTES (64u << 10) /* ciphertext of one read */
 
 /* A counter with one writer, read by the status from another thread. */
 typedef _Atomic uint64_t Counter;
@@ -72,6 +79,7 @@ typedef struct OriginCounters {
 } OriginCounters;
 
 typedef struct ParkNode ParkNode;
+typedef struct MuxPlace MuxPlace;
 
 typedef struct Thread {
     _Alignas(64) Worker *worker;
@@ -86,9 +94,14 @@ typedef struct Thread {
     Pool clients;
     Pool upstreams;
     Pool exchanges;
+    Pool streams; /* of HTTP/2 connections: MuxStream */
+    WireRoom wires;
+    H2Field *out_fields; /* room for a head that leaves */
+    MuxPlace *places;    /* one for each origin */
     Blocks arena_blocks;
     Blocks buf_blocks;
     Span input;
+    Span raw;
     Span output;
     Field *field_room;
     Fields fields; /* room for a head's fields before they are copied to the arena */
@@ -100,8 +113,10 @@ typedef struct Thread {
     uint8_t date[DATE_BYTES];
     Timer rest;
     ParkNode *park_nodes; /* one for each slot of `upstreams` */
-    uint32_t again_count; /* clients that have more to do than one turn should give them */
-    Handle *again;        /* room for every client once (Client.again) */
+    uint32_t again_count; /* who has more to do than one turn should give */
+    Token *again;         /* room for all once (Client.again, MuxStream.again) */
+    uint32_t flush_count; /* HTTP/2 connections with something to send at the end of the turn */
+    Token *flush;         /* room for all once (Mux.flushing) */
     uint32_t parked; /* idle upstream connections of this thread */
     _Atomic uint32_t client_count; /* read by other threads, for placement */
     Counter exchange_count; /* requests under way */
@@ -124,6 +139,10 @@ void thread_stop_now(Thread *t);
 void thread_turn(Thread *t, int timeout_ms);
 /* Gives the client (and its exchange) another turn soon, without waiting for readiness. */
 void thread_again(Thread *t, Handle client);
+/* The same for anything that remembers by itself that it was queued. */
+void thread_again_token(Thread *t, Token token);
+/* An HTTP/2 connection has something to send: once, at the end of the turn. */
+void thread_flush_token(Thread *t, Token token);
 /* One more request is under way, or one less: kept so that Worker.admitted is never less than all
  * of them, and no counter is shared by the threads on each request. */
 void thread_admit(Thread *t);

@@ -2,6 +2,7 @@
 #include "proxy/upstream.h"
 
 #include "base/number.h"
+#include "loop/log.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
@@ -10,7 +11,7 @@ static Origin *origin_of(Thread *t, const Upstream *u)
     return &t->worker->origins[u->origin];
 }
 
-static Upstream *upstream_new(Thread *t, const Origin *o, Stream stream)
+static Upstream *upstream_new(Thread *t, const Origin *o, Stream stream, Tls *tls)
 {
     Handle h;
     Upstream *u = (Upstream *)pool_take(&t->upstreams, &h);
@@ -20,6 +21,7 @@ static Upstream *upstream_new(Thread *t, const Origin *o, Stream stream)
     u->self = h;
     u->origin = o->index;
     u->wire.stream = stream;
+    u->wire.tls = tls;
     u->retire_ms = UINT64_MAX;
     if (poller_add(&t->poller, stream.fd, token_of(TOKEN_UPSTREAM, h)) != ERR_OK) {
         pool_give(&t->upstreams, h);
@@ -28,11 +30,11 @@ static Upstream *upstream_new(Thread *t, const Origin *o, Stream stream)
     return u;
 }
 
-Err upstream_dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
+Err upstream_dial(Thread *t, Origin *o, Handle exchange, bool exclusive, Handle *ret_upstream)
 {
     Stream stream = {0};
     TRY(stream_dial(&o->endpoint->address, &stream));
-    Upstream *u = upstream_new(t, o, stream);
+    Upstream *u = upstream_new(t, o, stream, NULL);
     if (!u) {
         stream_close(&stream, false);
         return ERR_MEMORY;
@@ -40,30 +42,32 @@ Err upstream_dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
     uint64_t due_ms = t->now_ms + o->endpoint->connect_timeout_ms;
     Err err = timer_set(&t->wheel, &u->timer, due_ms, token_of(TOKEN_UPSTREAM, u->self));
     if (err != ERR_OK) {
-        wire_close(&u->wire, &t->buf_blocks, false);
+        wire_close(&u->wire, &t->wires, false);
         upstream_forget(t, u);
         return err;
     }
     u->state = UPSTREAM_DIALING;
-    u->exchange = x->self;
+    u->exchange = exchange;
     u->exclusive = exclusive;
+    *ret_upstream = u->self;
     counter_add(&t->origins[o->index].opened, 1);
     return ERR_OK;
 }
 
-Upstream *upstream_adopt(Thread *t, Origin *o, int fd, uint32_t served, uint64_t retire_ms)
+Upstream *upstream_adopt(Thread *t, Origin *o, const ParkNode *node)
 {
-    Stream stream = stream_plain(fd);
-    Upstream *u = upstream_new(t, o, stream);
+    Stream stream = stream_plain(node->fd);
+    Upstream *u = upstream_new(t, o, stream, node->tls);
     if (!u) {
+        tls_free(node->tls);
         stream_close(&stream, false);
         atomic_fetch_sub(&o->open, 1);
         return NULL;
     }
     u->state = UPSTREAM_BUSY;
     u->wire.writable = true;
-    u->served = served;
-    u->retire_ms = retire_ms;
+    u->served = node->served;
+    u->retire_ms = node->retire_ms;
     return u;
 }
 
@@ -77,11 +81,17 @@ void upstream_forget(Thread *t, Upstream *u)
 void upstream_close(Thread *t, Upstream *u, bool abort)
 {
     Origin *o = origin_of(t, u);
-    if (u->state == UPSTREAM_DIALING) {
+    if (u->state == UPSTREAM_DIALING || u->state == UPSTREAM_HANDSHAKE) {
         atomic_fetch_sub(&o->dialing, 1);
     }
     atomic_fetch_sub(&o->open, 1);
-    wire_close(&u->wire, &t->buf_blocks, abort);
+    if (u->mux) {
+        Mux *m = u->mux;
+        origin_mux_gone(t, u);
+        u->mux = NULL;
+        mux_drop(t, m);
+    }
+    wire_close(&u->wire, &t->wires, abort);
     upstream_forget(t, u);
 }
 
@@ -97,10 +107,47 @@ static void dial_failed(Thread *t, Upstream *u, Fault fault)
 {
     Exchange *x = exchange_get(t, u->exchange);
     uint32_t origin = u->origin;
+    origin_mux_failed(t, u, fault);
     upstream_close(t, u, false);
     if (x && x->waits && x->endpoint->origin == origin) {
         exchange_dial_failed(t, x, fault);
     }
+}
+
+#define STREAMS_MAX 1024u /* at once on one connection, whatever the origin allows */
+
+static void upstream_opened(Thread *t, Upstream *u, bool h2);
+
+/* The handshake goes on; at its end the protocol is known (ALPN). */
+static void upstream_shake(Thread *t, Upstream *u)
+{
+    EndpointProtocol wanted = origin_of(t, u)->endpoint->protocol;
+    Err err = wire_handshake(&u->wire, &t->wires);
+    if (err == ERR_AGAIN) {
+        size_t sent = 0;
+        (void)!wire_flush(&u->wire, &t->wires, &sent);
+        return;
+    }
+    if (err != ERR_OK) {
+        Fault fault = fault_of_origin_tls(tls_reason(u->wire.tls));
+        uint8_t room[200];
+        Text why = text_in(span_of(room, sizeof room));
+        tls_reason_print(u->wire.tls, &why);
+        LOG(WARN, "TLS handshake with the origin failed",
+            LOG_STR("reason", fault_row(fault)->code),
+            LOG_STR("upstream", origin_of(t, u)->endpoint->name),
+            LOG_STR("why", text_str(&why)));
+        dial_failed(t, u, fault);
+        return;
+    }
+    TlsInfo info;
+    tls_info(u->wire.tls, &info);
+    bool h2 = info.alpn == TLS_ALPN_H2;
+    if (wanted == ENDPOINT_H2 && !h2) {
+        dial_failed(t, u, FAULT_ORIGIN_PROTOCOL);
+        return;
+    }
+    upstream_opened(t, u, h2);
 }
 
 static void dial_over(Thread *t, Upstream *u)
@@ -113,14 +160,121 @@ static void dial_over(Thread *t, Upstream *u)
         dial_failed(t, u, fault_of_dial(err != ERR_OK ? err : ERR_RESET));
         return;
     }
+    if (!origin_of(t, u)->endpoint->tls) {
+        upstream_opened(t, u, origin_of(t, u)->endpoint->protocol == ENDPOINT_H2);
+        return;
+    }
+    Err sealed = tls_connect(origin_of(t, u)->endpoint->tls, &t->worker->budget, &u->wire.tls);
+    if (sealed != ERR_OK) {
+        dial_failed(t, u, FAULT_MEMORY);
+        return;
+    }
+    u->state = UPSTREAM_HANDSHAKE;
+    upstream_shake(t, u);
+}
+
+/* The connection speaks HTTP/2: from now on it serves many exchanges at once. */
+static void mux_begin(Thread *t, Upstream *u)
+{
+    static const HeadLimits limits = {.head_bytes_max = THREAD_READ_BYTES_SLOW,
+                                      .fields_max = THREAD_FIELDS_MAX / 4,
+                                      .target_bytes_max = 0};
+    u->mux = mux_new(t, token_of(TOKEN_UPSTREAM, u->self), false, &limits, STREAMS_MAX);
+    if (!u->mux) {
+        u->state = UPSTREAM_DIALING;
+        atomic_fetch_add(&origin_of(t, u)->dialing, 1);
+        dial_failed(t, u, FAULT_MEMORY);
+        return;
+    }
+    u->state = UPSTREAM_MUX;
+    origin_mux_ready(t, u);
+}
+
+/* Connected, and the handshake is over: serves whom it was made for. */
+static void upstream_opened(Thread *t, Upstream *u, bool h2)
+{
     atomic_fetch_sub(&origin_of(t, u)->dialing, 1);
+    timer_stop(&t->wheel, u->timer);
     u->state = UPSTREAM_BUSY;
+    if (h2) {
+        mux_begin(t, u);
+        return;
+    }
+    if (origin_of(t, u)->endpoint->protocol != ENDPOINT_H1) {
+        origin_mux_none(t, u);
+    }
     Exchange *x = u->exclusive ? exchange_get(t, u->exchange) : NULL;
     if (x && x->waits && x->endpoint->origin == u->origin) {
         exchange_connected(t, x, u);
         return;
     }
     origin_return(t, u);
+}
+
+/* --- HTTP/2 ---------------------------------------------------------------------------------- */
+
+#define LEAVE_MS 1000u /* for a stream whose both sides have spoken to end by itself */
+
+void upstream_leave_stream(Thread *t, MuxStream *s, bool complete)
+{
+    mux_stream_leave(t, s, complete ? H2_NO_ERROR : H2_CANCEL, LEAVE_MS);
+}
+
+static void mux_timer(Thread *t, Upstream *u, uint64_t in_ms)
+{
+    Token token = token_of(TOKEN_UPSTREAM, u->self);
+    CHECK(timer_set(&t->wheel, &u->timer, t->now_ms + in_ms, token) == ERR_OK);
+}
+
+void upstream_mux_flush(Thread *t, Handle h)
+{
+    Upstream *u = upstream_get(t, h);
+    if (!u || !u->mux) {
+        return;
+    }
+    Mux *m = u->mux;
+    const Endpoint *e = origin_of(t, u)->endpoint;
+    m->flushing = false;
+    Err err = mux_flush(t, m, &u->wire);
+    int32_t last = 0;
+    if (h2_peer_leaves(m->h2, &last) || m->leaving || m->failed) {
+        origin_mux_gone(t, u);
+    }
+    if (err != ERR_OK || u->wire.broken || m->failed || mux_is_over(m)) {
+        upstream_close(t, u, false);
+    } else if (u->wire.out.len > 0) {
+        mux_timer(t, u, e->write_timeout_ms);
+    } else if (m->count == 0) {
+        mux_timer(t, u, e->idle_timeout_ms);
+    } else {
+        timer_stop(&t->wheel, u->timer);
+    }
+}
+
+static void mux_ready(Thread *t, Upstream *u)
+{
+    Err err = ERR_OK;
+    if (u->wire.readable) {
+        err = mux_receive(t, u->mux, &u->wire);
+    }
+    if (err != ERR_OK && err != ERR_AGAIN) {
+        upstream_close(t, u, false);
+        return;
+    }
+    mux_flush_later(t, u->mux);
+    if (u->wire.readable) {
+        thread_again_token(t, token_of(TOKEN_UPSTREAM, u->self));
+    }
+}
+
+static void mux_late(Thread *t, Upstream *u)
+{
+    if (u->wire.out.len > 0) {
+        upstream_close(t, u, true); /* it takes nothing any more */
+        return;
+    }
+    origin_mux_gone(t, u);
+    mux_leave(t, u->mux);
 }
 
 /* An idle connection closes, or speaks unasked: either way it is of no more use. */
@@ -134,7 +288,7 @@ static void parked_ready(Thread *t, Upstream *u, unsigned what)
         return;
     }
     size_t received = 0;
-    Err err = wire_receive(&u->wire, span_take(t->input, 1), &received);
+    Err err = wire_receive(&u->wire, &t->wires, span_take(t->input, 1), &received);
     if (err == ERR_AGAIN && !u->wire.ended && !u->wire.broken) {
         origin_return(t, u); /* an event that was fetched before the bytes were read */
         return;
@@ -153,6 +307,12 @@ void upstream_on_ready(Thread *t, Handle h, unsigned what)
     case UPSTREAM_DIALING:
         dial_over(t, u);
         return;
+    case UPSTREAM_HANDSHAKE:
+        upstream_shake(t, u);
+        return;
+    case UPSTREAM_MUX:
+        mux_ready(t, u);
+        return;
     case UPSTREAM_BUSY:
         exchange_wake(t, u->exchange);
         return;
@@ -168,8 +328,10 @@ void upstream_on_timer(Thread *t, Handle h)
     if (!u) {
         return;
     }
-    if (u->state == UPSTREAM_DIALING) {
+    if (u->state == UPSTREAM_DIALING || u->state == UPSTREAM_HANDSHAKE) {
         dial_failed(t, u, FAULT_CONNECT_TIMEOUT);
+    } else if (u->state == UPSTREAM_MUX) {
+        mux_late(t, u);
     } else if (u->state == UPSTREAM_PARKED && origin_unpark(t, u)) {
         upstream_close(t, u, false);
     }

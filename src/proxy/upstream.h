@@ -1,12 +1,16 @@
-/* upstream.h - a connection to an origin: dialling, serving one exchange at a time, parked. */
+/* upstream.h - a connection to an origin: dialling, its TLS handshake, serving one exchange at a
+ * time, parked; or with HTTP/2 serving many at once, on one thread for all its life (mux.h). */
 #ifndef PROXY_UPSTREAM_H
 #define PROXY_UPSTREAM_H
 
+#include "proxy/mux.h"
 #include "proxy/origin.h"
 #include "proxy/wire.h"
 
 typedef enum UpstreamState {
     UPSTREAM_DIALING,
+    UPSTREAM_HANDSHAKE,
+    UPSTREAM_MUX,    /* HTTP/2 */
     UPSTREAM_BUSY,   /* serves `exchange` */
     UPSTREAM_PARKED  /* in its thread's ParkList, or taken from there by a sibling */
 } UpstreamState;
@@ -15,6 +19,7 @@ struct Upstream {
     Handle self;
     Handle exchange; /* served, or the one that started the dial */
     Wire wire;
+    Mux *mux; /* of UPSTREAM_MUX; owned */
     Buf in; /* of a head or trailer that is not whole yet */
     Timer timer;
     uint32_t origin;
@@ -26,15 +31,21 @@ struct Upstream {
 };
 
 /* Starts a dial for `x`. */
-MUST_USE Err upstream_dial(Thread *t, Origin *o, Exchange *x, bool exclusive);
+MUST_USE Err upstream_dial(Thread *t, Origin *o, Handle exchange, bool exclusive,
+                           Handle *ret_upstream);
 /* Makes an upstream of a connection that a sibling handed over. NULL: no room (it is closed). */
-Upstream *upstream_adopt(Thread *t, Origin *o, int fd, uint32_t served, uint64_t retire_ms);
+Upstream *upstream_adopt(Thread *t, Origin *o, const ParkNode *node);
 /* Ends the connection and the object. Counters follow. */
 void upstream_close(Thread *t, Upstream *u, bool abort);
 /* Ends the object; its connection has gone to another thread. */
 void upstream_forget(Thread *t, Upstream *u);
 /* Takes note of the origin's "Keep-Alive: timeout". */
 void upstream_announced(const Thread *t, Upstream *u, uint64_t keep_alive_ms);
+
+/* The exchange leaves its stream; `complete`: all was said on both sides. */
+void upstream_leave_stream(Thread *t, MuxStream *s, bool complete);
+/* Sends what its HTTP/2 session has to say, and ends it when that is over. */
+void upstream_mux_flush(Thread *t, Handle h);
 
 void upstream_on_ready(Thread *t, Handle h, unsigned what);
 void upstream_on_timer(Thread *t, Handle h);

@@ -1,7 +1,10 @@
-/* wire.c - reading and writing one side. */
+/* wire.c - reading and writing one side, plain or through TLS. */
 #include "proxy/wire.h"
 
+#include "base/number.h"
 #include "loop/poller.h"
+
+#define RAW_BYTES_MIN 4096u
 
 void wire_ready(Wire *w, unsigned what)
 {
@@ -11,7 +14,8 @@ void wire_ready(Wire *w, unsigned what)
     w->broken |= (what & READY_BROKEN) != 0;
 }
 
-Err wire_receive(Wire *w, Span room, size_t *ret_received)
+/* Reads what the socket has, and remembers what that says about it. */
+static Err raw_receive(Wire *w, Span room, size_t *ret_received)
 {
     size_t received = 0;
     Err err = stream_receive(&w->stream, room, &received);
@@ -38,7 +42,7 @@ static void pieces_skip(Str *pieces, size_t count, size_t n)
     }
 }
 
-Err wire_send(Wire *w, Blocks *blocks, const Str *pieces, size_t count)
+static Err raw_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count)
 {
     CHECK(count <= STREAM_PIECES_MAX);
     Str left[STREAM_PIECES_MAX];
@@ -60,12 +64,150 @@ Err wire_send(Wire *w, Blocks *blocks, const Str *pieces, size_t count)
         w->short_write |= total > 0;
     }
     for (size_t i = 0; i < count && total > 0; i++) {
-        TRY(buf_add(&w->out, blocks, left[i]));
+        TRY(buf_add(&w->out, r->blocks, left[i]));
     }
     return ERR_OK;
 }
 
-Err wire_flush(Wire *w, Blocks *blocks, size_t *ret_sent)
+/* --- TLS ------------------------------------------------------------------------------------- */
+
+typedef struct Sink {
+    Wire *wire;
+    const WireRoom *room;
+} Sink;
+
+static Err sink_send(void *context, const Str *pieces, size_t count)
+{
+    Sink *sink = (Sink *)context;
+    return raw_send(sink->wire, sink->room, pieces, count);
+}
+
+/* Sends the ciphertext that the session has made. */
+static Err seal_send(Wire *w, const WireRoom *r)
+{
+    if (!tls_has_output(w->tls)) {
+        return ERR_OK;
+    }
+    Sink sink = {.wire = w, .room = r};
+    return tls_take(w->tls, sink_send, &sink);
+}
+
+/* A session that has failed says why (an alert), as far as that can be sent. */
+static Err seal_failed(Wire *w, const WireRoom *r)
+{
+    (void)seal_send(w, r);
+    w->broken = true;
+    w->readable = false;
+    return ERR_RESET;
+}
+
+/* Decrypts all of `raw`, of which no more was read than the session and `room` can hold. */
+static Err seal_open(Wire *w, Str raw, Span room, size_t *got)
+{
+    while (raw.len > 0) {
+        size_t taken = 0;
+        size_t n = 0;
+        TRY(tls_feed(w->tls, raw, &taken));
+        raw = str_drop(raw, taken);
+        Err err = *got < room.len ? tls_read(w->tls, span_drop(room, *got), &n) : ERR_AGAIN;
+        *got += n;
+        if (taken == 0 && n == 0) {
+            return err == ERR_CLOSED ? ERR_OK : ERR_LIMIT; /* behind its end nothing counts */
+        }
+    }
+    return ERR_OK;
+}
+
+/* What the session holds already. ERR_CLOSED: the peer has ended it. */
+static Err seal_rest(Wire *w, Span room, size_t *got)
+{
+    size_t n = 0;
+    Err err = ERR_OK;
+    while (*got < room.len && err == ERR_OK) {
+        n = 0;
+        err = tls_read(w->tls, span_drop(room, *got), &n);
+        *got += n;
+    }
+    return err == ERR_CLOSED ? ERR_CLOSED : ERR_OK;
+}
+
+static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_received)
+{
+    size_t got = 0;
+    bool closed = seal_rest(w, room, &got) == ERR_CLOSED;
+    Err err = ERR_OK;
+    while (!closed && got < room.len && w->readable && err == ERR_OK) {
+        size_t n = 0;
+        size_t want = size_min(r->raw.len, (size_t)u64_max(room.len - got, RAW_BYTES_MIN));
+        err = raw_receive(w, span_take(r->raw, want), &n);
+        if (err != ERR_OK) {
+            break;
+        }
+        if (seal_open(w, str_take(span_str(r->raw), n), room, &got) != ERR_OK) {
+            return seal_failed(w, r);
+        }
+        closed = seal_rest(w, room, &got) == ERR_CLOSED;
+    }
+    TRY(seal_send(w, r));
+    w->ended |= closed;
+    w->cut |= err == ERR_CLOSED && !closed;
+    if (got > 0) {
+        /* The end is told by the next call. */
+        w->readable |= got == room.len || closed || err == ERR_CLOSED;
+        *ret_received = got;
+        return ERR_OK;
+    }
+    w->readable = false;
+    return closed ? ERR_CLOSED : err == ERR_OK ? ERR_AGAIN : err;
+}
+
+Err wire_handshake(Wire *w, const WireRoom *r)
+{
+    Err err = ERR_OK;
+    while (tls_state(w->tls) == TLS_HANDSHAKING && err == ERR_OK) {
+        if (!w->readable) {
+            err = w->broken ? ERR_RESET : ERR_AGAIN;
+            break;
+        }
+        size_t n = 0;
+        size_t got = 0;
+        err = raw_receive(w, span_take(r->raw, RAW_BYTES_MIN), &n);
+        if (err == ERR_OK &&
+            seal_open(w, str_take(span_str(r->raw), n), (Span){0}, &got) != ERR_OK) {
+            return seal_failed(w, r);
+        }
+    }
+    Err sent = seal_send(w, r);
+    if (tls_state(w->tls) == TLS_OPEN && sent == ERR_OK) {
+        w->readable = true; /* bytes may have come with the handshake's end */
+        return ERR_OK;
+    }
+    return sent == ERR_OK ? err : sent;
+}
+
+static Err sealed_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count)
+{
+    Err err = tls_write(w->tls, pieces, count);
+    if (err == ERR_OK) {
+        err = seal_send(w, r);
+    }
+    w->broken |= err != ERR_OK && err != ERR_MEMORY;
+    return err;
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+Err wire_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_received)
+{
+    return w->tls ? sealed_receive(w, r, room, ret_received) : raw_receive(w, room, ret_received);
+}
+
+Err wire_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count)
+{
+    return w->tls ? sealed_send(w, r, pieces, count) : raw_send(w, r, pieces, count);
+}
+
+Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_sent)
 {
     *ret_sent = 0;
     while (w->out.len > 0 && w->writable) {
@@ -81,15 +223,35 @@ Err wire_flush(Wire *w, Blocks *blocks, size_t *ret_sent)
             w->broken = true;
             return err;
         }
-        buf_skip(&w->out, blocks, sent);
+        buf_skip(&w->out, r->blocks, sent);
         *ret_sent += sent;
         w->writable = sent == offered;
     }
     return ERR_OK;
 }
 
-void wire_close(Wire *w, Blocks *blocks, bool abort)
+void wire_finish(Wire *w, const WireRoom *r)
 {
+    if (w->tls) {
+        tls_finish(w->tls);
+        (void)seal_send(w, r);
+    }
+    stream_finish(&w->stream);
+}
+
+void wire_unseal(Wire *w)
+{
+    tls_free(w->tls);
+    w->tls = NULL;
+}
+
+void wire_close(Wire *w, const WireRoom *r, bool abort)
+{
+    if (w->tls && !abort && !w->broken && tls_state(w->tls) == TLS_OPEN && w->out.len == 0) {
+        tls_finish(w->tls);
+        (void)seal_send(w, r);
+    }
+    wire_unseal(w);
     stream_close(&w->stream, abort);
-    buf_clear(&w->out, blocks);
+    buf_clear(&w->out, r->blocks);
 }

@@ -1,33 +1,54 @@
-/* wire.h - one side's connection: its stream, what readiness was seen, and what waits to be sent.
+/* wire.h - one side's connection: its stream, TLS over it, what readiness was seen, and what waits
+ * to be sent.
  *
  * Readiness is edge-triggered, so it is remembered here until a call says otherwise. A read that
  * returns less than was asked for has emptied the socket: the next edge will come, and no read is
- * spent on hearing "nothing". */
+ * spent on hearing "nothing".
+ *
+ * With TLS, `out` holds ciphertext: what was taken for sending is encrypted at once, so an empty
+ * `out` means the same with and without. Plaintext that did not fit waits in the session, and then
+ * the wire stays readable. */
 #ifndef PROXY_WIRE_H
 #define PROXY_WIRE_H
 
 #include "base/buf.h"
 #include "net/stream.h"
+#include "net/tls.h"
+
+/* What the wires of a thread share. */
+typedef struct WireRoom {
+    Blocks *blocks; /* of `out` */
+    Span raw;       /* for ciphertext that is read and decrypted within one call */
+} WireRoom;
 
 typedef struct Wire {
     Stream stream;
+    Tls *tls; /* NULL: plain; owned */
     Buf out; /* could not be sent yet */
     bool readable;
     bool writable;
     bool ended;  /* the peer has finished sending (there may be bytes before that) */
     bool broken; /* reset, or gone in both directions */
+    bool cut;    /* it ended without TLS's word for it: what has no length is not whole then */
     bool short_write; /* the peer once took less than it was given: read smaller pieces for it */
 } Wire;
 
 /* Takes over what an event says. */
 void wire_ready(Wire *w, unsigned what);
+/* Goes on with a handshake. ERR_OK: it is over; ERR_AGAIN: not yet; others: it has failed (the
+ * session's tls_reason), and the wire is broken. */
+MUST_USE Err wire_handshake(Wire *w, const WireRoom *r);
 /* Reads into `room`. ERR_AGAIN: nothing there; ERR_CLOSED: the end; others: broken. */
-MUST_USE Err wire_receive(Wire *w, Span room, size_t *ret_received);
+MUST_USE Err wire_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_received);
 /* Sends the pieces, behind what waits already; what does not fit into the socket is copied to
  * `out`. ERR_MEMORY: the budget is spent (some may have been sent); others: broken. */
-MUST_USE Err wire_send(Wire *w, Blocks *blocks, const Str *pieces, size_t count);
+MUST_USE Err wire_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count);
 /* Sends what waits, as far as the peer takes it now. Returns bytes through *ret_sent. */
-MUST_USE Err wire_flush(Wire *w, Blocks *blocks, size_t *ret_sent);
-void wire_close(Wire *w, Blocks *blocks, bool abort);
+MUST_USE Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_sent);
+/* Tells the peer that nothing more will come. */
+void wire_finish(Wire *w, const WireRoom *r);
+/* Ends TLS without a word: what follows goes as it is. For a peer that does not speak it. */
+void wire_unseal(Wire *w);
+void wire_close(Wire *w, const WireRoom *r, bool abort);
 
 #endif

@@ -72,10 +72,28 @@ class CommandLine(Test):
         self.assertEqual(result.returncode, 1)
         self.assertIn("/nonexistent/river.kdl", result.stderr)
 
-    def test_toml_is_not_supported_yet(self):
-        result = command("--config-toml", self.file("[system]\n", "river.toml"))
+    def toml(self, address, origin):
+        return self.file("[system]\nthreads-per-service = 1\n[[basic-proxy]]\nname = \"Example\"\n"
+                         "[[basic-proxy.listeners]]\n[basic-proxy.listeners.source]\n"
+                         "kind = \"Tcp\"\n[basic-proxy.listeners.source.value]\n"
+                         f"addr = \"{address}\"\n[basic-proxy.connector]\n"
+                         f"proxy_addr = \"{origin}\"\n", "river.toml")
+
+    def test_the_old_toml_format_is_read_and_called_deprecated(self):
+        result = command("check", self.toml("127.0.0.1:1", "127.0.0.1:2"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("deprecated", result.stderr)
+        shown = command("check", "--print-kdl", self.toml("127.0.0.1:1", "127.0.0.1:2"))
+        self.assertIn('"127.0.0.1:2"', shown.stdout)
+        again = command("check", self.file(shown.stdout, "again.kdl"))
+        self.assertEqual((again.returncode, again.stderr), (0, ""))
+
+    def test_mistakes_in_toml_are_shown_at_their_place(self):
+        path = self.file("[system]\nthreads-per-servise = 1\n[[basic-proxy]]\n", "river.toml")
+        result = command("--validate-configs", "--config-toml", path)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("supported", result.stderr)
+        self.assertIn("river.toml:2:1", result.stderr)
+        self.assertIn("threads-per-service", result.stderr)
 
     def test_print_kdl_shows_what_was_read(self):
         path = self.file("a  0x10 \"b\"   c=true // comment\n/- d\n")

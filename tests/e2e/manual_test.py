@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
+import certificates
 import harness
 
 MANUAL = os.path.join(harness.ROOT, "docs", "manual")
@@ -37,16 +38,31 @@ def options_that_work():
                     yield row[1]
 
 
+def make_certificates(directory):
+    """The files that the examples name, by relative paths."""
+    own = certificates.Authority(directory, "own-ca")
+    clients = certificates.Authority(directory, "clients-ca")
+    for name, kind in (("site", "ecdsa"), ("site-rsa", "rsa")):
+        own.ocsp(own.issue(name, ["www.example.org"], kind=kind))
+    own.issue("shop", ["shop.example.org"])
+    own.issue("river")
+    os.rename(clients.crl(), os.path.join(directory, "clients.crl"))
+
+
 class Manual(unittest.TestCase):
 
     def test_every_example_is_right(self):
         count = 0
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        make_certificates(directory.name)
         for page, number, text in examples():
             with self.subTest(page=page, number=number), tempfile.NamedTemporaryFile("w") as file:
                 file.write(text)
                 file.flush()
                 done = subprocess.run([harness.BINARY, "check", file.name], capture_output=True,
-                                      text=True, timeout=harness.SECONDS, check=False)
+                                      text=True, timeout=harness.SECONDS, check=False,
+                                      cwd=directory.name)
                 self.assertEqual(done.returncode, 0, f"{page}, example {number}:\n{done.stderr}")
             count += 1
         self.assertGreaterEqual(count, 7)

@@ -4,7 +4,8 @@
  * sources: http/chunk.c http/head.c http/uri.c http/fault.c http/lines.c http/field.c http/bytes.c
  * sources: http/framing.c http/scan_scalar.c http/scan_plain.c
  * sources: base/ip.c base/number.c base/text.c base/str.c
- * bytes: 64 quick 8
+ * options: -eva-use-spec data_move
+ * bytes: 128 quick 8
  */
 #include "harness.h"
 #include "http/chunk.h"

@@ -1,6 +1,7 @@
 /* field_id.c - the perfect hash over known field names, their flags and texts.
  *
  * sources: http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c
+ * proves: field_id
  * bytes: 128 quick 32
  */
 #include "harness.h"

@@ -2,6 +2,7 @@
  *
  * sources: http/lines.c http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c
  * options: -eva-use-spec field_id
+ * proves: field_line_read
  * bytes: 64 quick 8
  */
 #include "harness.h"

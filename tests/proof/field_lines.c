@@ -2,7 +2,7 @@
  *
  * sources: http/lines.c http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c
  * options: -eva-use-spec field_line_read
- * bytes: 128 quick 16
+ * bytes: 64 quick 16
  */
 #include "harness.h"
 #include "http/parts.h"

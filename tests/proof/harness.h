@@ -7,7 +7,7 @@
  *
  * The opening comment of a harness tells tests/proof/prove:
  *     sources: what is proved, below src/      bytes: the bound, and a quick run's (0: not in it)
- *     options: of the analyser                 */
+ *     options: of the analyser                 proves: functions whose contract others may take */
 #ifndef TESTS_PROOF_HARNESS_H
 #define TESTS_PROOF_HARNESS_H
 

@@ -1,6 +1,7 @@
 /* numbers.c - decimal and hexadecimal numbers with any bound.
  *
  * sources: base/number.c
+ * proves: number_decimal
  * bytes: 128 quick 32
  */
 #include "harness.h"

@@ -1,7 +1,7 @@
 /* uri_normalize.c - paths under every combination of rules, with room for the path exactly.
  *
  * sources: http/normalize.c http/bytes.c base/text.c base/str.c
- * options: -eva-use-spec text_add
+ * options: -eva-use-spec text_add,path_step
  * bytes: 64 quick 6
  */
 #include "harness.h"

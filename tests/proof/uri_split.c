@@ -3,6 +3,7 @@
  * sources: http/uri.c http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c
  * sources: base/ip.c base/number.c base/text.c base/str.c
  * options: -eva-use-spec authority_valid,authority_read
+ * proves: uri_split
  * bytes: 64 quick 6
  */
 #include "harness.h"

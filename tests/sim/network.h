@@ -8,6 +8,7 @@
 
 #include "loop/random.h"
 #include "proxy/worker.h"
+#include "site.h"
 
 #define SIM_SOCKETS_MAX 512
 #define SIM_QUEUE_BYTES (1u << 20)
@@ -65,22 +66,14 @@ int sim_accept_origin(SimNetwork *n);
 /* Sockets that River holds open. */
 size_t sim_open_count(const SimNetwork *n);
 
-/* A service that proxies to one origin, with the defaults of the configuration. */
+/* A site over a simulated network, and the worker that serves it. */
 typedef struct SimWorld {
     SimNetwork network;
-    Endpoint endpoint;
-    Cluster cluster;
-    _Atomic uint64_t sequence;
-    _Atomic uint32_t active;
-    Str upgrades[1];
-    Service service;
-    Listener listener;
-    const Endpoint *origins[1];
-    Snapshot snapshot;
+    Site site;
     Worker *worker;
 } SimWorld;
 
-/* Builds the world; `change` (may be NULL) alters the service before the worker is made. */
+/* Builds the world; `change` (may be NULL) alters the site before the worker is made. */
 void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w));
 /* Cuts everything and checks that nothing is left. Returns the number of things that leaked. */
 size_t world_close(SimWorld *w);

@@ -178,40 +178,40 @@ static IpPrefix trusted_peer = {.address = {.family = 4, .bytes = {192, 0, 2, 0}
 
 static void change_forwarded(SimWorld *w)
 {
-    w->service.forwarded = (ForwardedRules){true, true, true, true, true};
+    w->site.service.forwarded = (ForwardedRules){true, true, true, true, true};
 }
 
 static void change_trusting(SimWorld *w)
 {
     change_forwarded(w);
-    w->service.trusted = &trusted_peer;
-    w->service.trusted_count = 1;
+    w->site.service.trusted = &trusted_peer;
+    w->site.service.trusted_count = 1;
 }
 
 static void change_respond(SimWorld *w)
 {
-    w->service.cluster = NULL;
-    w->service.respond = (Respond){
+    w->site.service.cluster = NULL;
+    w->site.service.respond = (Respond){
         .status = 200, .content_type = S("text/plain"), .body = S("hello\n")};
 }
 
 static void change_host(SimWorld *w)
 {
-    w->service.host = S("inner.example");
+    w->site.service.host = S("inner.example");
 }
 
 static void change_small(SimWorld *w)
 {
-    w->service.limits.head = (HeadLimits){
+    w->site.service.limits.head = (HeadLimits){
         .head_bytes_max = 300, .fields_max = 5, .target_bytes_max = 100};
 }
 
 static void change_overload(SimWorld *w)
 {
     change_small(w);
-    w->service.limits.head_set = true;
-    w->service.limits.overload_body = S("busy\n");
-    w->service.limits.concurrent_requests_max = 1;
+    w->site.service.limits.head_set = true;
+    w->site.service.limits.overload_body = S("busy\n");
+    w->site.service.limits.concurrent_requests_max = 1;
 }
 
 static void change_refuse(SimWorld *w)

@@ -1,4 +1,4 @@
-/* world.c - one service, one origin, and a worker thread that the test turns by hand. */
+/* world.c - one site, and a worker thread that the test turns by hand. */
 #include "network.h"
 
 #include <stdio.h>
@@ -10,50 +10,11 @@ void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
     *w = (SimWorld){0};
     sim_start(&w->network, seed);
     IpAddress ip = {.family = 4, .bytes = {192, 0, 2, 80}};
-    w->endpoint = (Endpoint){.address = address_ip(ip, 80),
-                             .name = S("192.0.2.80:80"),
-                             .weight = 1,
-                             .connect_timeout_ms = 5000,
-                             .connect_wait_ms = 5000,
-                             .read_timeout_ms = 60000,
-                             .write_timeout_ms = 60000,
-                             .idle_timeout_ms = 60000};
-    w->origins[0] = &w->endpoint;
-    w->cluster = (Cluster){
-        .endpoint_count = 1, .endpoints = &w->endpoint, .sequence = &w->sequence};
-    w->upgrades[0] = S("websocket");
-    w->service = (Service){
-        .name = S("sim"),
-        .cluster = &w->cluster,
-        .request_id_name = S("x-request-id"),
-        .request_id_field = FIELD_X_REQUEST_ID,
-        .request_id_accept = true,
-        .upgrade_count = 1,
-        .upgrades = w->upgrades,
-        .active = &w->active,
-        .limits = {.head = {.head_bytes_max = 65536, .fields_max = 100, .target_bytes_max = 16384},
-                   .head_timeout_ms = 10000,
-                   .keep_alive_ms = 75000,
-                   .body_timeout_ms = 60000,
-                   .send_timeout_ms = 60000,
-                   .linger_ms = 2000,
-                   .tunnel_idle_ms = 60000,
-                   .receive_rate_min = 100,
-                   .send_rate_min = 100,
-                   .retry_buffer_bytes = 16384,
-                   .tries_max = 3,
-                   .overload_status = 503}};
-    w->listener = (Listener){.fd = SIM_LISTENER_FD, .name = S("sim"), .service = &w->service};
-    w->snapshot = (Snapshot){.service_count = 1,
-                             .services = &w->service,
-                             .listener_count = 1,
-                             .listeners = &w->listener,
-                             .origin_count = 1,
-                             .origins = w->origins};
+    site_make(&w->site, SIM_LISTENER_FD, address_ip(ip, 80));
     if (change) {
         change(w);
     }
-    WorkerPlan plan = {.snapshot = &w->snapshot,
+    WorkerPlan plan = {.snapshot = &w->site.snapshot,
                        .threads = 1,
                        .connections_max = 100,
                        .idle_upstreams_max = 100,
@@ -105,12 +66,12 @@ size_t world_close(SimWorld *w)
     thread_stop_now(t);
     size_t left = t->clients.used + t->exchanges.used + t->upstreams.used +
                   t->arena_blocks.out_count + t->buf_blocks.out_count +
-                  sim_open_count(&w->network) + atomic_load(&w->active);
+                  sim_open_count(&w->network) + atomic_load(&w->site.active);
     if (left) {
         printf("  left: %u clients, %u exchanges, %u upstreams, %u arena blocks, %u queue blocks, "
                "%zu sockets, %u active\n",
                t->clients.used, t->exchanges.used, t->upstreams.used, t->arena_blocks.out_count,
-               t->buf_blocks.out_count, sim_open_count(&w->network), atomic_load(&w->active));
+               t->buf_blocks.out_count, sim_open_count(&w->network), atomic_load(&w->site.active));
     }
     worker_free(w->worker);
     sim_stop(&w->network);

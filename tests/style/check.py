@@ -150,6 +150,10 @@ def check_banned_calls(tree):
                 yield source.path, number, f"{call[1]}: use {BANNED[call[1]]}"
 
 
+def is_marked(line):
+    return SYSTEM_CALL in line or FOREIGN_CALL in line
+
+
 def check_slice_pointers(tree):
     """A slice's pointer appears only as x.at[i], which the compiler checks."""
     pattern = re.compile(r"(?:\.|->)at\b(?!\s*\[)")
@@ -157,41 +161,40 @@ def check_slice_pointers(tree):
         if source.room == "base":
             continue
         for number, line in enumerate(source.code, 1):
-            marks = (SYSTEM_CALL, FOREIGN_CALL)
-            if pattern.search(line) and not any(m in source.lines[number - 1] for m in marks):
+            if pattern.search(line) and not is_marked(source.lines[number - 1]):
                 yield (source.path, number,
                        f"a bare .at: use x.at[i], or mark the line {SYSTEM_CALL}")
+
+
+def foreign_headers(source):
+    """(header, line) of each include that is neither ours nor the system's."""
+    for number, line in enumerate(source.lines, 1):
+        include = re.match(r"\s*#\s*include\s+<([^>]+)>", line)
+        if not include:
+            continue
+        name = include[1]
+        if name.removesuffix(".h") not in OURS_TO_USE and not name.startswith(OURS_TO_USE_BELOW):
+            yield name, number
 
 
 def check_system_call_marks(tree):
     """Marked lines stand only where system calls and foreign libraries are wrapped."""
     for source in tree.room_sources():
+        wraps = any(True for _ in foreign_headers(source))
+        for number, line in enumerate(source.lines, 1):
+            if FOREIGN_CALL in line and not wraps:
+                yield source.path, number, "this file wraps no foreign library"
         if source.room in ("http", "config", "filter", "balance"):
             for number, line in enumerate(source.lines, 1):
                 if SYSTEM_CALL in line:
                     yield source.path, number, f"{source.room} makes no system calls"
-        if not list(foreign_headers(source)):
-            for number, line in enumerate(source.lines, 1):
-                if FOREIGN_CALL in line:
-                    yield source.path, number, "no foreign header is included here"
-
-
-def foreign_headers(source):
-    """(line, name) of each header that is neither ours nor the system's."""
-    for number, line in enumerate(source.lines, 1):
-        include = re.match(r"\s*#\s*include\s+<([^>]+)>", line)
-        if include:
-            name = include[1]
-            if (name.removesuffix(".h") not in OURS_TO_USE
-                    and not name.startswith(OURS_TO_USE_BELOW)):
-                yield number, name
 
 
 def check_foreign_headers(tree):
     """A foreign header appears in one file only."""
     users = {}
     for source in tree.room_sources():
-        for number, name in foreign_headers(source):
+        for name, number in foreign_headers(source):
             users.setdefault(name, []).append((source.path, number))
     for name, places in users.items():
         for path, number in places[1:]:

@@ -12,6 +12,7 @@
 #include "balance/policies.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
+#include "sim/site.h"
 
 #define WORKER_THREADS 4u
 #define CLIENT_THREADS 8u
@@ -134,51 +135,19 @@ static void *client_main(void *argument)
 
 /* --- the pool -------------------------------------------------------------------------------- */
 
-static _Atomic uint64_t sequence;
-static _Atomic uint32_t active;
-
-static void service_make(Service *s, Cluster *c, Endpoint *e, int origin_port)
-{
-    IpAddress ip = {.family = 4, .bytes = {127, 0, 0, 1}};
-    *e = (Endpoint){.address = address_ip(ip, (uint16_t)origin_port),
-                    .name = S("origin"),
-                    .weight = 1,
-                    .connect_timeout_ms = 5000,
-                    .connect_wait_ms = 5000,
-                    .read_timeout_ms = 20000,
-                    .write_timeout_ms = 20000,
-                    .idle_timeout_ms = 20000};
-    *c = (Cluster){.endpoint_count = 1, .endpoints = e, .sequence = &sequence};
-    *s = (Service){.name = S("threads"),
-                   .cluster = c,
-                   .request_id_name = S("x-request-id"),
-                   .request_id_field = FIELD_X_REQUEST_ID,
-                   .active = &active,
-                   .limits = {.head = {65536, 100, 16384},
-                              .head_timeout_ms = 20000,
-                              .keep_alive_ms = 20000,
-                              .body_timeout_ms = 20000,
-                              .send_timeout_ms = 20000,
-                              .linger_ms = 100,
-                              .concurrent_requests_max = 1000,
-                              .tries_max = 3,
-                              .overload_status = 503}};
-}
-
 static unsigned test_pool(void)
 {
     int origin_port = 0;
     origin_fd = listen_any(&origin_port);
     int listener = listen_any(&river_port);
-    static Service service;
-    static Cluster cluster;
-    static Endpoint endpoint;
-    service_make(&service, &cluster, &endpoint, origin_port);
-    Listener listeners[1] = {{.fd = listener, .name = S("river"), .service = &service}};
-    const Endpoint *origins[1] = {&endpoint};
-    Snapshot snapshot = {.service_count = 1, .services = &service, .listener_count = 1,
-                         .listeners = listeners, .origin_count = 1, .origins = origins};
-    WorkerPlan plan = {.snapshot = &snapshot, .threads = WORKER_THREADS, .connections_max = 1000,
+    static Site site;
+    IpAddress ip = {.family = 4, .bytes = {127, 0, 0, 1}};
+    site_make(&site, listener, address_ip(ip, (uint16_t)origin_port));
+    site.service.limits.linger_ms = 100;
+    site.service.limits.concurrent_requests_max = 1000; /* so that requests are counted */
+    WorkerPlan plan = {.snapshot = &site.snapshot,
+                       .threads = WORKER_THREADS,
+                       .connections_max = 1000,
                        .idle_upstreams_max = 1000, .memory_bytes_max = 256u << 20};
     pthread_t origin;
     pthread_t clients[CLIENT_THREADS];
@@ -202,7 +171,8 @@ static unsigned test_pool(void)
     unsigned opened = atomic_load(&origin_accepted);
     printf("  %u requests, %u wrong, %u connections to the origin\n", CLIENT_THREADS * REQUESTS,
            atomic_load(&wrong), opened);
-    return atomic_load(&wrong) == 0 && opened <= 2 * CLIENT_THREADS && atomic_load(&active) == 0;
+    return atomic_load(&wrong) == 0 && opened <= 2 * CLIENT_THREADS &&
+           atomic_load(&site.active) == 0;
 }
 
 /* --- mailboxes ------------------------------------------------------------------------------- */

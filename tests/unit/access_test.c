@@ -45,13 +45,15 @@ TEST("an access line in its three forms")
     AccessRecord r = sample();
     EXPECT_STR(print(ACCESS_STYLE_LOGFMT, &r),
                S("time=2025-11-24T16:00:00.123Z request_id=0af7651916cd43dd client=192.0.2.7:51000 "
-                 "service=front host=example.test method=GET target=\"/a?b=c\" status=200 "
-                 "bytes_in=78 bytes_out=1234 upstream=127.0.0.1:9000 attempts=1 total_us=1500 "
-                 "connect_us=200 first_byte_us=900"));
+                 "service=front host=example.test method=GET target=\"/a?b=c\" "
+                 "protocol=HTTP/1.1 status=200 bytes_in=78 bytes_out=1234 "
+                 "upstream=127.0.0.1:9000 attempts=1 total_us=1500 connect_us=200 "
+                 "first_byte_us=900"));
     EXPECT_STR(print(ACCESS_STYLE_JSON, &r),
                S("{\"time\":\"2025-11-24T16:00:00.123Z\",\"request_id\":\"0af7651916cd43dd\","
                  "\"client\":\"192.0.2.7:51000\",\"service\":\"front\",\"host\":\"example.test\","
-                 "\"method\":\"GET\",\"target\":\"/a?b=c\",\"status\":200,\"bytes_in\":78,"
+                 "\"method\":\"GET\",\"target\":\"/a?b=c\","
+                 "\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes_in\":78,"
                  "\"bytes_out\":1234,\"upstream\":\"127.0.0.1:9000\",\"attempts\":1,"
                  "\"total_us\":1500,\"connect_us\":200,\"first_byte_us\":900}"));
     EXPECT_STR(print(ACCESS_STYLE_COMBINED, &r),
@@ -103,5 +105,5 @@ TEST("a long target is cut and says so")
     AccessRecord r = sample();
     r.target = str_of(bytes, sizeof bytes);
     Str line = print(ACCESS_STYLE_JSON, &r);
-    EXPECT(memmem(line.at, line.len, "aaa...\",\"status\":200", 20) != NULL);
+    EXPECT(memmem(line.at, line.len, "aaa...\",\"protocol\":", 19) != NULL);
 }

@@ -167,6 +167,8 @@ TEST("app: an empty status is valid, in both forms")
     ProcessStatus p = {.version = S("1"), .state = S("serving"), .up_ms = 90061000};
     WorkerStatus w = {.threads = 1};
     status_print_process(&t, &p, true);
+    status_print_certificates(&t, NULL, 0, 0, true);
+    status_print_worker_key(&t);
     status_print_worker(&t, &w, true);
     text_byte(&t, '}');
     EXPECT(str_starts(text_str(&t), S("{\"version\":\"1\",\"state\":\"serving\",")));

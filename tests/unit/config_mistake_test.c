@@ -178,18 +178,10 @@ static const Mistake later[] = {
     {S_INIT(SYSTEM("sandbox true")), S_INIT("1:18: `sandbox` is not supported yet")},
     {S_INIT("acme { accept-terms-of-service true; store-dir \"/x\" }; " MINIMAL),
      S_INIT("1:1: `acme` is not supported yet")},
-    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"c\" key-path=\"k\" offer-h2=true")),
-     S_INIT("1:53: `cert-path` is not supported yet")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" acme-domains=\"a.example\"")),
      S_INIT("1:56: `acme-domains` is not supported yet")},
-    {S_INIT(LISTENER("\"127.0.0.1:80\" h2c=true offer-h2=true")),
-     S_INIT("1:47: `h2c` is not supported yet")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" proxy-protocol=true")),
      S_INIT("1:58: `proxy-protocol` is not supported yet")},
-    {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" proto=\"h2-or-h1\" verify=false")),
-     S_INIT("1:82: `tls-sni` is not supported yet")},
-    {S_INIT(CONNECTOR("\"127.0.0.1:81\" proto=\"h2-only\"")),
-     S_INIT("1:80: `h2-only` is not supported yet")},
     {S_INIT(CONNECTOR("\"127.0.0.1:81\" priority=1")),
      S_INIT("1:83: `priority` is not supported yet")},
     {S_INIT(CONNECTOR("dns \"a.example\" port=1 tls=true weight=3")),
@@ -277,9 +269,6 @@ static const Mistake within[] = {
      S_INIT("1:140: `max-bytes` must be between 1 and 1125899906842624, not 0")},
     {S_INIT(SERVICE("rate-limiting { rule kind=\"source-ip\" max-buckets=1 }")),
      S_INIT("")},
-    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"c\"")),
-     S_INIT("1:43: `cert-path` needs `key-path` beside it")},
-    {S_INIT(LISTENER("\"127.0.0.1:80\" offer-h2=true")), S_INIT("1:43: `offer-h2` needs TLS")},
 };
 
 TEST("config: what is not built yet is checked in full all the same")

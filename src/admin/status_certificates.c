@@ -1,0 +1,93 @@
+/* status_certificates.c - the part of the status that tells when certificates expire. */
+#include "admin/status.h"
+#include "http/date.h"
+#include "loop/quote.h"
+
+#define DAY_S 86400
+#define ROW_BYTES 512u /* of one certificate, without its texts */
+
+/* "valid", "expired" or "not yet valid". */
+static Str state_of(const CertificateStatus *c, int64_t now_s)
+{
+    return c->not_after_s < now_s    ? S("expired")
+           : c->not_before_s > now_s ? S("not yet valid")
+                                     : S("valid");
+}
+
+size_t status_certificates_bytes(const CertificateStatus *list, size_t count)
+{
+    size_t bytes = ROW_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        const CertificateStatus *c = &list[i];
+        /* JSON writes some bytes as six. */
+        bytes += ROW_BYTES + 6 * (c->listener.len + c->path.len + c->subject.len + c->names.len);
+    }
+    return bytes;
+}
+
+static void json_text(Text *t, Str key, Str value)
+{
+    quote_json(t, key);
+    text_byte(t, ':');
+    quote_json(t, value);
+    text_byte(t, ',');
+}
+
+static void json_names(Text *t, Str names)
+{
+    text_add(t, S("\"names\":["));
+    for (bool first = true; names.len > 0; first = false) {
+        StrCut cut = str_cut(names, ',');
+        text_add(t, first ? STR_NONE : S(","));
+        quote_json(t, cut.head);
+        names = cut.tail;
+    }
+    text_add(t, S("],"));
+}
+
+static void json_certificate(Text *t, const CertificateStatus *c, int64_t now_s)
+{
+    text_byte(t, '{');
+    json_text(t, S("listener"), c->listener);
+    json_text(t, S("path"), c->path);
+    json_text(t, S("subject"), c->subject);
+    json_names(t, c->names);
+    text_format(t, "\"not_before_s\":%lld,\"not_after_s\":%lld,", (long long)c->not_before_s,
+                (long long)c->not_after_s);
+    json_text(t, S("state"), state_of(c, now_s));
+    t->len--; /* the last comma */
+    text_byte(t, '}');
+}
+
+static void text_certificate(Text *t, const CertificateStatus *c, int64_t now_s)
+{
+    text_format(t, "%-24.*s ", STR_ARG(c->listener));
+    date_print(t, c->not_after_s);
+    text_format(t, " %6lld %-14.*s %.*s", (long long)((c->not_after_s - now_s) / DAY_S),
+                STR_ARG(state_of(c, now_s)), STR_ARG(c->path));
+    text_format(t, " (%.*s)\n", STR_ARG(c->names.len > 0 ? c->names : c->subject));
+}
+
+void status_print_certificates(Text *t, const CertificateStatus *list, size_t count, int64_t now_s,
+                               bool json)
+{
+    text_add(t, json ? S("\"certificates\":[") : STR_NONE);
+    if (!json && count > 0) {
+        text_format(t, "\n%-24s %-29s %6s %-14s %s\n", "LISTENER", "EXPIRES", "DAYS", "STATE",
+                    "CERTIFICATE");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (json) {
+            text_add(t, i > 0 ? S(",") : STR_NONE);
+            json_certificate(t, &list[i], now_s);
+        } else {
+            text_certificate(t, &list[i], now_s);
+        }
+    }
+    text_add(t, json ? S("],") : STR_NONE);
+}
+
+void status_print_worker_key(Text *t)
+{
+    text_add(t, S("\"worker\":"));
+}

@@ -1,0 +1,108 @@
+/* files.c - opening, reading, and noticing that something has changed. */
+#include "app/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static Err read_whole(int fd, Arena *a, Str *ret)
+{
+    struct stat about;
+    Span room;
+    if (fstat(fd, &about) != 0) {
+        return err_from_errno(errno);
+    }
+    if (!S_ISREG(about.st_mode)) {
+        return ERR_UNSUPPORTED;
+    }
+    if (about.st_size > (off_t)FILES_BYTES_MAX) {
+        return ERR_LIMIT;
+    }
+    /* One byte more tells whether it has grown. */
+    if (!arena_span(a, (size_t)about.st_size + 1, &room)) {
+        return ERR_MEMORY;
+    }
+    size_t len = 0;
+    while (len < room.len) {
+        Span rest = span_drop(room, len);
+        ssize_t n = read(fd, rest.at, rest.len); /* system call */
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return err_from_errno(errno);
+        }
+        if (n == 0) {
+            break;
+        }
+        len += (size_t)n;
+    }
+    *ret = str_take(span_str(room), len);
+    return len == room.len ? ERR_AGAIN : ERR_OK;
+}
+
+/* Of regular files only, so that nothing waits: not for a pipe's writer either. */
+static Err read_file(void *context, Str path, Arena *a, Str *ret)
+{
+    const Files *f = (const Files *)context;
+    char name[PATH_MAX];
+    TRY(str_to_c(path, span_of(name, sizeof name)));
+    int fd = openat(f->directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    Err err = read_whole(fd, a, ret);
+    (void)close(fd);
+    return err;
+}
+
+void files_look_at_clock(Files *f)
+{
+    f->config.now_s = (int64_t)time(NULL);
+}
+
+void files_open(Files *f)
+{
+    int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* A directory that is gone still lets absolute paths be read. */
+    *f = (Files){.directory = directory >= 0 ? directory : AT_FDCWD,
+                 .config = {.context = f, .read = read_file}};
+    files_look_at_clock(f);
+}
+
+void files_close(Files *f)
+{
+    if (f->directory >= 0) {
+        (void)close(f->directory);
+        f->directory = -1;
+    }
+}
+
+uint64_t files_mark(const Files *f, Str path, uint64_t mark)
+{
+    char name[PATH_MAX];
+    struct stat about = {0};
+    if (str_to_c(path, span_of(name, sizeof name)) != ERR_OK ||
+        fstatat(f->directory, name, &about, 0) != 0) {
+        about = (struct stat){0};
+    }
+    const uint64_t facts[] = {(uint64_t)about.st_dev, (uint64_t)about.st_ino,
+                              (uint64_t)about.st_size, (uint64_t)about.st_mtim.tv_sec,
+                              (uint64_t)about.st_mtim.tv_nsec};
+    return str_fnv(str_of(facts, sizeof facts), mark);
+}
+
+Err files_append(Str path, int *ret_fd)
+{
+    char name[PATH_MAX];
+    TRY(str_to_c(path, span_of(name, sizeof name)));
+    int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    *ret_fd = fd;
+    return ERR_OK;
+}

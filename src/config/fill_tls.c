@@ -1,0 +1,364 @@
+/* fill_tls.c - TLS of listeners and connectors: their files are read and tried while it is known
+ * where in the configuration they are named. */
+#include "config/check.h"
+#include "config/fill.h"
+#include "config/material.h"
+#include "http/date.h"
+
+#define WHY_BYTES_MAX 256u
+#define PATH_SHOWN_MAX 200
+
+#define SHOWN(s) STR_ARG(str_take((s), PATH_SHOWN_MAX))
+
+/* Where the system's authorities are, on the systems that there are. */
+static const Str platform_paths[] = {
+    S_INIT("/etc/ssl/certs/ca-certificates.crt"), /* Debian, Arch, Gentoo */
+    S_INIT("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"), /* Fedora, RHEL */
+    S_INIT("/etc/pki/tls/certs/ca-bundle.crt"),
+    S_INIT("/etc/ssl/ca-bundle.pem"), /* SUSE */
+    S_INIT("/etc/ssl/cert.pem"),      /* Alpine */
+};
+
+/* ---- files ---- */
+
+/* The file as it was read before, or a place to keep it; NULL without memory. */
+static FillFile *remember(Filler *f, Str path, bool *ret_known)
+{
+    for (FillFile *k = f->known; k; k = k->next) {
+        if (str_equal(k->file.path, path)) {
+            *ret_known = true;
+            return k;
+        }
+    }
+    FillFile *fresh = arena_new(f->arena, FillFile);
+    if (fresh) {
+        fresh->file.path = path;
+        fresh->next = f->known;
+        f->known = fresh;
+    }
+    *ret_known = false;
+    return fresh;
+}
+
+static Err read_once(Filler *f, Str path, FillFile **ret)
+{
+    bool known = false;
+    FillFile *file = remember(f, path, &known);
+    Err err = ERR_OK;
+    if (!file) {
+        return ERR_MEMORY;
+    }
+    if (!known && f->files) {
+        err = f->files->read(f->files->context, path, f->arena, &file->file.bytes);
+        file->failed = err != ERR_OK;
+    }
+    *ret = file;
+    return err;
+}
+
+/* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
+ * read, which is said once for each place. */
+static Err read_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good)
+{
+    FillFile *file = NULL;
+    if (!entry) {
+        return ERR_OK;
+    }
+    Str path = entry->value.text;
+    Err err = read_once(f, path, &file);
+    if (err == ERR_MEMORY) {
+        return err;
+    }
+    if (file->failed) {
+        const char *reason = err == ERR_OK            ? "see above"
+                             : err == ERR_UNSUPPORTED ? "it is no file"
+                                                      : err_sentence(err);
+        check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location),
+                     err == ERR_DENIED ? S("River reads it as the user who starts it") : STR_NONE,
+                     "cannot read %.*s: %s", SHOWN(path), reason);
+        *io_good = false;
+    }
+    *ret = file->file;
+    return ERR_OK;
+}
+
+/* ---- certificates ---- */
+
+/* A certificate works, but not at this time. */
+static void check_dates(Filler *f, Str chain, Location at)
+{
+    TlsCertificate about;
+    uint8_t room[DATE_BYTES];
+    Text date = text_in(span_of(room, sizeof room));
+    if (tls_certificate_read(chain, f->arena, &about) != ERR_OK) {
+        return;
+    }
+    bool expired = about.not_after < f->files->now_s;
+    if (expired || about.not_before > f->files->now_s) {
+        date_print(&date, expired ? about.not_after : about.not_before);
+        check_report(f->checker, SEVERITY_WARNING, where_at(at), STR_NONE,
+                     "this certificate %s %.*s", expired ? "expired on" : "is not valid before",
+                     STR_ARG(text_str(&date)));
+    }
+}
+
+/* What is wrong with a certificate or key, in one sentence each. */
+static void report_pair(Filler *f, TlsPart part, Location at, Str path, Str why)
+{
+    static const struct {
+        const char *what;
+        Str help;
+    } texts[] = {
+        [TLS_PART_CHAIN] = {"is no chain of certificates",
+                            S_INIT("PEM is needed, the server's own certificate first")},
+        [TLS_PART_KEY] = {"is no private key",
+                          S_INIT("PEM is needed (PKCS #8, PKCS #1 or SEC 1), without a password")},
+        [TLS_PART_PAIR] = {"is not the key of the certificate beside it", S_INIT("")},
+        [TLS_PART_OCSP] = {"is no OCSP response", S_INIT("DER is needed")},
+        [TLS_PART_CLIENT_ROOTS] = {"holds no authorities", S_INIT("PEM is needed")},
+        [TLS_PART_CLIENT_CRLS] = {"holds no list of revoked certificates",
+                                  S_INIT("PEM is needed")},
+        [TLS_PART_ROOTS] = {"holds no authorities", S_INIT("PEM is needed")},
+    };
+    bool tell = part != TLS_PART_PAIR; /* that is all there is to say */
+    check_report(f->checker, SEVERITY_ERROR, where_at(at), texts[part].help, "%.*s %s%s%.*s",
+                 SHOWN(path), texts[part].what, tell ? ": " : "",
+                 STR_ARG(tell ? why : STR_NONE));
+}
+
+/* The `certificate` lines below a listener. */
+static size_t count_certificates(const KdlNode *listener)
+{
+    size_t count = 0;
+    for (const KdlNode *n = listener->children; n; n = n->next) {
+        count += str_equal(n->name, S("certificate")) ? 1 : 0;
+    }
+    return count;
+}
+
+/* What is known of a listener's files while they are tried. */
+typedef struct Trial {
+    size_t count;
+    FileSettings *files COUNTED_BY(count);
+    size_t place_count;
+    const KdlEntry **places COUNTED_BY(place_count);
+} Trial;
+
+static Err read_pair(Filler *f, const KdlNode *node, Trial *t, size_t pair, bool *io_good)
+{
+    static const Str names[] = {[TLS_FILE_CHAIN] = S_INIT("cert-path"),
+                                [TLS_FILE_KEY] = S_INIT("key-path"),
+                                [TLS_FILE_OCSP] = S_INIT("ocsp-path")};
+    for (size_t i = 0; i < TLS_FILES_OF_PAIR; i++) {
+        size_t at = pair * TLS_FILES_OF_PAIR + i;
+        t->places[at] = node_property(node, names[i]);
+        TRY(read_named(f, t->places[at], &t->files[at], io_good));
+    }
+    return ERR_OK;
+}
+
+static Err read_clients(Filler *f, const KdlNode *node, Trial *t, size_t at, bool *io_good)
+{
+    t->places[at + TLS_FILE_CLIENT_ROOTS] = node_property(node, S("ca-path"));
+    t->places[at + TLS_FILE_CLIENT_CRLS] = node_property(node, S("crl-path"));
+    for (size_t i = 0; i < TLS_FILES_OF_CLIENTS; i++) {
+        TRY(read_named(f, t->places[at + i], &t->files[at + i], io_good));
+    }
+    return ERR_OK;
+}
+
+static Location place_of_file(const Trial *t, size_t at, Location otherwise)
+{
+    return t->places[at] ? t->places[at]->value.location : otherwise;
+}
+
+/* Makes a server of it, only to see whether that can be. */
+static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Section one)
+{
+    uint8_t room[WHY_BYTES_MAX];
+    Text why = text_in(span_of(room, sizeof room));
+    TlsPair *pairs = arena_array(f->arena, TlsPair, tls->pair_count);
+    Str *bytes = arena_array(f->arena, Str, t->count);
+    if (!pairs || !bytes) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        bytes[i] = t->files[i].bytes;
+    }
+    TlsServer *server = NULL;
+    TlsMistake mistake = {0};
+    TlsServerPlan plan = material_server_plan(tls, bytes, pairs, -1);
+    Err err = tls_server_new(&plan, &server, &mistake, &why);
+    tls_server_unref(server);
+    if (err == ERR_SYNTAX && mistake.part == TLS_PART_SUITES) {
+        const KdlNode *suites = node_find(one.node->children, S("cipher-suites"));
+        check_report(f->checker, SEVERITY_ERROR,
+                     where_at(suites ? suites->name_at : one.node->name_at), STR_NONE,
+                     "`cipher-suites` and `tls-versions` fit nowhere together");
+    } else if (err == ERR_SYNTAX) {
+        size_t at = material_file_of(tls, mistake);
+        report_pair(f, mistake.part, place_of_file(t, at, one.node->name_at), t->files[at].path,
+                    text_str(&why));
+    }
+    for (size_t i = 0; err == ERR_OK && i < tls->pair_count; i++) {
+        size_t at = i * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN;
+        check_dates(f, bytes[at], place_of_file(t, at, one.node->name_at));
+    }
+    return err == ERR_MEMORY ? err : ERR_OK;
+}
+
+/* ---- listeners ---- */
+
+/* The arguments of an option, joined by commas. */
+static Err join_arguments(Filler *f, Section option, Str *ret)
+{
+    size_t bytes = 0;
+    const KdlEntry *e;
+    for (size_t i = 0; (e = node_argument(option.node, i)) != NULL; i++) {
+        bytes += e->value.text.len + 1;
+    }
+    Span room = {0};
+    if (bytes > 0 && !arena_span(f->arena, bytes, &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    for (size_t i = 0; (e = node_argument(option.node, i)) != NULL; i++) {
+        text_add(&out, i > 0 ? S(",") : STR_NONE);
+        text_add(&out, e->value.text);
+    }
+    *ret = text_str(&out);
+    return ERR_OK;
+}
+
+static ClientCertificates client_policy(Section clients)
+{
+    Str word = option_text(section_value(clients));
+    return str_equal(word, S("required"))   ? CLIENT_CERTIFICATES_REQUIRED
+           : str_equal(word, S("optional")) ? CLIENT_CERTIFICATES_OPTIONAL
+                                            : CLIENT_CERTIFICATES_NONE;
+}
+
+static Err read_listener(Filler *f, Section one, Trial *t, size_t pair_count, bool *io_good)
+{
+    size_t pair = 1;
+    TRY(read_pair(f, one.node, t, 0, io_good));
+    for (const KdlNode *n = one.node->children; n; n = n->next) {
+        if (str_equal(n->name, S("certificate"))) {
+            TRY(read_pair(f, n, t, pair++, io_good));
+        }
+    }
+    Section clients = section_child(one, S("client-certificates"));
+    return read_clients(f, clients.node, t, pair_count * TLS_FILES_OF_PAIR, io_good);
+}
+
+Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
+{
+    const KdlEntry *offer = node_property(one.node, S("offer-h2"));
+    ret->h2c = option_bool(section_property(one, S("h2c")));
+    if (!node_property(one.node, S("cert-path"))) {
+        return ERR_OK;
+    }
+    size_t pair_count = 1 + count_certificates(one.node);
+    size_t count = pair_count * TLS_FILES_OF_PAIR + TLS_FILES_OF_CLIENTS;
+    FileSettings *files = arena_array(f->arena, FileSettings, count);
+    const KdlEntry **places =
+        (const KdlEntry **)arena_alloc_array(f->arena, count, sizeof *places);
+    bool good = true;
+    if (!files || !places) {
+        return ERR_MEMORY;
+    }
+    Trial trial = {.count = count, .files = files, .place_count = count, .places = places};
+    TRY(read_listener(f, one, &trial, pair_count, &good));
+    ListenerTls *tls = &ret->tls;
+    *tls = (ListenerTls){
+        .pair_count = pair_count,
+        .file_count = count,
+        .files = files,
+        .offer_h2 = offer ? offer->value.truth : true,
+        .clients = client_policy(section_child(one, S("client-certificates"))),
+        .key_log_path = section_text(one, S("key-log-path")),
+    };
+    TRY(join_arguments(f, section_child(one, S("tls-versions")), &tls->versions));
+    TRY(join_arguments(f, section_child(one, S("cipher-suites")), &tls->suites));
+    TRY(join_arguments(f, section_child(one, S("key-exchange")), &tls->groups));
+    return good && f->files ? try_listener(f, tls, &trial, one) : ERR_OK;
+}
+
+/* ---- connectors ---- */
+
+static Err read_platform_roots(Filler *f, Location at, bool *io_good)
+{
+    for (size_t i = 0; i < SCHEMA_COUNT(platform_paths) && f->platform_roots.len == 0; i++) {
+        FillFile *file = NULL;
+        if (read_once(f, platform_paths[i], &file) == ERR_MEMORY) {
+            return ERR_MEMORY;
+        }
+        f->platform_roots = file->failed ? STR_NONE : file->file.bytes;
+    }
+    if (f->platform_roots.len == 0 && f->files) {
+        check_report(f->checker, SEVERITY_ERROR, where_at(at), S("add ca-path=\"FILE\""),
+                     "this system has no file of trusted authorities");
+        *io_good = false;
+    }
+    return ERR_OK;
+}
+
+static Err try_connector(Filler *f, const ConnectorSettings *connector, const KdlNode *node)
+{
+    uint8_t room[WHY_BYTES_MAX];
+    Text why = text_in(span_of(room, sizeof room));
+    TlsClient *client = NULL;
+    TlsMistake mistake = {0};
+    const ConnectorTls *tls = &connector->tls;
+    const KdlEntry *sni = node_property(node, S("tls-sni"));
+    TlsClientPlan plan = material_client_plan(connector, f->platform_roots);
+    Err err = tls_client_new(&plan, &client, &mistake, &why);
+    tls_client_unref(client);
+    if (err != ERR_SYNTAX) {
+        if (tls->chain.path.len > 0 && err == ERR_OK) {
+            check_dates(f, tls->chain.bytes,
+                        node_property(node, S("client-cert-path"))->value.location);
+        }
+        return err;
+    }
+    if (mistake.part == TLS_PART_NAME) {
+        check_report(f->checker, SEVERITY_ERROR, where_at(sni->value.location), STR_NONE,
+                     "`%.*s` is neither a DNS name nor an IP address", SHOWN(tls->name));
+        return ERR_OK;
+    }
+    Str property = mistake.part == TLS_PART_ROOTS   ? S("ca-path")
+                   : mistake.part == TLS_PART_CHAIN ? S("client-cert-path")
+                                                    : S("client-key-path");
+    const KdlEntry *place = node_property(node, property);
+    report_pair(f, mistake.part, place ? place->value.location : sni->value.location,
+                place ? place->value.text : S("the system's file"), text_str(&why));
+    return ERR_OK;
+}
+
+static ProtocolChoice choose_protocol(Str word, bool tls)
+{
+    if (str_equal(word, S("h2-only"))) {
+        return PROTOCOL_H2;
+    }
+    return tls && !str_equal(word, S("h1-only")) ? PROTOCOL_H2_OR_H1 : PROTOCOL_H1;
+}
+
+Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret)
+{
+    const KdlEntry *sni = node_property(one.node, S("tls-sni"));
+    bool good = true;
+    ret->protocol = choose_protocol(option_text(section_property(one, S("proto"))), sni != NULL);
+    if (!sni) {
+        return ERR_OK;
+    }
+    ConnectorTls *tls = &ret->tls;
+    *tls = (ConnectorTls){.name = sni->value.text,
+                          .verify = option_bool(section_property(one, S("verify")))};
+    TRY(read_named(f, node_property(one.node, S("ca-path")), &tls->roots, &good));
+    TRY(read_named(f, node_property(one.node, S("client-cert-path")), &tls->chain, &good));
+    TRY(read_named(f, node_property(one.node, S("client-key-path")), &tls->key, &good));
+    if (tls->verify && tls->roots.path.len == 0) {
+        TRY(read_platform_roots(f, sni->value.location, &good));
+    }
+    return good && f->files ? try_connector(f, ret, one.node) : ERR_OK;
+}

@@ -1,0 +1,561 @@
+/* h2.c - the one file that knows nghttp2: its callbacks become hooks, its limits are set here.
+ *
+ * nghttp2 keeps to the protocol (frames, HPACK, flow control, the order of fields); what a message
+ * means is judged in h2_head.c. What its options do not bound is counted here: fields with their
+ * overhead, and streams that we are made to reset. */
+#include "http/h2.h"
+
+#include <nghttp2/nghttp2.h>
+#include <pthread.h>
+
+#include "base/number.h"
+#include "http/h2_block.h"
+
+#define FRAME_BYTES_MAX 16384u   /* of payload: River never allows more, and never sends more */
+#define FRAME_HEAD_BYTES 9u
+#define SETTINGS_MAX 32u
+#define ACKS_MAX 256u         /* answers to PING and SETTINGS that may wait to be sent */
+#define RESETS_BURST 200u     /* streams that a client may reset at once ... */
+#define RESETS_A_SECOND 20u   /* ... and go on resetting (CVE-2023-44487) */
+#define GLITCHES_BURST 1000u  /* frames that are wrong or pointless, as an empty DATA */
+#define GLITCHES_A_SECOND 33u
+#define RESETS_MADE_MAX 200u  /* more of them than streams in order end the session ... */
+#define RESETS_MADE_SHARE 4u  /* ... when they are more than a quarter of all */
+
+struct H2 {
+    nghttp2_session *session;
+    nghttp2_mem memory;
+    H2Plan plan;
+    H2Block head; /* that is being received; there is one at a time (RFC 9113 §4.3) */
+    Text *out; /* of the h2_take that runs */
+    bool out_full;
+    bool leaves; /* the peer's GOAWAY has come */
+    bool failed; /* nghttp2 gave up, or the peer is a flood */
+    int32_t leaves_last;
+    uint32_t streams; /* of a client: started and not over */
+    uint32_t resets_made;
+    uint64_t streams_begun;
+};
+
+static H2 *h2_of(void *user)
+{
+    return (H2 *)user;
+}
+
+static H2Name name_of(H2 *h, int32_t id)
+{
+    return (H2Name)(uintptr_t)nghttp2_session_get_stream_user_data(h->session, id);
+}
+
+static void *name_pack(H2Name name)
+{
+    return (void *)(uintptr_t)name;
+}
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+static void *memory_take(size_t bytes, void *user)
+{
+    return memory_sized_new(h2_of(user)->plan.budget, bytes);
+}
+
+static void memory_give(void *at, void *user)
+{
+    memory_sized_drop(h2_of(user)->plan.budget, at);
+}
+
+static void *memory_take_array(size_t count, size_t bytes, void *user)
+{
+    uint64_t total = 0;
+    return u64_mul(count, bytes, &total) ? memory_take(total, user) : NULL;
+}
+
+static void *memory_resize(void *at, size_t bytes, void *user)
+{
+    return memory_sized_resize(h2_of(user)->plan.budget, at, bytes);
+}
+
+/* --- heads coming in ------------------------------------------------------------------------- */
+
+/* Ends a stream whose head cannot be kept. */
+static int head_refuse(nghttp2_session *session, int32_t id, uint32_t code)
+{
+    (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, code);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name_at,
+                     size_t name_len, const uint8_t *value_at, size_t value_len, uint8_t flags,
+                     void *user)
+{
+    (void)flags;
+    H2 *h = h2_of(user);
+    Err err = h2_block_add(&h->head, &h->plan.limits.head, str_of(name_at, name_len),
+                           str_of(value_at, value_len));
+    if (err == ERR_OK) {
+        return 0;
+    }
+    uint32_t code = err == ERR_LIMIT ? H2_ENHANCE_YOUR_CALM : H2_REFUSED_STREAM;
+    return head_refuse(session, frame->hd.stream_id, code);
+}
+
+/* nghttp2 would leave such a field out and go on; a message that breaks the rules ends instead. */
+static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
+                             const uint8_t *name_at, size_t name_len, const uint8_t *value_at,
+                             size_t value_len, uint8_t flags, void *user)
+{
+    (void)name_at;
+    (void)name_len;
+    (void)value_at;
+    (void)value_len;
+    (void)flags;
+    (void)user;
+    return head_refuse(session, frame->hd.stream_id, H2_PROTOCOL_ERROR);
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    H2 *h = h2_of(user);
+    h2_block_clear(&h->head);
+    if (!h->plan.server || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        return 0;
+    }
+    int32_t id = frame->hd.stream_id;
+    h->streams_begun++;
+    H2Name name = h->plan.hooks->begin(h->plan.user, id);
+    if (name == 0) {
+        return head_refuse(session, id, H2_REFUSED_STREAM);
+    }
+    (void)nghttp2_session_set_stream_user_data(session, id, name_pack(name));
+    return 0;
+}
+
+static void request_over(H2 *h, H2Name name, bool last)
+{
+    H2Block *head = &h->head;
+    RequestHead request = {.major = 2, .minor = 1};
+    HttpFault fault = head->fault;
+    if (fault == HTTP_FAULT_NONE) {
+        fault = h2_request_head(&head->pseudo, &h->plan.limits.head, last, &head->fields, &request);
+    }
+    h->plan.hooks->request(h->plan.user, name, &head->arena, &request, fault, last);
+}
+
+static void response_over(H2 *h, H2Name name, bool last)
+{
+    H2Block *head = &h->head;
+    ResponseHead response = {.status = 0};
+    HttpFault fault = head->fault;
+    if (fault == HTTP_FAULT_NONE) {
+        fault = h2_response_head(&head->pseudo, last, &head->fields, &response);
+    }
+    h->plan.hooks->response(h->plan.user, name, &head->arena, &response, fault, last);
+}
+
+/* RFC 9110 §6.5.1: fields that mean something only in a head are left out of a trailer section. */
+static void trailers_over(H2 *h, H2Name name)
+{
+    Fields *fields = &h->head.fields;
+    for (size_t i = 0; i < fields->count; i++) {
+        Field *f = &fields->at[i];
+        f->dropped = (field_flags(f->id) & FIELD_NO_TRAILER) != 0 || !field_name_valid(f->name) ||
+                     !field_value_valid(f->value);
+    }
+    h->plan.hooks->trailers(h->plan.user, name, &h->head.arena, fields);
+}
+
+static void headers_over(H2 *h, H2Name name, const nghttp2_frame *frame)
+{
+    bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (h->plan.server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        request_over(h, name, last);
+    } else if (!h->plan.server && h->head.pseudo.status.len > 0) {
+        response_over(h, name, last);
+    } else if (h->head.fault != HTTP_FAULT_NONE) {
+        h2_reset(h, frame->hd.stream_id, H2_ENHANCE_YOUR_CALM);
+    } else {
+        trailers_over(h, name);
+        if (last) {
+            h->plan.hooks->end(h->plan.user, name);
+        }
+    }
+    h2_block_clear(&h->head);
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    (void)session;
+    H2 *h = h2_of(user);
+    H2Name name = frame->hd.stream_id ? name_of(h, frame->hd.stream_id) : 0;
+    switch ((int)frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        if (name) {
+            headers_over(h, name, frame);
+        }
+        return 0;
+    case NGHTTP2_DATA:
+        if (name && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+            h->plan.hooks->end(h->plan.user, name);
+        }
+        return 0;
+    case NGHTTP2_GOAWAY:
+        h->leaves = true;
+        h->leaves_last = frame->goaway.last_stream_id;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* --- bodies ---------------------------------------------------------------------------------- */
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *at,
+                         size_t len, void *user)
+{
+    (void)session;
+    (void)flags;
+    H2 *h = h2_of(user);
+    H2Name name = name_of(h, id);
+    if (name) {
+        h->plan.hooks->data(h->plan.user, name, str_of(at, len));
+    } else {
+        h2_consumed(h, id, len);
+    }
+    return 0;
+}
+
+static nghttp2_ssize read_body(nghttp2_session *session, int32_t id, uint8_t *buffer,
+                               size_t length, uint32_t *flags, nghttp2_data_source *source,
+                               void *user)
+{
+    (void)session;
+    (void)buffer;
+    (void)source;
+    H2 *h = h2_of(user);
+    H2Name name = name_of(h, id);
+    bool last = false;
+    size_t waiting = name ? h->plan.hooks->waiting(h->plan.user, name, &last) : 0;
+    size_t n = size_min(waiting, length);
+    if (n == 0 && !last) {
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (last && n == waiting) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (h->plan.hooks->send_trailers(h->plan.user, name)) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        }
+    }
+    return (nghttp2_ssize)n;
+}
+
+static int send_body(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                     size_t length, nghttp2_data_source *source, void *user)
+{
+    (void)session;
+    (void)source;
+    H2 *h = h2_of(user);
+    size_t left = h->out->room.len - h->out->len;
+    if (left < FRAME_HEAD_BYTES + length + FRAME_BYTES_MAX + FRAME_HEAD_BYTES) {
+        h->out_full = true;
+        return NGHTTP2_ERR_WOULDBLOCK;
+    }
+    text_add(h->out, str_of(head, FRAME_HEAD_BYTES));
+    size_t before = h->out->len;
+    h->plan.hooks->pull(h->plan.user, name_of(h, frame->hd.stream_id), length, h->out);
+    CHECK(h->out->len == before + length);
+    return 0;
+}
+
+/* --- streams --------------------------------------------------------------------------------- */
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user)
+{
+    (void)session;
+    H2 *h = h2_of(user);
+    H2Name name = name_of(h, id);
+    if (name) {
+        if (!h->plan.server) {
+            h->streams--;
+        }
+        h->plan.hooks->closed(h->plan.user, name, code);
+    }
+    return 0;
+}
+
+/* What the peer's mistakes make us reset costs as much as what it resets itself. */
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    (void)session;
+    H2 *h = h2_of(user);
+    uint32_t code = frame->rst_stream.error_code;
+    bool made = frame->hd.type == NGHTTP2_RST_STREAM && code != H2_NO_ERROR && code != H2_CANCEL &&
+                code != H2_INTERNAL_ERROR && code != H2_REFUSED_STREAM;
+    h->resets_made += made;
+    if (h->resets_made > RESETS_MADE_MAX &&
+        h->resets_made > h->streams_begun / RESETS_MADE_SHARE && h->plan.server && !h->failed) {
+        h->failed = true;
+        (void)nghttp2_session_terminate_session(h->session, H2_ENHANCE_YOUR_CALM);
+    }
+    return 0;
+}
+
+/* --- sessions -------------------------------------------------------------------------------- */
+
+static nghttp2_session_callbacks *callbacks;
+static nghttp2_option *options;
+
+/* Both are made once and only read afterwards; NULL when there was no memory. */
+static void shared_make(void)
+{
+    if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&options) != 0) {
+        callbacks = NULL;
+        return;
+    }
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, send_body);
+    nghttp2_option_set_no_auto_window_update(options, 1);
+    nghttp2_option_set_no_closed_streams(options, 1);
+    nghttp2_option_set_max_settings(options, SETTINGS_MAX);
+    nghttp2_option_set_max_outbound_ack(options, ACKS_MAX);
+    nghttp2_option_set_stream_reset_rate_limit(options, RESETS_BURST, RESETS_A_SECOND);
+    nghttp2_option_set_glitch_rate_limit(options, GLITCHES_BURST, GLITCHES_A_SECOND);
+}
+
+static bool settings_send(H2 *h)
+{
+    const H2Limits *limits = &h->plan.limits;
+    uint32_t list_max = (uint32_t)u64_min(limits->head.head_bytes_max, UINT32_MAX);
+    nghttp2_settings_entry server[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams_max},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list_max},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    nghttp2_settings_entry client[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list_max},
+    };
+    int failed = h->plan.server ? nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, server,
+                                                          sizeof server / sizeof server[0])
+                                : nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, client,
+                                                          sizeof client / sizeof client[0]);
+    return failed == 0 && nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
+                                                                (int32_t)limits->window) == 0;
+}
+
+H2 *h2_new(const H2Plan *plan)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, shared_make);
+    H2 *h = callbacks ? (H2 *)memory_new(plan->budget, sizeof *h) : NULL;
+    if (!h) {
+        return NULL;
+    }
+    h->plan = *plan;
+    h->memory = (nghttp2_mem){.mem_user_data = h,
+                              .malloc = memory_take,
+                              .free = memory_give,
+                              .calloc = memory_take_array,
+                              .realloc = memory_resize};
+    h2_block_init(&h->head, plan->blocks, 4 * plan->limits.head.head_bytes_max);
+    int failed = plan->server ? nghttp2_session_server_new3(&h->session, callbacks, h, options,
+                                                            &h->memory)
+                              : nghttp2_session_client_new3(&h->session, callbacks, h, options,
+                                                            &h->memory);
+    if (failed != 0 || !settings_send(h)) {
+        h2_drop(h);
+        return NULL;
+    }
+    return h;
+}
+
+void h2_drop(H2 *h)
+{
+    if (h) {
+        nghttp2_session_del(h->session);
+        h2_block_clear(&h->head);
+        memory_drop(h->plan.budget, h, sizeof *h);
+    }
+}
+
+static Err err_of(int code)
+{
+    if (code == NGHTTP2_ERR_NOMEM) {
+        return ERR_MEMORY;
+    }
+    return code == NGHTTP2_ERR_INVALID_STREAM_ID || code == NGHTTP2_ERR_STREAM_CLOSED ||
+                   code == NGHTTP2_ERR_INVALID_STREAM_STATE
+               ? ERR_CLOSED
+               : ERR_SYNTAX;
+}
+
+Err h2_feed(H2 *h, Str bytes)
+{
+    nghttp2_ssize taken =
+        nghttp2_session_mem_recv2(h->session, bytes.at /* foreign call */, bytes.len);
+    if (taken < 0) {
+        h->failed = true;
+        return err_of((int)taken);
+    }
+    return h->failed ? ERR_SYNTAX : ERR_OK;
+}
+
+Err h2_take(H2 *h, Text *out, bool *ret_more)
+{
+    h->out = out;
+    h->out_full = false;
+    *ret_more = false;
+    while (out->room.len - out->len >= H2_TAKE_BYTES_MIN) {
+        const uint8_t *at = NULL;
+        nghttp2_ssize n = nghttp2_session_mem_send2(h->session, &at);
+        if (n < 0) {
+            h->failed = true;
+            return err_of((int)n);
+        }
+        if (n == 0) {
+            *ret_more = h->out_full;
+            return ERR_OK;
+        }
+        text_add(out, str_of(at, (size_t)n));
+    }
+    *ret_more = h2_has_output(h);
+    return ERR_OK;
+}
+
+bool h2_has_output(const H2 *h)
+{
+    return nghttp2_session_want_write(h->session) != 0;
+}
+
+bool h2_is_over(const H2 *h)
+{
+    return !nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session);
+}
+
+/* --- messages going out ---------------------------------------------------------------------- */
+
+#define SEND_FIELDS_MAX 512u
+
+/* The fields as nghttp2 wants them, which copies them at once. */
+static size_t nv_list(nghttp2_nv *list, const H2Field *fields, size_t count)
+{
+    size_t n = size_min(count, SEND_FIELDS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        bool secret = str_equal(fields[i].name, S("authorization"));
+        uint8_t flags = secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+        Str name = fields[i].name;
+        Str value = fields[i].value;
+        list[i] = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.at, /* foreign call */
+                               .namelen = name.len,
+                               .value = (uint8_t *)(uintptr_t)value.at, /* foreign call */
+                               .valuelen = value.len,
+                               .flags = flags};
+    }
+    return n;
+}
+
+static const nghttp2_data_provider2 body_provider = {.read_callback = read_body};
+
+Err h2_interim(H2 *h, int32_t id, const H2Field *fields, size_t count)
+{
+    nghttp2_nv list[SEND_FIELDS_MAX];
+    size_t n = nv_list(list, fields, count);
+    int failed = nghttp2_submit_headers(h->session, NGHTTP2_FLAG_NONE, id, NULL, list, n, NULL);
+    return failed == 0 ? ERR_OK : err_of(failed);
+}
+
+Err h2_respond(H2 *h, int32_t id, const H2Field *fields, size_t count, bool body)
+{
+    nghttp2_nv list[SEND_FIELDS_MAX];
+    size_t n = nv_list(list, fields, count);
+    int failed =
+        nghttp2_submit_response2(h->session, id, list, n, body ? &body_provider : NULL);
+    return failed == 0 ? ERR_OK : err_of(failed);
+}
+
+Err h2_request(H2 *h, H2Name name, const H2Field *fields, size_t count, bool body,
+               int32_t *ret_id)
+{
+    if (h2_room(h) == 0) {
+        return ERR_FULL;
+    }
+    nghttp2_nv list[SEND_FIELDS_MAX];
+    size_t n = nv_list(list, fields, count);
+    int32_t id = nghttp2_submit_request2(h->session, NULL, list, n, body ? &body_provider : NULL,
+                                         name_pack(name));
+    if (id < 0) {
+        return id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE ? ERR_FULL : err_of(id);
+    }
+    h->streams++;
+    *ret_id = id;
+    return ERR_OK;
+}
+
+Err h2_trailers(H2 *h, int32_t id, const H2Field *fields, size_t count)
+{
+    nghttp2_nv list[SEND_FIELDS_MAX];
+    size_t n = nv_list(list, fields, count);
+    int failed = nghttp2_submit_trailer(h->session, id, list, n);
+    return failed == 0 ? ERR_OK : err_of(failed);
+}
+
+void h2_resume(H2 *h, int32_t id)
+{
+    (void)nghttp2_session_resume_data(h->session, id);
+}
+
+void h2_consumed(H2 *h, int32_t id, size_t n)
+{
+    (void)nghttp2_session_consume(h->session, id, n);
+}
+
+void h2_reset(H2 *h, int32_t id, uint32_t code)
+{
+    (void)nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, code);
+}
+
+/* --- ends ------------------------------------------------------------------------------------ */
+
+void h2_goaway(H2 *h, bool final)
+{
+    if (h->plan.server && !final) {
+        (void)nghttp2_submit_shutdown_notice(h->session);
+        return;
+    }
+    int32_t last = nghttp2_session_get_last_proc_stream_id(h->session);
+    (void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, H2_NO_ERROR, NULL, 0);
+}
+
+bool h2_peer_leaves(const H2 *h, int32_t *ret_last)
+{
+    *ret_last = h->leaves_last;
+    return h->leaves;
+}
+
+uint32_t h2_room(const H2 *h)
+{
+    uint32_t max = nghttp2_session_get_remote_settings(h->session,
+                                                       NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    max = (uint32_t)u64_min(max, h->plan.limits.streams_max);
+    return h->leaves || h->failed || h->streams >= max ? 0 : max - h->streams;
+}
+
+bool h2_takes_connect(const H2 *h)
+{
+    return nghttp2_session_get_remote_settings(h->session,
+                                               NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
+uint32_t h2_resets_made(const H2 *h)
+{
+    return h->resets_made;
+}

@@ -1,0 +1,144 @@
+/* h2.h - one HTTP/2 connection as a codec without I/O (RFC 9113): bytes in, events out; messages
+ * in, bytes out. The one file behind it that knows nghttp2 is h2.c.
+ *
+ * Events are told through `H2Hooks` while h2_feed or h2_take runs. A hook only records: it may call
+ * nothing of this file but h2_reset, and must not end the session. Streams are known by what the
+ * owner named them (an H2Name, a handle of its own).
+ *
+ * Every head is judged here by the same rules as HTTP/1's, so what leaves this room has one
+ * meaning, whichever way it came. */
+#ifndef HTTP_H2_H
+#define HTTP_H2_H
+
+#include "base/text.h"
+#include "http/head.h"
+
+typedef struct H2 H2;
+typedef uint64_t H2Name; /* of a stream, the owner's; 0: none */
+
+/* Error codes (RFC 9113 §7) that River uses by name. */
+enum {
+    H2_NO_ERROR = 0,
+    H2_PROTOCOL_ERROR = 1,
+    H2_INTERNAL_ERROR = 2,
+    H2_REFUSED_STREAM = 7,
+    H2_CANCEL = 8,
+    H2_CONNECT_ERROR = 10,
+    H2_ENHANCE_YOUR_CALM = 11,
+    H2_HTTP_1_1_REQUIRED = 13
+};
+
+typedef struct H2Limits {
+    HeadLimits head;       /* fields count with 32 bytes of overhead each (RFC 9113 §6.5.2) */
+    uint32_t streams_max;  /* open at once, that the peer may start */
+    uint32_t stream_window; /* bytes of body in flight that a stream may hold */
+    uint32_t window;        /* ... and all of them together */
+} H2Limits;
+
+/* Slices that hooks are given live as long as the arena that comes with them. */
+typedef struct H2Hooks {
+    /* A client's request has begun: the owner's name for it; 0 refuses it (REFUSED_STREAM). */
+    H2Name (*begin)(void *user, int32_t id);
+    /* A whole request head. `fault`: it breaks a rule (then `head` may be empty). The arena with
+     * all that it points to may be moved away (left initialised); what stays there is dropped.
+     * `last`: no body follows. */
+    void (*request)(void *user, H2Name name, Arena *arena, const RequestHead *head,
+                    HttpFault fault, bool last);
+    /* The same for a response, interim ones included. */
+    void (*response)(void *user, H2Name name, Arena *arena, const ResponseHead *head,
+                     HttpFault fault, bool last);
+    /* Bytes of the body, and its end. */
+    void (*data)(void *user, H2Name name, Str bytes);
+    void (*end)(void *user, H2Name name);
+    /* The trailer section; `end` follows. */
+    void (*trailers)(void *user, H2Name name, Arena *arena, const Fields *fields);
+    /* The stream is over, in both directions or by a reset (`code`). Its name is not used again. */
+    void (*closed)(void *user, H2Name name, uint32_t code);
+    /* How much of the body waits to be sent. *ret_last: nothing comes after it. */
+    size_t (*waiting)(void *user, H2Name name, bool *ret_last);
+    /* The next `n` bytes of it (n <= what `waiting` said, and they fit). */
+    void (*pull)(void *user, H2Name name, size_t n, Text *out);
+    /* The trailers to send behind the body; false: there are none. */
+    bool (*send_trailers)(void *user, H2Name name);
+} H2Hooks;
+
+typedef struct H2Plan {
+    bool server;
+    H2Limits limits;
+    const H2Hooks *hooks;
+    void *user;
+    Budget *budget; /* what the session holds counts here */
+    Blocks *blocks; /* for heads that are not whole yet */
+} H2Plan;
+
+/* A session, with its SETTINGS on the way. NULL: no memory. */
+H2 *h2_new(const H2Plan *plan);
+void h2_drop(H2 *h); /* NULL is fine; tells no hook */
+
+/* Takes bytes that the peer sent. ERR_SYNTAX: the peer broke the protocol beyond repair, or is a
+ * flood; what h2_take still gives says so (GOAWAY), then close. */
+MUST_USE Err h2_feed(H2 *h, Str bytes);
+/* Writes frames to `out` until nothing waits or the room (at least H2_TAKE_BYTES_MIN) is used up;
+ * *ret_more: there is more. Errors as h2_feed. */
+#define H2_TAKE_BYTES_MIN (20u << 10)
+MUST_USE Err h2_take(H2 *h, Text *out, bool *ret_more);
+/* Whether the session has nothing more to say or to hear. */
+bool h2_is_over(const H2 *h);
+bool h2_has_output(const H2 *h);
+
+/* One field of a head to send: the name in lower case. Both are copied by the call they go to. */
+typedef struct H2Field {
+    Str name;
+    Str value;
+} H2Field;
+
+/* A server's answer: interim (1xx), or final with or without a body to pull. The first field is
+ * ":status". ERR_CLOSED: the stream is gone. */
+MUST_USE Err h2_interim(H2 *h, int32_t id, const H2Field *fields, size_t count);
+MUST_USE Err h2_respond(H2 *h, int32_t id, const H2Field *fields, size_t count, bool body);
+/* A client's request; the pseudo-fields stand first. ERR_FULL: no stream is free now. */
+MUST_USE Err h2_request(H2 *h, H2Name name, const H2Field *fields, size_t count, bool body,
+                        int32_t *ret_id);
+/* From `send_trailers` alone. */
+MUST_USE Err h2_trailers(H2 *h, int32_t id, const H2Field *fields, size_t count);
+
+/* The body to pull has grown, or ended. */
+void h2_resume(H2 *h, int32_t id);
+/* `n` bytes of body were passed on: the peer may send as many more. On a stream that is closed they
+ * count for the connection alone. */
+void h2_consumed(H2 *h, int32_t id, size_t n);
+void h2_reset(H2 *h, int32_t id, uint32_t code);
+
+/* A server: no new streams (first call: a warning that races nothing; second: the last word). A
+ * client: says goodbye. */
+void h2_goaway(H2 *h, bool final);
+/* The peer's GOAWAY: it takes no more streams. *ret_last: the last one that it will answer. */
+bool h2_peer_leaves(const H2 *h, int32_t *ret_last);
+/* Streams that a client session may start now. */
+uint32_t h2_room(const H2 *h);
+/* Whether the peer lets extended CONNECT pass (RFC 8441 §3). */
+bool h2_takes_connect(const H2 *h);
+/* Resets that the peer's mistakes made us send (MadeYouReset, CVE-2025-8671). */
+uint32_t h2_resets_made(const H2 *h);
+
+/* --- heads from fields (h2_head.c), pure --- */
+
+typedef struct H2Pseudo {
+    Str method;
+    Str scheme;
+    Str authority;
+    Str path;
+    Str protocol;
+    Str status;
+} H2Pseudo;
+
+/* Judges a request's fields (RFC 9113 §8.3.1): pseudo-fields complete and sane, no field of a
+ * connection, one host. `last`: no body follows. */
+HttpFault h2_request_head(const H2Pseudo *pseudo, const HeadLimits *limits, bool last,
+                          const Fields *fields, RequestHead *ret);
+/* The same for a response. Whether its method lets it have a body is the caller's to judge
+ * (response_has_body). */
+HttpFault h2_response_head(const H2Pseudo *pseudo, bool last, const Fields *fields,
+                           ResponseHead *ret);
+
+#endif

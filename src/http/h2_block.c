@@ -1,0 +1,105 @@
+/* h2_block.c - fields of a header block, counted and kept. */
+#include "http/h2_block.h"
+
+#define FIELD_OVERHEAD_BYTES 32u
+#define FIELDS_FIRST 24u /* room at first; it doubles */
+
+void h2_block_init(H2Block *b, Blocks *blocks, size_t bytes_max)
+{
+    *b = (H2Block){0};
+    arena_init(&b->arena, blocks, bytes_max);
+}
+
+void h2_block_clear(H2Block *b)
+{
+    arena_reset(&b->arena);
+    Arena arena = b->arena;
+    *b = (H2Block){.arena = arena};
+}
+
+static bool is_pseudo(Str name)
+{
+    return str_peek(name, 0) == ':';
+}
+
+static Str *pseudo_slot(H2Pseudo *p, Str name)
+{
+    const struct {
+        Str name;
+        Str *slot;
+    } slots[] = {
+        {S(":method"), &p->method}, {S(":scheme"), &p->scheme},
+        {S(":path"), &p->path},     {S(":authority"), &p->authority},
+        {S(":status"), &p->status}, {S(":protocol"), &p->protocol},
+    };
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+        if (str_equal(slots[i].name, name)) {
+            return slots[i].slot;
+        }
+    }
+    return NULL;
+}
+
+/* Room for one more field: the list moves to twice the room when it is full. */
+static bool fields_grow(H2Block *b)
+{
+    if (b->fields.count < b->fields.room) {
+        return true;
+    }
+    size_t room = b->fields.room ? 2 * b->fields.room : FIELDS_FIRST;
+    Field *at = arena_array(&b->arena, Field, room);
+    if (!at) {
+        return false;
+    }
+    Fields grown = fields_in(at, room);
+    for (size_t i = 0; i < b->fields.count; i++) {
+        grown.at[i] = b->fields.at[i];
+    }
+    grown.count = b->fields.count;
+    b->fields = grown;
+    return true;
+}
+
+static bool pseudo_keep(H2Block *b, Str name, Str value)
+{
+    Str *slot = pseudo_slot(&b->pseudo, name);
+    if (!slot) {
+        b->fault = HTTP_FAULT_PSEUDO;
+        return true;
+    }
+    return arena_copy(&b->arena, value, slot);
+}
+
+static bool field_keep(H2Block *b, Str name, Str value)
+{
+    Field field = {.id = field_id(name)};
+    if (!fields_grow(b) || !arena_copy(&b->arena, value, &field.value)) {
+        return false;
+    }
+    if (field.id != FIELD_OTHER && str_equal(name, field_name(field.id))) {
+        field.name = field_name(field.id);
+    } else if (!arena_copy(&b->arena, name, &field.name)) {
+        return false;
+    }
+    b->fields.at[b->fields.count++] = field;
+    return true;
+}
+
+Err h2_block_add(H2Block *b, const HeadLimits *limits, Str name, Str value)
+{
+    b->bytes += name.len + value.len + FIELD_OVERHEAD_BYTES;
+    if (b->bytes > 2 * limits->head_bytes_max) {
+        return ERR_LIMIT;
+    }
+    bool pseudo = is_pseudo(name);
+    if (b->bytes > limits->head_bytes_max) {
+        b->fault = HTTP_FAULT_HEAD_TOO_LARGE;
+    } else if (b->fields.count >= limits->fields_max && !pseudo) {
+        b->fault = HTTP_FAULT_TOO_MANY_FIELDS;
+    }
+    if (b->fault != HTTP_FAULT_NONE) {
+        return ERR_OK;
+    }
+    bool kept = pseudo ? pseudo_keep(b, name, value) : field_keep(b, name, value);
+    return kept ? ERR_OK : ERR_MEMORY;
+}

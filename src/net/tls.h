@@ -1,0 +1,189 @@
+/* tls.h - TLS sessions without I/O: ciphertext goes in and out as slices, plaintext on the other
+ * side. The one file behind it that knows rustls is tls.c.
+ *
+ * Three things: a `TlsServer` is what one listener is towards its clients (certificates, policy,
+ * suites), a `TlsClient` is what one connector is towards its origin; both are immutable once made,
+ * counted, and shared by all threads. A `Tls` is one connection's session; it belongs to one thread
+ * at a time (it may be handed over, like a descriptor).
+ *
+ * Nothing here waits, reads a descriptor or a file. What a session holds counts in the budget. */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/arena.h"
+#include "base/text.h"
+
+typedef struct Tls Tls;
+typedef struct TlsServer TlsServer;
+typedef struct TlsClient TlsClient;
+
+/* --- what a listener is ---------------------------------------------------------------------- */
+
+/* Names of a provider's parts, as the configuration writes them. */
+typedef enum TlsList { TLS_LIST_VERSIONS, TLS_LIST_SUITES, TLS_LIST_GROUPS } TlsList;
+/* All known names, separated by '|' ("1.2|1.3"). Static. */
+Str tls_known(TlsList list);
+
+/* A chain and its key, as PEM bytes that somebody else has read. */
+typedef struct TlsPair {
+    Str chain;
+    Str key;
+    Str ocsp; /* DER of an OCSP response to staple; empty: none */
+} TlsPair;
+
+typedef enum TlsClientPolicy { TLS_CLIENTS_NONE, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED }
+    TlsClientPolicy;
+
+typedef struct TlsServerPlan {
+    size_t pair_count; /* at least 1; the first one is for names that no certificate has */
+    const TlsPair *pairs COUNTED_BY(pair_count);
+    Str versions; /* subsets of the known names, separated by commas; empty: all */
+    Str suites;
+    Str groups;
+    bool offer_h2;   /* ALPN h2 before http/1.1 */
+    bool offer_h1;
+    TlsClientPolicy clients;
+    Str client_roots; /* PEM */
+    Str client_crls;  /* PEM; empty: none */
+    int key_log_fd;   /* -1: none; borrowed, lines in NSS key log format are written to it */
+} TlsServerPlan;
+
+/* What was wrong with a plan, for a diagnostic. */
+typedef enum TlsPart {
+    TLS_PART_NONE,
+    TLS_PART_CHAIN,        /* of pairs[index] */
+    TLS_PART_KEY,
+    TLS_PART_PAIR,         /* they do not belong together */
+    TLS_PART_OCSP,
+    TLS_PART_VERSIONS,
+    TLS_PART_SUITES,
+    TLS_PART_GROUPS,
+    TLS_PART_CLIENT_ROOTS,
+    TLS_PART_CLIENT_CRLS,
+    TLS_PART_ROOTS,        /* of a TlsClientPlan */
+    TLS_PART_NAME,
+    TLS_PART_MEMORY
+} TlsPart;
+
+typedef struct TlsMistake {
+    TlsPart part;
+    size_t index;
+} TlsMistake;
+
+/* ERR_SYNTAX: *ret_mistake says which part, `why` (may be NULL) in words. Two servers never resume
+ * each other's sessions (each has ticket keys of its own). */
+MUST_USE Err tls_server_new(const TlsServerPlan *plan, TlsServer **ret, TlsMistake *ret_mistake,
+                            Text *why);
+TlsServer *tls_server_ref(TlsServer *s);
+void tls_server_unref(TlsServer *s); /* NULL is fine */
+
+/* Which of the server's identities a host name (no port, any case) belongs to: the index of the
+ * first pair that serves it, by its certificate's names, exact before wildcard; 0 (the default) for
+ * names that no certificate has. */
+size_t tls_server_identity(const TlsServer *s, Str host);
+
+/* Where a listener's current server stands: it is replaced when certificates change, while sessions
+ * go on with the one that they began with. For any thread; the lock is held for a copy. */
+typedef struct TlsSlot TlsSlot;
+MUST_USE Err tls_slot_new(Arena *a, TlsServer *first, TlsSlot **ret); /* takes `first` over */
+TlsServer *tls_slot_get(TlsSlot *slot);                 /* a reference of the caller's own */
+void tls_slot_set(TlsSlot *slot, TlsServer *fresh);     /* takes `fresh` over */
+void tls_slot_drop(TlsSlot *slot);
+
+/* What is known of a certificate, for status and diagnostics. */
+typedef struct TlsCertificate {
+    int64_t not_before; /* seconds since 1970 */
+    int64_t not_after;
+    Str subject; /* RFC 4514 text */
+    Str names;   /* DNS names, separated by commas */
+} TlsCertificate;
+/* The first certificate of a PEM chain; slices lie in the arena. */
+MUST_USE Err tls_certificate_read(Str chain, Arena *a, TlsCertificate *ret);
+
+/* --- what a connector is --------------------------------------------------------------------- */
+
+typedef struct TlsClientPlan {
+    Str name;    /* for SNI and verification: a DNS name or an IP address */
+    Str roots;   /* PEM of the trusted roots */
+    bool roots_of_platform; /* what rustls does not understand among them is left out */
+    TlsPair own; /* shown to the origin when it asks; empty chain: none */
+    bool verify; /* false: any certificate is taken */
+    bool offer_h2;
+    bool offer_h1;
+    int key_log_fd;
+} TlsClientPlan;
+
+MUST_USE Err tls_client_new(const TlsClientPlan *plan, TlsClient **ret, TlsMistake *ret_mistake,
+                            Text *why);
+TlsClient *tls_client_ref(TlsClient *c);
+void tls_client_unref(TlsClient *c);
+
+/* --- sessions -------------------------------------------------------------------------------- */
+
+/* Both take a reference of their own. ERR_MEMORY: the budget is spent. */
+MUST_USE Err tls_accept(TlsServer *server, Budget *budget, Tls **ret);
+MUST_USE Err tls_connect(TlsClient *client, Budget *budget, Tls **ret);
+void tls_free(Tls *t); /* NULL is fine */
+
+/* Takes ciphertext that the peer sent, and decrypts it. *ret_taken may be less than raw.len while
+ * plaintext waits to be read: read it, then feed the rest. ERR_SYNTAX: the session has failed
+ * (tls_reason); what tls_take still gives is the alert to send. */
+MUST_USE Err tls_feed(Tls *t, Str raw, size_t *ret_taken);
+/* Copies plaintext out. ERR_AGAIN: there is none now; ERR_CLOSED: the peer has said that nothing
+ * more will come (close_notify). */
+MUST_USE Err tls_read(Tls *t, Span room, size_t *ret_read);
+/* Encrypts all of the pieces; the ciphertext waits for tls_take, which the caller calls at once.
+ * ERR_AGAIN: the handshake is not over (nothing was taken). */
+MUST_USE Err tls_write(Tls *t, const Str *pieces, size_t count);
+/* Adds close_notify to what tls_take gives. */
+void tls_finish(Tls *t);
+
+/* Gives waiting ciphertext to `sink` until there is none. The sink must take all that it is given
+ * (sends it, and keeps the rest); it returns an error to stop, which tls_take passes on (then some
+ * ciphertext is lost and the session is broken). */
+typedef Err TlsSink(void *context, const Str *pieces, size_t count);
+#define TLS_SINK_PIECES_MAX 16u
+bool tls_has_output(const Tls *t);
+MUST_USE Err tls_take(Tls *t, TlsSink *sink, void *context);
+
+typedef enum TlsState { TLS_HANDSHAKING, TLS_OPEN, TLS_FAILED } TlsState;
+TlsState tls_state(const Tls *t);
+
+typedef enum TlsAlpn { TLS_ALPN_NONE, TLS_ALPN_H1, TLS_ALPN_H2 } TlsAlpn;
+
+/* What the handshake agreed on; valid once it is open. Slices live as long as the session. */
+typedef struct TlsInfo {
+    TlsAlpn alpn;
+    Str version;  /* "TLSv1.3" */
+    Str suite;    /* "TLS_AES_128_GCM_SHA256" */
+    Str group;    /* "X25519MLKEM768"; empty where it is not known */
+    Str sni;      /* that the client asked for; empty: none */
+    size_t identity; /* server: tls_server_identity of the SNI */
+    Str subject;  /* of the verified client certificate; empty: none */
+    bool resumed;
+} TlsInfo;
+void tls_info(const Tls *t, TlsInfo *ret);
+/* The server that accepted the session (borrowed); NULL for a client's session. */
+const TlsServer *tls_server_of(const Tls *t);
+
+/* Why a handshake (or session) failed: rows for proxy/fault.h. */
+typedef enum TlsReason {
+    TLS_REASON_NONE,
+    TLS_REASON_PLAINTEXT,    /* the first bytes are no TLS record */
+    TLS_REASON_VERSION,      /* no common protocol version */
+    TLS_REASON_SUITE,        /* no common cipher suite, group or signature scheme */
+    TLS_REASON_ALPN,         /* no common protocol */
+    TLS_REASON_NO_CERTIFICATE, /* the peer showed none, and had to */
+    TLS_REASON_CERTIFICATE,  /* the peer's is not valid: untrusted, expired, revoked */
+    TLS_REASON_NAME,         /* the origin's certificate is for other names */
+    TLS_REASON_ALERT,        /* the peer ended it with an alert */
+    TLS_REASON_PROTOCOL      /* anything else that breaks the protocol */
+} TlsReason;
+TlsReason tls_reason(const Tls *t);
+/* The library's own words ("InvalidCertificate(Expired)"), for the error log. */
+void tls_reason_print(const Tls *t, Text *out);
+
+/* Lets go of buffers that an idle connection does not need. */
+void tls_rest(Tls *t);
+
+#endif

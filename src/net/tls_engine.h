@@ -1,0 +1,61 @@
+/* tls_engine.h - what rustls does for River, in River's own types (internal to the room).
+ *
+ * Behind it stands tls_rustls.c, the one file that knows rustls; before it tls.c, which keeps the
+ * states, the references and the budget. Nothing here is counted or checked twice. */
+#ifndef NET_TLS_ENGINE_H
+#define NET_TLS_ENGINE_H
+
+#include "net/tls.h"
+#include "net/tls_names.h"
+
+/* Configurations; immutable, for any thread. */
+typedef struct EngineServer EngineServer;
+typedef struct EngineClient EngineClient;
+/* A connection; opaque, rustls's own object. */
+typedef struct Engine Engine;
+
+/* A code of rustls; ENGINE_OK is success. */
+typedef unsigned EngineCode;
+#define ENGINE_OK 0u
+
+/* Errors as of tls_server_new. What is made lies in the arena and is undone by _drop. `names` is
+ * filled in from the certificates and must live as long as the server. */
+MUST_USE Err engine_server_new(Arena *a, const TlsServerPlan *plan, TlsNames *names,
+                               EngineServer **ret, TlsMistake *ret_mistake, Text *why);
+void engine_server_drop(EngineServer *s);
+MUST_USE Err engine_client_new(Arena *a, const TlsClientPlan *plan, EngineClient **ret,
+                               TlsMistake *ret_mistake, Text *why);
+void engine_client_drop(EngineClient *c);
+
+MUST_USE Err engine_accept(EngineServer *s, Engine **ret);
+MUST_USE Err engine_connect(EngineClient *c, Engine **ret);
+void engine_free(Engine *e); /* NULL is fine */
+
+/* Passes ciphertext on and decrypts it. Takes less than everything when plaintext must be read
+ * first. */
+EngineCode engine_feed(Engine *e, Str raw, size_t *ret_taken);
+/* ERR_AGAIN: nothing is there; ERR_CLOSED: close_notify came. */
+MUST_USE Err engine_read(Engine *e, Span room, size_t *ret_read);
+/* Encrypts everything; an error ends the session. */
+MUST_USE Err engine_write(Engine *e, Str plain);
+void engine_finish(Engine *e);
+bool engine_has_output(const Engine *e);
+MUST_USE Err engine_take(Engine *e, TlsSink *sink, void *context);
+/* The description of the alert that waits to be sent in the clear, as a number of RFC 8446 §6; 0
+ * when none is seen. */
+unsigned engine_alert(Engine *e);
+bool engine_is_handshaking(const Engine *e);
+
+/* Fills in all but `identity` and `subject`. */
+void engine_info(const Engine *e, TlsInfo *ret);
+/* Writes the subject of the peer's certificate; nothing when it showed none. */
+void engine_peer_subject(const Engine *e, Text *out);
+
+TlsReason engine_reason(EngineCode code, unsigned alert);
+void engine_words(EngineCode code, Text *out);
+
+/* Names that rustls knows, separated by '|'; static. */
+Str engine_known(TlsList list);
+MUST_USE Err engine_certificate_read(Str chain, Arena *a, TlsCertificate *ret);
+
+#endif

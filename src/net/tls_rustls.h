@@ -1,0 +1,36 @@
+/* tls_rustls.h - the one place where rustls's headers come in, for the two files that speak to it:
+ * tls_rustls.c (connections) and tls_rustls_config.c (what they are made from). Nobody else may
+ * include it. */
+#ifndef NET_TLS_RUSTLS_H
+#define NET_TLS_RUSTLS_H
+
+#include <river_certificate.h>
+#include <river_tls.h>
+#include <rustls.h>
+
+#include "net/tls_engine.h"
+#include "net/tls_lists.h"
+
+#define ENGINE_NAME_BYTES_MAX 256u
+
+struct EngineServer {
+    const rustls_server_config *config;
+    size_t key_count;
+    const rustls_certified_key **keys COUNTED_BY(key_count);
+    const TlsNames *names;
+    int key_log_fd;
+};
+
+struct EngineClient {
+    const rustls_client_config *config;
+    int key_log_fd;
+    char name[ENGINE_NAME_BYTES_MAX];
+};
+
+/* The names that rustls knows, and their numbers. */
+const TlsKnown *engine_names(TlsList list);
+/* A key log's callback; the context is the server's or client's descriptor. */
+void engine_on_secret(void *context, const char *label, size_t label_len, const uint8_t *random,
+                      size_t random_len, const uint8_t *secret, size_t secret_len);
+
+#endif

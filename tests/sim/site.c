@@ -1,0 +1,47 @@
+/* site.c - one listener, one service and one origin, with the defaults of the configuration. */
+#include "site.h"
+
+void site_make(Site *s, int listener_fd, Address origin)
+{
+    *s = (Site){0};
+    s->endpoint = (Endpoint){.address = origin,
+                             .name = S("origin"),
+                             .weight = 1,
+                             .connect_timeout_ms = 5000,
+                             .connect_wait_ms = 5000,
+                             .read_timeout_ms = 60000,
+                             .write_timeout_ms = 60000,
+                             .idle_timeout_ms = 60000};
+    s->origins[0] = &s->endpoint;
+    s->cluster = (Cluster){
+        .endpoint_count = 1, .endpoints = &s->endpoint, .sequence = &s->sequence};
+    s->upgrades[0] = S("websocket");
+    s->service = (Service){
+        .name = S("site"),
+        .cluster = &s->cluster,
+        .request_id_name = S("x-request-id"),
+        .request_id_field = FIELD_X_REQUEST_ID,
+        .request_id_accept = true,
+        .upgrade_count = 1,
+        .upgrades = s->upgrades,
+        .active = &s->active,
+        .limits = {.head = {.head_bytes_max = 65536, .fields_max = 100, .target_bytes_max = 16384},
+                   .head_timeout_ms = 10000,
+                   .keep_alive_ms = 75000,
+                   .body_timeout_ms = 60000,
+                   .send_timeout_ms = 60000,
+                   .linger_ms = 2000,
+                   .tunnel_idle_ms = 60000,
+                   .receive_rate_min = 100,
+                   .send_rate_min = 100,
+                   .retry_buffer_bytes = 16384,
+                   .tries_max = 3,
+                   .overload_status = 503}};
+    s->listener = (Listener){.fd = listener_fd, .name = S("site"), .service = &s->service};
+    s->snapshot = (Snapshot){.service_count = 1,
+                             .services = &s->service,
+                             .listener_count = 1,
+                             .listeners = &s->listener,
+                             .origin_count = 1,
+                             .origins = s->origins};
+}

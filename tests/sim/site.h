@@ -1,0 +1,24 @@
+/* site.h - one listener, one service and one origin, put together by hand for tests of `proxy`. */
+#ifndef TESTS_SIM_SITE_H
+#define TESTS_SIM_SITE_H
+
+#include "proxy/snapshot.h"
+
+/* Its parts point to each other: it must not be moved. */
+typedef struct Site {
+    Endpoint endpoint;
+    Cluster cluster;
+    _Atomic uint64_t sequence;
+    _Atomic uint32_t active;
+    Str upgrades[1];
+    Service service;
+    Listener listener;
+    const Endpoint *origins[1];
+    Snapshot snapshot;
+} Site;
+
+/* Proxies what arrives at `listener_fd` to the origin, with the defaults of the configuration. A
+ * test may change the parts until a worker is made of the snapshot. */
+void site_make(Site *s, int listener_fd, Address origin);
+
+#endif

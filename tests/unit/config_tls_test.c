@@ -1,0 +1,323 @@
+/* config_tls_test.c - TLS in the configuration: what is wrong, what it becomes, and what its files
+ * turn into. */
+#include "config/build.h"
+#include "config/material.h"
+#include "config_support.h"
+#include "tls_support.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define NOW_S INT64_C(1800000000) /* in 2027, when the fixtures are valid */
+#define PAIR "cert-path=\"a.pem\" key-path=\"a.key\""
+
+/* Reads fixtures by their names. */
+static Err read_fixture(void *context, Str path, Arena *a, Str *ret)
+{
+    char name[64];
+    (void)context;
+    if (str_equal(path, S("secret.key"))) {
+        return ERR_DENIED;
+    }
+    if (str_starts(path, S("/etc/"))) {
+        return arena_copy(a, fixture("ca.pem"), ret) ? ERR_OK : ERR_MEMORY;
+    }
+    if (str_to_c(path, span_of(name, sizeof name)) != ERR_OK || !fixture_exists(name)) {
+        return ERR_MISSING;
+    }
+    *ret = fixture(name);
+    return ERR_OK;
+}
+
+static const ConfigFiles fixtures = {.read = read_fixture, .now_s = NOW_S};
+
+static void load_tls(Loaded *l, Str text)
+{
+    ConfigOptions options = {.files = &fixtures};
+    load_with(l, text, &options);
+}
+
+/* "LINE:COLUMN: MESSAGE" of the first, or nothing. */
+static Str first_of(const Loaded *l)
+{
+    static uint8_t room[2048];
+    Text t = text_in(span_of(room, sizeof room));
+    if (l->d->count > 0) {
+        const Diagnostic *one = &l->d->list[0];
+        Place place = place_of(l->d->text, one->location.from);
+        text_format(&t, "%u:%u: %.*s", (unsigned)place.line, (unsigned)place.column,
+                    STR_ARG(one->message));
+    }
+    return text_str(&t);
+}
+
+typedef struct Row {
+    Str text;
+    Str first;
+} Row;
+
+/* One mistake each. */
+static const Row mistakes[] = {
+    /* listeners */
+    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"c\"")),
+     S_INIT("1:43: `cert-path` needs `key-path` beside it")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" offer-h2=true")), S_INIT("1:43: `offer-h2` needs TLS")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" h2c=true " PAIR)),
+     S_INIT("1:43: `h2c` is for listeners without TLS")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" h2c=true offer-h2=false")),
+     S_INIT("1:52: `offer-h2=false` contradicts `h2c`")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" { tls-versions \"1.3\" }")),
+     S_INIT("1:45: `tls-versions` needs TLS")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" ocsp-path=\"a.ocsp\"")),
+     S_INIT("1:43: `ocsp-path` needs `cert-path` beside it")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { tls-versions \"1.1\" }")),
+     S_INIT("1:93: `tls-versions` knows no `1.1`")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { cipher-suites \"TLS_AES_128_GCM\" }")),
+     S_INIT("1:94: `cipher-suites` knows no `TLS_AES_128_GCM`")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { key-exchange \"x25519\" \"x448\" }")),
+     S_INIT("1:102: `key-exchange` knows no `x448`")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"required\" }")),
+     S_INIT("1:80: `client-certificates` needs `ca-path=`")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR
+                     " { client-certificates \"always\" ca-path=\"ca.pem\" }")),
+     S_INIT("1:100: `client-certificates` has no value `always`")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { certificate cert-path=\"a.pem\" }")),
+     S_INIT("1:80: `certificate` needs `key-path=`")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { key-log-path \"keys\" }")),
+     S_INIT("1:93: `key-log-path` takes an absolute path")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR
+                     " { tls-versions \"1.2\"; cipher-suites \"TLS_AES_128_GCM_SHA256\" }")),
+     S_INIT("1:100: `cipher-suites` and `tls-versions` fit nowhere together")},
+    /* their files */
+    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"none.pem\" key-path=\"a.key\"")),
+     S_INIT("1:53: cannot read none.pem: there is no such thing")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.pem\" key-path=\"secret.key\"")),
+     S_INIT("1:70: cannot read secret.key: permission denied")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.key\" key-path=\"a.key\"")),
+     S_INIT("1:53: a.key is no chain of certificates: no certificate in PEM form stands there")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.pem\" key-path=\"a.pem\"")),
+     S_INIT("1:70: a.pem is no private key: error parsing private key")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.pem\" key-path=\"wild.key\"")),
+     S_INIT("1:70: wild.key is not the key of the certificate beside it")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " ocsp-path=\"ca.pem\"")),
+     S_INIT("1:88: ca.pem is no OCSP response: it is not in DER form")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR
+                     " { certificate cert-path=\"wild.pem\" key-path=\"a.key\" }")),
+     S_INIT("1:122: a.key is not the key of the certificate beside it")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR
+                     " { client-certificates \"optional\" ca-path=\"a.key\" }")),
+     S_INIT("1:119: a.key holds no authorities: error parsing certificate")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
+                     "ca-path=\"ca.pem\" crl-path=\"ca.pem\" }")),
+     S_INIT("1:137: ca.pem holds no list of revoked certificates: error parsing certificate "
+            "revocation list (CRL)")},
+    /* connectors */
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" client-cert-path=\"c\" tls-sni=\"a\"")),
+     S_INIT("1:74: `client-cert-path` needs `client-key-path` beside it")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" ca-path=\"ca.pem\"")), S_INIT("1:74: `ca-path` needs TLS")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" verify=false")), S_INIT("1:74: `verify` needs TLS")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a b\"")),
+     S_INIT("1:82: `a b` is neither a DNS name nor an IP address")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" ca-path=\"none\"")),
+     S_INIT("1:94: cannot read none: there is no such thing")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" ca-path=\"a.key\"")),
+     S_INIT("1:94: a.key holds no authorities: error parsing certificate")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" client-cert-path=\"client.pem\" "
+                      "client-key-path=\"a.key\"")),
+     S_INIT("1:132: a.key is not the key of the certificate beside it")},
+};
+
+TEST("config: each mistake about TLS has its place and its words")
+{
+    for (size_t i = 0; i < COUNT(mistakes); i++) {
+        Loaded l;
+        load_tls(&l, mistakes[i].text);
+        EXPECT(l.err == ERR_SYNTAX && l.settings == NULL);
+        EXPECT_U64(l.d->count, 1);
+        EXPECT_STR(first_of(&l), mistakes[i].first);
+        loaded_close(&l);
+    }
+}
+
+static const Row warnings[] = {
+    {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"expired.pem\" key-path=\"expired.key\"")),
+     S_INIT("1:53: this certificate expired on Fri, 01 Jan 2021 00:00:00 GMT")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { certificate cert-path=\"early.pem\" "
+                     "key-path=\"early.key\" }")),
+     S_INIT("1:102: this certificate is not valid before Sun, 01 Jan 2090 00:00:00 GMT")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { key-log-path \"/tmp/keys\" }")),
+     S_INIT("1:80: whoever reads this file can read the traffic")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" verify=false")),
+     S_INIT("1:86: whoever stands between River and this origin can read and change everything")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" proto=\"h1-or-h2\"")),
+     S_INIT("1:92: `h1-or-h2` is an old way to say `h2-or-h1`")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" proto=\"h2-or-h1\"")),
+     S_INIT("1:80: without TLS nothing is negotiated: HTTP/1 is spoken")},
+    {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" client-cert-path=\"expired.pem\" "
+                      "client-key-path=\"expired.key\"")),
+     S_INIT("1:103: this certificate expired on Fri, 01 Jan 2021 00:00:00 GMT")},
+};
+
+TEST("config: what is unwise about TLS is a warning, and everything loads")
+{
+    for (size_t i = 0; i < COUNT(warnings); i++) {
+        Loaded l;
+        load_tls(&l, warnings[i].text);
+        EXPECT(l.err == ERR_OK && l.settings != NULL);
+        EXPECT_U64(l.d->count, 1);
+        EXPECT_STR(first_of(&l), warnings[i].first);
+        loaded_close(&l);
+    }
+}
+
+TEST("config: an unknown group is answered with all that are known, and the nearest")
+{
+    Loaded l;
+    load_tls(&l, S(LISTENER("\"127.0.0.1:80\" " PAIR " { key-exchange \"X25518\" }")));
+    EXPECT(l.d->count == 1 && str_starts(l.d->list[0].help, S("did you mean `X25519`? known: ")));
+    EXPECT(str_ends(l.d->list[0].help, S("MLKEM1024")));
+    loaded_close(&l);
+}
+
+TEST("config: what is written about TLS arrives in the settings")
+{
+    Loaded l;
+    load_tls(&l, S("services { A { listeners {\n"
+                   "\"127.0.0.1:443\" cert-path=\"a.pem\" key-path=\"a.key\" ocsp-path=\"a.ocsp\" "
+                   "offer-h2=false {\n"
+                   "  certificate cert-path=\"wild.pem\" key-path=\"wild.key\"\n"
+                   "  tls-versions \"1.3\" \"1.2\"\n"
+                   "  key-exchange \"X25519\"\n"
+                   "  client-certificates \"optional\" ca-path=\"ca.pem\" crl-path=\"ca.crl\"\n"
+                   "}\n"
+                   "\"127.0.0.1:80\" h2c=true\n"
+                   "\"127.0.0.1:81\" }\n"
+                   "connectors { \"127.0.0.1:82\" tls-sni=\"o.example\"\n"
+                   "\"127.0.0.1:83\" proto=\"h2-only\"\n"
+                   "\"127.0.0.1:84\" tls-sni=\"o.example\" proto=\"h1-only\" ca-path=\"ca.pem\" "
+                   "client-cert-path=\"client.pem\" client-key-path=\"client.key\" } } }"));
+    EXPECT_STR(shown(&l), S(""));
+    if (!l.settings) {
+        return;
+    }
+    const ServiceSettings *s = &l.settings->services[0];
+    const ListenerTls *tls = &s->listeners[0].tls;
+    EXPECT(tls->pair_count == 2 && tls->file_count == 8 && !tls->offer_h2);
+    EXPECT_STR(tls->files[TLS_FILE_OCSP].path, S("a.ocsp"));
+    EXPECT_STR(tls->files[3].path, S("wild.pem"));
+    EXPECT_STR(tls->files[3].bytes, fixture("wild.pem"));
+    EXPECT_STR(tls->files[6 + TLS_FILE_CLIENT_CRLS].path, S("ca.crl"));
+    EXPECT_STR(tls->versions, S("1.3,1.2"));
+    EXPECT_STR(tls->groups, S("X25519"));
+    EXPECT(tls->suites.len == 0 && tls->clients == CLIENT_CERTIFICATES_OPTIONAL);
+    EXPECT(s->listeners[1].h2c && s->listeners[1].tls.pair_count == 0);
+    EXPECT(!s->listeners[2].h2c);
+    const ConnectorSettings *c = s->cluster.connectors;
+    EXPECT(c[0].protocol == PROTOCOL_H2_OR_H1 && c[0].tls.verify);
+    EXPECT_STR(l.settings->platform_roots, fixture("ca.pem"));
+    EXPECT(c[1].protocol == PROTOCOL_H2 && c[1].tls.name.len == 0);
+    EXPECT(c[2].protocol == PROTOCOL_H1);
+    EXPECT_STR(c[2].tls.chain.bytes, fixture("client.pem"));
+    loaded_close(&l);
+}
+
+/* ---- the snapshot ---- */
+
+static const char built[] =
+    "services { A { listeners { \"127.0.0.1:443\" " PAIR "; \"127.0.0.1:444\" " PAIR ";"
+    " \"127.0.0.1:445\" " PAIR " offer-h2=false; \"127.0.0.1:80\" h2c=true }\n"
+    "connectors { \"127.0.0.1:81\" tls-sni=\"o\"; \"127.0.0.1:82\" tls-sni=\"o\";"
+    " \"127.0.0.1:83\" tls-sni=\"p\"; \"127.0.0.1:84\" } }\n"
+    "B { listeners { \"127.0.0.1:90\" }\n"
+    "connectors { \"127.0.0.1:81\"; \"127.0.0.1:82\" tls-sni=\"o\" proto=\"h1-only\";"
+    " \"127.0.0.1:83\" tls-sni=\"p\" } } }";
+
+static const int fds[5] = {10, 11, 12, 13, 14};
+static const int key_logs[5] = {-1, -1, -1, -1, -1};
+
+static const Snapshot *build(Loaded *l, Material *m)
+{
+    const Snapshot *s = NULL;
+    load_tls(l, str_from_c(built));
+    EXPECT_STR(shown(l), S(""));
+    EXPECT(l->settings && material_first(l->settings, &l->arena, m) == ERR_OK);
+    BuildInputs inputs = {.count = 5, .material = m};
+    inputs.fds = fds;
+    inputs.key_logs = key_logs;
+    EXPECT(config_build(&l->arena, l->settings, &inputs, &s) == ERR_OK);
+    return s;
+}
+
+TEST("config: equal TLS is shared, and what differs in it shares no pool")
+{
+    Loaded l;
+    Material m;
+    const Snapshot *s = build(&l, &m);
+    TlsServer *servers[3];
+    for (size_t i = 0; i < 3; i++) {
+        servers[i] = tls_slot_get(s->listeners[i].tls);
+    }
+    EXPECT(servers[0] == servers[1] && servers[0] != servers[2]);
+    EXPECT(!s->listeners[3].tls && s->listeners[3].h2c && !s->listeners[4].h2c);
+    for (size_t i = 0; i < 3; i++) {
+        tls_server_unref(servers[i]);
+    }
+    const Endpoint *a = s->services[0].cluster->endpoints;
+    const Endpoint *b = s->services[1].cluster->endpoints;
+    EXPECT(a[0].tls && a[0].tls == a[1].tls && a[2].tls && a[2].tls != a[0].tls && !a[3].tls);
+    EXPECT(a[0].protocol == ENDPOINT_H2_OR_H1 && b[1].protocol == ENDPOINT_H1);
+    EXPECT(b[0].origin != a[0].origin); /* the same address, without TLS */
+    EXPECT(b[1].origin != a[1].origin && b[1].tls != a[1].tls);
+    EXPECT(b[2].origin == a[2].origin && b[2].tls == a[2].tls);
+    config_drop(s);
+    loaded_close(&l);
+}
+
+TEST("config: new certificates cross as bytes, and take the place of the old ones at once")
+{
+    Loaded l;
+    Material m;
+    Material fresh;
+    MaterialPart part;
+    const Snapshot *s = build(&l, &m);
+    uint8_t why_room[256];
+    Text why = text_in(span_of(why_room, sizeof why_room));
+    EXPECT(material_read(&l.settings->services[0].listeners[1].tls, &fixtures, &l.arena, &part,
+                         &why) == ERR_OK);
+    EXPECT(material_equal(&part, &m.parts[1]));
+    Str changed[5] = {fixture("wild.pem"), fixture("wild.key")};
+    MaterialPart parts[5] = {0};
+    parts[1] = (MaterialPart){.count = 5};
+    parts[1].bytes = changed;
+    Material news = {.count = 5};
+    news.parts = parts;
+    Span room;
+    EXPECT(arena_span(&l.arena, material_size(&news), &room));
+    Text out = text_in(room);
+    material_write(&news, &out);
+    EXPECT(!out.overflow && out.len == room.len);
+    for (size_t len = 0; len < out.len; len++) { /* no part of it is a whole */
+        EXPECT(material_parse(str_take(text_str(&out), len), l.settings, &l.arena, &fresh) ==
+               ERR_SYNTAX);
+    }
+    EXPECT(material_parse(text_str(&out), l.settings, &l.arena, &fresh) == ERR_OK);
+    EXPECT(fresh.count == 5 && fresh.parts[0].count == 0);
+    EXPECT(material_equal(&fresh.parts[1], &parts[1]));
+    TlsServer *before[2] = {tls_slot_get(s->listeners[0].tls), tls_slot_get(s->listeners[1].tls)};
+    BuildInputs inputs = {.count = 5, .material = &fresh};
+    inputs.key_logs = key_logs;
+    EXPECT(config_renew(s, l.settings, &inputs, &l.arena) == ERR_OK);
+    TlsServer *after[2] = {tls_slot_get(s->listeners[0].tls), tls_slot_get(s->listeners[1].tls)};
+    EXPECT(before[0] == after[0] && before[1] != after[1]);
+    changed[1] = fixture("a.key"); /* does not fit: everything stays */
+    EXPECT(config_renew(s, l.settings, &(BuildInputs){.count = 5, .material = &news,
+                                                      .key_logs = key_logs},
+                        &l.arena) == ERR_SYSTEM);
+    TlsServer *last = tls_slot_get(s->listeners[1].tls);
+    EXPECT(last == after[1]);
+    for (size_t i = 0; i < 2; i++) {
+        tls_server_unref(before[i]);
+        tls_server_unref(after[i]);
+    }
+    tls_server_unref(last);
+    config_drop(s);
+    loaded_close(&l);
+}
