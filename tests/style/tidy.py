@@ -42,7 +42,10 @@ def main():
         sys.exit("clang-tidy or gcc is missing: tools/setup test installs them")
     paths = sorted(os.path.relpath(p, ROOT) for room in ("base", "http")
                    for p in glob.glob(os.path.join(ROOT, "src", room, "*.c")))
-    jobs = [(command, path) for command in ([program, "--quiet", "-p", build], ANALYSER)
+    archive = subprocess.run([os.path.join(ROOT, "tools/deps")], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout.split()[-1]
+    analyser = [*ANALYSER, "-isystem", os.path.join(archive, "include")]
+    jobs = [(command, path) for command in ([program, "--quiet", "-p", build], analyser)
             for path in paths]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         clean = list(pool.map(lambda job: is_clean(*job), jobs))
