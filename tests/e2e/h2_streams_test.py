@@ -358,7 +358,8 @@ class HostileOrigins(Streams):
         self.assertEqual(self.connect(self.listen).ask(post(b"x")).status, 502)
 
     def test_heads(self):
-        for fields in ([("x", "y")], [(":status", "20")], [(":status", "abc")], [(":status", "101")],
+        for fields in ([("x", "y")], [(":status", "20")], [(":status", "abc")],
+                       [(":status", "101")],
                        [(":status", "200"), (":status", "200")], [(":status", "200"), (":x", "y")],
                        [(":status", "200"), ("X", "y")], [(":status", "200"), ("connection", "x")],
                        [(":status", "200"), ("transfer-encoding", "chunked")],
