@@ -157,7 +157,8 @@ class Ends(Streams):
         waiting = client.start(request("/wait"))
         self.assertEqual(client.fetch(request("/other")).body, b"other")
         client.reset(waiting.number)
-        wait_until(lambda: self.origin_.seen[0].reset == CANCEL, "the origin hears of it")
+        held, = [s for s in self.origin_.seen if s.get(":path") == "/wait"]
+        wait_until(lambda: held.reset == CANCEL, "the origin hears of it", 5)
         self.assertEqual(client.fetch(request("/other")).body, b"other")
         self.assertEqual(self.origin_.connections, 1)
 
