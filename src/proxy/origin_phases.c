@@ -220,8 +220,13 @@ static HttpFault response_take(Exchange *x, MuxHead *head)
 {
     HttpFault fault = head->fault;
     x->response = head->response;
-    if (!response_has_body(x->response.status, x->request.method) || head->last) {
+    bool may_have_body = response_has_body(x->response.status, x->request.method);
+    if (!may_have_body || head->last) {
         x->response.framing.body = BODY_NONE;
+    }
+    if (may_have_body && head->last) { /* an HTTP/1 client would wait for the end of it */
+        x->response.framing.has_length = true;
+        x->response.framing.length = 0;
     }
     Arena arena = head->arena; /* which holds the head itself */
     arena_reset(&x->response_arena);

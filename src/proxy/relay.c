@@ -13,14 +13,16 @@ static Fault origin_send_fault(Err err)
     return err == ERR_MEMORY || err == ERR_LIMIT ? FAULT_MEMORY : FAULT_ORIGIN_CLOSED;
 }
 
-/* Keeps body bytes for another try, while they all fit. */
-static void replay_keep(Thread *t, Exchange *x, Str data)
+/* Keeps body bytes for another try, while they all fit. Requests that are not idempotent are tried
+ * again only when a stream was refused; trailers are not kept. */
+static void replay_keep(Thread *t, Exchange *x, Str data, const Fields *trailers)
 {
-    if (!x->replay_whole || data.len == 0) {
+    if (!x->replay_whole || (data.len == 0 && trailers->count == 0)) {
         return;
     }
     bool fits = x->replay.len + data.len <= x->service->limits.retry_buffer_bytes;
-    if (!fits || !method_is_idempotent(x->request.method) || thread_is_tight(t) ||
+    bool useful = method_is_idempotent(x->request.method) || link_upstream(t, x).stream;
+    if (!fits || !useful || trailers->count > 0 || thread_is_tight(t) ||
         buf_add(&x->replay, &t->buf_blocks, data) != ERR_OK) {
         buf_clear(&x->replay, &t->buf_blocks);
         x->replay_whole = false;
@@ -85,7 +87,7 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
         x->progress_in_ms = t->now_ms;
         x->receive_rate.bytes += got.consumed;
         x->bytes_in += got.consumed;
-        replay_keep(t, x, got.data);
+        replay_keep(t, x, got.data, &got.trailers);
     }
     /* What was decoded counts as taken even if sending fails: another try replays it. */
     if ((got.old > 0 || got.consumed < got.total || from.stream) &&

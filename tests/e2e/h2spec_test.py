@@ -1,0 +1,88 @@
+"""h2spec against a listener with TLS: what fails is what h2spec_expected.txt lists, no more and no
+less. It is built by Go, once, into the user's cache; where that cannot be, the test is skipped."""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+import xml.etree.ElementTree
+
+import certificates
+from harness import Test, main
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODULE = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "river",
+                     "h2spec-2.2.1")
+
+
+def program():
+    """The path of h2spec; built when it is not there yet."""
+    path = os.path.join(CACHE, "h2spec")
+    if os.access(path, os.X_OK):
+        return path
+    go = shutil.which("go", path=os.environ.get("PATH", "") + ":/usr/local/go/bin:/usr/lib/go/bin")
+    if not go:
+        raise unittest.SkipTest("no `go` to build h2spec with")
+    os.makedirs(CACHE, exist_ok=True)
+    new = os.path.join(CACHE, f"new-{os.getpid()}")
+    try:
+        done = subprocess.run([go, "install", MODULE], stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=240, check=False, cwd="/",
+                              env={**os.environ, "GOFLAGS": "-mod=mod", "GOBIN": new})
+        if done.returncode != 0:
+            raise unittest.SkipTest("h2spec could not be built: " + done.stderr.strip()[-300:])
+        os.replace(os.path.join(new, "h2spec"), path)
+    except subprocess.TimeoutExpired:
+        raise unittest.SkipTest("building h2spec took too long") from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return path
+
+
+def expected():
+    with open(os.path.join(HERE, "h2spec_expected.txt"), encoding="utf-8") as file:
+        lines = [line.split(None, 1) for line in file if line.strip() and line[0] != "#"]
+    return {name: reason.strip() for name, reason in lines}
+
+
+def outcome(report):
+    """From the report: the names of all cases, and of those that failed."""
+    names, failed = [], {}
+    numbers = {}
+    for case in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
+        section = case.get("package")
+        numbers[section] = numbers.get(section, 0) + 1
+        name = f"{section}/{numbers[section]}"
+        names.append(name)
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed[name] = re.sub(r"\s+", " ", case.get("classname"))
+    return names, failed
+
+
+class H2Spec(Test):
+    def test_what_fails_is_what_is_listed(self):
+        path = program()
+        place = self.directory()
+        site = certificates.Authority(place, "ca").issue("site", ["localhost", "127.0.0.1"])
+        port = self.port()
+        self.river('App { listeners { "%s" cert-path="%s" key-path="%s"; }\n'
+                   'respond status=200 body="hello"\n}' % (port, site.chain, site.key))
+        report = os.path.join(place, "report.xml")
+        done = subprocess.run([path, "-t", "-k", "-h", "localhost", "-p", str(port.number), "-o",
+                               "3", "-j", report], stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=250, check=False)
+        self.assertTrue(os.path.exists(report), done.stdout[-2000:] + done.stderr)
+        names, failed = outcome(report)
+        print(f"h2spec: {len(names)} cases, {len(names) - len(failed)} passed")
+        self.assertGreaterEqual(len(names), 145)
+        known = expected()
+        self.assertEqual({n: d for n, d in failed.items()
+                          if n not in known and "?" + n not in known}, {}, "new failures")
+        known = {n for n in known if n[0] != "?"}
+        self.assertEqual(known - set(failed), set(), "these pass now: take them off the list")
+
+
+if __name__ == "__main__":
+    main()
