@@ -43,7 +43,10 @@ bool link_broken(Link l)
 
 bool link_readable(Link l)
 {
-    return l.wire ? l.wire->readable : l.stream->in.len > 0;
+    if (l.wire) {
+        return l.wire->readable;
+    }
+    return l.stream->in.len > 0 || (l.stream->closed && !l.stream->in_ended);
 }
 
 bool link_ended(Link l)

@@ -37,7 +37,7 @@ static inline bool link_is_open(Link l)
 bool link_blocked(Link l);
 /* Whether the peer can take (or give) nothing any more. */
 bool link_broken(Link l);
-/* Whether more can be read now. */
+/* Whether more can be read now: bytes, or that the stream broke. */
 bool link_readable(Link l);
 /* Whether the peer has finished sending (there may be bytes left to read). */
 bool link_ended(Link l);

@@ -8,8 +8,8 @@ import signal
 import threading
 import time
 
-from h2 import (CANCEL, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, NO_ERROR, REFUSED_STREAM,
-                H2Client, H2Origin, request)
+from h2 import (CANCEL, DATA, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, NO_ERROR,
+                REFUSED_STREAM, RST_STREAM, H2Client, H2Origin, frame, request)
 from harness import Test, answer, connect, main, post, proxy, wait_until
 
 BIG = os.urandom(2_000_000)
@@ -179,6 +179,19 @@ class Ends(Streams):
         self.h2(handler)
         stream = self.client().fetch(request())
         self.assertIsNotNone(stream.reset)
+        peer = self.connect(self.listen)
+        peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        with self.assertRaises((EOFError, ConnectionResetError)):
+            peer.response()
+
+    def test_a_reset_that_comes_together_with_what_it_ends(self):
+        def handler(session, stream):
+            session.headers(stream.number, [(":status", "200")])
+            time.sleep(0.1)
+            session.send(frame(DATA, 0, stream.number, b"half") +
+                         frame(RST_STREAM, 0, stream.number, b"\0\0\0\2"))
+        self.h2(handler)
+        self.assertIsNotNone(self.client().fetch(request()).reset)
         peer = self.connect(self.listen)
         peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         with self.assertRaises((EOFError, ConnectionResetError)):
