@@ -11,7 +11,10 @@ The proxy runs on the first processor, origin and client on the second.
 
 `busy` below 0.9 means that the proxy was not saturated: its time per request then holds wake-ups of
 an idle processor, and the rate is the client's or the origin's. Memory is the proxy's PSS: the mean
-of samples in the window, and the peak."""
+of samples in the window, and the peak.
+
+TLS and HTTP/2 are asked for by other people's clients (h2load, openssl s_time); there the window is
+the client's whole run, and the peers are all that are installed of nginx, HAProxy and nghttpx."""
 import argparse
 import datetime
 import json
@@ -22,6 +25,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import struct
 import subprocess
@@ -49,7 +53,13 @@ SCENARIOS = {
     "burst": ("200 clients ask all at once: origin connections",
               "-c 200 -i 75 -b -u /1k -e 1024", 2),
     "idle": ("5,000 idle keep-alive connections", "-I -c 5000 -u /1k -e 1024", 1),
+    "tls-1k": ("TLS 1.3 keep-alive, 1 KiB answers", "h2load --h1 -c 64 -t 1 /1k", 1),
+    "tls-1m": ("TLS 1.3, 1 MiB bodies", "h2load --h1 -c 16 -t 1 /1m", 1),
+    "handshakes": ("full TLS 1.3 handshakes, four clients", "s_time 4", 1),
+    "h2-1k": ("HTTP/2 over TLS to HTTP/1, 1 KiB answers", "h2load -c 32 -m 32 -t 1 /1k", 1),
+    "idle-tls": ("2,000 idle keep-alive connections over TLS", "ssl 2000 /1k", 1),
 }
+SEALED = ("tls-1k", "tls-1m", "handshakes", "h2-1k", "idle-tls")
 
 NGINX = """user root; worker_processes {threads}; worker_rlimit_nofile 20000; pid {run}/nginx.pid;
 error_log {run}/nginx.err crit; daemon off;
@@ -62,7 +72,10 @@ keepalive_time 24h; keepalive_timeout 3600s; }}
 proxy_http_version 1.1; proxy_set_header Connection ""; proxy_max_temp_file_size 0;
 proxy_buffer_size 16k; proxy_buffers 16 16k; proxy_busy_buffers_size 128k;
 large_client_header_buffers 8 32k;
+ssl_certificate {run}/site.pem; ssl_certificate_key {run}/site.key;
+ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache off; ssl_session_tickets off;
 server {{ listen 127.0.0.1:{port} backlog=4096 {reuseport};
+listen 127.0.0.1:{tls} ssl http2 backlog=4096 {reuseport};
 location / {{ proxy_pass http://o; }} }} }}
 """
 HAPROXY = """global
@@ -72,6 +85,8 @@ HAPROXY = """global
  tune.pool-low-fd-ratio 90
  tune.pool-high-fd-ratio 95
  tune.maxrewrite 4096
+ tune.ssl.cachesize 0
+ ssl-default-bind-options no-tls-tickets ssl-min-ver TLSv1.2
 defaults
  mode http
  http-reuse always
@@ -82,12 +97,16 @@ defaults
  maxconn 9000
 frontend f
  bind 127.0.0.1:{port} backlog 4096
+ bind 127.0.0.1:{tls} ssl crt {run}/site-both.pem alpn h2,http/1.1 backlog 4096
  default_backend b
 backend b
  server s 127.0.0.1:{origin} pool-max-conn -1 pool-purge-delay 3600s
 """
 RIVER = """system {{ threads-per-service {threads}; control-socket "{run}/{name}.sock" }}
-services {{ Bench {{ listeners {{ "127.0.0.1:{port}" }}; connectors {{ "127.0.0.1:{origin}" }} }} }}
+services {{ Bench {{
+ listeners {{ "127.0.0.1:{port}"
+  "127.0.0.1:{tls}" cert-path="{run}/site.pem" key-path="{run}/site.key" }}
+ connectors {{ "127.0.0.1:{origin}" }} }} }}
 """
 
 
@@ -97,8 +116,25 @@ def free_port():
         return s.getsockname()[1]
 
 
+def make_certificate():
+    """One for all runs, as PEM files: chain, key, and both in one."""
+    if os.path.exists(f"{RUN}/site-both.pem"):
+        return
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "3650", "-subj", "/CN=bench",
+                    "-addext", "subjectAltName=DNS:bench.example", "-keyout", f"{RUN}/site.key",
+                    "-out", f"{RUN}/site.pem"], check=True, stderr=subprocess.DEVNULL)
+    both = ""
+    for name in ("site.pem", "site.key"):
+        with open(f"{RUN}/{name}") as f:
+            both += f.read()
+    with open(f"{RUN}/site-both.pem", "w") as f:
+        f.write(both)
+
+
 def build_tools():
     os.makedirs(RUN, exist_ok=True)
+    make_certificate()
     for name in ("origin", "relay", "load"):
         source, binary = f"{HERE}/{name}.c", f"{RUN}/{name}"
         newest = max(os.path.getmtime(source), os.path.getmtime(f"{HERE}/net.h"))
@@ -152,9 +188,16 @@ def wait_port(port, process):
     return False
 
 
-def proxy_command(name, port, origin, threads, options):
+def proxy_command(name, port, origin, threads, options, tls=0):
     """The command that runs the proxy, with its configuration written."""
-    fill = dict(port=port, origin=origin, threads=threads, run=RUN, name=name,
+    tls = tls or free_port()
+    if name == "nghttpx":
+        return ["nghttpx", "--conf=/dev/null", f"-f127.0.0.1,{port};no-tls", f"-f127.0.0.1,{tls}",
+                f"-b127.0.0.1,{origin}", f"--workers={threads}", "--single-process",
+                "--log-level=FATAL", f"--errorlog-file={RUN}/nghttpx.err", "--no-ocsp",
+                "--worker-frontend-connections=0", "--backlog=4096", f"{RUN}/site.key",
+                f"{RUN}/site.pem"]
+    fill = dict(port=port, tls=tls, origin=origin, threads=threads, run=RUN, name=name,
                 reuseport="reuseport" if threads > 1 else "")
     if name == "relay":
         return [f"{RUN}/relay", str(port), str(origin)]
@@ -212,11 +255,72 @@ def measure_idle(port, arguments, process):
             "errors": 0 if count == int(arguments.split()[2]) else 1}
 
 
+def cpu_ns(pids):
+    """Processor time of all threads, by the scheduler's own count."""
+    total = 0
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+                total += int(f.read().split()[0])
+    return total
+
+
+def run_client(words, port, seconds):
+    """Runs the client to its end; (requests or handshakes, errors)."""
+    if words[0] == "h2load":
+        command = [*words[:-1], "-D", str(max(1, round(seconds))),
+                   f"https://127.0.0.1:{port}{words[-1]}"]
+        out = Process(command, {1}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                      text=True).popen.communicate(timeout=seconds + 30)[0]
+        found = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", out)
+        return int(found[1]), int(found[2]) + int(found[3])
+    command = ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time",
+               str(max(1, round(seconds)))]
+    clients = [Process(command, {1}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+               for _ in range(int(words[1]))]
+    outs = [c.popen.communicate(timeout=seconds + 30)[0] for c in clients]
+    counts = [re.search(r"(\d+) connections in \d+ real", out) for out in outs]
+    return sum(int(c[1]) for c in counts if c), sum(c is None for c in counts)
+
+
+def measure_sealed(arguments, port, process, options):
+    """TLS and HTTP/2, by other people's clients."""
+    pids, words = process.pids(), arguments.split()
+    if words[0] == "ssl":
+        return measure_idle_tls(port, int(words[1]), words[2], process)
+    run_client(words, port, 1)  # warms up
+    watch = MemoryWatch(pids)
+    watch.start()
+    start, before = time.monotonic(), cpu_ns(pids)
+    count, errors = run_client(words, port, options.seconds)
+    spent, took = cpu_ns(pids) - before, time.monotonic() - start
+    return {"cpu_us": spent / 1000 / max(count, 1), "busy": spent / 1e9 / took,
+            "rate": count / took, "errors": errors, **watch.result()}
+
+
+def measure_idle_tls(port, count, path, process):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    before, held = pss_bytes(process.pids()), []
+    for _ in range(count):
+        s = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 5))
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        got = b""
+        while b"\r\n\r\n" not in got or len(got.split(b"\r\n\r\n", 1)[1]) < 1024:
+            got += s.recv(65536)
+        held.append(s)
+    time.sleep(1)
+    after = pss_bytes(process.pids())
+    for s in held:
+        s.close()
+    return {"bytes": (after - before) / count, "pss_peak": after, "errors": 0}
+
+
 def measure(name, scenario, options):
     _, arguments, threads = SCENARIOS[scenario]
     if name == "relay" and threads > 1:
         threads = 1
-    origin_port, port = free_port(), free_port()
+    origin_port, port, tls = free_port(), free_port(), free_port()
     counters = f"{RUN}/counters"
     origin = Process([f"{RUN}/origin", str(origin_port), counters], {1})
     process = None
@@ -224,11 +328,13 @@ def measure(name, scenario, options):
         wait_port(origin_port, origin)
         cpus = {0} if threads == 1 else {0, 1}
         with open(f"{RUN}/{name}.log", "w") as log:
-            command = proxy_command(name, port, origin_port, threads, options)
+            command = proxy_command(name, port, origin_port, threads, options, tls)
             process = Process(command, cpus, stderr=log)
         if not wait_port(port, process):
             return {"fail": "did not start, see " + f"bench/run/{name}.log"}
         time.sleep(0.2)
+        if scenario in SEALED:
+            return measure_sealed(arguments, tls, process, options)
         if scenario == "idle":
             return measure_idle(port, arguments, process)
         pids = process.pids()
@@ -265,10 +371,11 @@ def ratio(rows, others, key):
 
 def table(scenario, results):
     what, arguments, threads = SCENARIOS[scenario]
-    lines = [f"### {scenario}: {what}", "", f"`load {arguments}`, proxy threads: {threads}", ""]
+    client = arguments if scenario in SEALED else f"load {arguments}"
+    lines = [f"### {scenario}: {what}", "", f"`{client}`, proxy threads: {threads}", ""]
     peers = [n for n in results
-             if n in ("nginx", "haproxy") and any("fail" not in r for r in results[n])]
-    if scenario == "idle":
+             if n in ("nginx", "haproxy", "nghttpx") and any("fail" not in r for r in results[n])]
+    if scenario in ("idle", "idle-tls"):
         lines += ["| proxy | bytes a connection | PSS, MiB | errors |", "|---|---|---|---|"]
         for name, rows in results.items():
             lines.append(f"| {name} | {median(rows, 'bytes'):.0f} "
@@ -330,7 +437,7 @@ def system_calls(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scenarios", default=",".join(SCENARIOS))
-    parser.add_argument("--only", default="relay,nginx,haproxy,river")
+    parser.add_argument("--only", default="relay,nginx,haproxy,nghttpx,river")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--river", default=f"{ROOT}/build/river")
@@ -348,6 +455,7 @@ def main():
         system_calls(options)
         return 0
     names = options.only.split(",") + (["river-unchecked"] if options.unchecked else [])
+    names = [n for n in names if n != "nghttpx" or shutil.which(n)]
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"],
                             capture_output=True, text=True).stdout.strip()
     with open("/proc/cpuinfo") as f:
@@ -358,9 +466,11 @@ def main():
     print("\n".join(head), flush=True)
     text, broken = head, 0
     for scenario in options.scenarios.split(","):
-        no_relay = scenario in ("reuse", "burst")
-        results = {name: [] for name in names if not (no_relay and name == "relay")}
-        for number in range(options.rounds if scenario != "idle" else min(options.rounds, 2)):
+        left_out = {"relay"} if scenario in ("reuse", "burst", *SEALED) else set()
+        left_out |= {"nghttpx"} if scenario not in SEALED else set()
+        results = {name: [] for name in names if name not in left_out}
+        idle = scenario in ("idle", "idle-tls")
+        for number in range(min(options.rounds, 2) if idle else options.rounds):
             order = list(results) if number % 2 == 0 else list(results)[::-1]
             for name in order:
                 result = measure(name, scenario, options)

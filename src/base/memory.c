@@ -83,14 +83,16 @@ typedef union SizedHead {
 
 void *memory_sized_new(Budget *b, size_t bytes)
 {
-    if (bytes > SIZE_MAX - sizeof(SizedHead)) {
+    size_t total = bytes + sizeof(SizedHead);
+    if (total < bytes || memory_must_fail() || !budget_take(b, total)) {
         return NULL;
     }
-    SizedHead *head = (SizedHead *)memory_new(b, bytes + sizeof *head);
+    SizedHead *head = (SizedHead *)malloc(total);
     if (!head) {
+        budget_give(b, total);
         return NULL;
     }
-    head->bytes = bytes + sizeof *head;
+    head->bytes = total;
     return head + 1;
 }
 

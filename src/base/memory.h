@@ -25,9 +25,9 @@ void budget_give(Budget *b, size_t bytes);
 void *memory_new(Budget *b, size_t bytes);
 void memory_drop(Budget *b, void *at, size_t bytes);
 
-/* Memory for a library that wants malloc, realloc and free: counted in `b` too. What `sized_new`
- * gives is zeroed. `sized_resize` follows realloc (NULL as `at` makes new memory), and on failure
- * the old memory stays. */
+/* Memory for a library that wants malloc, realloc and free: counted in `b` too, and not zeroed.
+ * `sized_resize` follows realloc (NULL as `at` makes new memory), and on failure the old memory
+ * stays. */
 void *memory_sized_new(Budget *b, size_t bytes);
 void *memory_sized_resize(Budget *b, void *at, size_t bytes);
 void memory_sized_drop(Budget *b, void *at);

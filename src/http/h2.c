@@ -29,6 +29,7 @@ struct H2 {
     H2Block head; /* that is being received; there is one at a time (RFC 9113 §4.3) */
     Text *out; /* of the h2_take that runs */
     bool out_full;
+    bool greeted; /* the peer's SETTINGS have come */
     bool leaves; /* the peer's GOAWAY has come */
     bool failed; /* nghttp2 gave up, or the peer is a flood */
     int32_t leaves_last;
@@ -67,7 +68,11 @@ static void memory_give(void *at, void *user)
 static void *memory_take_array(size_t count, size_t bytes, void *user)
 {
     uint64_t total = 0;
-    return u64_mul(count, bytes, &total) ? memory_take(total, user) : NULL;
+    void *at = u64_mul(count, bytes, &total) ? memory_take(total, user) : NULL;
+    if (at) {
+        span_fill(span_of(at, total), 0);
+    }
+    return at;
 }
 
 static void *memory_resize(void *at, size_t bytes, void *user)
@@ -197,6 +202,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         if (name && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             h->plan.hooks->end(h->plan.user, name);
         }
+        return 0;
+    case NGHTTP2_SETTINGS:
+        h->greeted = true;
         return 0;
     case NGHTTP2_GOAWAY:
         h->leaves = true;
@@ -551,8 +559,9 @@ uint32_t h2_room(const H2 *h)
 
 bool h2_takes_connect(const H2 *h)
 {
-    return nghttp2_session_get_remote_settings(h->session,
-                                               NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+    uint32_t takes = nghttp2_session_get_remote_settings(h->session,
+                                                         NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL);
+    return takes == 1 || !h->greeted;
 }
 
 uint32_t h2_resets_made(const H2 *h)

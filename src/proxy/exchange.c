@@ -527,6 +527,16 @@ void exchange_refuse(Thread *t, Client *c, Fault fault, Str head)
     exchange_run(t, x);
 }
 
+/* What a head is in HTTP/1's form, about: HTTP/2 sends it compressed. */
+static uint64_t head_bytes(const RequestHead *r)
+{
+    uint64_t bytes = r->method_name.len + r->target.len + r->host.len;
+    for (size_t i = 0; i < r->fields.count; i++) {
+        bytes += r->fields.at[i].name.len + r->fields.at[i].value.len;
+    }
+    return bytes;
+}
+
 /* The stream's head was parsed by the codec; what is wrong with it is answered like any fault. */
 void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
 {
@@ -548,5 +558,6 @@ void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
     Arena arena = head->arena; /* which holds the head itself */
     arena.max_bytes = EXCHANGE_ARENA_BYTES_MAX;
     x->arena = arena;
+    x->bytes_in = head_bytes(&x->request);
     exchange_run(t, x);
 }

@@ -78,6 +78,8 @@ typedef enum Retry {
     X(ORIGIN_INTERIM, "origin-interim", 502, ORIGIN, NEVER,                                        \
       "the origin sent too many interim answers")                                                  \
     X(ORIGIN_SWITCH, "origin-switch", 502, ORIGIN, NEVER, "the origin switched protocols unasked") \
+    X(ORIGIN_TUNNEL, "origin-tunnel", 502, ORIGIN, NEVER,                                          \
+      "the HTTP/2 origin takes no extended CONNECT")                                               \
     X(TUNNEL_IDLE, "tunnel-idle", 0, NONE, NEVER, "nothing moved through the tunnel for too long") \
     X(STOPPED, "stopped", 0, RIVER, NEVER, "River stopped before the request was over")
 /* clang-format on */

@@ -60,6 +60,10 @@ Step phase_send(Thread *t, Exchange *x)
 {
     Link origin = link_upstream(t, x);
     x->protocol_stream = x->protocol.len > 0 && origin.stream;
+    const Mux *m = x->protocol_stream ? mux_of(t, origin.stream) : NULL;
+    if (m && !h2_takes_connect(m->h2)) {
+        return FAIL(FAULT_ORIGIN_TUNNEL);
+    }
     HeadOut head = link_head(t, origin);
     forward_request_head(t, x, client_get(t, x->client), &head);
     if (head.text.overflow || head.count > head.room) {
