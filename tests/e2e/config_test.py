@@ -1,8 +1,11 @@
 """The command line, the configuration's mistakes, and what overrides what."""
 
 import os
+import socket
+import ssl
 
-from harness import ROOT, Test, command, get, main, proxy
+import certificates
+from harness import ROOT, Test, always, answer, command, get, main, proxy
 
 GOOD = proxy("127.0.0.1:8080", "127.0.0.1:8081")
 
@@ -121,6 +124,56 @@ class CommandLine(Test):
             result = command(*words)
             self.assertEqual(result.returncode, 3)
             self.assertIn("not supported yet", result.stderr)
+
+
+class Toml(Test):
+    """A River that runs by a file in River 0.2's format."""
+
+    def setUp(self):
+        self.place = self.directory()
+        self.authority = certificates.Authority(self.place, "ca")
+
+    def write(self, listener, more=""):
+        """The configuration's path; `more` stands in the listener's value."""
+        path = os.path.join(self.place, "old")
+        connector = self.origin(always(answer("by toml")))
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('[[basic-proxy]]\nname = "app"\n'
+                       f'connector.proxy_addr = "{connector}"\n'
+                       '[[basic-proxy.listeners]]\nsource.kind = "Tcp"\n'
+                       f'source.value = {{ addr = "{listener}" {more} }}\n')
+        return path
+
+    def tls(self, key):
+        pair = self.authority.issue("site", ["a.example"])
+        return f', tls = {{ cert_path = "{pair.chain}", key_path = "{key or pair.key}" }}'
+
+    def test_requests_pass(self):
+        port = self.port()
+        self.river("", flags=("--config-toml", self.write(port)))
+        peer = self.connect(port)
+        peer.send(get())
+        self.assertEqual(peer.response().body, b"by toml")
+
+    def test_tls_without_http_2(self):
+        port = self.port()
+        self.river("", flags=("--config-toml", self.write(port, self.tls(None))))
+        context = ssl.create_default_context(cafile=self.authority.pem)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        host, number = str(port).rsplit(":", 1)
+        with socket.create_connection((host, int(number))) as plain:
+            with context.wrap_socket(plain, server_hostname="a.example") as client:
+                self.assertEqual(client.selected_alpn_protocol(), "http/1.1")
+                client.sendall(get("/", "Connection: close"))
+                self.assertIn(b"by toml", client.makefile("rb").read())
+
+    def test_a_key_that_is_none_is_shown_where_toml_names_it(self):
+        path = self.write("127.0.0.1:1", self.tls("/nonexistent"))
+        result = command("check", "--compat", "0.5", os.path.join(self.place, "old"))
+        self.assertEqual(result.returncode, 1)  # it does not end in .toml, so it is no KDL
+        result = command("--validate-configs", "--config-toml", path)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, path + r":6:\d+: error: cannot read /nonexistent")
 
 
 class Overrides(Test):

@@ -15,12 +15,12 @@ SECTIONS_LATER = ("acme", "routes", "file-server", "path-control", "rate-limitin
 OPTIONS_LATER = ("key", "refresh-bounds", "min-seconds", "max-seconds")
 
 
-def examples():
-    """(page, number, text) of each block of KDL."""
+def examples(language="kdl"):
+    """(page, number, text) of each block of KDL, or of another language."""
     for page in sorted(os.listdir(MANUAL)):
         with open(os.path.join(MANUAL, page), encoding="utf-8") as file:
-            for number, block in enumerate(re.findall(r"^```kdl\n(.*?)^```", file.read(),
-                                                      re.M | re.S), 1):
+            for number, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```",
+                                                      file.read(), re.M | re.S), 1):
                 yield page, number, block
 
 
@@ -66,6 +66,17 @@ class Manual(unittest.TestCase):
                 self.assertEqual(done.returncode, 0, f"{page}, example {number}:\n{done.stderr}")
             count += 1
         self.assertGreaterEqual(count, 7)
+
+    def test_examples_in_toml_are_right(self):
+        texts = [text for _, _, text in examples("toml")]
+        self.assertGreaterEqual(len(texts), 1)
+        for text in texts:
+            with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+                file.write(text)
+                file.flush()
+                done = subprocess.run([harness.BINARY, "check", file.name], capture_output=True,
+                                      text=True, timeout=harness.SECONDS, check=False)
+                self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_every_option_stands_in_an_example(self):
         text = "\n".join(block for _, _, block in examples())
