@@ -363,6 +363,11 @@ def median(rows, key):
     return statistics.median(values) if values else float("nan")
 
 
+def whole(rows, key):
+    """The median as a whole number; "-" where nothing was measured."""
+    return f"{median(rows, key):.0f}" if any(key in r for r in rows) else "-"
+
+
 def ratio(rows, others, key):
     """Median of the ratios within one round."""
     pairs = [a[key] / b[key] for a, b in zip(rows, others) if key in a and key in b and b[key]]
@@ -390,9 +395,8 @@ def table(scenario, results):
             f"| {name} | {median(rows, 'cpu_us'):.2f} "
             f"| {ratio(rows, results.get('relay', []), 'cpu_us')} "
             f"| {ratio(rows, results.get(best, []), 'cpu_us')} | {median(rows, 'busy'):.2f} "
-            f"| {median(rows, 'rate'):.0f} | {median(rows, 'p50_us'):.0f} "
-            f"| {median(rows, 'p99_us'):.0f} "
-            f"| {median(rows, 'opened'):.0f} | {median(rows, 'pss_mean') / 2**20:.1f}, "
+            f"| {whole(rows, 'rate')} | {whole(rows, 'p50_us')} | {whole(rows, 'p99_us')} "
+            f"| {whole(rows, 'opened')} | {median(rows, 'pss_mean') / 2**20:.1f}, "
             f"{median(rows, 'pss_peak') / 2**20:.1f} | {sum(r.get('errors', 0) for r in rows)} |")
     for name, rows in results.items():
         failed = [r["fail"] for r in rows if "fail" in r]
