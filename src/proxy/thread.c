@@ -37,7 +37,7 @@ static void clock_update(Thread *t)
 
 static size_t again_room(const Thread *t)
 {
-    return (size_t)t->clients.slots_max + THREAD_STREAMS_MAX + THREAD_UPSTREAMS_MAX;
+    return (size_t)t->clients.slots_max + t->streams.slots_max + THREAD_UPSTREAMS_MAX;
 }
 
 static Err thread_memory(Thread *t, const WorkerPlan *plan)
@@ -45,10 +45,12 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     uint32_t clients = (uint32_t)u64_min(plan->connections_max, THREAD_CLIENTS_MAX);
     TRY(pool_init(&t->clients, sizeof(Client), clients));
     TRY(pool_init(&t->upstreams, sizeof(Upstream), THREAD_UPSTREAMS_MAX));
-    TRY(pool_init(&t->exchanges, sizeof(Exchange), clients + THREAD_EXCHANGES_MORE));
-    TRY(pool_init(&t->streams, sizeof(MuxStream), THREAD_STREAMS_MAX));
-    TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + THREAD_STREAMS_MAX + 1,
-                   t->now_ms));
+    /* A client that speaks HTTP/2 has many streams, and each may have one to an origin. */
+    uint64_t wanted = clients * UINT64_C(256) + 1024;
+    uint32_t streams = (uint32_t)u64_min(wanted, THREAD_STREAMS_MAX);
+    TRY(pool_init(&t->exchanges, sizeof(Exchange), clients + streams / 2));
+    TRY(pool_init(&t->streams, sizeof(MuxStream), streams));
+    TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + streams + 1, t->now_ms));
     t->park_nodes = (ParkNode *)memory_reserve(sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
     t->again = (Token *)memory_reserve(sizeof(Token) * again_room(t));
     t->flush = (Token *)memory_reserve(sizeof(Token) * (clients + THREAD_UPSTREAMS_MAX));

@@ -46,7 +46,6 @@ enum { /* kinds of messages */
 #define THREAD_CLIENTS_MAX (1u << 20)
 #define THREAD_UPSTREAMS_MAX (1u << 18)
 #define THREAD_STREAMS_MAX (1u << 19) /* of HTTP/2, both sides */
-#define THREAD_EXCHANGES_MORE (1u << 18) /* beyond one for each client */
 #define THREAD_OUT_FIELDS_MAX 320u /* of a head that leaves */
 #define THREAD_RAW_BYTES (64u << 10) /* ciphertext of one read */
 
