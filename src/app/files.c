@@ -8,6 +8,27 @@
 #include <time.h>
 #include <unistd.h>
 
+Err files_fill(int fd, Span room, Str *ret)
+{
+    size_t len = 0;
+    while (len < room.len) {
+        Span rest = span_drop(room, len);
+        ssize_t n = read(fd, rest.at, rest.len); /* system call */
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return err_from_errno(errno);
+        }
+        if (n == 0) {
+            break;
+        }
+        len += (size_t)n;
+    }
+    *ret = str_take(span_str(room), len);
+    return ERR_OK;
+}
+
 static Err read_whole(int fd, Arena *a, Str *ret)
 {
     struct stat about;
@@ -25,23 +46,8 @@ static Err read_whole(int fd, Arena *a, Str *ret)
     if (!arena_span(a, (size_t)about.st_size + 1, &room)) {
         return ERR_MEMORY;
     }
-    size_t len = 0;
-    while (len < room.len) {
-        Span rest = span_drop(room, len);
-        ssize_t n = read(fd, rest.at, rest.len); /* system call */
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return err_from_errno(errno);
-        }
-        if (n == 0) {
-            break;
-        }
-        len += (size_t)n;
-    }
-    *ret = str_take(span_str(room), len);
-    return len == room.len ? ERR_AGAIN : ERR_OK;
+    TRY(files_fill(fd, room, ret));
+    return ret->len == room.len ? ERR_AGAIN : ERR_OK;
 }
 
 /* Of regular files only, so that nothing waits: not for a pipe's writer either. */

@@ -14,6 +14,9 @@ typedef struct Files {
     ConfigFiles config;
 } Files;
 
+/* Reads until the room is full or the file has ended. */
+MUST_USE Err files_fill(int fd, Span room, Str *ret);
+
 /* `f` stays where it is: the configuration's reader points to it. */
 void files_open(Files *f);
 void files_close(Files *f);

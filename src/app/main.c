@@ -47,23 +47,7 @@ static Err read_all(Arena *arena, int fd, Str *ret)
     if (!arena_span(arena, CONFIG_TEXT_BYTES_MAX + 1, &room)) {
         return ERR_MEMORY;
     }
-    size_t len = 0;
-    while (len < room.len) {
-        Span rest = span_drop(room, len);
-        ssize_t n = read(fd, rest.at, rest.len); /* system call */
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return err_from_errno(errno);
-        }
-        if (n == 0) {
-            break;
-        }
-        len += (size_t)n;
-    }
-    *ret = str_take(span_str(room), len);
-    return ERR_OK;
+    return files_fill(fd, room, ret);
 }
 
 static Err read_file(Arena *arena, Str path, Str *ret)

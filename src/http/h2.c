@@ -291,7 +291,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     return 0;
 }
 
-/* What the peer's mistakes make us reset costs as much as what it resets itself. */
+/* What the peer's mistakes make us reset costs as much as what it resets itself
+ * (CVE-2025-8671). */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     (void)session;
@@ -562,9 +563,4 @@ bool h2_takes_connect(const H2 *h)
     uint32_t takes = nghttp2_session_get_remote_settings(h->session,
                                                          NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL);
     return takes == 1 || !h->greeted;
-}
-
-uint32_t h2_resets_made(const H2 *h)
-{
-    return h->resets_made;
 }

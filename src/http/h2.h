@@ -118,8 +118,6 @@ bool h2_peer_leaves(const H2 *h, int32_t *ret_last);
 uint32_t h2_room(const H2 *h);
 /* Whether the peer lets extended CONNECT pass (RFC 8441 §3); true until it has said so or not. */
 bool h2_takes_connect(const H2 *h);
-/* Resets that the peer's mistakes made us send (MadeYouReset, CVE-2025-8671). */
-uint32_t h2_resets_made(const H2 *h);
 
 /* --- heads from fields (h2_head.c), pure --- */
 

@@ -64,7 +64,6 @@ typedef struct Mux {
     H2 *h2;
     Thread *thread;
     Token owner;
-    uint16_t listener; /* of a client's connection */
     bool server;
     bool flushing;     /* is queued in Thread.flush */
     bool leaving;      /* River has said goodbye */
