@@ -4,19 +4,19 @@
  * has three prefixes or a million. It is built off the request path and shared by all threads.
  *
  * IPv4: where the addresses are lined up, the set is a list of edges, at each of which "in" and
- * "out" change places; an address is in the set when the number of edges at or below it is odd. A large
- * list is cut up by the first 16 bits, so that an edge takes two bytes and the part to search is
- * mostly one cache line, as in DXR (Zec, Rizzo and Mikuc, CCR 42(5), 2012). The search takes the
+ * "out" change places; an address is in the set when the number of edges at or below it is odd. A
+ * large list is cut up by the first 16 bits, so that an edge takes two bytes and the part to search
+ * is mostly one cache line, as in DXR (Zec, Rizzo and Mikuc, CCR 42(5), 2012). The search takes the
  * same steps for every address: no branch depends on it.
  *
  * IPv6: a multibit trie after Poptrie (Asai and Ohara, SIGCOMM 2015). A node looks at six bits of
- * the address, and one 64-bit word says which of the 64 answers are subtrees, so that a node's children
- * stand side by side and a population count finds them. Because only membership is asked, all other
- * answers are one bit each, in a second word. Two things are ours: prefixes inside others vanish
- * before the trie is built (they change no answer), so outside of a subtree's common bits the
- * answer is always no; and a node carries those common bits (path compression, as in Patricia), so
- * that a lone /128 costs two nodes and not twenty. A large trie begins with a table over the first
- * 16 bits. */
+ * the address, and one 64-bit word says which of the 64 answers are subtrees, so that a node's
+ * children stand side by side and a population count finds them. Because only membership is asked,
+ * all other answers are one bit each, in a second word. Two things are ours: prefixes inside others
+ * vanish before the trie is built (they change no answer), so outside of a subtree's common bits
+ * the answer is always no; and a node carries those common bits (path compression, as in Patricia),
+ * so that a lone /128 costs two nodes and not twenty. A large trie begins with a table over the
+ * first 16 bits. */
 #ifndef BASE_CIDR_H
 #define BASE_CIDR_H
 
@@ -62,8 +62,8 @@ typedef struct CidrSet {
 } CidrSet;
 
 /* Builds the set of `count` prefixes, in any order, with repetitions. What is built lies in the
- * arena; what building needs beside them is given back. ERR_MEMORY: the arena is full; ERR_LIMIT: above
- * CIDR_PREFIXES_MAX. */
+ * arena; what building needs beside it is given back. ERR_MEMORY: the arena is full; ERR_LIMIT:
+ * there are more than CIDR_PREFIXES_MAX. */
 MUST_USE Err cidr_build(CidrSet *ret, const IpPrefix *list, size_t count, Arena *arena);
 
 /* Whether the address is in the set. Family 0 (a Unix peer) never is. As ip_prefix_holds: a prefix
