@@ -7,8 +7,8 @@
  * waiters; both orders are sequentially consistent, so one of the two always sees the other
  * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own
  * while few are in flight and no connection is about to come back; otherwise it waits first, and
- * dials are paced, one in each ORIGIN_PACE_MS for all waiters together. Whichever comes first, a returned or a new
- * connection, serves the oldest waiter. */
+ * dials are paced, one in each ORIGIN_PACE_MS for all waiters together. Whichever comes first, a
+ * returned or a new connection, serves the oldest waiter. */
 #ifndef PROXY_ORIGIN_H
 #define PROXY_ORIGIN_H
 
