@@ -3,6 +3,7 @@
 #include "loop/crash.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/source.h"
 #include "proxy/worker.h"
 
 #define REQUEST_ID_BYTES_MAX 128u
@@ -96,6 +97,7 @@ static bool is_misdirected(const Exchange *x, const Client *c)
 Step phase_screen(Thread *t, Exchange *x)
 {
     const Client *c = client_get(t, x->client);
+    source_find(x, c);
     x->protocol = forward_protocol(x);
     if (x->request.method == METHOD_CONNECT && x->protocol.len == 0) {
         return FAIL(FAULT_CONNECT_METHOD);
@@ -116,7 +118,6 @@ Step phase_screen(Thread *t, Exchange *x)
             return FAIL(FAULT_OVERLOAD);
         }
     }
-    x->trusted = x->service->trusted_count && forward_trusts(x->service, c->peer.ip);
     if (x->request.protocol.len > 0) { /* what follows the head is the tunnel's */
         x->request_body = (Body){.kind = BODY_NONE, .done = true};
     }
