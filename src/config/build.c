@@ -108,7 +108,8 @@ static Err cluster_build(Builder *b, const ClusterSettings *from, const Cluster 
     for (size_t i = 0; i < from->connector_count; i++) {
         TRY(endpoint_build(b, &from->connectors[i], &endpoints[i]));
     }
-    c->balancer = policy_find(from->selection == SELECTION_RANDOM ? S("Random") : S("RoundRobin"));
+    c->balancer = policy_find(from->selection);
+    c->hash_source = from->hash_key == HASH_KEY_SOURCE_AND_PATH;
     CHECK(c->balancer != NULL);
     c->table = c->balancer->build(c, a);
     *ret = c;

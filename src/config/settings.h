@@ -81,16 +81,18 @@ typedef struct ConnectorSettings {
     uint64_t connections_max;  /* to this endpoint, busy and idle; 0: no limit */
 } ConnectorSettings;
 
-typedef enum Selection {
-    SELECTION_ROUND_ROBIN,
-    SELECTION_RANDOM
-} Selection;
+typedef enum HashKey {
+    HASH_KEY_NONE,
+    HASH_KEY_PATH,            /* the path without the query */
+    HASH_KEY_SOURCE_AND_PATH  /* the client's address (not its port), and the path */
+} HashKey;
 
 /* One `connectors` block: the endpoints among which a request is balanced. */
 typedef struct ClusterSettings {
     size_t connector_count;
     const ConnectorSettings *connectors COUNTED_BY(connector_count);
-    Selection selection;
+    Str selection; /* the balancing policy's name */
+    HashKey hash_key;
 } ClusterSettings;
 
 typedef struct RespondSettings {

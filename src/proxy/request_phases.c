@@ -176,6 +176,62 @@ Step phase_ask(Thread *t, Exchange *x)
     return step_of(x, v);
 }
 
+/* What a policy that hashes looks at: the path without the query, maybe behind the client's
+ * address. */
+static bool pick_key(const Thread *t, Exchange *x, const Cluster *cluster)
+{
+    x->pick.hashed = x->request.path;
+    if (!cluster->hash_source) {
+        return true;
+    }
+    Span room;
+    if (!arena_span(&x->arena, IP_TEXT_MAX + x->request.path.len, &room)) {
+        return false;
+    }
+    Text key = text_in(room);
+    const Client *c = client_get(t, x->client);
+    if (c->peer.ip.family) {
+        ip_print(&key, c->peer.ip);
+    }
+    text_add(&key, x->request.path);
+    x->pick.hashed = text_str(&key);
+    return true;
+}
+
+typedef struct LoadsOwner {
+    const Worker *worker;
+    const Cluster *cluster;
+} LoadsOwner;
+
+static uint32_t loads_busy(const void *owner, size_t index)
+{
+    const LoadsOwner *o = (const LoadsOwner *)owner;
+    return origin_busy(&o->worker->origins[o->cluster->endpoints[index].origin]);
+}
+
+#define PICKS_MAX 64u /* endpoints that are looked at for one that does not rest */
+
+/* The policy's choice, past endpoints that could not be reached of late. When all rest, the first
+ * is as good as any. */
+static size_t pick_endpoint(Thread *t, const Exchange *x, const Cluster *cluster)
+{
+    /* A connection that was stale says nothing against its endpoint: ask that one again. */
+    unsigned attempt = x->tries - (x->fresh_wanted ? 1 : 0);
+    LoadsOwner owner = {.worker = t->worker, .cluster = cluster};
+    Loads loads = {.owner = &owner, .busy = loads_busy};
+    const Balancer *b = cluster->balancer;
+    size_t first = b->pick(cluster->table, &x->pick, attempt, &loads);
+    size_t index = first;
+    for (unsigned i = 1; i < PICKS_MAX && i <= cluster->endpoint_count; i++) {
+        CHECK(index < cluster->endpoint_count);
+        if (!origin_rests(t, &t->worker->origins[cluster->endpoints[index].origin])) {
+            return index;
+        }
+        index = b->pick(cluster->table, &x->pick, attempt + i, &loads);
+    }
+    return first;
+}
+
 Step phase_pick(Thread *t, Exchange *x)
 {
     const Cluster *cluster = x->route->cluster;
@@ -187,13 +243,11 @@ Step phase_pick(Thread *t, Exchange *x)
     if (x->tries == 0 && cluster->endpoint_count > 1) {
         x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);
         x->pick.random = random_next(&t->random);
+        if (cluster->balancer->hashes && !pick_key(t, x, cluster)) {
+            return FAIL(FAULT_MEMORY);
+        }
     }
-    size_t index = 0;
-    if (cluster->endpoint_count > 1) {
-        /* A connection that was stale says nothing against its endpoint: ask that one again. */
-        unsigned attempt = x->tries - (x->fresh_wanted ? 1 : 0);
-        index = cluster->balancer->pick(cluster->table, &x->pick, attempt);
-    }
+    size_t index = cluster->endpoint_count > 1 ? pick_endpoint(t, x, cluster) : 0;
     CHECK(index < cluster->endpoint_count);
     x->endpoint = &cluster->endpoints[index];
     x->tries++;

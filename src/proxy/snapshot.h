@@ -34,6 +34,7 @@ struct Cluster {
     size_t endpoint_count;
     Endpoint *endpoints COUNTED_BY(endpoint_count);
     const Balancer *balancer;
+    bool hash_source; /* of a policy that hashes: the client's address, too */
     const void *table; /* the balancer's own */
     _Atomic uint64_t *sequence; /* counts picks, for policies that go round */
 };
