@@ -157,12 +157,29 @@ static Err route_build(Builder *b, const ServiceSettings *from, Route *ret)
     return ERR_OK;
 }
 
+static Normalization normalization_build(const NormalizationSettings *from)
+{
+    UriRules rules = {.dot_segments = from->dot_segments,
+                      .duplicate_slashes = from->duplicate_slashes,
+                      .encoded_separators = from->encoded_separators,
+                      .control_characters = from->control_characters,
+                      .percent_encoding = from->percent_encoding};
+    return (Normalization){.paths = rules.dot_segments || rules.duplicate_slashes ||
+                                    rules.encoded_separators || rules.control_characters ||
+                                    rules.percent_encoding,
+                           .rules = rules,
+                           .hosts = from->host,
+                           .non_ascii = from->header_non_ascii,
+                           .refusal = {.status = from->status, .body = from->body}};
+}
+
 static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
 {
     *ret = (Service){
         .name = from->name,
         .index = ret->index,
         .limits = limits_build(from),
+        .normalization = normalization_build(&from->normalization),
         .forwarded = {.x_forwarded_for = from->forwarded.x_forwarded_for,
                       .x_forwarded_proto = from->forwarded.x_forwarded_proto,
                       .x_forwarded_host = from->forwarded.x_forwarded_host,

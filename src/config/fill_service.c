@@ -129,7 +129,8 @@ static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
     ret->connector_count = count;
     ret->connectors = list;
     ret->selection = selection;
-    ret->hash_key = fill_hash_key(section_property(section_child(balance, S("selection")), S("key")));
+    Section chosen = section_child(balance, S("selection"));
+    ret->hash_key = fill_hash_key(section_property(chosen, S("key")));
     return ERR_OK;
 }
 
@@ -213,6 +214,27 @@ static ForwardedSettings fill_forwarded(Section s)
     };
 }
 
+/* A switch that is not written is as `default` says. */
+static bool fill_switch(Section s, Str name)
+{
+    return is_written(s, name) ? section_bool(s, name) : section_bool(s, S("default"));
+}
+
+static NormalizationSettings fill_normalization(Section s)
+{
+    return (NormalizationSettings){
+        .dot_segments = fill_switch(s, S("dot-segments")),
+        .duplicate_slashes = fill_switch(s, S("duplicate-slashes")),
+        .encoded_separators = fill_switch(s, S("encoded-separators")),
+        .control_characters = fill_switch(s, S("control-characters")),
+        .percent_encoding = fill_switch(s, S("percent-encoding")),
+        .host = fill_switch(s, S("host")),
+        .header_non_ascii = section_bool(s, S("header-non-ascii")), /* only where it is written */
+        .status = (uint16_t)section_number(s, S("status")),
+        .body = section_text(s, S("body")),
+    };
+}
+
 static RespondSettings fill_respond(Section s)
 {
     return (RespondSettings){
@@ -238,6 +260,7 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
         .request_id = {.accept = section_bool(request_id, S("accept"))},
         .forwarded = fill_forwarded(section_child(section, S("forwarded-headers"))),
         .overload = fill_overload(section_child(section, S("overload"))),
+        .normalization = fill_normalization(section_child(section, S("normalization"))),
     };
     TRY(lower_copy(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
     TRY(fill_listeners(f, section_child(section, S("listeners")), ret));

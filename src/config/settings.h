@@ -136,6 +136,18 @@ typedef struct OverloadSettings {
     Str body;
 } OverloadSettings;
 
+typedef struct NormalizationSettings {
+    bool dot_segments;
+    bool duplicate_slashes;
+    bool encoded_separators;
+    bool control_characters;
+    bool percent_encoding;
+    bool host;
+    bool header_non_ascii;
+    uint16_t status;
+    Str body;
+} NormalizationSettings;
+
 /* A filter where the file has written it, with what `setup` needs. */
 typedef struct FilterSettings {
     const FilterKind *kind;
@@ -172,6 +184,7 @@ typedef struct ServiceSettings {
     size_t trusted_count;
     const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies whose fields are appended to */
     OverloadSettings overload;
+    NormalizationSettings normalization;
     ChainSettings chains[STAGE_COUNT];
 } ServiceSettings;
 

@@ -6,6 +6,7 @@
 #define PROXY_SNAPSHOT_H
 
 #include "http/head.h"
+#include "http/uri.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "proxy/balancer.h"
@@ -54,6 +55,15 @@ typedef struct Route {
     FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
 } Route;
 
+/* One spelling for each path, and what is refused on the way (room http: uri_normalize). */
+typedef struct Normalization {
+    bool paths; /* one of the rules holds */
+    UriRules rules;
+    bool hosts;     /* what is wrong with Host is answered with `refusal` */
+    bool non_ascii; /* field values that are not ASCII are refused */
+    Respond refusal;
+} Normalization;
+
 typedef struct ServiceLimits {
     HeadLimits head;
     bool head_set; /* the file sets the limit of fields or bytes: `overload_status` answers */
@@ -79,6 +89,7 @@ typedef struct Service {
     Route route;
     FilterChain chains[STAGE_COUNT];
     ServiceLimits limits;
+    Normalization normalization;
     ForwardedRules forwarded;
     Str host; /* sent upstream in place of the client's; empty: passed on */
     Str request_id_name; /* lower case */

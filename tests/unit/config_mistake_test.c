@@ -206,8 +206,6 @@ static const Mistake later[] = {
     {S_INIT(SERVICE("rate-limiting { rule kind=\"source-ip\" max-buckets=1 "
                     "tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
      S_INIT("1:93: `source-ip` is not supported yet")},
-    {S_INIT(SERVICE("normalization { default false }")),
-     S_INIT("1:77: `normalization` is not supported yet")},
 };
 
 TEST("config: what is not built yet ends in exactly one error at its line")
