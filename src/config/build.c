@@ -191,13 +191,14 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
         .request_id_accept = from->request_id.accept,
         .upgrade_count = from->upgrade_count,
         .upgrades = from->upgrades,
-        .trusted_count = from->trusted_count,
-        .trusted = from->trusted,
+        .client_ip_name = from->client_ip_header,
+        .client_ip_field = field_id(from->client_ip_header),
         .active = (_Atomic uint32_t *)arena_alloc(b->arena, 64),
     };
     if (!ret->active) {
         return ERR_MEMORY;
     }
+    TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
     TRY(build_chains(b->arena, from, ret));
     return route_build(b, from, &ret->route);
 }
@@ -211,7 +212,8 @@ static void listeners_build(const Settings *settings, Snapshot *s, const int *fd
             s->listeners[at] = (Listener){.fd = fds[at],
                                           .name = from->listeners[k].address.text,
                                           .service = &s->services[i],
-                                          .h2c = from->listeners[k].h2c};
+                                          .h2c = from->listeners[k].h2c,
+                                          .proxy_protocol = from->listeners[k].proxy_protocol};
         }
     }
 }

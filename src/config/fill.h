@@ -31,6 +31,11 @@ MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Chec
 
 /* One service; `section` is its node. */
 MUST_USE Err fill_service(Filler *f, Section section, ServiceSettings *ret);
+/* Reads a file, the first time. The error is of that time; later calls find file->failed. */
+MUST_USE Err fill_file(Filler *f, Str path, FillFile **ret);
+/* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
+ * read, which is said once for each place. */
+MUST_USE Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
 MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);

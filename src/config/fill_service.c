@@ -49,6 +49,7 @@ static Err fill_listeners(Filler *f, Section listeners, ServiceSettings *service
         Str mode = option_text(section_property(one, S("mode")));
         TRY(fill_address(f->arena, n->name, &list[i].address));
         list[i].line = fill_line(f, n->name_at.from);
+        list[i].proxy_protocol = option_bool(section_property(one, S("proxy-protocol")));
         if (mode.len != 0) {
             CHECK(value_mode(mode, &list[i].mode) == ERR_OK);
         }
@@ -267,6 +268,7 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
     Section client = section_child(section, S("client-ip"));
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
+    TRY(lower_copy(f->arena, section_text(client, S("header")), &ret->client_ip_header));
     TRY(fill_filters(f, section, ret));
     return connectors.node ? fill_cluster(f, connectors, &ret->cluster) : ERR_OK;
 }

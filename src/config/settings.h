@@ -49,6 +49,7 @@ typedef struct ListenerTls {
 typedef struct ListenerSettings {
     SettingsAddress address;
     ListenerTls tls;
+    bool proxy_protocol; /* a header of it must come first */
     bool h2c; /* without TLS: HTTP/2 for clients that begin with it */
     uint16_t mode; /* permissions of a Unix path; 0: the process's umask decides */
     uint32_t line; /* where it stands in the file, for messages */
@@ -182,7 +183,8 @@ typedef struct ServiceSettings {
     RequestIdSettings request_id;
     ForwardedSettings forwarded;
     size_t trusted_count;
-    const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies whose fields are appended to */
+    const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies that say who the client is */
+    Str client_ip_header; /* in this field; lower case */
     OverloadSettings overload;
     NormalizationSettings normalization;
     ChainSettings chains[STAGE_COUNT];

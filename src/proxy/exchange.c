@@ -207,8 +207,8 @@ static void write_access(Thread *t, const Exchange *x, const Client *c)
         .tls_subject = tls.subject,
         .time_us = x->start_us + t->wall_offset_us,
         .request_id = x->id,
-        .client = c->peer.ip,
-        .client_port = c->peer.port,
+        .client = x->client_ip,
+        .client_port = x->client_port,
         .service = x->service->name,
         .host = r->host,
         .method = r->method_name,
@@ -493,6 +493,8 @@ static Exchange *exchange_new(Thread *t, Client *c)
     x->client = c->self;
     x->request.major = 1;
     x->service = t->worker->plan.snapshot->listeners[c->listener].service;
+    x->client_ip = c->peer.ip;
+    x->client_port = c->peer.port;
     x->replay_whole = true;
     x->start_us = c->head_us ? c->head_us : t->now_ns / 1000;
     x->progress_in_ms = t->now_ms;

@@ -3,6 +3,7 @@
 #include "loop/crash.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/source.h"
 #include "proxy/worker.h"
 
 #define REQUEST_ID_BYTES_MAX 128u
@@ -153,6 +154,7 @@ static bool is_misdirected(const Exchange *x, const Client *c)
 Step phase_screen(Thread *t, Exchange *x)
 {
     const Client *c = client_get(t, x->client);
+    source_find(x, c);
     x->protocol = forward_protocol(x);
     if (x->request.method == METHOD_CONNECT && x->protocol.len == 0) {
         return FAIL(FAULT_CONNECT_METHOD);
@@ -173,7 +175,6 @@ Step phase_screen(Thread *t, Exchange *x)
             return FAIL(FAULT_OVERLOAD);
         }
     }
-    x->trusted = x->service->trusted_count && forward_trusts(x->service, c->peer.ip);
     if (x->request.protocol.len > 0) { /* what follows the head is the tunnel's */
         x->request_body = (Body){.kind = BODY_NONE, .done = true};
     }
@@ -235,7 +236,7 @@ Step phase_ask(Thread *t, Exchange *x)
 
 /* What a policy that hashes looks at: the path without the query, maybe behind the client's
  * address. */
-static bool pick_key(const Thread *t, Exchange *x, const Cluster *cluster)
+static bool pick_key(Exchange *x, const Cluster *cluster)
 {
     x->pick.hashed = x->request.path;
     if (!cluster->hash_source) {
@@ -246,9 +247,8 @@ static bool pick_key(const Thread *t, Exchange *x, const Cluster *cluster)
         return false;
     }
     Text key = text_in(room);
-    const Client *c = client_get(t, x->client);
-    if (c->peer.ip.family) {
-        ip_print(&key, c->peer.ip);
+    if (x->client_ip.family) {
+        ip_print(&key, x->client_ip);
     }
     text_add(&key, x->request.path);
     x->pick.hashed = text_str(&key);
@@ -300,7 +300,7 @@ Step phase_pick(Thread *t, Exchange *x)
     if (x->tries == 0 && cluster->endpoint_count > 1) {
         x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);
         x->pick.random = random_next(&t->random);
-        if (cluster->balancer->hashes && !pick_key(t, x, cluster)) {
+        if (cluster->balancer->hashes && !pick_key(x, cluster)) {
             return FAIL(FAULT_MEMORY);
         }
     }

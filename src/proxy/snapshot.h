@@ -5,6 +5,7 @@
 #ifndef PROXY_SNAPSHOT_H
 #define PROXY_SNAPSHOT_H
 
+#include "base/cidr.h"
 #include "http/head.h"
 #include "http/uri.h"
 #include "net/address.h"
@@ -97,8 +98,9 @@ typedef struct Service {
     bool request_id_accept;
     size_t upgrade_count;
     const Str *upgrades COUNTED_BY(upgrade_count);
-    size_t trusted_count;
-    const IpPrefix *trusted COUNTED_BY(trusted_count);
+    CidrSet proxies;      /* that are trusted: what they say of their clients is believed */
+    Str client_ip_name;   /* the field in which they say it, lower case */
+    FieldId client_ip_field;
     _Atomic uint32_t *active; /* requests under way, counted only when there is a limit */
 } Service;
 
@@ -108,6 +110,7 @@ typedef struct Listener {
     const Service *service;
     TlsSlot *tls; /* NULL: plain */
     bool h2c;     /* plain: HTTP/2 by prior knowledge too */
+    bool proxy_protocol; /* each connection begins with a header of the PROXY protocol */
 } Listener;
 
 typedef struct Snapshot {

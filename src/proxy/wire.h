@@ -35,6 +35,9 @@ typedef struct Wire {
 
 /* Takes over what an event says. */
 void wire_ready(Wire *w, unsigned what);
+/* From now on `tls` seals it; `early` is ciphertext that was read already, less than the session
+ * can hold. Errors as of wire_handshake. */
+MUST_USE Err wire_seal(Wire *w, const WireRoom *r, Tls *tls, Str early);
 /* Goes on with a handshake. ERR_OK: it is over; ERR_AGAIN: not yet; others: it has failed (the
  * session's tls_reason), and the wire is broken. */
 MUST_USE Err wire_handshake(Wire *w, const WireRoom *r);
