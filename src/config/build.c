@@ -108,7 +108,8 @@ static Err cluster_build(Builder *b, const ClusterSettings *from, const Cluster 
     for (size_t i = 0; i < from->connector_count; i++) {
         TRY(endpoint_build(b, &from->connectors[i], &endpoints[i]));
     }
-    c->balancer = policy_find(from->selection == SELECTION_RANDOM ? S("Random") : S("RoundRobin"));
+    c->balancer = policy_find(from->selection);
+    c->hash_source = from->hash_key == HASH_KEY_SOURCE_AND_PATH;
     CHECK(c->balancer != NULL);
     c->table = c->balancer->build(c, a);
     *ret = c;
@@ -156,12 +157,29 @@ static Err route_build(Builder *b, const ServiceSettings *from, Route *ret)
     return ERR_OK;
 }
 
+static Normalization normalization_build(const NormalizationSettings *from)
+{
+    UriRules rules = {.dot_segments = from->dot_segments,
+                      .duplicate_slashes = from->duplicate_slashes,
+                      .encoded_separators = from->encoded_separators,
+                      .control_characters = from->control_characters,
+                      .percent_encoding = from->percent_encoding};
+    return (Normalization){.paths = rules.dot_segments || rules.duplicate_slashes ||
+                                    rules.encoded_separators || rules.control_characters ||
+                                    rules.percent_encoding,
+                           .rules = rules,
+                           .hosts = from->host,
+                           .non_ascii = from->header_non_ascii,
+                           .refusal = {.status = from->status, .body = from->body}};
+}
+
 static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
 {
     *ret = (Service){
         .name = from->name,
         .index = ret->index,
         .limits = limits_build(from),
+        .normalization = normalization_build(&from->normalization),
         .forwarded = {.x_forwarded_for = from->forwarded.x_forwarded_for,
                       .x_forwarded_proto = from->forwarded.x_forwarded_proto,
                       .x_forwarded_host = from->forwarded.x_forwarded_host,

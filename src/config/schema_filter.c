@@ -150,11 +150,13 @@ static const SchemaNode normalization_children[] = {
     OPTION_BOOL("control-characters", "true", "refuse control characters, also encoded ones"),
     OPTION_BOOL("percent-encoding", "true",
                 "decode unreserved characters, write escapes in upper case, refuse broken ones"),
-    OPTION_BOOL("host", "true", "refuse missing, repeated and contradictory hosts"),
+    OPTION_BOOL("host", "true",
+                "answer missing, repeated and contradictory hosts with this section's status and "
+                "body; they are refused in any case"),
     OPTION_BOOL("header-non-ascii", "false", "refuse field values that are not ASCII"),
     OPTION_NUMBER("status", 400, 599, "400", "the status of a refusal"),
     OPTION_TEXT("body", TEXT, "", "the body of a refusal"),
 };
 
 const SchemaNode schema_normalization =
-    SECTION("normalization", SCHEMA_LATER, "one spelling for each path", normalization_children);
+    SECTION("normalization", 0, "one spelling for each path", normalization_children);

@@ -55,6 +55,8 @@ typedef enum Retry {
     X(TRACE_METHOD, "trace-method", 405, CLIENT, NEVER, "TRACE is not passed on")                  \
     X(EXPECTATION, "expectation", 417, CLIENT, NEVER, "an expectation other than 100-continue")    \
     X(CODING_UNKNOWN, "coding-unknown", 501, CLIENT, NEVER, "a transfer coding that is not known") \
+    X(NORMALIZATION, "normalization", 400, CLIENT, NEVER,                                          \
+      "the path has no safe normal form, or a field value is not ASCII")                           \
     X(OVERLOAD, "overload", 503, RIVER, NEVER,                                                     \
       "the service is at its limit of concurrent requests")                                        \
     X(OVERLOAD_HEAD, "overload-head", 503, CLIENT, NEVER, "the head exceeds the service's limit")  \

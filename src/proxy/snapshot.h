@@ -7,6 +7,7 @@
 
 #include "base/cidr.h"
 #include "http/head.h"
+#include "http/uri.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "proxy/balancer.h"
@@ -35,6 +36,7 @@ struct Cluster {
     size_t endpoint_count;
     Endpoint *endpoints COUNTED_BY(endpoint_count);
     const Balancer *balancer;
+    bool hash_source; /* of a policy that hashes: the client's address, too */
     const void *table; /* the balancer's own */
     _Atomic uint64_t *sequence; /* counts picks, for policies that go round */
 };
@@ -53,6 +55,15 @@ typedef struct Route {
     const Respond *respond;
     FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
 } Route;
+
+/* One spelling for each path, and what is refused on the way (room http: uri_normalize). */
+typedef struct Normalization {
+    bool paths; /* one of the rules holds */
+    UriRules rules;
+    bool hosts;     /* what is wrong with Host is answered with `refusal` */
+    bool non_ascii; /* field values that are not ASCII are refused */
+    Respond refusal;
+} Normalization;
 
 typedef struct ServiceLimits {
     HeadLimits head;
@@ -79,6 +90,7 @@ typedef struct Service {
     Route route;
     FilterChain chains[STAGE_COUNT];
     ServiceLimits limits;
+    Normalization normalization;
     ForwardedRules forwarded;
     Str host; /* sent upstream in place of the client's; empty: passed on */
     Str request_id_name; /* lower case */

@@ -186,10 +186,6 @@ static const Mistake later[] = {
      S_INIT("1:59: `dns` is not supported yet")},
     {S_INIT(CONNECTOR("srv \"_http._tcp.a.example\" refresh-seconds=5")),
      S_INIT("1:59: `srv` is not supported yet")},
-    {S_INIT(BALANCE("selection \"FNV\" key=\"SourceAddrAndUriPath\"")),
-     S_INIT("1:84: `FNV` is not supported yet")},
-    {S_INIT(BALANCE("selection \"Ketama\" key=\"UriPath\"")),
-     S_INIT("1:84: `Ketama` is not supported yet")},
     {S_INIT(BALANCE("health-check \"TCP\" frequency-ms=1 tls-sni=\"a\"")),
      S_INIT("1:74: `TCP` is not supported yet")},
     {S_INIT(BALANCE("health-check \"HTTP\" host=\"a\" path=\"/h\" tls=true")),
@@ -203,8 +199,6 @@ static const Mistake later[] = {
     {S_INIT(SERVICE("rate-limiting { rule kind=\"source-ip\" max-buckets=1 "
                     "tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
      S_INIT("1:93: `source-ip` is not supported yet")},
-    {S_INIT(SERVICE("normalization { default false }")),
-     S_INIT("1:77: `normalization` is not supported yet")},
 };
 
 TEST("config: what is not built yet ends in exactly one error at its line")
