@@ -28,10 +28,6 @@ bool conditional_range(const Fields *fields, const Validators *v, int64_t now);
 
 /* Whether `etag` (strong) is among the tags of a list; `weak`: by the weak comparison
  * (§8.8.3.2). Stops at the first byte that breaks the grammar. */
-/*@ requires readable: \valid_read(list.at + (0 .. list.len - 1));
-    requires tag_readable: \valid_read(etag.at + (0 .. etag.len - 1));
-    assigns \result \from list.at[0 .. list.len - 1], etag.at[0 .. etag.len - 1], weak;
-    ensures truth: \result == 0 || \result == 1; */
 bool etag_list_holds(Str list, Str etag, bool weak);
 
 #endif

@@ -20,13 +20,6 @@ typedef struct FilePath {
 /* Decodes `path` (it begins with a slash) once, and writes it relative: without the first slash and
  * without one at its end. Escapes are decoded exactly once; what would be a separator or a dot
  * segment after that is refused, not interpreted. `out` has room for path.len bytes. */
-/*@ requires readable: \valid_read(path.at + (0 .. path.len - 1));
-    requires room_is_kept: out->len <= out->room.len;
-    assigns out->len \from out->len, out->room.len, path.at[0 .. path.len - 1];
-    assigns out->overflow \from out->len, out->room.len, path.at[0 .. path.len - 1];
-    assigns out->room.at[0 .. out->room.len - 1] \from path.at[0 .. path.len - 1];
-    assigns \result \from path.at[0 .. path.len - 1];
-    ensures room_is_kept: out->len <= out->room.len; */
 FilePath file_path_decode(Str path, Text *out);
 
 /* Writes a decoded path as part of a URI: everything but unreserved bytes, sub-delims, ":", "@" and

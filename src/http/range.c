@@ -55,9 +55,10 @@ static bool ranges_meet(ByteRange a, ByteRange b)
 static void ranges_remove(Ranges *r, size_t at)
 {
     for (size_t i = at; i + 1 < r->count && i + 1 < RANGES_MAX; i++) {
-        r->list[i] = r->list[i + 1];
+        ByteRange next = r->list[i + 1];
+        r->list[i] = next;
     }
-    r->count--;
+    r->count -= r->count > 0;
 }
 
 /* Adds a range; those that it meets become one with it, at the place of the first of them
@@ -84,7 +85,9 @@ static void ranges_add(Ranges *r, ByteRange more)
     }
     if (place < RANGES_MAX) {
         r->list[place] = more;
-        r->count += place == r->count;
+        if (place == r->count) {
+            r->count = place + 1;
+        }
     }
 }
 

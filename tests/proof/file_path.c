@@ -2,7 +2,6 @@
  * less room than it may need.
  *
  * sources: http/file_path.c http/media_type.c http/bytes.c base/text.c base/str.c
- * proves: file_path_decode
  * bytes: 64 quick 8
  */
 #include "harness.h"
@@ -24,7 +23,6 @@ void prove(size_t len)
     } else {
         PROOF_REACHED(plain);
     }
-    /*@ assert written_inside: out.len <= len; */
     Text again = text_in(span_of(proof_again + (sizeof proof_again - len), len));
     file_path_encode(s, &again);
     (void)media_type_of(s);
