@@ -216,5 +216,6 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
     Section client = section_child(section, S("client-ip"));
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
+    TRY(fill_filters(f, section, ret));
     return connectors.node ? fill_cluster(f, connectors, &ret->cluster) : ERR_OK;
 }

@@ -7,6 +7,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/ip.h"
+#include "proxy/filter.h"
 
 /* Where a service listens or an origin lives: a Unix path, or else an address and port.
  * "[::]" means both families (dual-stack). */
@@ -133,6 +134,18 @@ typedef struct OverloadSettings {
     Str body;
 } OverloadSettings;
 
+/* A filter where the file has written it, with what `setup` needs. */
+typedef struct FilterSettings {
+    const FilterKind *kind;
+    size_t value_count;
+    const FilterValue *values COUNTED_BY(value_count); /* one for each property of the kind */
+} FilterSettings;
+
+typedef struct ChainSettings {
+    size_t count;
+    const FilterSettings *filters COUNTED_BY(count);
+} ChainSettings;
+
 typedef enum ServiceKind {
     SERVICE_PROXY,  /* `cluster` holds */
     SERVICE_RESPOND /* `respond` holds */
@@ -157,6 +170,7 @@ typedef struct ServiceSettings {
     size_t trusted_count;
     const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies whose fields are appended to */
     OverloadSettings overload;
+    ChainSettings chains[STAGE_COUNT];
 } ServiceSettings;
 
 typedef enum LogPlace {

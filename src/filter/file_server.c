@@ -94,9 +94,10 @@ static Verdict redirect(Exchange *x, Str decoded, bool directory)
         text_byte(&to, '?');
         text_add(&to, r->query);
     }
-    if (to.overflow || !add_field(x, S("Location"), text_str(&to))) {
+    if (to.overflow) {
         return refuse(FAULT_MEMORY);
     }
+    x->answer.location = text_str(&to);
     x->answer.status = 308;
     return ANSWERED;
 }

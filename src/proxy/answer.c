@@ -1,22 +1,12 @@
-/* answer.c - ANSWER: what River says by itself, for a handler or for a fault.
- *
- * The body is a list of pieces (answer.h). As much as fits goes into one buffer behind the head, so
- * that a small answer is one call. A large range of a file goes from the page cache to a plain
- * HTTP/1 connection without a copy. What is not in memory is read by the disk's threads. */
+/* answer.c - what River says by itself: which answer that is, and its head. */
 #include "proxy/answer.h"
 
-#include "base/number.h"
 #include "proxy/exchange.h"
-#include "proxy/file_cache.h"
 #include "proxy/forward.h"
-#include "proxy/relay.h"
 #include "proxy/worker.h"
 
 #define RETRY_AFTER_SECONDS 1u
-#define STEP_BYTES_MAX (1u << 20)      /* of a body in one turn, so that nobody waits for long */
-#define UNCOPIED_BYTES_MIN (64u << 10) /* a smaller rest of a file is read and sent */
-
-/* --- the head -------------------------------------------------------------------------------- */
+#define ANSWER_FIELDS_BYTES_MAX 256u /* of values that are put together */
 
 static bool is_overload(Fault f)
 {
@@ -38,50 +28,65 @@ static Str fault_text(Exchange *x, uint16_t status)
     return text_str(&text);
 }
 
-/* A body that is one piece in memory. */
-static void answer_with(Exchange *x, uint16_t status, Str content_type, Str body)
+/* How a fault is answered: in its own words, or in those of the filter that refused. */
+static Respond fault_respond(Exchange *x)
 {
-    x->answer_piece = (AnswerPiece){.bytes = body};
-    x->answer.status = status;
-    x->answer.content_type = content_type;
-    x->answer.length = body.len;
-    x->answer.piece_count = body.len > 0;
+    const ServiceLimits *limits = &x->service->limits;
+    Respond r = {.status = fault_status(x->fault)};
+    if (x->refusal) {
+        r = *x->refusal;
+        r.status = r.status ? r.status : fault_status(x->fault);
+    } else if (is_overload(x->fault)) {
+        r.status = limits->overload_status;
+        r.body = limits->overload_body;
+    }
+    if (r.body.len == 0) {
+        r.body = fault_text(x, r.status);
+    }
+    r.content_type = r.content_type.len ? r.content_type : S("text/plain");
+    if (r.status == 503 && r.retry_after_s == 0) {
+        r.retry_after_s = RETRY_AFTER_SECONDS;
+    }
+    return r;
+}
+
+/* A body that is one piece in memory. Fields that a handler has set stay, also when it then failed
+ * (405 names what is allowed). */
+static void answer_with(Exchange *x, const Respond *r)
+{
+    x->answer_piece = (AnswerPiece){.bytes = r->body};
+    x->answer.status = r->status;
+    x->answer.content_type = r->content_type;
+    x->answer.retry_after_s = r->retry_after_s;
+    x->answer.location = r->location;
+    x->answer.length = r->body.len;
+    x->answer.piece_count = r->body.len > 0;
     x->answer.pieces = &x->answer_piece;
 }
 
-/* Fields that a handler has set stay, also when it then failed (405 names what is allowed). */
-static void answer_choose(Exchange *x)
+static bool has_body(const Answer *a)
 {
-    if (x->fault != FAULT_NONE) {
-        const ServiceLimits *limits = &x->service->limits;
-        uint16_t status = is_overload(x->fault) ? limits->overload_status : fault_status(x->fault);
-        Str body = is_overload(x->fault) ? limits->overload_body : STR_NONE;
-        answer_with(x, status, S("text/plain"), body.len ? body : fault_text(x, status));
-    } else if (x->respond) {
-        answer_with(x, x->respond->status, x->respond->content_type, x->respond->body);
-    }
+    return a->status != 204 && a->status != 304; /* RFC 9110 §8.6 */
 }
 
-static bool is_bodiless(unsigned status)
-{
-    return status == 204 || status == 304; /* RFC 9110 §8.6 */
-}
-
-static void add_answer_head(Thread *t, const Exchange *x, HeadOut *out)
+/* All but the length, which is out of a filter's reach, where they are collected for filters. */
+static void add_answer_fields(Thread *t, const Exchange *x, HeadOut *out)
 {
     const Answer *a = &x->answer;
     bool fault = x->fault != FAULT_NONE;
-    forward_status(out, a->status, status_reason(a->status));
     forward_field(out, S("Server"), S("river"));
     forward_date(t, out);
-    if (!is_bodiless(a->status)) {
-        if (a->content_type.len) {
-            forward_field(out, S("Content-Type"), a->content_type);
-        }
+    if (has_body(a) && a->content_type.len) {
+        forward_field(out, S("Content-Type"), a->content_type);
+    }
+    if (has_body(a) && !out->edit) {
         forward_number(out, S("Content-Length"), a->length);
     }
     for (size_t i = 0; i < a->field_count; i++) {
         forward_field(out, a->fields[i].name, a->fields[i].value);
+    }
+    if (a->location.len) {
+        forward_field(out, S("Location"), a->location);
     }
     if (fault) {
         forward_field(out, S("Cache-Control"), S("private, no-store"));
@@ -89,244 +94,46 @@ static void add_answer_head(Thread *t, const Exchange *x, HeadOut *out)
     if (fault && a->status == 405 && a->field_count == 0) {
         forward_field(out, S("Allow"), S("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
     }
-    if (fault && a->status == 503) {
-        forward_number(out, S("Retry-After"), RETRY_AFTER_SECONDS);
-    }
-    forward_client_connection(x, out);
-}
-
-/* --- the body -------------------------------------------------------------------------------- */
-
-static bool body_over(const Exchange *x)
-{
-    return x->answer_place.piece >= x->answer.piece_count;
-}
-
-static void place_move(Exchange *x, uint64_t bytes)
-{
-    AnswerPlace *place = &x->answer_place;
-    place->offset += bytes;
-    if (place->offset >= answer_piece_bytes(&x->answer.pieces[place->piece])) {
-        *place = (AnswerPlace){.piece = place->piece + 1};
+    if (a->retry_after_s) {
+        forward_number(out, S("Retry-After"), a->retry_after_s);
     }
 }
 
-/* What is in memory of the current piece, from the current place on. */
-static Str place_bytes(const Thread *t, const Exchange *x)
+/* The fields as the service's filters leave them. Nobody refuses an answer of our own. */
+static bool add_filtered_fields(Thread *t, Exchange *x, HeadOut *out)
 {
-    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
-    if (p->bytes.len > 0) {
-        return str_drop(p->bytes, (size_t)x->answer_place.offset);
+    HeadEdit edit = head_edit_new(&x->arena);
+    Span room;
+    if (!arena_span(&x->arena, ANSWER_FIELDS_BYTES_MAX, &room)) {
+        return false;
     }
-    const File *f = file_cache_get(t, x->file);
-    if (f && f->content.len > 0) {
-        Str range = str_slice(span_str(f->content), (size_t)p->from, (size_t)p->to);
-        return str_drop(range, (size_t)x->answer_place.offset);
-    }
-    return STR_NONE;
-}
-
-/* What the disk's threads have read comes first. */
-static Err take_loaded(Thread *t, Exchange *x, Span room, size_t *ret_read)
-{
-    if (x->loaded.err != ERR_OK) {
-        return x->loaded.err;
-    }
-    Str rest = str_drop(span_str(x->loaded.bytes), x->loaded_at);
-    *ret_read = span_copy(room, str_take(rest, room.len));
-    x->loaded_at += *ret_read;
-    if (*ret_read == rest.len) {
-        disk_bytes_drop(&t->worker->budget, &x->loaded);
-    }
-    return *ret_read > 0 ? ERR_OK : ERR_AGAIN;
-}
-
-/* Reads on in the file. ERR_AGAIN: the disk's threads do it, and will wake the exchange. */
-static Err place_read(Thread *t, Exchange *x, Span room, size_t *ret_read)
-{
-    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
-    uint64_t offset = p->from + x->answer_place.offset;
-    Span wanted = span_take(room, (size_t)u64_min(p->to - offset, room.len));
-    File *f = file_cache_get(t, x->file);
-    CHECK(f != NULL); /* it is pinned */
-    if (x->loading) {
-        return ERR_AGAIN;
-    }
-    if (x->loaded.room > 0 || x->loaded.err != ERR_OK) {
-        return take_loaded(t, x, wanted, ret_read);
-    }
-    Err err = file_cache_read(f, offset, wanted, ret_read);
-    if (err == ERR_AGAIN) {
-        TRY(file_cache_load(t, f, offset, (size_t)u64_min(p->to - offset, room.len), x->self));
-        x->loading = true;
-        x->loaded_at = 0;
-        x->progress_up_ms = t->now_ms;
-    }
-    return err;
-}
-
-/* The next bytes: of one piece where they lie, if they are the last; else as many pieces as fit into
- * the thread's input. ERR_AGAIN: nothing yet. */
-static Err body_next(Thread *t, Exchange *x, size_t room_bytes, Str *ret)
-{
-    Span room = span_take(t->input, room_bytes);
-    size_t filled = 0;
-    while (!body_over(x) && filled < room.len) {
-        Span rest = span_drop(room, filled);
-        Str bytes = str_take(place_bytes(t, x), rest.len);
-        bool last = x->answer_place.piece + 1 == x->answer.piece_count;
-        if (bytes.len > 0 && filled == 0 && last) {
-            place_move(x, bytes.len);
-            *ret = bytes;
-            return ERR_OK;
+    HeadOut list = {.text = text_in(room), .edit = &edit};
+    add_answer_fields(t, x, &list);
+    (void)filter_head(t, x, &x->service->chains[STAGE_RESPONSE], &edit);
+    bool whole = !edit.overflow && !list.text.overflow;
+    if (whole) {
+        forward_edited(&edit, out);
+        if (has_body(&x->answer)) {
+            forward_number(out, S("Content-Length"), x->answer.length);
         }
-        size_t n = span_copy(rest, bytes);
-        Err err = n > 0 ? ERR_OK : place_read(t, x, rest, &n);
-        if (err == ERR_AGAIN && filled > 0) {
-            break;
-        }
-        if (err != ERR_OK) {
-            return err;
-        }
-        place_move(x, n);
-        filled += n;
     }
-    *ret = str_take(span_str(room), filled);
-    return ERR_OK;
+    return whole;
 }
 
-static Fault file_fault(Err err)
+void answer_head(Thread *t, Exchange *x, HeadOut *out)
 {
-    switch ((int)err) {
-    case ERR_CLOSED:
-        return FAULT_FILE_CHANGED;
-    case ERR_FULL:
-        return FAULT_FILE_BUSY;
-    case ERR_MEMORY:
-        return FAULT_MEMORY;
-    default:
-        return FAULT_FILE_ERROR;
+    if (x->fault != FAULT_NONE) {
+        Respond r = fault_respond(x);
+        answer_with(x, &r);
+    } else if (x->respond) {
+        answer_with(x, x->respond);
     }
-}
-
-static void count_sent(Thread *t, Exchange *x, size_t bytes, size_t body)
-{
-    x->bytes_out += bytes;
-    x->body_bytes_out += body;
-    x->progress_out_ms = t->now_ms;
-}
-
-/* Sends what comes next, behind the head if that has not gone. */
-static Step send_next(Thread *t, Exchange *x, HeadOut *head, size_t *sent)
-{
-    Link client = link_client(t, x);
-    Str data = STR_NONE;
-    Err err = body_over(x) ? ERR_OK : body_next(t, x, link_room(t, client), &data);
-    if (err == ERR_AGAIN) {
-        return WAIT;
-    }
-    if (err != ERR_OK) {
-        return FAIL(file_fault(err));
-    }
-    size_t bytes = 0;
-    if (link_send(t, client, head, data, false, body_over(x), NULL, &bytes) != ERR_OK) {
-        return FAIL(FAULT_CLIENT_GONE);
-    }
-    x->answered = true;
-    x->status = x->answer.status;
-    x->answer_whole = body_over(x);
-    count_sent(t, x, bytes, data.len);
-    *sent += data.len;
-    return NEXT;
-}
-
-/* How much of a file can go to the client without a copy, and without waiting for a disk. */
-static size_t uncopied_bytes(const Thread *t, const Exchange *x, Link client)
-{
-    const File *f = file_cache_get(t, x->file);
-    if (!client.wire || client.wire->tls || !f || f->fd < 0 || x->loading || x->loaded.room > 0 ||
-        body_over(x) || x->answer.pieces[x->answer_place.piece].bytes.len > 0) {
-        return 0;
-    }
-    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
-    uint64_t from = p->from + x->answer_place.offset;
-    size_t len = (size_t)u64_min(p->to - from, STEP_BYTES_MAX);
-    return len >= UNCOPIED_BYTES_MIN && file_is_ready(f->fd, from, len) ? len : 0;
-}
-
-static Step send_uncopied(Thread *t, Exchange *x, Link client, size_t len, size_t *sent)
-{
-    const File *f = file_cache_get(t, x->file);
-    uint64_t from = x->answer.pieces[x->answer_place.piece].from + x->answer_place.offset;
-    size_t n = 0;
-    Err err = wire_send_file(client.wire, f->fd, from, len, &n);
-    if (err == ERR_AGAIN) {
-        return WAIT;
-    }
-    if (err != ERR_OK) {
-        return FAIL(err == ERR_CLOSED ? FAULT_FILE_CHANGED : FAULT_CLIENT_GONE);
-    }
-    place_move(x, n);
-    x->answer_whole = body_over(x);
-    x->send_rate.bytes += n;
-    count_sent(t, x, n, n);
-    *sent += n;
-    return NEXT;
-}
-
-/* --- the phase ------------------------------------------------------------------------------- */
-
-bool answer_blocked(const Thread *t, const Exchange *x)
-{
-    Link client = link_client(t, x);
-    bool full = client.wire && !client.wire->writable && !x->answer_whole;
-    return x->answered && (full || link_blocked(client));
-}
-
-/* The head, with what fits behind it. */
-static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
-{
-    Link client = link_client(t, x);
-    relay_discard_request(t, x);
-    if (!x->request_parsed || !x->request_body.done || t->draining) {
-        x->keep_client = false;
-    }
-    answer_choose(x);
-    if (x->request.method == METHOD_HEAD || is_bodiless(x->answer.status)) {
+    if (x->request.method == METHOD_HEAD || !has_body(&x->answer)) {
         x->answer.piece_count = 0;
     }
-    HeadOut head = link_head(t, client);
-    add_answer_head(t, x, &head);
-    return send_next(t, x, &head, sent);
-}
-
-/* The answer is over only when the client has all of it, as far as that is waited for: a stream
- * sends its last bytes by itself. */
-Step phase_answer(Thread *t, Exchange *x)
-{
-    Link client = link_client(t, x);
-    size_t sent = 0;
-    if (!x->answered) {
-        Step step = answer_begin(t, x, &sent);
-        if (step.kind != STEP_NEXT) {
-            return step;
-        }
+    forward_status(out, x->answer.status, status_reason(x->answer.status));
+    if (x->service->chains[STAGE_RESPONSE].count == 0 || !add_filtered_fields(t, x, out)) {
+        add_answer_fields(t, x, out);
     }
-    while (!x->answer_whole) {
-        if (answer_blocked(t, x)) {
-            return WAIT;
-        }
-        if (sent >= STEP_BYTES_MAX) {
-            exchange_again(t, x);
-            return WAIT;
-        }
-        HeadOut none = link_head(t, client);
-        size_t len = uncopied_bytes(t, x, client);
-        Step step = len > 0 ? send_uncopied(t, x, client, len, &sent)
-                            : send_next(t, x, &none, &sent);
-        if (step.kind != STEP_NEXT) {
-            return step;
-        }
-    }
-    return client.stream || !link_blocked(client) ? NEXT : WAIT;
+    forward_client_connection(x, out);
 }

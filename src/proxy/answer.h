@@ -22,6 +22,8 @@ typedef struct AnswerField {
 typedef struct Answer {
     uint16_t status; /* 0: the answer is not known yet */
     Str content_type; /* empty: none */
+    Str location;    /* of a redirect, else empty */
+    uint32_t retry_after_s; /* 0: says nothing of it */
     uint64_t length; /* Content-Length: of the body, also where none is sent (HEAD) */
     size_t field_count;
     const AnswerField *fields COUNTED_BY(field_count);

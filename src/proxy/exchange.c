@@ -140,7 +140,7 @@ static bool may_retry(const Thread *t, const Exchange *x, Fault fault)
 {
     const FaultRow *row = fault_row(fault);
     bool untouched = !x->any_sent && x->request_body.bytes == 0;
-    if (x->replied || x->interim > 0 || t->stopping || !x->service->cluster ||
+    if (x->replied || x->interim > 0 || t->stopping || !x->route || !x->route->cluster ||
         x->tries >= x->service->limits.tries_max) {
         return false;
     }

@@ -69,6 +69,7 @@ struct Exchange {
     Handle waiter_previous;
     bool queued;
     const Service *service;
+    const Route *route; /* NULL before ROUTE */
     const Endpoint *endpoint;
     uint8_t phase;
     Fault fault;       /* the last one */
@@ -116,6 +117,10 @@ struct Exchange {
     uint64_t wait_due_ms;
     uint64_t wait_end_ms;
     const Respond *respond; /* what ANSWER sends, or NULL: a fault's own words, or `answer` */
+    const Respond *refusal; /* a filter's words for its fault, or NULL */
+    size_t filter_at;       /* where the filters of the request go on */
+    size_t limit_at;
+    HeadEdit *request_edit; /* the fields for the origin, where filters have been at them */
     Answer answer;
     AnswerPiece answer_piece; /* where the body is one */
     AnswerPlace answer_place;
@@ -167,6 +172,9 @@ PhaseStep phase_read_head, phase_screen, phase_route, phase_ask, phase_pick;
 PhaseStep phase_connect, phase_send, phase_await, phase_reply, phase_relay;
 PhaseStep phase_answer;
 
+typedef struct HeadOut HeadOut;
+/* Decides what ANSWER says, and puts its head together. */
+void answer_head(Thread *t, Exchange *x, HeadOut *out);
 /* Whether ANSWER waits for the client to take what it was given. */
 bool answer_blocked(const Thread *t, const Exchange *x);
 /* Gives the upstream connection back to the pool if it may serve again, else ends it. */

@@ -126,23 +126,64 @@ Step phase_screen(Thread *t, Exchange *x)
 Step phase_route(Thread *t, Exchange *x)
 {
     (void)t;
-    if (!x->service->cluster) {
-        x->respond = &x->service->respond;
+    x->route = &x->service->route;
+    return NEXT;
+}
+
+/* What a filter's verdict means for the phase. */
+static Step step_of(Exchange *x, Verdict v)
+{
+    switch (v.kind) {
+    case VERDICT_PASS:
+        return NEXT;
+    case VERDICT_PAUSE:
+        return WAIT;
+    case VERDICT_ANSWER:
+        x->respond = v.respond;
         return GOTO(ANSWER);
+    case VERDICT_FAIL:
+        x->refusal = v.respond;
+        return FAIL(v.fault);
     }
     return NEXT;
 }
 
+/* What a body filter says to a body whose length is announced. */
+static Verdict ask_body(Thread *t, Exchange *x)
+{
+    const Framing *framing = &x->request.framing;
+    const FilterChain *chain = &x->service->chains[STAGE_REQUEST_BODY];
+    return framing->body == BODY_LENGTH ? filter_body(t, x, chain, framing->length, STR_NONE)
+                                        : PASS;
+}
+
 Step phase_ask(Thread *t, Exchange *x)
 {
-    (void)t;
-    (void)x;
-    return NEXT;
+    const FilterChain *chains = x->service->chains;
+    Verdict v = filter_request(t, x, &chains[STAGE_REQUEST], &x->filter_at);
+    if (v.kind == VERDICT_PASS) {
+        v = filter_request(t, x, &chains[STAGE_LIMIT], &x->limit_at);
+    }
+    if (v.kind == VERDICT_PASS) {
+        v = ask_body(t, x);
+    }
+    const Route *route = x->route;
+    if (v.kind == VERDICT_PASS && route->respond) {
+        v = (Verdict){.kind = VERDICT_ANSWER, .respond = route->respond};
+    } else if (v.kind == VERDICT_PASS && route->handler.kind) {
+        v = route->handler.kind->request(t, x, route->handler.state);
+    }
+    return step_of(x, v);
 }
 
 Step phase_pick(Thread *t, Exchange *x)
 {
-    const Cluster *cluster = x->service->cluster;
+    const Cluster *cluster = x->route->cluster;
+    size_t at = 0;
+    Verdict v = filter_request(t, x, &x->service->chains[STAGE_PEER], &at);
+    if (v.kind != VERDICT_PASS) {
+        return step_of(x, v);
+    }
     if (x->tries == 0 && cluster->endpoint_count > 1) {
         x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);
         x->pick.random = random_next(&t->random);
