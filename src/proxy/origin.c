@@ -5,6 +5,9 @@
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
+#define HOLD_FIRST_NS (ORIGIN_WAIT_MS * UINT64_C(500000))
+#define HOLD_MIN_NS 64u
+
 static Origin *origin_at(Thread *t, uint32_t index)
 {
     CHECK(index < t->worker->origin_count);
@@ -293,23 +296,30 @@ static bool return_is_near(Origin *o)
     return busy > 0 && hold_ns * turns / busy < ORIGIN_WAIT_MS * UINT64_C(1000000);
 }
 
-/* How long requests keep a connection, as a moving average; a sample now and then is enough. */
+/* How long requests keep a connection: steps towards each sample, so that it follows the median. An
+ * average would jump when everything stalls for once, and let every waiter dial. */
 static void hold_note(const Thread *t, Origin *o, const Upstream *u)
 {
-    if (u->served % 16 == 1 && u->taken_ns) {
-        uint64_t hold_ns = atomic_load_explicit(&o->hold_ns, memory_order_relaxed);
-        hold_ns = hold_ns - hold_ns / 8 + (t->now_ns - u->taken_ns) / 8;
-        atomic_store_explicit(&o->hold_ns, hold_ns, memory_order_relaxed);
+    if (u->served % 4 != 1 || u->taken_ns == 0) {
+        return;
     }
+    uint64_t sample_ns = t->now_ns - u->taken_ns;
+    uint64_t hold_ns = atomic_load_explicit(&o->hold_ns, memory_order_relaxed);
+    uint64_t step_ns = u64_max(hold_ns, HOLD_MIN_NS) / 8;
+    if (hold_ns == 0) {
+        hold_ns = HOLD_FIRST_NS; /* the first sample holds what starting costs */
+    } else {
+        hold_ns = sample_ns > hold_ns ? hold_ns + step_ns : hold_ns - u64_min(step_ns, hold_ns - 1);
+    }
+    atomic_store_explicit(&o->hold_ns, hold_ns, memory_order_relaxed);
 }
 
-/* Whether one more dial may start: one in each ORIGIN_WAIT_MS, all waiters together. A short burst
- * adds few connections so, and a queue that stays ends within as many milliseconds as it is
- * long. */
+/* Whether one more dial may start: one in each ORIGIN_PACE_MS, all waiters together. A short burst
+ * or a stall adds few connections so; an origin that has become slow is found by `hold_ns`. */
 static bool dial_paced(const Thread *t, Origin *o)
 {
     uint64_t next = atomic_load(&o->dial_next_ns);
-    uint64_t after = t->now_ns + ORIGIN_WAIT_MS * UINT64_C(1000000);
+    uint64_t after = t->now_ns + ORIGIN_PACE_MS * UINT64_C(1000000);
     if (has_room(o) && t->now_ns >= next &&
         atomic_compare_exchange_strong(&o->dial_next_ns, &next, after)) {
         atomic_fetch_add(&o->dialing, 1);
@@ -510,7 +520,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
         exchange_attach(t, x, u);
         return ERR_OK;
     }
-    if (return_is_near(o) ? dial_paced(t, o) : dial_free(o)) {
+    if (!return_is_near(o) && dial_free(o)) { /* else it waits first: origin_wait_more */
         Err err = dial(t, o, x, false);
         if (err != ERR_OK) {
             x->waits = false;

@@ -6,8 +6,8 @@
  * a waiter before it looks again, and who returns a connection parks it before it looks for
  * waiters; both orders are sequentially consistent, so one of the two always sees the other
  * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own
- * while few are in flight and no connection is about to come back; otherwise dials are paced, one
- * in each millisecond for all waiters together. Whichever comes first, a returned or a new
+ * while few are in flight and no connection is about to come back; otherwise it waits first, and
+ * dials are paced, one in each ORIGIN_PACE_MS for all waiters together. Whichever comes first, a returned or a new
  * connection, serves the oldest waiter. */
 #ifndef PROXY_ORIGIN_H
 #define PROXY_ORIGIN_H
@@ -19,6 +19,7 @@
 
 #define ORIGIN_DIALS_FREE 4u /* dials in flight that need no waiting */
 #define ORIGIN_WAIT_MS 1u    /* after which a waiter may start one more */
+#define ORIGIN_PACE_MS 4u    /* between two dials of waiters */
 #define ORIGIN_WAIT_MS_MAX 16u /* the longest pause between two tries of a waiter */
 #define ORIGIN_WAITERS_MAX 65536u
 
@@ -76,7 +77,7 @@ typedef struct Origin {
     _Atomic uint32_t speaks; /* OriginSpeaks */
     _Atomic uint32_t open;    /* connections, busy, idle and dialling */
     _Atomic uint32_t dialing;
-    _Atomic uint64_t hold_ns; /* how long a request keeps a connection, on average; 0: unknown */
+    _Atomic uint64_t hold_ns; /* how long a request keeps a connection (median); 0: unknown */
     _Atomic uint64_t dial_next_ns; /* when a waiter may start one beyond ORIGIN_DIALS_FREE */
 } Origin;
 
