@@ -1,24 +1,22 @@
-/* hash.h - a keyed hash, for tables whose keys strangers choose.
- *
- * Who does not know the key cannot find texts that fall together. It is SipHash (Aumasson and
- * Bernstein, 2012) in its form with one and three rounds, the one for hash tables. */
+/* hash.h - two old hashes that others must be able to compute, too. Not for keys that an attacker
+ * may choose to collide. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
 #include "base/str.h"
 
-typedef struct HashKey {
-    uint64_t words[2];
-} HashKey;
+#define CRC32_START 0xffffffffu
+#define FNV1A_START UINT64_C(0xcbf29ce484222325)
 
-/* A key of the kernel's random numbers. */
-void hash_key_make(HashKey *ret);
+/* The CRC-32 of zip and Ethernet (reflected polynomial 0xEDB88320), piece by piece: begin with
+ * CRC32_START, end with crc32_end. */
+uint32_t crc32_add(uint32_t crc, Str bytes);
+static inline uint32_t crc32_end(uint32_t crc)
+{
+    return crc ^ 0xffffffffu;
+}
 
-/* SipHash-1-3 of `s`. */
-uint64_t hash_str(const HashKey *key, Str s);
-/* The same of the sixteen bytes of two little-endian words. */
-uint64_t hash_pair(const HashKey *key, uint64_t first, uint64_t second);
-/* SipHash-2-4, for which the authors give test vectors. */
-uint64_t hash_str_strong(const HashKey *key, Str s);
+/* 64-bit FNV-1a, piece by piece: begin with FNV1A_START. */
+uint64_t fnv1a_add(uint64_t hash, Str bytes);
 
 #endif

@@ -108,7 +108,8 @@ static Err cluster_build(Builder *b, const ClusterSettings *from, const Cluster 
     for (size_t i = 0; i < from->connector_count; i++) {
         TRY(endpoint_build(b, &from->connectors[i], &endpoints[i]));
     }
-    c->balancer = policy_find(from->selection == SELECTION_RANDOM ? S("Random") : S("RoundRobin"));
+    c->balancer = policy_find(from->selection);
+    c->hash_source = from->hash_key == HASH_KEY_SOURCE_AND_PATH;
     CHECK(c->balancer != NULL);
     c->table = c->balancer->build(c, a);
     *ret = c;
@@ -140,14 +141,27 @@ static ServiceLimits limits_build(const ServiceSettings *from)
     };
 }
 
+static Err route_build(Builder *b, const ServiceSettings *from, Route *ret)
+{
+    if (from->kind == SERVICE_PROXY) {
+        return cluster_build(b, &from->cluster, &ret->cluster);
+    }
+    Respond *respond = arena_new(b->arena, Respond);
+    if (!respond) {
+        return ERR_MEMORY;
+    }
+    *respond = (Respond){.status = from->respond.status,
+                         .content_type = from->respond.content_type,
+                         .body = from->respond.body};
+    ret->respond = respond;
+    return ERR_OK;
+}
+
 static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
 {
     *ret = (Service){
         .name = from->name,
         .index = ret->index,
-        .respond = {.status = from->respond.status,
-                    .content_type = from->respond.content_type,
-                    .body = from->respond.body},
         .limits = limits_build(from),
         .forwarded = {.x_forwarded_for = from->forwarded.x_forwarded_for,
                       .x_forwarded_proto = from->forwarded.x_forwarded_proto,
@@ -167,8 +181,8 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
     if (!ret->active) {
         return ERR_MEMORY;
     }
-    return from->kind == SERVICE_PROXY ? cluster_build(b, &from->cluster, &ret->cluster)
-                                       : ERR_OK;
+    TRY(build_chains(b->arena, from, ret));
+    return route_build(b, from, &ret->route);
 }
 
 static void listeners_build(const Settings *settings, Snapshot *s, const int *fds)

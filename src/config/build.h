@@ -31,6 +31,8 @@ size_t config_listener_count(const Settings *settings);
 MUST_USE Err config_renew(const Snapshot *s, const Settings *settings, const BuildInputs *inputs,
                           Arena *scratch);
 
+/* The filters of a service (fill_filter.c). */
+MUST_USE Err build_chains(Arena *a, const ServiceSettings *from, Service *ret);
 /* TLS of the whole snapshot (build_tls.c). */
 MUST_USE Err build_slots(Arena *arena, const Settings *settings, const BuildInputs *inputs,
                          Snapshot *s);

@@ -222,7 +222,7 @@ static void report_unknown_variant(Checker *c, const SchemaNode *schema, const K
     Text help = text_in(span_of(help_room, sizeof help_room));
     Nearest near = nearest_to(value->text);
     for (size_t i = 0; i < schema->variant_count; i++) {
-        offer(&near, &list, schema->variants[i].name);
+        offer(&near, &list, schema_variant_at(schema, i)->name);
     }
     check_report(c, SEVERITY_ERROR, where_at(value->location), suggest(&near, &list, &help),
                  "no `%.*s` of the kind `%.*s` can stand here", SHOWN(node->name),

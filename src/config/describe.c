@@ -147,7 +147,7 @@ static void describe_node(Describer *d, const SchemaNode *node, unsigned depth)
     }
     bool by_argument = node->variant_key.len == 0; /* the first variant is the default above */
     for (size_t i = by_argument ? 1 : 0; i < node->variant_count; i++) {
-        describe_variant(d, node, &node->variants[i], depth);
+        describe_variant(d, node, schema_variant_at(node, i), depth);
     }
     if (node->child_count != 0) {
         describe_children(d, node, depth + 1);

@@ -79,7 +79,7 @@ static void add_property_rows(Text *out, Str owner, const SchemaNode *from, unsi
 static void add_variant_rows(Text *out, const SchemaNode *node)
 {
     for (size_t i = 0; i < node->variant_count; i++) {
-        const SchemaNode *variant = &node->variants[i];
+        const SchemaNode *variant = schema_variant_at(node, i);
         unsigned later = (node->flags | variant->flags) & SCHEMA_LATER;
         text_add(out, S("| `"));
         text_add(out, node->name);

@@ -34,6 +34,8 @@ MUST_USE Err fill_service(Filler *f, Section section, ServiceSettings *ret);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
 MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);
+/* The filters of a service, each with its set-up tried (fill_filter.c). */
+MUST_USE Err fill_filters(Filler *f, Section service, ServiceSettings *ret);
 /* The line of a position. */
 uint32_t fill_line(Filler *f, size_t at);
 

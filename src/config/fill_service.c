@@ -4,6 +4,8 @@
 #include "config/check.h"
 #include "config/value.h"
 
+#define KETAMA_WEIGHT_MAX 10000u /* 160 points of eight bytes for each, twice while it is built */
+
 static size_t count_nodes(const KdlNode *nodes)
 {
     size_t count = 0;
@@ -82,6 +84,30 @@ static bool is_repeated(const ConnectorSettings *list, size_t count)
     return false;
 }
 
+/* Ketama's ring grows with the weights. */
+static void check_weights(Filler *f, Section place, Str selection, const ConnectorSettings *list,
+                          size_t count)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += list[i].weight;
+    }
+    if (str_equal(selection, S("Ketama")) && total > KETAMA_WEIGHT_MAX) {
+        check_report(f->checker, SEVERITY_ERROR, where_at(place.node->name_at),
+                     S("divide all weights by a common number"),
+                     "with `Ketama` the weights may be %u together, not %llu", KETAMA_WEIGHT_MAX,
+                     (unsigned long long)total);
+    }
+}
+
+static HashKey fill_hash_key(Option key)
+{
+    if (!key.entry) {
+        return HASH_KEY_NONE;
+    }
+    return str_equal(option_text(key), S("UriPath")) ? HASH_KEY_PATH : HASH_KEY_SOURCE_AND_PATH;
+}
+
 static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
 {
     size_t room = count_nodes(connectors.node->children);
@@ -99,9 +125,11 @@ static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
             count += is_repeated(list, count) ? 0 : 1;
         }
     }
+    check_weights(f, section_child(balance, S("selection")), selection, list, count);
     ret->connector_count = count;
     ret->connectors = list;
-    ret->selection = str_equal(selection, S("Random")) ? SELECTION_RANDOM : SELECTION_ROUND_ROBIN;
+    ret->selection = selection;
+    ret->hash_key = fill_hash_key(section_property(section_child(balance, S("selection")), S("key")));
     return ERR_OK;
 }
 
@@ -216,5 +244,6 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
     Section client = section_child(section, S("client-ip"));
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
+    TRY(fill_filters(f, section, ret));
     return connectors.node ? fill_cluster(f, connectors, &ret->cluster) : ERR_OK;
 }

@@ -37,11 +37,17 @@ const SchemaItem *schema_property(const SchemaNode *node, Str name)
     return NULL;
 }
 
+const SchemaNode *schema_variant_at(const SchemaNode *node, size_t i)
+{
+    const SchemaNode *variant = &node->variants[i];
+    return variant->link ? variant->link : variant;
+}
+
 const SchemaNode *schema_variant(const SchemaNode *node, Str name)
 {
     for (size_t i = 0; i < node->variant_count; i++) {
-        if (str_equal(node->variants[i].name, name)) {
-            return &node->variants[i];
+        if (str_equal(schema_variant_at(node, i)->name, name)) {
+            return schema_variant_at(node, i);
         }
     }
     return NULL;

@@ -7,6 +7,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/ip.h"
+#include "proxy/filter.h"
 
 /* Where a service listens or an origin lives: a Unix path, or else an address and port.
  * "[::]" means both families (dual-stack). */
@@ -80,16 +81,18 @@ typedef struct ConnectorSettings {
     uint64_t connections_max;  /* to this endpoint, busy and idle; 0: no limit */
 } ConnectorSettings;
 
-typedef enum Selection {
-    SELECTION_ROUND_ROBIN,
-    SELECTION_RANDOM
-} Selection;
+typedef enum HashKey {
+    HASH_KEY_NONE,
+    HASH_KEY_PATH,            /* the path without the query */
+    HASH_KEY_SOURCE_AND_PATH  /* the client's address (not its port), and the path */
+} HashKey;
 
 /* One `connectors` block: the endpoints among which a request is balanced. */
 typedef struct ClusterSettings {
     size_t connector_count;
     const ConnectorSettings *connectors COUNTED_BY(connector_count);
-    Selection selection;
+    Str selection; /* the balancing policy's name */
+    HashKey hash_key;
 } ClusterSettings;
 
 typedef struct RespondSettings {
@@ -133,6 +136,18 @@ typedef struct OverloadSettings {
     Str body;
 } OverloadSettings;
 
+/* A filter where the file has written it, with what `setup` needs. */
+typedef struct FilterSettings {
+    const FilterKind *kind;
+    size_t value_count;
+    const FilterValue *values COUNTED_BY(value_count); /* one for each property of the kind */
+} FilterSettings;
+
+typedef struct ChainSettings {
+    size_t count;
+    const FilterSettings *filters COUNTED_BY(count);
+} ChainSettings;
+
 typedef enum ServiceKind {
     SERVICE_PROXY,  /* `cluster` holds */
     SERVICE_RESPOND /* `respond` holds */
@@ -157,6 +172,7 @@ typedef struct ServiceSettings {
     size_t trusted_count;
     const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies whose fields are appended to */
     OverloadSettings overload;
+    ChainSettings chains[STAGE_COUNT];
 } ServiceSettings;
 
 typedef enum LogPlace {

@@ -137,7 +137,7 @@ static bool may_retry(const Thread *t, const Exchange *x, Fault fault)
 {
     const FaultRow *row = fault_row(fault);
     bool untouched = !x->any_sent && x->request_body.bytes == 0;
-    if (x->replied || x->interim > 0 || t->stopping || !x->service->cluster ||
+    if (x->replied || x->interim > 0 || t->stopping || !x->route || !x->route->cluster ||
         x->tries >= x->service->limits.tries_max) {
         return false;
     }
@@ -159,6 +159,13 @@ static void log_fault(const Exchange *x, const FaultRow *row)
     }
 }
 
+/* What speaks against the endpoint, not only against this connection or request. */
+static bool is_unreachable(Fault f)
+{
+    return f == FAULT_CONNECT_REFUSED || f == FAULT_CONNECT_FAILED || f == FAULT_CONNECT_TIMEOUT ||
+           f == FAULT_ORIGIN_TLS || f == FAULT_ORIGIN_CERTIFICATE || f == FAULT_ORIGIN_PROTOCOL;
+}
+
 /* Turns a fault into another try, an answer, or an end. */
 static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
@@ -168,6 +175,9 @@ static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     log_fault(x, row);
     if (x->endpoint && row->blame == BLAME_ORIGIN) {
         counter_add(&t->origins[x->endpoint->origin].failures, 1);
+    }
+    if (x->endpoint && is_unreachable(fault)) {
+        origin_unreachable(t, &t->worker->origins[x->endpoint->origin]);
     }
     exchange_close_upstream(t, x);
     if (may_retry(t, x, fault)) {

@@ -67,6 +67,7 @@ struct Exchange {
     Handle waiter_previous;
     bool queued;
     const Service *service;
+    const Route *route; /* NULL before ROUTE */
     const Endpoint *endpoint;
     uint8_t phase;
     Fault fault;       /* the last one */
@@ -111,6 +112,10 @@ struct Exchange {
     uint64_t wait_due_ms;
     uint64_t wait_end_ms;
     const Respond *respond; /* what ANSWER sends, or NULL for the fault's own words */
+    const Respond *refusal; /* a filter's words for its fault, or NULL */
+    size_t filter_at;       /* where the filters of the request go on */
+    size_t limit_at;
+    HeadEdit *request_edit; /* the fields for the origin, where filters have been at them */
     uint64_t progress_in_ms;  /* request body last moved */
     uint64_t progress_up_ms;  /* the origin last gave something */
     uint64_t progress_out_ms; /* the client last took something */

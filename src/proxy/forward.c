@@ -4,6 +4,8 @@
 #include "http/date.h"
 #include "proxy/worker.h"
 
+#define EDIT_BYTES_MIN 2048u
+
 /* --- putting heads together ------------------------------------------------------------------ */
 
 /* The name of the field whose value is written next, piece by piece, into out->text; then
@@ -12,6 +14,10 @@ static size_t field_begin(HeadOut *out, Str name)
 {
     Text *text = &out->text;
     out->filled = true;
+    if (out->edit) {
+        out->edit_name = name;
+        return text->len;
+    }
     if (!out->h2) {
         text_add(text, name);
         text_add(text, S(": "));
@@ -29,6 +35,10 @@ static size_t field_begin(HeadOut *out, Str name)
 
 static void field_end(HeadOut *out, size_t value_at)
 {
+    if (out->edit) {
+        head_edit_add(out->edit, out->edit_name, str_drop(text_str(&out->text), value_at));
+        return;
+    }
     if (!out->h2) {
         text_add(&out->text, S("\r\n"));
         return;
@@ -51,6 +61,10 @@ static void field_borrow(HeadOut *out, Str name, Str value)
 
 void forward_field(HeadOut *out, Str name, Str value)
 {
+    if (out->edit) {
+        head_edit_add(out->edit, name, value);
+        return;
+    }
     size_t at = field_begin(out, name);
     if (out->h2 && out->count < out->room) {
         out->fields[out->count].value = value;
@@ -71,7 +85,7 @@ void forward_number(HeadOut *out, Str name, uint64_t value)
 /* One that came in. Known names are at hand in lower case. */
 static void pass_field(HeadOut *out, const Field *f)
 {
-    if (out->h2 && f->id != FIELD_OTHER) {
+    if (out->h2 && !out->edit && f->id != FIELD_OTHER) {
         field_borrow(out, field_name(f->id), f->value);
     } else {
         forward_field(out, f->name, f->value);
@@ -357,13 +371,9 @@ static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
     }
 }
 
-void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out)
+/* The end-to-end fields, and River's own. */
+static void add_request_fields(const Exchange *x, const Client *c, HeadOut *out)
 {
-    if (out->h2) {
-        add_pseudo_fields(x, out);
-    } else {
-        add_request_line(x, out);
-    }
     const Fields *fields = &x->request.fields;
     bool crumbs = x->request.major == 2 && !out->h2;
     bool cookies = false;
@@ -381,6 +391,48 @@ void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut
     }
     add_forwarding(x, c, out);
     forward_field(out, x->service->request_id_name, x->id);
+}
+
+/* Room for the values that are put together: what came in, and our own beside it. */
+static HeadOut edit_out(const Fields *fields, HeadEdit *edit)
+{
+    size_t bytes = EDIT_BYTES_MIN;
+    for (size_t i = 0; i < fields->count; i++) {
+        bytes += fields->at[i].value.len + 2;
+    }
+    Span room = {0};
+    edit->overflow = !arena_span(edit->arena, bytes, &room);
+    return (HeadOut){.text = text_in(room), .edit = edit};
+}
+
+void forward_request_edit(const Exchange *x, const Client *c, HeadEdit *edit)
+{
+    HeadOut out = edit_out(&x->request.fields, edit);
+    add_request_fields(x, c, &out);
+    edit->overflow |= out.text.overflow;
+}
+
+void forward_edited(const HeadEdit *edit, HeadOut *out)
+{
+    for (size_t i = 0; i < edit->count; i++) {
+        if (!edit->fields[i].removed) {
+            forward_field(out, edit->fields[i].name, edit->fields[i].value);
+        }
+    }
+}
+
+void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out)
+{
+    if (out->h2) {
+        add_pseudo_fields(x, out);
+    } else {
+        add_request_line(x, out);
+    }
+    if (x->request_edit) {
+        forward_edited(x->request_edit, out);
+    } else {
+        add_request_fields(x, c, out);
+    }
     add_request_connection(t, x, out);
     if (!out->h2) {
         text_add(&out->text, S("\r\n"));
@@ -460,11 +512,22 @@ void forward_client_connection(const Exchange *x, HeadOut *out)
     text_add(&out->text, S("\r\n"));
 }
 
-void forward_response_head(Thread *t, const Exchange *x, HeadOut *out)
+void forward_response_edit(Thread *t, const Exchange *x, HeadEdit *edit)
+{
+    HeadOut out = edit_out(&x->response.fields, edit);
+    if (!add_response_fields(x, &x->response, &out)) {
+        forward_date(t, &out); /* RFC 9110 §6.6.1 */
+    }
+    edit->overflow |= out.text.overflow;
+}
+
+void forward_response_head(Thread *t, const Exchange *x, const HeadEdit *edit, HeadOut *out)
 {
     const ResponseHead *r = &x->response;
     forward_status(out, r->status, r->reason);
-    if (!add_response_fields(x, r, out)) {
+    if (edit) {
+        forward_edited(edit, out);
+    } else if (!add_response_fields(x, r, out)) {
         forward_date(t, out); /* RFC 9110 §6.6.1 */
     }
     if (x->send_as == BODY_CHUNKED && !out->h2) {

@@ -12,7 +12,7 @@
 
 #include <stdatomic.h>
 
-#include "base/hash.h"
+#include "base/keyed_hash.h"
 
 #define LIMITER_TOKENS_MAX 10000000u
 #define LIMITER_INTERVAL_MS_MAX 86400000u

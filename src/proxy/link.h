@@ -19,6 +19,8 @@ typedef struct HeadOut {
     Text text;     /* HTTP/1: the head itself. HTTP/2: names and values that had to be made */
     bool h2;
     bool filled;   /* something waits to be sent in front of the body */
+    HeadEdit *edit; /* fields are collected for filters, in place of either form */
+    Str edit_name;
     size_t count;  /* HTTP/2: fields */
     size_t room;
     H2Field *fields COUNTED_BY(room);

@@ -305,12 +305,9 @@ static void hold_note(const Thread *t, Origin *o, const Upstream *u)
     }
     uint64_t sample_ns = t->now_ns - u->taken_ns;
     uint64_t hold_ns = atomic_load_explicit(&o->hold_ns, memory_order_relaxed);
+    hold_ns = hold_ns ? hold_ns : HOLD_FIRST_NS; /* the first sample holds what starting costs */
     uint64_t step_ns = u64_max(hold_ns, HOLD_MIN_NS) / 8;
-    if (hold_ns == 0) {
-        hold_ns = HOLD_FIRST_NS; /* the first sample holds what starting costs */
-    } else {
-        hold_ns = sample_ns > hold_ns ? hold_ns + step_ns : hold_ns - u64_min(step_ns, hold_ns - 1);
-    }
+    hold_ns = sample_ns > hold_ns ? hold_ns + step_ns : u64_max(hold_ns, step_ns + 1) - step_ns;
     atomic_store_explicit(&o->hold_ns, hold_ns, memory_order_relaxed);
 }
 

@@ -56,9 +56,35 @@ Step phase_connect(Thread *t, Exchange *x)
 
 /* --- SEND ------------------------------------------------------------------------------------ */
 
+/* What the filters make of the fields for the origin; once, a further try sends the same. */
+static Step send_edit(Thread *t, Exchange *x)
+{
+    const FilterChain *chain = &x->service->chains[STAGE_UPSTREAM_REQUEST];
+    if (chain->count == 0 || x->request_edit) {
+        return NEXT;
+    }
+    HeadEdit *edit = arena_new(&x->arena, HeadEdit);
+    if (!edit) {
+        return FAIL(FAULT_MEMORY);
+    }
+    *edit = head_edit_new(&x->arena);
+    forward_request_edit(x, client_get(t, x->client), edit);
+    Verdict v = filter_head(t, x, chain, edit);
+    if (v.kind == VERDICT_FAIL) {
+        x->refusal = v.respond;
+        return FAIL(v.fault);
+    }
+    x->request_edit = edit;
+    return edit->overflow ? FAIL(FAULT_REQUEST_HEAD_TOO_LARGE) : NEXT;
+}
+
 Step phase_send(Thread *t, Exchange *x)
 {
     Link origin = link_upstream(t, x);
+    Step edited = send_edit(t, x);
+    if (edited.kind == STEP_FAIL) {
+        return edited;
+    }
     x->protocol_stream = x->protocol.len > 0 && origin.stream;
     const Mux *m = x->protocol_stream ? mux_of(t, origin.stream) : NULL;
     if (m && !h2_takes_connect(m->h2)) {
@@ -287,6 +313,35 @@ static BodyKind framing_for(Exchange *x)
     return BODY_CHUNKED;
 }
 
+static bool reply_is_edited(const Exchange *x)
+{
+    const FilterChain *chains = x->service->chains;
+    return chains[STAGE_UPSTREAM_RESPONSE].count > 0 || chains[STAGE_RESPONSE].count > 0;
+}
+
+/* What the filters make of the response's head, and say to its announced length. */
+static Step reply_edit(Thread *t, Exchange *x, HeadEdit *edit)
+{
+    const FilterChain *chains = x->service->chains;
+    const Framing *framing = &x->response.framing;
+    Verdict v = PASS;
+    if (framing->body == BODY_LENGTH) {
+        v = filter_body(t, x, &chains[STAGE_RESPONSE_BODY], framing->length, STR_NONE);
+    }
+    if (v.kind == VERDICT_PASS && reply_is_edited(x)) {
+        forward_response_edit(t, x, edit);
+        v = filter_head(t, x, &chains[STAGE_UPSTREAM_RESPONSE], edit);
+    }
+    if (v.kind == VERDICT_PASS) {
+        v = filter_head(t, x, &chains[STAGE_RESPONSE], edit);
+    }
+    if (v.kind == VERDICT_FAIL) {
+        x->refusal = v.respond;
+        return FAIL(v.fault);
+    }
+    return edit->overflow ? FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE) : NEXT;
+}
+
 Step phase_reply(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);
@@ -297,8 +352,13 @@ Step phase_reply(Thread *t, Exchange *x)
     if (t->draining || (!x->request_body.done && x->response.status >= 400)) {
         x->keep_client = false;
     }
+    HeadEdit edit = head_edit_new(&x->arena);
+    Step edited = reply_edit(t, x, &edit);
+    if (edited.kind == STEP_FAIL) {
+        return edited;
+    }
     HeadOut head = link_head(t, client);
-    forward_response_head(t, x, &head);
+    forward_response_head(t, x, reply_is_edited(x) ? &edit : NULL, &head);
     if (head.text.overflow || head.count > head.room) {
         return FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE);
     }

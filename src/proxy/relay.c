@@ -13,6 +13,21 @@ static Fault origin_send_fault(Err err)
     return err == ERR_MEMORY || err == ERR_LIMIT ? FAULT_MEMORY : FAULT_ORIGIN_CLOSED;
 }
 
+/* What the filters say to the next piece of a body. */
+static Step filter_piece(Thread *t, Exchange *x, FilterStage stage, const Body *body, Str data)
+{
+    const FilterChain *chain = &x->service->chains[stage];
+    if (chain->count == 0 || data.len == 0) {
+        return NEXT;
+    }
+    Verdict v = filter_body(t, x, chain, body->bytes, data);
+    if (v.kind == VERDICT_PASS) {
+        return NEXT;
+    }
+    x->refusal = v.respond;
+    return FAIL(v.fault);
+}
+
 /* Keeps body bytes for another try, while they all fit. Requests that are not idempotent are tried
  * again only when a stream was refused; trailers are not kept. */
 static void replay_keep(Thread *t, Exchange *x, Str data, const Fields *trailers)
@@ -78,6 +93,11 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
     if (got.fault != HTTP_FAULT_NONE) {
         x->keep_client = false; /* who frames badly is not believed about the next request */
         return FAIL(fault_of_request(got.fault));
+    }
+    Step filtered = filter_piece(t, x, STAGE_REQUEST_BODY, body, got.data);
+    if (filtered.kind == STEP_FAIL) {
+        x->keep_client = false;
+        return filtered;
     }
     bool moved = got.consumed > 0 || body->done;
     if (!moved && link_ended(from)) {
@@ -147,7 +167,11 @@ static Step response_pass(Thread *t, Exchange *x, const LinkBody *got, HeadOut *
     if (got->fault != HTTP_FAULT_NONE) {
         return FAIL(fault_of_response(got->fault));
     }
-    Step step = response_send(t, x, head, got->data, &got->trailers);
+    Step step = filter_piece(t, x, STAGE_RESPONSE_BODY, &x->response_body, got->data);
+    if (step.kind == STEP_FAIL) {
+        return step;
+    }
+    step = response_send(t, x, head, got->data, &got->trailers);
     if (step.kind != STEP_FAIL &&
         link_keep(t, link_upstream(t, x), got->total, got->consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);

@@ -126,33 +126,128 @@ Step phase_screen(Thread *t, Exchange *x)
 Step phase_route(Thread *t, Exchange *x)
 {
     (void)t;
-    if (!x->service->cluster) {
-        x->respond = &x->service->respond;
+    x->route = &x->service->route;
+    return NEXT;
+}
+
+/* What a filter's verdict means for the phase. */
+static Step step_of(Exchange *x, Verdict v)
+{
+    switch (v.kind) {
+    case VERDICT_PASS:
+        return NEXT;
+    case VERDICT_PAUSE:
+        return WAIT;
+    case VERDICT_ANSWER:
+        x->respond = v.respond;
         return GOTO(ANSWER);
+    case VERDICT_FAIL:
+        x->refusal = v.respond;
+        return FAIL(v.fault);
     }
     return NEXT;
+}
+
+/* What a body filter says to a body whose length is announced. */
+static Verdict ask_body(Thread *t, Exchange *x)
+{
+    const Framing *framing = &x->request.framing;
+    const FilterChain *chain = &x->service->chains[STAGE_REQUEST_BODY];
+    return framing->body == BODY_LENGTH ? filter_body(t, x, chain, framing->length, STR_NONE)
+                                        : PASS;
 }
 
 Step phase_ask(Thread *t, Exchange *x)
 {
-    (void)t;
-    (void)x;
-    return NEXT;
+    const FilterChain *chains = x->service->chains;
+    Verdict v = filter_request(t, x, &chains[STAGE_REQUEST], &x->filter_at);
+    if (v.kind == VERDICT_PASS) {
+        v = filter_request(t, x, &chains[STAGE_LIMIT], &x->limit_at);
+    }
+    if (v.kind == VERDICT_PASS) {
+        v = ask_body(t, x);
+    }
+    const Route *route = x->route;
+    if (v.kind == VERDICT_PASS && route->respond) {
+        v = (Verdict){.kind = VERDICT_ANSWER, .respond = route->respond};
+    } else if (v.kind == VERDICT_PASS && route->handler.kind) {
+        v = route->handler.kind->request(t, x, route->handler.state);
+    }
+    return step_of(x, v);
+}
+
+/* What a policy that hashes looks at: the path without the query, maybe behind the client's
+ * address. */
+static bool pick_key(const Thread *t, Exchange *x, const Cluster *cluster)
+{
+    x->pick.hashed = x->request.path;
+    if (!cluster->hash_source) {
+        return true;
+    }
+    Span room;
+    if (!arena_span(&x->arena, IP_TEXT_MAX + x->request.path.len, &room)) {
+        return false;
+    }
+    Text key = text_in(room);
+    const Client *c = client_get(t, x->client);
+    if (c->peer.ip.family) {
+        ip_print(&key, c->peer.ip);
+    }
+    text_add(&key, x->request.path);
+    x->pick.hashed = text_str(&key);
+    return true;
+}
+
+typedef struct LoadsOwner {
+    const Worker *worker;
+    const Cluster *cluster;
+} LoadsOwner;
+
+static uint32_t loads_busy(const void *owner, size_t index)
+{
+    const LoadsOwner *o = (const LoadsOwner *)owner;
+    return origin_busy(&o->worker->origins[o->cluster->endpoints[index].origin]);
+}
+
+#define PICKS_MAX 64u /* endpoints that are looked at for one that does not rest */
+
+/* The policy's choice, past endpoints that could not be reached of late. When all rest, the first
+ * is as good as any. */
+static size_t pick_endpoint(Thread *t, const Exchange *x, const Cluster *cluster)
+{
+    /* A connection that was stale says nothing against its endpoint: ask that one again. */
+    unsigned attempt = x->tries - (x->fresh_wanted ? 1 : 0);
+    LoadsOwner owner = {.worker = t->worker, .cluster = cluster};
+    Loads loads = {.owner = &owner, .busy = loads_busy};
+    const Balancer *b = cluster->balancer;
+    size_t first = b->pick(cluster->table, &x->pick, attempt, &loads);
+    size_t index = first;
+    for (unsigned i = 1; i < PICKS_MAX && i <= cluster->endpoint_count; i++) {
+        CHECK(index < cluster->endpoint_count);
+        if (!origin_rests(t, &t->worker->origins[cluster->endpoints[index].origin])) {
+            return index;
+        }
+        index = b->pick(cluster->table, &x->pick, attempt + i, &loads);
+    }
+    return first;
 }
 
 Step phase_pick(Thread *t, Exchange *x)
 {
-    const Cluster *cluster = x->service->cluster;
+    const Cluster *cluster = x->route->cluster;
+    size_t at = 0;
+    Verdict v = filter_request(t, x, &x->service->chains[STAGE_PEER], &at);
+    if (v.kind != VERDICT_PASS) {
+        return step_of(x, v);
+    }
     if (x->tries == 0 && cluster->endpoint_count > 1) {
         x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);
         x->pick.random = random_next(&t->random);
+        if (cluster->balancer->hashes && !pick_key(t, x, cluster)) {
+            return FAIL(FAULT_MEMORY);
+        }
     }
-    size_t index = 0;
-    if (cluster->endpoint_count > 1) {
-        /* A connection that was stale says nothing against its endpoint: ask that one again. */
-        unsigned attempt = x->tries - (x->fresh_wanted ? 1 : 0);
-        index = cluster->balancer->pick(cluster->table, &x->pick, attempt);
-    }
+    size_t index = cluster->endpoint_count > 1 ? pick_endpoint(t, x, cluster) : 0;
     CHECK(index < cluster->endpoint_count);
     x->endpoint = &cluster->endpoints[index];
     x->tries++;

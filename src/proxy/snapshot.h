@@ -9,6 +9,7 @@
 #include "net/address.h"
 #include "net/tls.h"
 #include "proxy/balancer.h"
+#include "proxy/filter.h"
 
 /* Which versions of HTTP an endpoint may be spoken to in. With TLS both are offered by ALPN;
  * without it ENDPOINT_H2 is HTTP/2 by prior knowledge. */
@@ -33,6 +34,7 @@ struct Cluster {
     size_t endpoint_count;
     Endpoint *endpoints COUNTED_BY(endpoint_count);
     const Balancer *balancer;
+    bool hash_source; /* of a policy that hashes: the client's address, too */
     const void *table; /* the balancer's own */
     _Atomic uint64_t *sequence; /* counts picks, for policies that go round */
 };
@@ -45,12 +47,12 @@ typedef struct ForwardedRules {
     bool forwarded;
 } ForwardedRules;
 
-/* An answer that River gives by itself. */
-typedef struct Respond {
-    uint16_t status;
-    Str content_type;
-    Str body;
-} Respond;
+/* Where a request goes: one of the three. */
+typedef struct Route {
+    const Cluster *cluster;
+    const Respond *respond;
+    FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
+} Route;
 
 typedef struct ServiceLimits {
     HeadLimits head;
@@ -74,8 +76,8 @@ typedef struct ServiceLimits {
 typedef struct Service {
     Str name;
     uint32_t index;
-    const Cluster *cluster; /* NULL: `respond` answers */
-    Respond respond;
+    Route route;
+    FilterChain chains[STAGE_COUNT];
     ServiceLimits limits;
     ForwardedRules forwarded;
     Str host; /* sent upstream in place of the client's; empty: passed on */

@@ -146,13 +146,13 @@ static Err service_status(Worker *w, Arena *arena, const Service *s, ServiceStat
             ret->status[k] += counter_read(&c->status[k]);
         }
     }
-    size_t count = s->cluster ? s->cluster->endpoint_count : 0;
+    size_t count = s->route.cluster ? s->route.cluster->endpoint_count : 0;
     uint32_t *origins = arena_array(arena, uint32_t, count + 1);
     if (!origins) {
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
-        origins[i] = s->cluster->endpoints[i].origin;
+        origins[i] = s->route.cluster->endpoints[i].origin;
     }
     ret->origin_count = count;
     ret->origins = origins;

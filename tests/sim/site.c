@@ -18,7 +18,7 @@ void site_make(Site *s, int listener_fd, Address origin)
     s->upgrades[0] = S("websocket");
     s->service = (Service){
         .name = S("site"),
-        .cluster = &s->cluster,
+        .route = {.cluster = &s->cluster},
         .request_id_name = S("x-request-id"),
         .request_id_field = FIELD_X_REQUEST_ID,
         .request_id_accept = true,

@@ -190,9 +190,9 @@ static void change_trusting(SimWorld *w)
 
 static void change_respond(SimWorld *w)
 {
-    w->site.service.cluster = NULL;
-    w->site.service.respond = (Respond){
-        .status = 200, .content_type = S("text/plain"), .body = S("hello\n")};
+    static const Respond hello = {
+        .status = 200, .content_type = S_INIT("text/plain"), .body = S_INIT("hello\n")};
+    w->site.service.route = (Route){.respond = &hello};
 }
 
 static void change_host(SimWorld *w)

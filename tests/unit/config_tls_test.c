@@ -260,8 +260,8 @@ TEST("config: equal TLS is shared, and what differs in it shares no pool")
     for (size_t i = 0; i < 3; i++) {
         tls_server_unref(servers[i]);
     }
-    const Endpoint *a = s->services[0].cluster->endpoints;
-    const Endpoint *b = s->services[1].cluster->endpoints;
+    const Endpoint *a = s->services[0].route.cluster->endpoints;
+    const Endpoint *b = s->services[1].route.cluster->endpoints;
     EXPECT(a[0].tls && a[0].tls == a[1].tls && a[2].tls && a[2].tls != a[0].tls && !a[3].tls);
     EXPECT(a[0].protocol == ENDPOINT_H2_OR_H1 && b[1].protocol == ENDPOINT_H1);
     EXPECT(b[0].origin != a[0].origin); /* the same address, without TLS */

@@ -1,0 +1,128 @@
+/* fill_filter.c - filters as the file writes them: each kind's values in its own order, and a
+ * trial of its set-up, so that what only the filter can tell (a wrong pattern) is a mistake at its
+ * place. */
+#include "config/fill.h"
+
+#include "config/build.h"
+#include "filter/filters.h"
+
+/* Where the filters of a stage stand; the name is of a section of `path-control`, or empty. */
+static const struct StagePlace {
+    Str section;
+    FilterStage stage;
+} places[] = {
+    {S_INIT("request-filters"), STAGE_REQUEST},
+    {S_INIT("peer-selection"), STAGE_PEER},
+    {S_INIT("upstream-request"), STAGE_UPSTREAM_REQUEST},
+    {S_INIT("upstream-response"), STAGE_UPSTREAM_RESPONSE},
+    {S_INIT("response-filters"), STAGE_RESPONSE},
+    {S_INIT("request-body"), STAGE_REQUEST_BODY},
+    {S_INIT("response-body"), STAGE_RESPONSE_BODY},
+};
+
+static FilterValue fill_value(Section one, const SchemaItem *item)
+{
+    Option o = section_property(one, item->name);
+    FilterValue value = {.set = o.entry != NULL};
+    if (item->type == SCHEMA_INTEGER) {
+        value.number = option_number(o);
+    } else if (item->type == SCHEMA_BOOL) {
+        value.truth = option_bool(o);
+    } else {
+        value.text = option_text(o);
+    }
+    return value;
+}
+
+/* Tries the set-up, and notes what it finds wrong. */
+static Err try_setup(Filler *f, Section one, const FilterSettings *s, FilterStage stage)
+{
+    FilterMistake mistake = {0};
+    FilterSetup setup = {.stage = stage, .count = s->value_count, .values = s->values};
+    if (s->kind->setup(&setup, f->arena, &mistake)) {
+        return ERR_OK;
+    }
+    if (mistake.sentence.len == 0) {
+        return ERR_MEMORY;
+    }
+    CHECK(mistake.value < s->value_count);
+    const KdlEntry *e = node_property(one.node, s->kind->schema.properties[mistake.value].name);
+    check_report(f->checker, SEVERITY_ERROR,
+                 where_at(e ? e->value.location : one.node->name_at), STR_NONE, "%.*s",
+                 STR_ARG(mistake.sentence));
+    return ERR_OK;
+}
+
+static Err fill_filter(Filler *f, const KdlNode *node, FilterStage stage, FilterSettings *ret)
+{
+    const FilterKind *kind = filter_find(entry_text(node_property(node, S("kind"))));
+    CHECK(kind != NULL);
+    size_t count = kind->schema.property_count;
+    FilterValue *values = arena_array(f->arena, FilterValue, count + 1);
+    if (!values) {
+        return ERR_MEMORY;
+    }
+    Section one = {.schema = &kind->schema, .node = node};
+    for (size_t i = 0; i < count; i++) {
+        values[i] = fill_value(one, &kind->schema.properties[i]);
+    }
+    *ret = (FilterSettings){.kind = kind, .value_count = count, .values = values};
+    return try_setup(f, one, ret, stage);
+}
+
+static Err fill_chain(Filler *f, Section section, FilterStage stage, ChainSettings *ret)
+{
+    size_t count = 0;
+    const KdlNode *first = section.node ? section.node->children : NULL;
+    for (const KdlNode *n = first; n; n = n->next) {
+        count++;
+    }
+    FilterSettings *filters = arena_array(f->arena, FilterSettings, count + 1);
+    if (!filters) {
+        return ERR_MEMORY;
+    }
+    size_t at = 0;
+    for (const KdlNode *n = first; n; n = n->next, at++) {
+        TRY(fill_filter(f, n, stage, &filters[at]));
+    }
+    *ret = (ChainSettings){.count = count, .filters = filters};
+    return ERR_OK;
+}
+
+Err fill_filters(Filler *f, Section service, ServiceSettings *ret)
+{
+    Section control = section_child(service, S("path-control"));
+    for (size_t i = 0; i < SCHEMA_COUNT(places); i++) {
+        Section stage = section_child(control, places[i].section);
+        TRY(fill_chain(f, stage, places[i].stage, &ret->chains[places[i].stage]));
+    }
+    Section rules = section_child(service, S("rate-limiting"));
+    return fill_chain(f, rules, STAGE_LIMIT, &ret->chains[STAGE_LIMIT]);
+}
+
+static Err build_chain(Arena *a, const ChainSettings *from, FilterStage stage, FilterChain *ret)
+{
+    FilterUse *uses = arena_array(a, FilterUse, from->count + 1);
+    if (!uses) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < from->count; i++) {
+        const FilterSettings *s = &from->filters[i];
+        FilterSetup setup = {.stage = stage, .count = s->value_count, .values = s->values};
+        FilterMistake mistake = {0};
+        uses[i] = (FilterUse){.kind = s->kind, .state = s->kind->setup(&setup, a, &mistake)};
+        if (!uses[i].state) {
+            return ERR_MEMORY; /* mistakes were found when the file was checked */
+        }
+    }
+    *ret = (FilterChain){.count = from->count, .uses = uses};
+    return ERR_OK;
+}
+
+Err build_chains(Arena *a, const ServiceSettings *from, Service *ret)
+{
+    for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
+        TRY(build_chain(a, &from->chains[stage], (FilterStage)stage, &ret->chains[stage]));
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,14 @@
+/* filters.h - the kinds of filters that there are, from all.def. */
+#ifndef FILTER_FILTERS_H
+#define FILTER_FILTERS_H
+
+#include "proxy/exchange.h"
+
+#define FILTER(name, group) extern const FilterKind filter_##name;
+#include "filter/all.def"
+#undef FILTER
+
+/* The kind with that name, as the configuration writes it; NULL when there is none. */
+const FilterKind *filter_find(Str name);
+
+#endif
