@@ -29,7 +29,7 @@ ALWAYS_INLINE void sip_rounds(Sip *s, unsigned rounds)
     }
 }
 
-ALWAYS_INLINE Sip sip_start(const HashKey *key)
+ALWAYS_INLINE Sip sip_start(const HashSecret *key)
 {
     uint64_t k0 = key->words[0];
     uint64_t k1 = key->words[1];
@@ -53,7 +53,7 @@ ALWAYS_INLINE uint64_t sip_end(Sip *s, uint64_t last, unsigned rounds, unsigned 
     return s->v[0] ^ s->v[1] ^ s->v[2] ^ s->v[3];
 }
 
-ALWAYS_INLINE uint64_t sip_str(const HashKey *key, Str s, unsigned rounds, unsigned end_rounds)
+ALWAYS_INLINE uint64_t sip_str(const HashSecret *key, Str s, unsigned rounds, unsigned end_rounds)
 {
     Sip sip = sip_start(key);
     uint64_t word = 0;
@@ -67,18 +67,18 @@ ALWAYS_INLINE uint64_t sip_str(const HashKey *key, Str s, unsigned rounds, unsig
     return sip_end(&sip, word | (uint64_t)s.len << 56, rounds, end_rounds);
 }
 
-void hash_key_make(HashKey *ret)
+void hash_secret_make(HashSecret *ret)
 {
     /* The kernel gives so few bytes whole or not at all; without them nothing is safe. */
     CHECK(getrandom(ret->words, sizeof ret->words, 0) == (ssize_t)sizeof ret->words);
 }
 
-uint64_t hash_str(const HashKey *key, Str s)
+uint64_t hash_str(const HashSecret *key, Str s)
 {
     return sip_str(key, s, 1, 3);
 }
 
-uint64_t hash_pair(const HashKey *key, uint64_t first, uint64_t second)
+uint64_t hash_pair(const HashSecret *key, uint64_t first, uint64_t second)
 {
     Sip sip = sip_start(key);
     sip_word(&sip, first, 1);
@@ -86,7 +86,7 @@ uint64_t hash_pair(const HashKey *key, uint64_t first, uint64_t second)
     return sip_end(&sip, UINT64_C(16) << 56, 1, 3);
 }
 
-uint64_t hash_str_strong(const HashKey *key, Str s)
+uint64_t hash_str_strong(const HashSecret *key, Str s)
 {
     return sip_str(key, s, 2, 4);
 }

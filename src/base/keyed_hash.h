@@ -7,18 +7,18 @@
 
 #include "base/str.h"
 
-typedef struct HashKey {
+typedef struct HashSecret {
     uint64_t words[2];
-} HashKey;
+} HashSecret;
 
 /* A key of the kernel's random numbers. */
-void hash_key_make(HashKey *ret);
+void hash_secret_make(HashSecret *ret);
 
 /* SipHash-1-3 of `s`. */
-uint64_t hash_str(const HashKey *key, Str s);
+uint64_t hash_str(const HashSecret *key, Str s);
 /* The same of the sixteen bytes of two little-endian words. */
-uint64_t hash_pair(const HashKey *key, uint64_t first, uint64_t second);
+uint64_t hash_pair(const HashSecret *key, uint64_t first, uint64_t second);
 /* SipHash-2-4, for which the authors give test vectors. */
-uint64_t hash_str_strong(const HashKey *key, Str s);
+uint64_t hash_str_strong(const HashSecret *key, Str s);
 
 #endif

@@ -181,7 +181,7 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
     if (!ret->active) {
         return ERR_MEMORY;
     }
-    TRY(build_chains(b->arena, from, ret));
+    TRY(build_chains(b->arena, from, b->snapshot, ret));
     return route_build(b, from, &ret->route);
 }
 
@@ -222,6 +222,7 @@ Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
                  .settings = settings,
                  .snapshot = s,
                  .clients = {.room = connectors + 1, .list = clients}};
+    TRY(build_limiters(a, settings, s));
     for (size_t i = 0; i < settings->service_count; i++) {
         services[i].index = (uint32_t)i;
         TRY(service_build(&b, &settings->services[i], &services[i]));

@@ -61,7 +61,7 @@ typedef struct TicketCounter {
 
 struct Limiter {
     LimiterRule rule;
-    HashKey hash_key;
+    HashSecret hash_key;
     uint64_t start_ms;
     uint32_t window; /* slots that a key may stand in */
     size_t shared_count;
@@ -390,7 +390,7 @@ Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Limiter **ret)
     l->rule = *rule;
     l->start_ms = now_ms;
     l->window = (uint32_t)size_min(slots, WINDOW_SLOTS);
-    hash_key_make(&l->hash_key);
+    hash_secret_make(&l->hash_key);
     SharedBucket *shared_room = (SharedBucket *)memory_reserve(shared * sizeof *shared_room);
     Slot *slot_room = (Slot *)memory_reserve(size_max(slots, 1) * sizeof *slot_room);
     l->shared_count = shared_room ? shared : 0;

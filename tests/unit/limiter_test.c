@@ -29,7 +29,7 @@ static uint64_t wait_of(Limiter *l, uint64_t name, uint64_t at_ms)
 
 TEST("SipHash gives the authors' numbers, and both ways of hashing agree")
 {
-    static const HashKey key = {{UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
+    static const HashSecret key = {{UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)}};
     uint8_t bytes[16];
     for (uint8_t i = 0; i < 16; i++) {
         bytes[i] = i;
@@ -39,10 +39,10 @@ TEST("SipHash gives the authors' numbers, and both ways of hashing agree")
     EXPECT_U64(hash_str(&key, str_of(bytes, 16)),
                hash_pair(&key, UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)));
     EXPECT(hash_str(&key, str_of(bytes, 16)) != hash_str_strong(&key, str_of(bytes, 16)));
-    HashKey one;
-    HashKey other;
-    hash_key_make(&one);
-    hash_key_make(&other);
+    HashSecret one;
+    HashSecret other;
+    hash_secret_make(&one);
+    hash_secret_make(&other);
     EXPECT(hash_str(&one, S("x")) != hash_str(&other, S("x")));
 }
 
