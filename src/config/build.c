@@ -4,6 +4,7 @@
 
 #include "balance/policies.h"
 #include "base/number.h"
+#include "filter/file_server.h"
 
 size_t config_listener_count(const Settings *settings)
 {
@@ -54,6 +55,7 @@ static uint32_t origin_index(Snapshot *s, const Endpoint *e)
 typedef struct Builder {
     Arena *arena;
     const Settings *settings;
+    const BuildInputs *inputs;
     Snapshot *snapshot;
     BuiltClients clients;
 } Builder;
@@ -141,8 +143,26 @@ static ServiceLimits limits_build(const ServiceSettings *from)
     };
 }
 
+static Err file_server_build(Builder *b, const FileServerSettings *from, Route *ret)
+{
+    FileServer *files = arena_new(b->arena, FileServer);
+    if (!files) {
+        return ERR_MEMORY;
+    }
+    CHECK(from->root < b->inputs->root_count);
+    *files = (FileServer){.root = b->inputs->roots[from->root],
+                          .dotfiles = from->dotfiles,
+                          .index = from->index,
+                          .prefix = from->prefix};
+    ret->handler = (FilterUse){.kind = &filter_file_server, .state = files};
+    return ERR_OK;
+}
+
 static Err route_build(Builder *b, const ServiceSettings *from, Route *ret)
 {
+    if (from->kind == SERVICE_FILES) {
+        return file_server_build(b, &from->files, ret);
+    }
     if (from->kind == SERVICE_PROXY) {
         return cluster_build(b, &from->cluster, &ret->cluster);
     }
@@ -199,7 +219,7 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
         return ERR_MEMORY;
     }
     TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
-    TRY(build_chains(b->arena, from, ret));
+    TRY(build_chains(b->arena, from, b->snapshot, ret));
     return route_build(b, from, &ret->route);
 }
 
@@ -239,8 +259,10 @@ Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
                     .origins = origins};
     Builder b = {.arena = a,
                  .settings = settings,
+                 .inputs = inputs,
                  .snapshot = s,
                  .clients = {.room = connectors + 1, .list = clients}};
+    TRY(build_limiters(a, settings, s));
     for (size_t i = 0; i < settings->service_count; i++) {
         services[i].index = (uint32_t)i;
         TRY(service_build(&b, &settings->services[i], &services[i]));

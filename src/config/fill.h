@@ -13,12 +13,20 @@ typedef struct FillFile {
     bool failed;
 } FillFile;
 
+/* A directory below which files are served. */
+typedef struct FillRoot {
+    struct FillRoot *next;
+    Str path;
+} FillRoot;
+
 typedef struct Filler {
     Arena *arena;
     Checker *checker;
     const ConfigFiles *files; /* NULL: no file is read */
     FillFile *known;
     Str platform_roots;
+    FillRoot *roots;
+    size_t root_count;
     Str text;
     size_t counted; /* lines are counted up to here, so that places cost one pass in all */
     uint32_t line;
@@ -41,6 +49,9 @@ MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);
 /* The filters of a service, each with its set-up tried (fill_filter.c). */
 MUST_USE Err fill_filters(Filler *f, Section service, ServiceSettings *ret);
+/* A file server, with its directory looked at; and the list of all directories (fill_files.c). */
+MUST_USE Err fill_file_server(Filler *f, Section section, FileServerSettings *ret);
+MUST_USE Err fill_roots(Filler *f, Settings *settings);
 /* The line of a position. */
 uint32_t fill_line(Filler *f, size_t at);
 

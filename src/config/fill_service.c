@@ -248,11 +248,12 @@ static RespondSettings fill_respond(Section s)
 Err fill_service(Filler *f, Section section, ServiceSettings *ret)
 {
     Section connectors = section_child(section, S("connectors"));
+    Section files = section_child(section, S("file-server"));
     Section request_id = section_child(section, S("request-id"));
     *ret = (ServiceSettings){
         .name = section.node->name,
         .line = fill_line(f, section.node->name_at.from),
-        .kind = connectors.node ? SERVICE_PROXY : SERVICE_RESPOND,
+        .kind = connectors.node ? SERVICE_PROXY : files.node ? SERVICE_FILES : SERVICE_RESPOND,
         .respond = fill_respond(section_child(section, S("respond"))),
         .host = section_text(section, S("host")),
         .tries_max = (uint32_t)section_number(section, S("retries")) + 1,
@@ -270,5 +271,8 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
     TRY(lower_copy(f->arena, section_text(client, S("header")), &ret->client_ip_header));
     TRY(fill_filters(f, section, ret));
+    if (files.node) {
+        return fill_file_server(f, files, &ret->files);
+    }
     return connectors.node ? fill_cluster(f, connectors, &ret->cluster) : ERR_OK;
 }

@@ -2,6 +2,10 @@
 #include "config/rules.h"
 
 #include "config/value.h"
+#include "filter/file_server.h"
+#include "http/file_path.h"
+
+#define PREFIX_BYTES_MAX 4096u
 
 static void error_at(Checker *c, Location at, Str help, const char *message)
 {
@@ -262,6 +266,26 @@ static void check_respond(Checker *c, const KdlNode *respond)
     }
 }
 
+/* What a file server's names must be. */
+static void check_file_server(Checker *c, const KdlNode *files)
+{
+    const KdlEntry *index = node_argument(node_find(files->children, S("index")), 0);
+    const KdlEntry *prefix = node_argument(node_find(files->children, S("strip-prefix")), 0);
+    Str name = entry_text(index);
+    if (index && (name.len == 0 || name.len > FILE_INDEX_BYTES_MAX || str_equal(name, S(".")) ||
+                  str_equal(name, S("..")) || str_find(name, '/', 0) < name.len)) {
+        error_at(c, index->value.location, S("write a plain name, like \"index.html\""),
+                 "`index` is the name of a file, without a directory");
+    }
+    uint8_t room[PREFIX_BYTES_MAX];
+    Text decoded = text_in(span_of(room, sizeof room));
+    if (prefix && value_is_absolute(entry_text(prefix)) &&
+        file_path_decode(entry_text(prefix), &decoded).verdict != FILE_PATH_PLAIN) {
+        error_at(c, prefix->value.location, S("write a path like \"/static\""),
+                 "no request's path begins with this");
+    }
+}
+
 /* `max-size` stands once in a stage. */
 static void check_stages(Checker *c, const KdlNode *path_control)
 {
@@ -346,5 +370,9 @@ void rules_service(Checker *c, const KdlNode *service)
     check_handlers(c, service);
     check_routes(c, node_find(service->children, S("routes")));
     check_respond(c, node_find(service->children, S("respond")));
+    const KdlNode *files = node_find(service->children, S("file-server"));
+    if (files) {
+        check_file_server(c, files);
+    }
     check_stages(c, node_find(service->children, S("path-control")));
 }

@@ -102,6 +102,14 @@ typedef struct RespondSettings {
     Str body;
 } RespondSettings;
 
+typedef struct FileServerSettings {
+    Str base_path; /* as it is written */
+    uint32_t root; /* its index in Settings.roots */
+    bool dotfiles;
+    Str index;
+    Str prefix; /* decoded, without slashes at its ends; empty: none */
+} FileServerSettings;
+
 typedef struct ForwardedSettings { /* which fields River writes for the origin */
     bool x_forwarded_for;
     bool x_forwarded_proto;
@@ -163,7 +171,8 @@ typedef struct ChainSettings {
 
 typedef enum ServiceKind {
     SERVICE_PROXY,  /* `cluster` holds */
-    SERVICE_RESPOND /* `respond` holds */
+    SERVICE_RESPOND, /* `respond` holds */
+    SERVICE_FILES   /* `files` holds */
 } ServiceKind;
 
 typedef struct ServiceSettings {
@@ -174,6 +183,7 @@ typedef struct ServiceSettings {
     const ListenerSettings *listeners COUNTED_BY(listener_count);
     ClusterSettings cluster;
     RespondSettings respond;
+    FileServerSettings files;
     Str host; /* the Host sent upstream; empty: the client's */
     size_t upgrade_count;
     const Str *upgrades COUNTED_BY(upgrade_count); /* protocols that may tunnel, lower case */
@@ -236,6 +246,8 @@ typedef struct Settings {
     SystemSettings system;
     size_t service_count; /* at least 1 */
     const ServiceSettings *services COUNTED_BY(service_count);
+    size_t root_count;
+    const Str *roots COUNTED_BY(root_count); /* directories of file servers, each once */
     Str platform_roots; /* PEM of the system's authorities, where a connector needs them */
 } Settings;
 

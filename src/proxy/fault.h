@@ -54,6 +54,11 @@ typedef enum Retry {
     X(CONNECT_METHOD, "connect-method", 405, CLIENT, NEVER, "CONNECT is not for a reverse proxy")  \
     X(TRACE_METHOD, "trace-method", 405, CLIENT, NEVER, "TRACE is not passed on")                  \
     X(EXPECTATION, "expectation", 417, CLIENT, NEVER, "an expectation other than 100-continue")    \
+    X(RATE_LIMITED, "rate-limited", 429, CLIENT, NEVER, "a rule of rate-limiting has no token left") \
+    X(REQUEST_TOO_LARGE, "request-too-large", 413, CLIENT, NEVER,                                  \
+      "the request's body exceeds `max-size`")                                                     \
+    X(RESPONSE_TOO_LARGE, "response-too-large", 502, ORIGIN, NEVER,                                \
+      "the response's body exceeds `max-size`")                                                    \
     X(CODING_UNKNOWN, "coding-unknown", 501, CLIENT, NEVER, "a transfer coding that is not known") \
     X(NORMALIZATION, "normalization", 400, CLIENT, NEVER,                                          \
       "the path has no safe normal form, or a field value is not ASCII")                           \
@@ -92,6 +97,17 @@ typedef enum Retry {
     X(ORIGIN_SWITCH, "origin-switch", 502, ORIGIN, NEVER, "the origin switched protocols unasked") \
     X(ORIGIN_TUNNEL, "origin-tunnel", 502, ORIGIN, NEVER,                                          \
       "the HTTP/2 origin takes no extended CONNECT")                                               \
+    X(FILE_MISSING, "file-missing", 404, CLIENT, NEVER, "there is no such file")                   \
+    X(FILE_DENIED, "file-denied", 403, CLIENT, NEVER, "River may not read the file")               \
+    X(FILE_METHOD, "file-method", 405, CLIENT, NEVER, "a file is for GET and HEAD only")           \
+    X(FILE_CONDITION, "file-condition", 412, CLIENT, NEVER,                                        \
+      "the file does not meet a precondition of the request")                                      \
+    X(FILE_RANGE, "file-range", 416, CLIENT, NEVER, "no byte of the file was asked for")           \
+    X(FILE_BUSY, "file-busy", 503, RIVER, NEVER, "too many requests wait for the disk")            \
+    X(FILE_SLOW, "file-slow", 503, RIVER, NEVER, "the disk took too long")                         \
+    X(FILE_ERROR, "file-error", 500, RIVER, NEVER, "the file could not be read")                   \
+    X(FILE_CHANGED, "file-changed", 500, RIVER, NEVER,                                             \
+      "the file became shorter while it was sent")                                                 \
     X(TUNNEL_IDLE, "tunnel-idle", 0, NONE, NEVER, "nothing moved through the tunnel for too long") \
     X(STOPPED, "stopped", 0, RIVER, NEVER, "River stopped before the request was over")
 /* clang-format on */

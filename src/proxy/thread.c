@@ -5,6 +5,7 @@
 #include "loop/crash.h"
 #include "loop/system.h"
 #include "proxy/exchange.h"
+#include "proxy/file_cache.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
@@ -68,6 +69,8 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * (origins + 1));
     t->wires = (WireRoom){.blocks = &t->buf_blocks, .raw = t->raw};
     bool rooms = t->input.len && t->raw.len && t->output.len && t->field_room && t->out_fields;
+    t->file_cache = plan->files_max ? file_cache_new(plan->files_max, random_next(&t->random)) : NULL;
+    rooms = rooms && (t->file_cache || !plan->files_max);
     bool all = rooms && t->park_nodes && t->places && t->again && t->flush && t->services &&
                t->origins;
     return all ? ERR_OK : ERR_MEMORY;
@@ -113,8 +116,19 @@ Err thread_init(Thread *t, Worker *w, unsigned index)
     return thread_listen(t, true);
 }
 
+/* What the disk's threads have sent too late. */
+static void late_files_drop(Thread *t)
+{
+    Message m;
+    while (t->mailbox.ring && mailbox_take(&t->mailbox, &m)) {
+        file_cache_discard(t, &m);
+    }
+    file_cache_drop(t);
+}
+
 void thread_drop(Thread *t)
 {
+    late_files_drop(t);
     size_t services = t->worker->plan.snapshot->service_count;
     size_t origins = t->worker->plan.snapshot->origin_count;
     blocks_drop(&t->arena_blocks);
@@ -386,6 +400,12 @@ static void messages_handle(Thread *t)
             break;
         case MESSAGE_STOP:
             thread_cut(t);
+            break;
+        case MESSAGE_FILE_OPENED:
+            file_cache_on_opened(t, &m);
+            break;
+        case MESSAGE_FILE_BYTES:
+            file_cache_on_bytes(t, &m);
             break;
         default:
             CHECK(false);
