@@ -47,6 +47,8 @@ def make_certificates(directory):
     own.issue("shop", ["shop.example.org"])
     own.issue("river")
     os.rename(clients.crl(), os.path.join(directory, "clients.crl"))
+    with open(os.path.join(directory, "blocked.txt"), "w", encoding="utf-8") as file:
+        file.write("\n".join(text for _, _, text in examples("text") if "scanners" in text))
 
 
 class Manual(unittest.TestCase):
