@@ -1,4 +1,4 @@
-/* fill_files.c - `file-server`: its settings, and the list of directories that the supervisor opens. */
+/* fill_files.c - `file-server`: its settings, and the list of directories that are opened. */
 #include "config/fill.h"
 
 #include "http/file_path.h"
