@@ -7,7 +7,7 @@
 
 #include "config/load.h"
 
-#define FILES_BYTES_MAX (16u << 20)
+#define FILES_BYTES_MAX (64u << 20) /* a list of a million addresses has 20 */
 
 typedef struct Files {
     int directory; /* where River was started */

@@ -26,8 +26,10 @@ static const void *random_build(const Cluster *c, Arena *arena)
     return shares;
 }
 
-static size_t random_pick(const void *table, const PickKey *key, unsigned attempt)
+static size_t random_pick(const void *table, const PickKey *key, unsigned attempt,
+                          const Loads *loads)
 {
+    (void)loads;
     const Shares *shares = (const Shares *)table;
     uint64_t point = key->random % shares->total;
     size_t low = 0;

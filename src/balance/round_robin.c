@@ -62,8 +62,10 @@ static const void *round_robin_build(const Cluster *c, Arena *arena)
 }
 
 /* Another attempt goes to the endpoint that is written next. */
-static size_t round_robin_pick(const void *table, const PickKey *key, unsigned attempt)
+static size_t round_robin_pick(const void *table, const PickKey *key, unsigned attempt,
+                               const Loads *loads)
 {
+    (void)loads;
     const Turns *turns = (const Turns *)table;
     size_t at = (size_t)(key->sequence % turns->count);
     size_t first = turns->order[at];

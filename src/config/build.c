@@ -110,7 +110,8 @@ static Err cluster_build(Builder *b, const ClusterSettings *from, const Cluster 
     for (size_t i = 0; i < from->connector_count; i++) {
         TRY(endpoint_build(b, &from->connectors[i], &endpoints[i]));
     }
-    c->balancer = policy_find(from->selection == SELECTION_RANDOM ? S("Random") : S("RoundRobin"));
+    c->balancer = policy_find(from->selection);
+    c->hash_source = from->hash_key == HASH_KEY_SOURCE_AND_PATH;
     CHECK(c->balancer != NULL);
     c->table = c->balancer->build(c, a);
     *ret = c;
@@ -176,12 +177,29 @@ static Err route_build(Builder *b, const ServiceSettings *from, Route *ret)
     return ERR_OK;
 }
 
+static Normalization normalization_build(const NormalizationSettings *from)
+{
+    UriRules rules = {.dot_segments = from->dot_segments,
+                      .duplicate_slashes = from->duplicate_slashes,
+                      .encoded_separators = from->encoded_separators,
+                      .control_characters = from->control_characters,
+                      .percent_encoding = from->percent_encoding};
+    return (Normalization){.paths = rules.dot_segments || rules.duplicate_slashes ||
+                                    rules.encoded_separators || rules.control_characters ||
+                                    rules.percent_encoding,
+                           .rules = rules,
+                           .hosts = from->host,
+                           .non_ascii = from->header_non_ascii,
+                           .refusal = {.status = from->status, .body = from->body}};
+}
+
 static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
 {
     *ret = (Service){
         .name = from->name,
         .index = ret->index,
         .limits = limits_build(from),
+        .normalization = normalization_build(&from->normalization),
         .forwarded = {.x_forwarded_for = from->forwarded.x_forwarded_for,
                       .x_forwarded_proto = from->forwarded.x_forwarded_proto,
                       .x_forwarded_host = from->forwarded.x_forwarded_host,
@@ -193,13 +211,14 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
         .request_id_accept = from->request_id.accept,
         .upgrade_count = from->upgrade_count,
         .upgrades = from->upgrades,
-        .trusted_count = from->trusted_count,
-        .trusted = from->trusted,
+        .client_ip_name = from->client_ip_header,
+        .client_ip_field = field_id(from->client_ip_header),
         .active = (_Atomic uint32_t *)arena_alloc(b->arena, 64),
     };
     if (!ret->active) {
         return ERR_MEMORY;
     }
+    TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
     TRY(build_chains(b->arena, from, ret));
     return route_build(b, from, &ret->route);
 }
@@ -213,7 +232,8 @@ static void listeners_build(const Settings *settings, Snapshot *s, const int *fd
             s->listeners[at] = (Listener){.fd = fds[at],
                                           .name = from->listeners[k].address.text,
                                           .service = &s->services[i],
-                                          .h2c = from->listeners[k].h2c};
+                                          .h2c = from->listeners[k].h2c,
+                                          .proxy_protocol = from->listeners[k].proxy_protocol};
         }
     }
 }

@@ -1,78 +1,64 @@
-/* fill_files.c - `file-server`: its settings, and the list of directories that are opened. */
+/* fill_files.c - the files that a configuration names, each read once. */
+#include "config/check.h"
 #include "config/fill.h"
 
-#include "http/file_path.h"
+#define PATH_SHOWN_MAX 200
 
-/* The index of a directory among those that are opened; equal ones are opened once. */
-static Err root_index(Filler *f, Str path, uint32_t *ret)
+/* The file as it was read before, or a place to keep it; NULL without memory. */
+static FillFile *remember(Filler *f, Str path, bool *ret_known)
 {
-    FillRoot **link = &f->roots;
-    uint32_t index = 0;
-    while (*link && !str_equal((*link)->path, path)) {
-        link = &(*link)->next;
-        index++;
-    }
-    if (!*link) {
-        *link = arena_new(f->arena, FillRoot);
-        if (!*link) {
-            return ERR_MEMORY;
-        }
-        (*link)->path = path;
-        f->root_count++;
-    }
-    *ret = index;
-    return ERR_OK;
-}
-
-static void report_directory(Filler *f, const KdlEntry *entry, Err err)
-{
-    const char *why = err == ERR_UNSUPPORTED ? "it is no directory" : err_sentence(err);
-    check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location), STR_NONE,
-                 "cannot serve files from here: %s", why);
-}
-
-/* The prefix as the handler compares it: decoded, without slashes at its ends. */
-static Err prefix_decode(Filler *f, Str prefix, Str *ret)
-{
-    Span room;
-    if (!arena_span(f->arena, prefix.len, &room)) {
-        return ERR_MEMORY;
-    }
-    Text out = text_in(room);
-    CHECK(prefix.len == 0 || file_path_decode(prefix, &out).verdict != FILE_PATH_IMPOSSIBLE);
-    *ret = text_str(&out);
-    return ERR_OK;
-}
-
-Err fill_file_server(Filler *f, Section section, FileServerSettings *ret)
-{
-    const KdlEntry *base = section_option(section, S("base-path")).entry;
-    *ret = (FileServerSettings){
-        .base_path = section_text(section, S("base-path")),
-        .dotfiles = section_bool(section, S("dotfiles")),
-        .index = section_text(section, S("index")),
-    };
-    if (f->files && f->files->directory) {
-        Err err = f->files->directory(f->files->context, ret->base_path);
-        if (err != ERR_OK) {
-            report_directory(f, base, err);
+    for (FillFile *k = f->known; k; k = k->next) {
+        if (str_equal(k->file.path, path)) {
+            *ret_known = true;
+            return k;
         }
     }
-    TRY(prefix_decode(f, section_text(section, S("strip-prefix")), &ret->prefix));
-    return root_index(f, ret->base_path, &ret->root);
+    FillFile *fresh = arena_new(f->arena, FillFile);
+    if (fresh) {
+        fresh->file.path = path;
+        fresh->next = f->known;
+        f->known = fresh;
+    }
+    *ret_known = false;
+    return fresh;
 }
 
-Err fill_roots(Filler *f, Settings *settings)
+Err fill_file(Filler *f, Str path, FillFile **ret)
 {
-    Str *list = arena_array(f->arena, Str, f->root_count + 1);
-    if (!list) {
+    bool known = false;
+    FillFile *file = remember(f, path, &known);
+    Err err = ERR_OK;
+    if (!file) {
         return ERR_MEMORY;
     }
-    size_t count = 0;
-    for (const FillRoot *r = f->roots; r; r = r->next) {
-        list[count++] = r->path;
+    if (!known && f->files) {
+        err = f->files->read(f->files->context, path, f->arena, &file->file.bytes);
+        file->failed = err != ERR_OK;
     }
-    settings->root_count = count;
-    settings->roots = list;
+    *ret = file;
+    return err;
+}
+
+Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good)
+{
+    FillFile *file = NULL;
+    if (!entry) {
+        return ERR_OK;
+    }
+    Str path = entry->value.text;
+    Err err = fill_file(f, path, &file);
+    if (err == ERR_MEMORY) {
+        return err;
+    }
+    if (file->failed) {
+        const char *reason = err == ERR_OK            ? "see above"
+                             : err == ERR_UNSUPPORTED ? "it is no file"
+                                                      : err_sentence(err);
+        check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location),
+                     err == ERR_DENIED ? S("River reads it as the user who starts it") : STR_NONE,
+                     "cannot read %.*s: %s", STR_ARG(str_take(path, PATH_SHOWN_MAX)), reason);
+        *io_good = false;
+    }
+    *ret = file->file;
     return ERR_OK;
 }

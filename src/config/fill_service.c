@@ -4,6 +4,8 @@
 #include "config/check.h"
 #include "config/value.h"
 
+#define KETAMA_WEIGHT_MAX 10000u /* 160 points of eight bytes for each, twice while it is built */
+
 static size_t count_nodes(const KdlNode *nodes)
 {
     size_t count = 0;
@@ -47,6 +49,7 @@ static Err fill_listeners(Filler *f, Section listeners, ServiceSettings *service
         Str mode = option_text(section_property(one, S("mode")));
         TRY(fill_address(f->arena, n->name, &list[i].address));
         list[i].line = fill_line(f, n->name_at.from);
+        list[i].proxy_protocol = option_bool(section_property(one, S("proxy-protocol")));
         if (mode.len != 0) {
             CHECK(value_mode(mode, &list[i].mode) == ERR_OK);
         }
@@ -82,6 +85,30 @@ static bool is_repeated(const ConnectorSettings *list, size_t count)
     return false;
 }
 
+/* Ketama's ring grows with the weights. */
+static void check_weights(Filler *f, Section place, Str selection, const ConnectorSettings *list,
+                          size_t count)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += list[i].weight;
+    }
+    if (str_equal(selection, S("Ketama")) && total > KETAMA_WEIGHT_MAX) {
+        check_report(f->checker, SEVERITY_ERROR, where_at(place.node->name_at),
+                     S("divide all weights by a common number"),
+                     "with `Ketama` the weights may be %u together, not %llu", KETAMA_WEIGHT_MAX,
+                     (unsigned long long)total);
+    }
+}
+
+static HashKey fill_hash_key(Option key)
+{
+    if (!key.entry) {
+        return HASH_KEY_NONE;
+    }
+    return str_equal(option_text(key), S("UriPath")) ? HASH_KEY_PATH : HASH_KEY_SOURCE_AND_PATH;
+}
+
 static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
 {
     size_t room = count_nodes(connectors.node->children);
@@ -99,9 +126,12 @@ static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
             count += is_repeated(list, count) ? 0 : 1;
         }
     }
+    check_weights(f, section_child(balance, S("selection")), selection, list, count);
     ret->connector_count = count;
     ret->connectors = list;
-    ret->selection = str_equal(selection, S("Random")) ? SELECTION_RANDOM : SELECTION_ROUND_ROBIN;
+    ret->selection = selection;
+    Section chosen = section_child(balance, S("selection"));
+    ret->hash_key = fill_hash_key(section_property(chosen, S("key")));
     return ERR_OK;
 }
 
@@ -185,6 +215,27 @@ static ForwardedSettings fill_forwarded(Section s)
     };
 }
 
+/* A switch that is not written is as `default` says. */
+static bool fill_switch(Section s, Str name)
+{
+    return is_written(s, name) ? section_bool(s, name) : section_bool(s, S("default"));
+}
+
+static NormalizationSettings fill_normalization(Section s)
+{
+    return (NormalizationSettings){
+        .dot_segments = fill_switch(s, S("dot-segments")),
+        .duplicate_slashes = fill_switch(s, S("duplicate-slashes")),
+        .encoded_separators = fill_switch(s, S("encoded-separators")),
+        .control_characters = fill_switch(s, S("control-characters")),
+        .percent_encoding = fill_switch(s, S("percent-encoding")),
+        .host = fill_switch(s, S("host")),
+        .header_non_ascii = section_bool(s, S("header-non-ascii")), /* only where it is written */
+        .status = (uint16_t)section_number(s, S("status")),
+        .body = section_text(s, S("body")),
+    };
+}
+
 static RespondSettings fill_respond(Section s)
 {
     return (RespondSettings){
@@ -211,12 +262,14 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
         .request_id = {.accept = section_bool(request_id, S("accept"))},
         .forwarded = fill_forwarded(section_child(section, S("forwarded-headers"))),
         .overload = fill_overload(section_child(section, S("overload"))),
+        .normalization = fill_normalization(section_child(section, S("normalization"))),
     };
     TRY(lower_copy(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
     TRY(fill_listeners(f, section_child(section, S("listeners")), ret));
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
     Section client = section_child(section, S("client-ip"));
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
+    TRY(lower_copy(f->arena, section_text(client, S("header")), &ret->client_ip_header));
     TRY(fill_filters(f, section, ret));
     if (files.node) {
         return fill_file_server(f, files, &ret->files);

@@ -332,12 +332,37 @@ static void check_handlers(Checker *c, const KdlNode *service)
     }
 }
 
+/* Nobody could connect: only trusted proxies may speak the PROXY protocol. */
+static void check_proxy_protocol(Checker *c, const KdlNode *listener, const KdlNode *client)
+{
+    bool trusted = client && node_find(client->children, S("trusted-proxies"));
+    if (is_true(listener, S("proxy-protocol")) && !trusted && !value_is_absolute(listener->name)) {
+        error_at(c, node_property(listener, S("proxy-protocol"))->name_at,
+                 S("add client-ip { trusted-proxies \"ADDRESSES\" } to the service"),
+                 "`proxy-protocol` needs `trusted-proxies`, or no peer may connect");
+    }
+}
+
+/* Its elements are more than addresses, and an address in them is written in another way. */
+static void check_client_ip(Checker *c, const KdlNode *client)
+{
+    const KdlNode *header = client ? node_find(client->children, S("header")) : NULL;
+    const KdlEntry *name = node_argument(header, 0);
+    if (str_equal_nocase(entry_text(name), S("forwarded"))) {
+        error_at(c, name->value.location, S("let the proxy send X-Forwarded-For"),
+                 "`forwarded` is no list of addresses");
+    }
+}
+
 void rules_service(Checker *c, const KdlNode *service)
 {
     const KdlNode *listeners = node_find(service->children, S("listeners"));
+    const KdlNode *client = node_find(service->children, S("client-ip"));
     for (const KdlNode *n = listeners ? listeners->children : NULL; n; n = n->next) {
         check_listener(c, n);
+        check_proxy_protocol(c, n, client);
     }
+    check_client_ip(c, client);
     const KdlNode *connectors = node_find(service->children, S("connectors"));
     if (connectors) {
         check_connectors(c, connectors);

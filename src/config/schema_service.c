@@ -16,8 +16,6 @@ static const SchemaItem listener_properties[] = {
     ITEM_BOOL("h2c", "false", "offer HTTP/2 without TLS, to clients that begin with it"),
     {.name = S_INIT("proxy-protocol"),
      .type = SCHEMA_BOOL,
-     .flags = SCHEMA_LATER,
-     .later_except = S_INIT("false"),
      .fallback = S_INIT("false"),
      .sentence = S_INIT("require a PROXY protocol header from trusted proxies")},
 };
@@ -86,8 +84,6 @@ static const SchemaNode client_children[] = {
     OPTION("header", 0, "the field from which the client's address is read",
            {.name = S_INIT("\"NAME\""),
             .type = SCHEMA_FIELD_NAME,
-            .flags = SCHEMA_LATER,
-            .later_except = S_INIT("x-forwarded-for"),
             .fallback = S_INIT("x-forwarded-for")}),
 };
 

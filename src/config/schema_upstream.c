@@ -54,7 +54,7 @@ static const SchemaNode balance_children[] = {
     {.name = S_INIT("selection"),
      .sentence = S_INIT("how an endpoint is chosen"),
      .argument_count = 1,
-     .arguments = (const SchemaItem[]){ITEM_CHOICE("WORD", "RoundRobin|Random", "FNV|Ketama",
+     .arguments = (const SchemaItem[]){ITEM_CHOICE("WORD", "RoundRobin|Random|FNV|Ketama", "",
                                                    "RoundRobin", "")},
      .property_count = SCHEMA_COUNT(selection_properties),
      .properties = selection_properties},

@@ -49,6 +49,7 @@ typedef struct ListenerTls {
 typedef struct ListenerSettings {
     SettingsAddress address;
     ListenerTls tls;
+    bool proxy_protocol; /* a header of it must come first */
     bool h2c; /* without TLS: HTTP/2 for clients that begin with it */
     uint16_t mode; /* permissions of a Unix path; 0: the process's umask decides */
     uint32_t line; /* where it stands in the file, for messages */
@@ -81,16 +82,18 @@ typedef struct ConnectorSettings {
     uint64_t connections_max;  /* to this endpoint, busy and idle; 0: no limit */
 } ConnectorSettings;
 
-typedef enum Selection {
-    SELECTION_ROUND_ROBIN,
-    SELECTION_RANDOM
-} Selection;
+typedef enum HashKey {
+    HASH_KEY_NONE,
+    HASH_KEY_PATH,            /* the path without the query */
+    HASH_KEY_SOURCE_AND_PATH  /* the client's address (not its port), and the path */
+} HashKey;
 
 /* One `connectors` block: the endpoints among which a request is balanced. */
 typedef struct ClusterSettings {
     size_t connector_count;
     const ConnectorSettings *connectors COUNTED_BY(connector_count);
-    Selection selection;
+    Str selection; /* the balancing policy's name */
+    HashKey hash_key;
 } ClusterSettings;
 
 typedef struct RespondSettings {
@@ -142,6 +145,18 @@ typedef struct OverloadSettings {
     Str body;
 } OverloadSettings;
 
+typedef struct NormalizationSettings {
+    bool dot_segments;
+    bool duplicate_slashes;
+    bool encoded_separators;
+    bool control_characters;
+    bool percent_encoding;
+    bool host;
+    bool header_non_ascii;
+    uint16_t status;
+    Str body;
+} NormalizationSettings;
+
 /* A filter where the file has written it, with what `setup` needs. */
 typedef struct FilterSettings {
     const FilterKind *kind;
@@ -178,8 +193,10 @@ typedef struct ServiceSettings {
     RequestIdSettings request_id;
     ForwardedSettings forwarded;
     size_t trusted_count;
-    const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies whose fields are appended to */
+    const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies that say who the client is */
+    Str client_ip_header; /* in this field; lower case */
     OverloadSettings overload;
+    NormalizationSettings normalization;
     ChainSettings chains[STAGE_COUNT];
 } ServiceSettings;
 

@@ -115,7 +115,7 @@ static int real_poll_wait(int poller, struct epoll_event *events, int room, int 
 
 /* Symbolic links and ".." never lead out of `root` (RESOLVE_BENEATH), nor through /proc's magic
  * links. O_NONBLOCK: a FIFO does not wait for its writer. RESOLVE_CACHED: only what the kernel
- * knows without asking a disk (Linux 5.12; older ones say EINVAL, here the same as "would wait"). */
+ * knows without asking a disk (Linux 5.12; older ones say EINVAL, taken as "would wait"). */
 static int real_file_open(int root, const char *path, bool now)
 {
     struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,

@@ -162,6 +162,13 @@ static void log_fault(const Exchange *x, const FaultRow *row)
     }
 }
 
+/* What speaks against the endpoint, not only against this connection or request. */
+static bool is_unreachable(Fault f)
+{
+    return f == FAULT_CONNECT_REFUSED || f == FAULT_CONNECT_FAILED || f == FAULT_CONNECT_TIMEOUT ||
+           f == FAULT_ORIGIN_TLS || f == FAULT_ORIGIN_CERTIFICATE || f == FAULT_ORIGIN_PROTOCOL;
+}
+
 /* Turns a fault into another try, an answer, or an end. */
 static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
@@ -171,6 +178,9 @@ static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     log_fault(x, row);
     if (x->endpoint && row->blame == BLAME_ORIGIN) {
         counter_add(&t->origins[x->endpoint->origin].failures, 1);
+    }
+    if (x->endpoint && is_unreachable(fault)) {
+        origin_unreachable(t, &t->worker->origins[x->endpoint->origin]);
     }
     exchange_close_upstream(t, x);
     if (may_retry(t, x, fault)) {
@@ -201,8 +211,8 @@ static void write_access(Thread *t, const Exchange *x, const Client *c)
         .tls_subject = tls.subject,
         .time_us = x->start_us + t->wall_offset_us,
         .request_id = x->id,
-        .client = c->peer.ip,
-        .client_port = c->peer.port,
+        .client = x->client_ip,
+        .client_port = x->client_port,
         .service = x->service->name,
         .host = r->host,
         .method = r->method_name,
@@ -493,6 +503,8 @@ static Exchange *exchange_new(Thread *t, Client *c)
     x->client = c->self;
     x->request.major = 1;
     x->service = t->worker->plan.snapshot->listeners[c->listener].service;
+    x->client_ip = c->peer.ip;
+    x->client_port = c->peer.port;
     x->replay_whole = true;
     x->start_us = c->head_us ? c->head_us : t->now_ns / 1000;
     x->progress_in_ms = t->now_ms;

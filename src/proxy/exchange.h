@@ -87,6 +87,8 @@ struct Exchange {
     BodyKind send_as;  /* how the response body goes to the client */
     Buf replay;        /* request body bytes that were sent, for another try */
     bool replay_whole; /* `replay` holds all that was sent */
+    IpAddress client_ip;  /* the client's own, as far as trusted proxies tell (proxy/source.h) */
+    uint16_t client_port; /* 0: not known */
     bool trusted;      /* the peer is a trusted proxy */
     bool waits;        /* registered as a waiter of its origin */
     bool counted;      /* in service->active */

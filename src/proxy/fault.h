@@ -39,12 +39,24 @@ typedef enum Retry {
     X(TLS_PROTOCOL, "tls-protocol", 0, CLIENT, NEVER, "the client broke the TLS protocol")         \
     X(MISDIRECTED, "misdirected", 421, CLIENT, NEVER,                                              \
       "the host belongs to another TLS identity than the connection")                              \
+    X(PROXY_PEER, "proxy-peer", 0, CLIENT, NEVER,                                                  \
+      "a peer that may not speak the PROXY protocol")                                              \
+    X(PROXY_HEADER, "proxy-header", 0, CLIENT, NEVER, "no valid header of the PROXY protocol")     \
+    X(PROXY_TIMEOUT, "proxy-timeout", 0, CLIENT, NEVER,                                            \
+      "the header of the PROXY protocol took too long")                                            \
+    X(ADDRESS_BLOCKED, "address-blocked", 403, CLIENT, NEVER, "the client's address is blocked")   \
+    X(ADDRESS_NOT_ALLOWED, "address-not-allowed", 403, CLIENT, NEVER,                              \
+      "the client's address is not among those allowed")                                           \
+    X(CONNECTION_BLOCKED, "connection-blocked", 0, CLIENT, NEVER,                                  \
+      "a connection from a blocked address was closed")                                            \
     X(SEND_TIMEOUT, "send-timeout", 0, CLIENT, NEVER, "the client does not read the response")     \
     X(CLIENT_GONE, "client-gone", 0, CLIENT, NEVER, "the client broke the connection")             \
     X(CONNECT_METHOD, "connect-method", 405, CLIENT, NEVER, "CONNECT is not for a reverse proxy")  \
     X(TRACE_METHOD, "trace-method", 405, CLIENT, NEVER, "TRACE is not passed on")                  \
     X(EXPECTATION, "expectation", 417, CLIENT, NEVER, "an expectation other than 100-continue")    \
     X(CODING_UNKNOWN, "coding-unknown", 501, CLIENT, NEVER, "a transfer coding that is not known") \
+    X(NORMALIZATION, "normalization", 400, CLIENT, NEVER,                                          \
+      "the path has no safe normal form, or a field value is not ASCII")                           \
     X(OVERLOAD, "overload", 503, RIVER, NEVER,                                                     \
       "the service is at its limit of concurrent requests")                                        \
     X(OVERLOAD_HEAD, "overload-head", 503, CLIENT, NEVER, "the head exceeds the service's limit")  \

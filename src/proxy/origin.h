@@ -22,6 +22,8 @@
 #define ORIGIN_PACE_MS 4u    /* between two dials of waiters */
 #define ORIGIN_WAIT_MS_MAX 16u /* the longest pause between two tries of a waiter */
 #define ORIGIN_WAITERS_MAX 65536u
+#define ORIGIN_REST_MS 100u
+#define ORIGIN_REST_MS_MAX 10000u
 
 typedef struct Upstream Upstream;
 typedef struct Exchange Exchange;
@@ -78,6 +80,9 @@ typedef struct Origin {
     _Atomic uint32_t open;    /* connections, busy, idle and dialling */
     _Atomic uint32_t dialing;
     _Atomic uint64_t hold_ns; /* how long a request keeps a connection (median); 0: unknown */
+    _Atomic uint32_t refusals;     /* dials that failed, one after the other */
+    _Atomic uint32_t probing;      /* 1: a request tries after a rest */
+    _Atomic uint64_t rest_until_ms; /* until then others are asked; 0: it does not rest */
     _Atomic uint64_t dial_next_ns; /* when a waiter may start one beyond ORIGIN_DIALS_FREE */
 } Origin;
 
@@ -100,6 +105,16 @@ void origin_mux_failed(Thread *t, Upstream *u, Fault fault);
 void origin_mux_gone(Thread *t, Upstream *u);
 /* `x` waits no more. */
 void origin_unwait(Thread *t, Exchange *x);
+
+/* A dial has failed, or one has succeeded. An endpoint that cannot be reached rests: from
+ * ORIGIN_REST_MS for the first time, twice as long each time, to ORIGIN_REST_MS_MAX. */
+void origin_unreachable(const Thread *t, Origin *o);
+void origin_reachable(Origin *o);
+/* Whether others should be asked. When a rest is over one request tries, while the others wait for
+ * what it finds. */
+bool origin_rests(const Thread *t, Origin *o);
+/* Connections that work for requests now. */
+uint32_t origin_busy(const Origin *o);
 
 /* The connection is free: parks it, or serves the oldest waiter with it. */
 void origin_return(Thread *t, Upstream *u);

@@ -6,6 +6,7 @@
 #include "loop/system.h"
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
+#include "proxy/source.h"
 #include "proxy/worker.h"
 
 #include <time.h>
@@ -208,9 +209,18 @@ static void thread_rest(Thread *t)
     CHECK(timer_set(&t->wheel, &t->rest, t->now_ms + REST_MS, token) == ERR_OK);
 }
 
+/* Closes a connection of which nothing is read: by a reset, so that the kernel keeps nothing of it
+ * either, and tells the peer in one packet. */
+static void client_turn_away(Thread *t, Stream *stream, Fault fault)
+{
+    counter_add(&t->faults[fault], 1);
+    stream_close(stream, true);
+    atomic_fetch_sub(&t->worker->client_count, 1);
+}
+
 static void listener_on_ready(Thread *t, uint32_t listener)
 {
-    int fd = t->worker->plan.snapshot->listeners[listener].fd;
+    const Listener *l = &t->worker->plan.snapshot->listeners[listener];
     for (unsigned i = 0; i < ACCEPT_BATCH && t->listening; i++) {
         if (atomic_fetch_add(&t->worker->client_count, 1) >= t->worker->plan.connections_max) {
             atomic_fetch_sub(&t->worker->client_count, 1);
@@ -219,7 +229,7 @@ static void listener_on_ready(Thread *t, uint32_t listener)
         }
         Stream stream = {0};
         Peer peer = {0};
-        Err err = stream_accept(fd, &stream, &peer);
+        Err err = stream_accept(l->fd, &stream, &peer);
         if (err != ERR_OK) {
             atomic_fetch_sub(&t->worker->client_count, 1);
             if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
@@ -228,7 +238,12 @@ static void listener_on_ready(Thread *t, uint32_t listener)
             }
             return;
         }
-        client_place(t, stream, listener, peer);
+        Fault fault = source_screen_peer(l, &peer);
+        if (fault != FAULT_NONE) {
+            client_turn_away(t, &stream, fault);
+        } else {
+            client_place(t, stream, listener, peer);
+        }
     }
 }
 

@@ -194,6 +194,7 @@ static void mux_begin(Thread *t, Upstream *u)
 static void upstream_opened(Thread *t, Upstream *u, bool h2)
 {
     atomic_fetch_sub(&origin_of(t, u)->dialing, 1);
+    origin_reachable(origin_of(t, u));
     timer_stop(&t->wheel, u->timer);
     u->state = UPSTREAM_BUSY;
     if (h2) {

@@ -162,6 +162,13 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
     return closed ? ERR_CLOSED : err == ERR_OK ? ERR_AGAIN : err;
 }
 
+Err wire_seal(Wire *w, const WireRoom *r, Tls *tls, Str early)
+{
+    size_t got = 0;
+    w->tls = tls;
+    return seal_open(w, early, (Span){0}, &got) == ERR_OK ? ERR_OK : seal_failed(w, r);
+}
+
 Err wire_handshake(Wire *w, const WireRoom *r)
 {
     Err err = ERR_OK;

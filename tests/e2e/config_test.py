@@ -65,10 +65,10 @@ class CommandLine(Test):
 
     def test_what_is_not_built_yet_is_named_at_its_line(self):
         path = self.file("services {\n" + proxy("127.0.0.1:1", "127.0.0.1:2",
-                                                "rate-limiting {\n}\n") + "}\n")
+                                                "hosts \"a.example\"\n") + "}\n")
         result = command("check", path)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("`rate-limiting` is not supported yet", result.stderr)
+        self.assertIn("`hosts` is not supported yet", result.stderr)
 
     def test_a_file_that_is_not_there(self):
         result = command("check", "/nonexistent/river.kdl")

@@ -227,10 +227,15 @@ class Origin:
 
     def __init__(self, script, at="127.0.0.1"):
         self.script = script
-        if at.startswith("/"):
+        if str(at).startswith("/"):
             self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.listener.bind(at)
             self.name = at
+        elif isinstance(at, Port):
+            self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.listener.bind(at.address)
+            self.name = str(at)
         else:
             family = socket.AF_INET6 if ":" in at else socket.AF_INET
             self.listener = socket.socket(family, socket.SOCK_STREAM)
@@ -343,7 +348,7 @@ class PythonOrigin:
 class Nginx:
     """Debian's nginx, with a configuration and directory of its own."""
 
-    def __init__(self, server_lines):
+    def __init__(self, server_lines, more=""):
         self.port = Port()
         self.directory = tempfile.mkdtemp(prefix="river-e2e-")
         os.mkdir(os.path.join(self.directory, "root"))
@@ -353,7 +358,7 @@ class Nginx:
 daemon off; master_process off; pid nginx.pid; error_log stderr;
 events {{ worker_connections 512; }}
 http {{
-    access_log off; {temporary}
+    access_log off; {temporary} {more}
     server {{ listen {self.port}; root {self.directory}/root; {server_lines} }}
 }}"""
         with open(os.path.join(self.directory, "nginx.conf"), "w", encoding="utf-8") as file:

@@ -24,7 +24,7 @@ TEST("config: the smallest file loads, and every default is filled in")
         EXPECT_U64(s->listeners[0].address.port, 80);
         EXPECT_U64(s->listeners[0].mode, 0);
         EXPECT_U64(s->cluster.connector_count, 1);
-        EXPECT(s->cluster.selection == SELECTION_ROUND_ROBIN);
+        EXPECT(str_equal(s->cluster.selection, S("RoundRobin")));
         EXPECT_STR(c->address.text, S("127.0.0.1:81"));
         EXPECT_U64(c->weight, 1);
         EXPECT_U64(c->connection_timeout_ms, 5000);
@@ -141,7 +141,7 @@ static void expect_full_system(const SystemSettings *s)
 static void expect_full_cluster(const ClusterSettings *cluster)
 {
     const ConnectorSettings *c = &cluster->connectors[0];
-    EXPECT(cluster->selection == SELECTION_RANDOM);
+    EXPECT(str_equal(cluster->selection, S("Random")));
     EXPECT_U64(cluster->connector_count, 2); /* the third is the first again */
     EXPECT_U64(c->weight, 65535);
     EXPECT_U64(c->connection_timeout_ms, 1);

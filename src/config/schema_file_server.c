@@ -1,4 +1,4 @@
-/* schema_files.c - `file-server`, of a service or of a route. */
+/* schema_file_server.c - `file-server`, of a service or of a route. */
 #include "config/schema.h"
 
 static const SchemaNode file_children[] = {

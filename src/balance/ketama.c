@@ -1,0 +1,168 @@
+/* ketama.c - `Ketama`: consistent hashing on a ring of CRC-32 points, placed as nginx places them
+ * (`hash KEY consistent`), so that both send a key to the same endpoint, and one endpoint more or
+ * less moves only its share of the keys.
+ *
+ * An endpoint has 160 points for each unit of weight; each is the CRC-32 of HOST, NUL, PORT and the
+ * point before it (four bytes, least significant first; zero at first). */
+#include "balance/policies.h"
+
+#include "base/hash.h"
+#include "proxy/snapshot.h"
+
+#define POINTS_PER_WEIGHT 160u
+#define ATTEMPTS_MAX 64u /* distinct endpoints that are looked for along the ring */
+
+typedef struct Point {
+    uint32_t hash;
+    uint32_t endpoint;
+} Point;
+
+typedef struct Ring {
+    size_t endpoints;
+    size_t count;
+    Point *points COUNTED_BY(count); /* by hash, each hash once */
+} Ring;
+
+extern const Balancer policy_ketama;
+
+/* "HOST:PORT" without brackets; a Unix socket is its path, without a port. */
+static void name_split(Str name, Str *ret_host, Str *ret_port)
+{
+    *ret_host = name;
+    *ret_port = STR_NONE;
+    if (str_starts(name, S("/"))) {
+        return;
+    }
+    size_t colon = name.len;
+    for (size_t i = 0; i < name.len; i++) {
+        colon = name.at[i] == ':' ? i : colon;
+    }
+    *ret_host = str_take(name, colon);
+    *ret_port = str_drop(name, colon + 1);
+    if (str_starts(*ret_host, S("["))) {
+        *ret_host = str_slice(*ret_host, 1, ret_host->len - 1);
+    }
+}
+
+static void points_add(Ring *ring, size_t from, const Endpoint *e, uint32_t index)
+{
+    Str host;
+    Str port;
+    name_split(e->name, &host, &port);
+    uint32_t base = crc32_add(CRC32_START, host);
+    base = crc32_add(base, str_of((const uint8_t[]){0}, 1));
+    base = crc32_add(base, port);
+    uint32_t previous = 0;
+    for (size_t i = 0; i < (size_t)e->weight * POINTS_PER_WEIGHT; i++) {
+        const uint8_t bytes[4] = {(uint8_t)previous, (uint8_t)(previous >> 8),
+                                  (uint8_t)(previous >> 16), (uint8_t)(previous >> 24)};
+        previous = crc32_end(crc32_add(base, str_of(bytes, sizeof bytes)));
+        ring->points[from + i] = (Point){.hash = previous, .endpoint = index};
+    }
+}
+
+/* Sorted by hash, eight bits at a time; equal hashes keep their order. */
+static void sort(Ring *ring, Ring *spare)
+{
+    for (unsigned shift = 0; shift < 32; shift += 8) {
+        size_t starts[257] = {0};
+        for (size_t i = 0; i < ring->count; i++) {
+            starts[(ring->points[i].hash >> shift & 255) + 1]++;
+        }
+        for (size_t i = 1; i < 256; i++) {
+            starts[i] += starts[i - 1];
+        }
+        for (size_t i = 0; i < ring->count; i++) {
+            spare->points[starts[ring->points[i].hash >> shift & 255]++] = ring->points[i];
+        }
+        Ring swap = *ring;
+        ring->points = spare->points;
+        spare->points = swap.points;
+    }
+}
+
+/* Of points with one hash the first stays. */
+static void make_distinct(Ring *ring)
+{
+    size_t kept = 0;
+    for (size_t i = 1; i < ring->count; i++) {
+        if (ring->points[kept].hash != ring->points[i].hash) {
+            kept++;
+            ring->points[kept] = ring->points[i];
+        }
+    }
+    ring->count = kept + 1;
+}
+
+static const void *ketama_build(const Cluster *c, Arena *arena)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->endpoint_count; i++) {
+        count += (size_t)c->endpoints[i].weight * POINTS_PER_WEIGHT;
+    }
+    Ring *ring = arena_new(arena, Ring);
+    Point *points = arena_array(arena, Point, count);
+    Point *spare_points = arena_array(arena, Point, count);
+    if (!ring || !points || !spare_points) {
+        return NULL;
+    }
+    *ring = (Ring){.endpoints = c->endpoint_count, .count = count, .points = points};
+    Ring spare = {.count = count, .points = spare_points};
+    size_t from = 0;
+    for (size_t i = 0; i < c->endpoint_count; i++) {
+        points_add(ring, from, &c->endpoints[i], (uint32_t)i);
+        from += (size_t)c->endpoints[i].weight * POINTS_PER_WEIGHT;
+    }
+    sort(ring, &spare);
+    make_distinct(ring);
+    return ring;
+}
+
+/* The first point at or behind the hash; the ring's first behind its last. */
+static size_t point_at(const Ring *ring, uint32_t hash)
+{
+    size_t low = 0;
+    size_t high = ring->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ring->points[middle].hash < hash) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low % ring->count;
+}
+
+/* Another attempt goes to the next endpoint along the ring that was not met on the way. */
+static size_t ketama_pick(const void *table, const PickKey *key, unsigned attempt,
+                          const Loads *loads)
+{
+    (void)loads;
+    const Ring *ring = (const Ring *)table;
+    size_t at = point_at(ring, crc32_end(crc32_add(CRC32_START, key->hashed)));
+    size_t wanted = attempt % (ring->endpoints < ATTEMPTS_MAX ? ring->endpoints : ATTEMPTS_MAX);
+    uint32_t met[ATTEMPTS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < ring->count; i++) {
+        uint32_t endpoint = ring->points[(at + i) % ring->count].endpoint;
+        bool known = false;
+        for (size_t k = 0; k < count && !known; k++) {
+            known = met[k] == endpoint;
+        }
+        if (!known && count == wanted) {
+            return endpoint;
+        }
+        if (!known) {
+            met[count++] = endpoint;
+        }
+    }
+    return ring->points[at].endpoint; /* all of its points were another one's */
+}
+
+const Balancer policy_ketama = {
+    .name = S_INIT("Ketama"),
+    .hashes = true,
+    .build = ketama_build,
+    .pick = ketama_pick,
+};
