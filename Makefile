@@ -2,7 +2,7 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-limiter docs clean setup setup-test
+.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter docs clean setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
 
@@ -45,6 +45,9 @@ bench: setup-test build ## measure River beside its peers
 
 bench-parse: setup-test ## nanoseconds for one request head, one chunked body
 	@tools/build release tests/bench_parse && $(BUILD)/release/tests/bench_parse
+
+bench-cidr: setup-test ## look-ups a second in sets of a million prefixes
+	@tools/build release tests/bench_cidr && $(BUILD)/release/tests/bench_cidr
 
 bench-limiter: setup-test ## rate-limit checks a second, many keys and one
 	@tools/build release tests/bench_limiter && $(BUILD)/release/tests/bench_limiter $(THREADS)

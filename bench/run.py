@@ -53,12 +53,15 @@ SCENARIOS = {
     "burst": ("200 clients ask all at once: origin connections",
               "-c 200 -i 75 -b -u /1k -e 1024", 2),
     "idle": ("5,000 idle keep-alive connections", "-I -c 5000 -u /1k -e 1024", 1),
+    "static-1k": ("a file of 1 KiB, keep-alive", "-c 64 -u /1k -e 1024", 1),
+    "static-1m": ("a file of 1 MiB, keep-alive", "-c 16 -u /1m -e 1048576", 1),
     "tls-1k": ("TLS 1.3 keep-alive, 1 KiB answers", "h2load --h1 -c 64 -t 1 /1k", 1),
     "tls-1m": ("TLS 1.3, 1 MiB bodies", "h2load --h1 -c 16 -t 1 /1m", 1),
     "handshakes": ("full TLS 1.3 handshakes, four clients", "s_time 4", 1),
     "h2-1k": ("HTTP/2 over TLS to HTTP/1, 1 KiB answers", "h2load -c 32 -m 32 -t 1 /1k", 1),
     "idle-tls": ("2,000 idle keep-alive connections over TLS", "ssl 2000 /1k", 1),
 }
+STATIC = ("static-1k", "static-1m")  # files; the peers are other servers
 SEALED = ("tls-1k", "tls-1m", "handshakes", "h2-1k", "idle-tls")
 
 NGINX = """user root; worker_processes {threads}; worker_rlimit_nofile 20000; pid {run}/nginx.pid;
@@ -109,6 +112,61 @@ services {{ Bench {{
  connectors {{ "127.0.0.1:{origin}" }} }} }}
 """
 
+# Files: each server in its best plain set-up, without a log.
+STATIC_CONF = {
+    "nginx": """user root; worker_processes {threads}; pid {run}/nginx.pid; daemon off;
+error_log {run}/nginx.err crit; worker_rlimit_nofile 20000; events {{ worker_connections 16000; }}
+http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 3600s; tcp_nodelay on;
+client_body_temp_path {run}/nb; proxy_temp_path {run}/np; fastcgi_temp_path {run}/nf;
+uwsgi_temp_path {run}/nu; scgi_temp_path {run}/ns; sendfile on; sendfile_max_chunk 1m;
+open_file_cache max=1000 inactive=60s; open_file_cache_valid 1s;
+server {{ listen 127.0.0.1:{port} backlog=4096; root {run}/www; }} }}
+""",
+    "h2o": """user: root
+num-threads: {threads}
+max-connections: 9000
+http1-request-timeout: 3600
+error-log: {run}/h2o.err
+listen: {{ host: 127.0.0.1, port: {port} }}
+hosts: {{ default: {{ paths: {{ "/": {{ file.dir: {run}/www }} }} }} }}
+""",
+    "lighttpd": """server.document-root = "{run}/www"
+server.port = {port}
+server.bind = "127.0.0.1"
+server.max-keep-alive-requests = 100000000
+server.max-keep-alive-idle = 3600
+server.max-fds = 20000
+server.max-connections = 9000
+server.listen-backlog = 4096
+server.errorlog = "{run}/lighttpd.err"
+""",
+    "river": """system {{ threads-per-service {threads}; control-socket "{run}/river.sock" }}
+services {{ Bench {{ listeners {{ "127.0.0.1:{port}" }}
+ file-server {{ base-path "{run}/www" }} }} }}
+""",
+}
+
+
+def static_command(name, port, threads, options):
+    """The command that serves the files of RUN/www; None for a program that is not here."""
+    program = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") or ""
+    path = f"{RUN}/static-{name}.conf"
+    with open(path, "w") as f:
+        f.write(STATIC_CONF[name].format(port=port, threads=threads, run=RUN))
+    return {"nginx": [program, "-c", path, "-e", f"{RUN}/nginx.err"],
+            "h2o": [program, "-m", "worker", "-c", path],
+            "lighttpd": [program, "-D", "-f", path],
+            "river": [options.river, "run", path]}[name]
+
+
+def make_files():
+    os.makedirs(f"{RUN}/www", exist_ok=True)
+    for name, size in (("1k", 1024), ("1m", 1 << 20)):
+        if not os.path.exists(f"{RUN}/www/{name}"):
+            with open(f"{RUN}/www/{name}", "wb") as f:
+                f.write(os.urandom(size))
+        os.utime(f"{RUN}/www/{name}", (1700000000, 1700000000))
+
 
 def free_port():
     with socket.socket() as s:
@@ -135,6 +193,7 @@ def make_certificate():
 def build_tools():
     os.makedirs(RUN, exist_ok=True)
     make_certificate()
+    make_files()
     for name in ("origin", "relay", "load"):
         source, binary = f"{HERE}/{name}.c", f"{RUN}/{name}"
         newest = max(os.path.getmtime(source), os.path.getmtime(f"{HERE}/net.h"))
@@ -328,7 +387,10 @@ def measure(name, scenario, options):
         wait_port(origin_port, origin)
         cpus = {0} if threads == 1 else {0, 1}
         with open(f"{RUN}/{name}.log", "w") as log:
-            command = proxy_command(name, port, origin_port, threads, options, tls)
+            if scenario in STATIC:
+                command = static_command(name, port, threads, options)
+            else:
+                command = proxy_command(name, port, origin_port, threads, options, tls)
             process = Process(command, cpus, stderr=log)
         if not wait_port(port, process):
             return {"fail": "did not start, see " + f"bench/run/{name}.log"}
@@ -379,7 +441,7 @@ def table(scenario, results):
     client = arguments if scenario in SEALED else f"load {arguments}"
     lines = [f"### {scenario}: {what}", "", f"`{client}`, proxy threads: {threads}", ""]
     peers = [n for n in results
-             if n in ("nginx", "haproxy", "nghttpx") and any("fail" not in r for r in results[n])]
+             if n in ("nginx", "haproxy", "nghttpx", "h2o", "lighttpd") and any("fail" not in r for r in results[n])]
     if scenario in ("idle", "idle-tls"):
         lines += ["| proxy | bytes a connection | PSS, MiB | errors |", "|---|---|---|---|"]
         for name, rows in results.items():
@@ -441,7 +503,7 @@ def system_calls(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scenarios", default=",".join(SCENARIOS))
-    parser.add_argument("--only", default="relay,nginx,haproxy,nghttpx,river")
+    parser.add_argument("--only", default="relay,nginx,haproxy,nghttpx,h2o,lighttpd,river")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--river", default=f"{ROOT}/build/river")
@@ -459,7 +521,9 @@ def main():
         system_calls(options)
         return 0
     names = options.only.split(",") + (["river-unchecked"] if options.unchecked else [])
-    names = [n for n in names if n != "nghttpx" or shutil.which(n)]
+    here = os.environ["PATH"] + ":/usr/sbin"
+    names = [n for n in names if n not in ("nghttpx", "h2o", "lighttpd") or
+             shutil.which(n, path=here)]
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"],
                             capture_output=True, text=True).stdout.strip()
     with open("/proc/cpuinfo") as f:
@@ -472,6 +536,8 @@ def main():
     for scenario in options.scenarios.split(","):
         left_out = {"relay"} if scenario in ("reuse", "burst", *SEALED) else set()
         left_out |= {"nghttpx"} if scenario not in SEALED else set()
+        left_out |= ({"relay", "haproxy", "river-unchecked"} if scenario in STATIC
+                     else {"h2o", "lighttpd"})
         results = {name: [] for name in names if name not in left_out}
         idle = scenario in ("idle", "idle-tls")
         for number in range(min(options.rounds, 2) if idle else options.rounds):

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "loop/system.h"
+
 Err files_fill(int fd, Span room, Str *ret)
 {
     size_t len = 0;
@@ -65,6 +67,51 @@ static Err read_file(void *context, Str path, Arena *a, Str *ret)
     return err;
 }
 
+/* A directory below which files are served. ERR_UNSUPPORTED: it is none, or the kernel cannot keep
+ * paths beneath it (before Linux 5.6). */
+static Err open_directory(const Files *f, Str path, int *ret_fd)
+{
+    char name[PATH_MAX];
+    TRY(str_to_c(path, span_of(name, sizeof name)));
+    int fd = openat(f->directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOTDIR ? ERR_UNSUPPORTED : err_from_errno(errno);
+    }
+    int itself = system_calls->file_open(fd, ".", false);
+    if (itself < 0 && errno == ENOSYS) {
+        (void)close(fd);
+        return ERR_UNSUPPORTED;
+    }
+    if (itself >= 0) {
+        (void)close(itself); /* one that is not readable may still have readable files */
+    }
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
+static Err look_at_directory(void *context, Str path)
+{
+    int fd = -1;
+    TRY(open_directory((const Files *)context, path, &fd));
+    (void)close(fd);
+    return ERR_OK;
+}
+
+Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret, Text *why)
+{
+    int *fds = arena_array(a, int, settings->root_count + 1);
+    Err err = fds ? ERR_OK : ERR_MEMORY;
+    for (size_t i = 0; i < settings->root_count && err == ERR_OK; i++) {
+        err = open_directory(f, settings->roots[i], &fds[i]);
+        if (err != ERR_OK) {
+            text_format(why, "cannot serve files from %.*s: %s", STR_ARG(settings->roots[i]),
+                        err_sentence(err));
+        }
+    }
+    *ret = fds;
+    return err;
+}
+
 void files_look_at_clock(Files *f)
 {
     f->config.now_s = (int64_t)time(NULL);
@@ -75,7 +122,7 @@ void files_open(Files *f)
     int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     /* A directory that is gone still lets absolute paths be read. */
     *f = (Files){.directory = directory >= 0 ? directory : AT_FDCWD,
-                 .config = {.context = f, .read = read_file}};
+                 .config = {.context = f, .read = read_file, .directory = look_at_directory}};
     files_look_at_clock(f);
 }
 

@@ -7,7 +7,7 @@
 
 #include "config/load.h"
 
-#define FILES_BYTES_MAX (16u << 20)
+#define FILES_BYTES_MAX (64u << 20) /* a list of a million addresses has 20 */
 
 typedef struct Files {
     int directory; /* where River was started */
@@ -25,6 +25,9 @@ void files_look_at_clock(Files *f);
 
 /* A number that changes when the file does (or comes, or goes), going on from `mark`. */
 uint64_t files_mark(const Files *f, Str path, uint64_t mark);
+
+/* Opens the directories of all file servers, for a worker that may not; `why` tells a person. */
+MUST_USE Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret, Text *why);
 
 /* Opens a file to append to, for its owner alone. */
 MUST_USE Err files_append(Str path, int *ret_fd);

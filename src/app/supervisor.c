@@ -41,6 +41,7 @@ typedef struct Supervisor {
     Renewal renewal;
     size_t key_log_count;
     int *key_logs COUNTED_BY(key_log_count); /* one for each listener; -1: none */
+    int *roots; /* the directories of file servers, as in Settings.roots */
     State state;
     int exit_status;
     ListenSet listeners;
@@ -520,6 +521,7 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
     TRY(renewal_open(&s->renewal, s->settings, s->files, clock_ms()));
     TRY(open_key_logs(s, arena, why));
+    TRY(files_roots(s->files, s->settings, arena, &s->roots, why));
     TRY(listen_open(arena, s->settings, &s->listeners, why));
     TRY(open_control(s, arena, why));
     if (system->daemonize) {
@@ -533,8 +535,10 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
                          .logs = &s->logs,
                          .material = &s->renewal.material,
                          .key_log_count = s->key_log_count,
+                         .root_count = s->settings->root_count,
                          .threads = count_threads(s->settings)};
     setup.key_logs = s->key_logs;
+    setup.roots = s->roots;
     keeper_init(&s->keeper, &setup);
     TRY(crash_open(setup.threads + 1));
     s->started_ms = clock_ms();

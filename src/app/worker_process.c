@@ -32,6 +32,8 @@
 #define LOG_STOP_MS 2000u
 #define DESCRIPTORS_KEPT 256u /* for logs, listeners and the like */
 #define CONNECTIONS_MIN 16u
+#define FILES_MAX 1024u
+#define FILES_MIN 16u
 
 typedef struct WorkerProcess {
     const WorkerSetup *setup;
@@ -67,6 +69,9 @@ static bool is_kept(const WorkerProcess *p, int fd)
     for (size_t i = 0; i < p->setup->key_log_count; i++) {
         kept = kept || p->setup->key_logs[i] == fd;
     }
+    for (size_t i = 0; i < p->setup->root_count; i++) {
+        kept = kept || p->setup->roots[i] == fd;
+    }
     return kept;
 }
 
@@ -89,6 +94,9 @@ static void close_others(const WorkerProcess *p)
     for (size_t i = 0; i < p->setup->key_log_count; i++) {
         highest = higher(highest, p->setup->key_logs[i]);
     }
+    for (size_t i = 0; i < p->setup->root_count; i++) {
+        highest = higher(highest, p->setup->roots[i]);
+    }
     for (int fd = STDERR_FILENO + 1; fd <= highest; fd++) {
         if (!is_kept(p, fd)) {
             (void)close(fd);
@@ -108,6 +116,15 @@ static uint64_t connections_max(const SystemSettings *system)
     uint64_t free = descriptors > DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT : 0;
     /* A client mostly needs an origin's connection too, but pooled ones are shared. */
     return u64_max(free * 3 / 4, CONNECTIONS_MIN);
+}
+
+/* Files that each thread may keep open: all of them together a sixteenth of what there is. */
+static uint32_t files_max(unsigned threads)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    uint64_t share = u64_min(limit.rlim_cur, UINT32_MAX) / 16 / threads;
+    return (uint32_t)u64_max(u64_min(share, FILES_MAX), FILES_MIN);
 }
 
 static uint64_t memory_bytes_max(const SystemSettings *system)
@@ -149,6 +166,8 @@ static BuildInputs build_inputs(const WorkerProcess *p, size_t count, const Mate
     CHECK(p->setup->key_log_count == count);
     BuildInputs inputs = {.count = count, .material = material};
     inputs.key_logs = p->setup->key_logs;
+    inputs.root_count = p->setup->root_count;
+    inputs.roots = p->setup->roots;
     return inputs;
 }
 
@@ -187,6 +206,7 @@ static Err start_threads(WorkerProcess *p)
         .pin = true,
         .connections_max = connections_max(system),
         .idle_upstreams_max = system->idle_upstreams_max,
+        .files_max = p->setup->root_count ? files_max(p->setup->threads) : 0,
         .memory_bytes_max = memory_bytes_max(system),
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,

@@ -18,6 +18,8 @@ typedef struct WorkerSetup {
     const Material *material; /* what certificates, keys and their like hold now */
     size_t key_log_count;     /* as many as listeners in all services */
     const int *key_logs COUNTED_BY(key_log_count); /* -1: none */
+    size_t root_count; /* directories of file servers, as in Settings.roots */
+    const int *roots COUNTED_BY(root_count);
     unsigned threads;
 } WorkerSetup;
 

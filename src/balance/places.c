@@ -38,7 +38,8 @@ static int compare(const Endpoint *a, const Endpoint *b)
     if (family_rank(a) == 1) {
         const struct sockaddr_in6 *x = &a->address.as.v6;
         const struct sockaddr_in6 *y = &b->address.as.v6;
-        int order = compare_bytes(str_of(x->sin6_addr.s6_addr, 16), str_of(y->sin6_addr.s6_addr, 16));
+        Str one = str_of(x->sin6_addr.s6_addr, 16);
+        int order = compare_bytes(one, str_of(y->sin6_addr.s6_addr, 16));
         return order ? order : compare_numbers(ntohs(x->sin6_port), ntohs(y->sin6_port));
     }
     return compare_bytes(a->name, b->name);

@@ -1,5 +1,5 @@
-/* places.h - a cluster's endpoints in the order of their addresses, which does not depend on how the
- * file lists them. */
+/* places.h - a cluster's endpoints in the order of their addresses, which does not depend on how
+ * the file lists them. */
 #ifndef BALANCE_PLACES_H
 #define BALANCE_PLACES_H
 

@@ -32,6 +32,15 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #endif
 
+/* A condition that is true about as often as not: worth arithmetic, and not a branch. */
+#if defined(__clang__) && !defined(__FRAMAC__)
+#define UNPREDICTABLE(x) __builtin_unpredictable(!!(x))
+#elif defined(__FRAMAC__)
+#define UNPREDICTABLE(x) (x)
+#else
+#define UNPREDICTABLE(x) __builtin_expect_with_probability(!!(x), 1, 0.5)
+#endif
+
 #if defined(__SANITIZE_ADDRESS__)
 #define HAVE_ASAN 1
 #elif defined(__has_feature)

@@ -146,8 +146,7 @@ static bool ip6_is_mapped(const IpAddress *a)
     return a->bytes[10] == 0xff && a->bytes[11] == 0xff;
 }
 
-/* The IPv4 address that a mapped one stands for; others as they are. */
-static IpAddress ip_unmapped(IpAddress a)
+IpAddress ip_unmapped(IpAddress a)
 {
     if (a.family != 6 || !ip6_is_mapped(&a)) {
         return a;

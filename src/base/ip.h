@@ -27,7 +27,14 @@ MUST_USE Err ip_parse(Str s, IpAddress *ret);
 /* Reads "address" or "address/bits". ERR_SYNTAX for other text, ERR_RANGE when bits are too many,
  * ERR_LIMIT when bits behind the prefix are set ("10.0.0.1/8"); *ret then holds the prefix cut to
  * its bits, so that a message can name it. */
+/*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
+    requires writable: \valid(ret);
+    assigns *ret \from s.at[0 .. s.len - 1], *ret;
+    assigns \result \from s.at[0 .. s.len - 1]; */
 MUST_USE Err ip_prefix_parse(Str s, IpPrefix *ret);
+
+/* The IPv4 address that a mapped one stands for; others as they are. */
+IpAddress ip_unmapped(IpAddress a);
 
 bool ip_equal(IpAddress a, IpAddress b);
 bool ip_prefix_holds(const IpPrefix *p, IpAddress a);

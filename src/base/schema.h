@@ -18,6 +18,7 @@
     X(FILE, "path", "a path")                                                                      \
     X(ADDRESS, "address", "\"IP:PORT\", \"[IPV6]:PORT\" or the absolute path of a Unix socket")    \
     X(CIDRS, "addresses", "a comma-separated list of addresses and prefixes")                      \
+    X(CIDRS_FILE, "path", "a path")                                                                \
     X(FIELD_NAME, "field name", "the name of a header field")                                      \
     X(FILTER_FIELD, "field name", "the name of a header field")                                    \
     X(FIELD_VALUE, "field value", "the value of a header field")                                   \
@@ -42,7 +43,8 @@ enum {
     SCHEMA_REPEATED = 2,    /* a node may stand several times; of an item: one or more arguments */
     SCHEMA_LATER = 4,       /* checked, then refused: "not supported yet" */
     SCHEMA_ANY_NAME = 8,    /* the node's name is data of `name_type`; `name` says what it is */
-    SCHEMA_ALTERNATIVE = 16 /* stands in place of another node: a comment in `river defaults` */
+    SCHEMA_ALTERNATIVE = 16, /* stands in place of another node: a comment in `river defaults` */
+    SCHEMA_SHOWN = 32 /* of an item without default: written in `river defaults` all the same */
 };
 
 /* An argument or a property. */

@@ -4,6 +4,7 @@
 
 #include "balance/policies.h"
 #include "base/number.h"
+#include "filter/file_server.h"
 
 size_t config_listener_count(const Settings *settings)
 {
@@ -54,6 +55,7 @@ static uint32_t origin_index(Snapshot *s, const Endpoint *e)
 typedef struct Builder {
     Arena *arena;
     const Settings *settings;
+    const BuildInputs *inputs;
     Snapshot *snapshot;
     BuiltClients clients;
 } Builder;
@@ -141,8 +143,26 @@ static ServiceLimits limits_build(const ServiceSettings *from)
     };
 }
 
+static Err file_server_build(Builder *b, const FileServerSettings *from, Route *ret)
+{
+    FileServer *files = arena_new(b->arena, FileServer);
+    if (!files) {
+        return ERR_MEMORY;
+    }
+    CHECK(from->root < b->inputs->root_count);
+    *files = (FileServer){.root = b->inputs->roots[from->root],
+                          .dotfiles = from->dotfiles,
+                          .index = from->index,
+                          .prefix = from->prefix};
+    ret->handler = (FilterUse){.kind = &filter_file_server, .state = files};
+    return ERR_OK;
+}
+
 static Err route_build(Builder *b, const ServiceSettings *from, Route *ret)
 {
+    if (from->kind == SERVICE_FILES) {
+        return file_server_build(b, &from->files, ret);
+    }
     if (from->kind == SERVICE_PROXY) {
         return cluster_build(b, &from->cluster, &ret->cluster);
     }
@@ -157,12 +177,29 @@ static Err route_build(Builder *b, const ServiceSettings *from, Route *ret)
     return ERR_OK;
 }
 
+static Normalization normalization_build(const NormalizationSettings *from)
+{
+    UriRules rules = {.dot_segments = from->dot_segments,
+                      .duplicate_slashes = from->duplicate_slashes,
+                      .encoded_separators = from->encoded_separators,
+                      .control_characters = from->control_characters,
+                      .percent_encoding = from->percent_encoding};
+    return (Normalization){.paths = rules.dot_segments || rules.duplicate_slashes ||
+                                    rules.encoded_separators || rules.control_characters ||
+                                    rules.percent_encoding,
+                           .rules = rules,
+                           .hosts = from->host,
+                           .non_ascii = from->header_non_ascii,
+                           .refusal = {.status = from->status, .body = from->body}};
+}
+
 static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
 {
     *ret = (Service){
         .name = from->name,
         .index = ret->index,
         .limits = limits_build(from),
+        .normalization = normalization_build(&from->normalization),
         .forwarded = {.x_forwarded_for = from->forwarded.x_forwarded_for,
                       .x_forwarded_proto = from->forwarded.x_forwarded_proto,
                       .x_forwarded_host = from->forwarded.x_forwarded_host,
@@ -174,13 +211,14 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
         .request_id_accept = from->request_id.accept,
         .upgrade_count = from->upgrade_count,
         .upgrades = from->upgrades,
-        .trusted_count = from->trusted_count,
-        .trusted = from->trusted,
+        .client_ip_name = from->client_ip_header,
+        .client_ip_field = field_id(from->client_ip_header),
         .active = (_Atomic uint32_t *)arena_alloc(b->arena, 64),
     };
     if (!ret->active) {
         return ERR_MEMORY;
     }
+    TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
     TRY(build_chains(b->arena, from, b->snapshot, ret));
     return route_build(b, from, &ret->route);
 }
@@ -194,7 +232,8 @@ static void listeners_build(const Settings *settings, Snapshot *s, const int *fd
             s->listeners[at] = (Listener){.fd = fds[at],
                                           .name = from->listeners[k].address.text,
                                           .service = &s->services[i],
-                                          .h2c = from->listeners[k].h2c};
+                                          .h2c = from->listeners[k].h2c,
+                                          .proxy_protocol = from->listeners[k].proxy_protocol};
         }
     }
 }
@@ -220,6 +259,7 @@ Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
                     .origins = origins};
     Builder b = {.arena = a,
                  .settings = settings,
+                 .inputs = inputs,
                  .snapshot = s,
                  .clients = {.room = connectors + 1, .list = clients}};
     TRY(build_limiters(a, settings, s));

@@ -14,6 +14,8 @@ typedef struct BuildInputs {
     const int *fds COUNTED_BY(count);      /* the bound listeners; equal addresses share one */
     const int *key_logs COUNTED_BY(count); /* -1: none */
     const Material *material;
+    size_t root_count;
+    const int *roots COUNTED_BY(root_count); /* the directories of Settings.roots */
 } BuildInputs;
 
 /* Builds the snapshot in `arena`. ERR_MEMORY; ERR_SYSTEM when the TLS library refuses what it took

@@ -242,6 +242,7 @@ static void check_form(Checker *c, const SchemaItem *item, Str subject, Str text
     switch ((int)item->type) {
     case SCHEMA_NAME:
     case SCHEMA_FILE:
+    case SCHEMA_CIDRS_FILE:
         good = text.len != 0 && str_find(text, 0, 0) == text.len;
         break;
     case SCHEMA_PATH:
@@ -343,6 +344,7 @@ void check_value(Checker *c, const SchemaItem *item, Str subject, const KdlValue
     case SCHEMA_NAME:
     case SCHEMA_PATH:
     case SCHEMA_FILE:
+    case SCHEMA_CIDRS_FILE:
     case SCHEMA_FIELD_VALUE:
     case SCHEMA_AUTHORITY:
     case SCHEMA_MODE:

@@ -37,10 +37,10 @@ static void add_value(Describer *d, const SchemaItem *item)
     text_add(d->out, quote);
 }
 
-/* Written as it stands: it has a default, or must be there. */
+/* Written as it stands: it has a default, or it or another one must be there. */
 static bool is_written(const SchemaItem *item)
 {
-    bool needed = (item->flags & SCHEMA_REQUIRED) != 0;
+    bool needed = (item->flags & (SCHEMA_REQUIRED | SCHEMA_SHOWN)) != 0;
     return (item->fallback.len != 0 || needed) && !(item->flags & SCHEMA_LATER);
 }
 

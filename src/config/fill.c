@@ -99,6 +99,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
         TRY(fill_service(&f, service, &list[i++]));
     }
     settings->platform_roots = f.platform_roots;
+    TRY(fill_roots(&f, settings));
     *ret = settings;
     return ERR_OK;
 }

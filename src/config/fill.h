@@ -13,12 +13,20 @@ typedef struct FillFile {
     bool failed;
 } FillFile;
 
+/* A directory below which files are served. */
+typedef struct FillRoot {
+    struct FillRoot *next;
+    Str path;
+} FillRoot;
+
 typedef struct Filler {
     Arena *arena;
     Checker *checker;
     const ConfigFiles *files; /* NULL: no file is read */
     FillFile *known;
     Str platform_roots;
+    FillRoot *roots;
+    size_t root_count;
     Str text;
     size_t counted; /* lines are counted up to here, so that places cost one pass in all */
     uint32_t line;
@@ -31,11 +39,19 @@ MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Chec
 
 /* One service; `section` is its node. */
 MUST_USE Err fill_service(Filler *f, Section section, ServiceSettings *ret);
+/* Reads a file, the first time. The error is of that time; later calls find file->failed. */
+MUST_USE Err fill_file(Filler *f, Str path, FillFile **ret);
+/* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
+ * read, which is said once for each place. */
+MUST_USE Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
 MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);
 /* The filters of a service, each with its set-up tried (fill_filter.c). */
 MUST_USE Err fill_filters(Filler *f, Section service, ServiceSettings *ret);
+/* A file server, with its directory looked at; and the list of all directories (fill_files.c). */
+MUST_USE Err fill_file_server(Filler *f, Section section, FileServerSettings *ret);
+MUST_USE Err fill_roots(Filler *f, Settings *settings);
 /* The line of a position. */
 uint32_t fill_line(Filler *f, size_t at);
 

@@ -20,7 +20,9 @@ static const struct StagePlace {
     {S_INIT("response-body"), STAGE_RESPONSE_BODY},
 };
 
-static FilterValue fill_value(Section one, const SchemaItem *item)
+/* *io_good becomes false when a file that it names cannot be read. */
+static Err fill_value(Filler *f, Section one, const SchemaItem *item, FilterValue *ret,
+                      bool *io_good)
 {
     Option o = section_property(one, item->name);
     FilterValue value = {.set = o.entry != NULL};
@@ -31,7 +33,13 @@ static FilterValue fill_value(Section one, const SchemaItem *item)
     } else {
         value.text = option_text(o);
     }
-    return value;
+    if (item->type == SCHEMA_CIDRS_FILE) {
+        FileSettings file = {0};
+        TRY(fill_file_named(f, o.entry, &file, io_good));
+        value.bytes = file.bytes;
+    }
+    *ret = value;
+    return ERR_OK;
 }
 
 /* Where bytes of a value stand in the file: where the value is written as it is meant, between its
@@ -80,11 +88,12 @@ static Err fill_filter(Filler *f, const KdlNode *node, FilterStage stage, Filter
         return ERR_MEMORY;
     }
     Section one = {.schema = &kind->schema, .node = node};
+    bool good = true;
     for (size_t i = 0; i < count; i++) {
-        values[i] = fill_value(one, &kind->schema.properties[i]);
+        TRY(fill_value(f, one, &kind->schema.properties[i], &values[i], &good));
     }
     *ret = (FilterSettings){.kind = kind, .value_count = count, .values = values};
-    return try_setup(f, one, ret, stage);
+    return good ? try_setup(f, one, ret, stage) : ERR_OK;
 }
 
 static Err fill_chain(Filler *f, Section section, FilterStage stage, ChainSettings *ret)

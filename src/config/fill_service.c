@@ -49,6 +49,7 @@ static Err fill_listeners(Filler *f, Section listeners, ServiceSettings *service
         Str mode = option_text(section_property(one, S("mode")));
         TRY(fill_address(f->arena, n->name, &list[i].address));
         list[i].line = fill_line(f, n->name_at.from);
+        list[i].proxy_protocol = option_bool(section_property(one, S("proxy-protocol")));
         if (mode.len != 0) {
             CHECK(value_mode(mode, &list[i].mode) == ERR_OK);
         }
@@ -129,7 +130,8 @@ static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
     ret->connector_count = count;
     ret->connectors = list;
     ret->selection = selection;
-    ret->hash_key = fill_hash_key(section_property(section_child(balance, S("selection")), S("key")));
+    Section chosen = section_child(balance, S("selection"));
+    ret->hash_key = fill_hash_key(section_property(chosen, S("key")));
     return ERR_OK;
 }
 
@@ -213,6 +215,27 @@ static ForwardedSettings fill_forwarded(Section s)
     };
 }
 
+/* A switch that is not written is as `default` says. */
+static bool fill_switch(Section s, Str name)
+{
+    return is_written(s, name) ? section_bool(s, name) : section_bool(s, S("default"));
+}
+
+static NormalizationSettings fill_normalization(Section s)
+{
+    return (NormalizationSettings){
+        .dot_segments = fill_switch(s, S("dot-segments")),
+        .duplicate_slashes = fill_switch(s, S("duplicate-slashes")),
+        .encoded_separators = fill_switch(s, S("encoded-separators")),
+        .control_characters = fill_switch(s, S("control-characters")),
+        .percent_encoding = fill_switch(s, S("percent-encoding")),
+        .host = fill_switch(s, S("host")),
+        .header_non_ascii = section_bool(s, S("header-non-ascii")), /* only where it is written */
+        .status = (uint16_t)section_number(s, S("status")),
+        .body = section_text(s, S("body")),
+    };
+}
+
 static RespondSettings fill_respond(Section s)
 {
     return (RespondSettings){
@@ -225,11 +248,12 @@ static RespondSettings fill_respond(Section s)
 Err fill_service(Filler *f, Section section, ServiceSettings *ret)
 {
     Section connectors = section_child(section, S("connectors"));
+    Section files = section_child(section, S("file-server"));
     Section request_id = section_child(section, S("request-id"));
     *ret = (ServiceSettings){
         .name = section.node->name,
         .line = fill_line(f, section.node->name_at.from),
-        .kind = connectors.node ? SERVICE_PROXY : SERVICE_RESPOND,
+        .kind = connectors.node ? SERVICE_PROXY : files.node ? SERVICE_FILES : SERVICE_RESPOND,
         .respond = fill_respond(section_child(section, S("respond"))),
         .host = section_text(section, S("host")),
         .tries_max = (uint32_t)section_number(section, S("retries")) + 1,
@@ -238,12 +262,17 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
         .request_id = {.accept = section_bool(request_id, S("accept"))},
         .forwarded = fill_forwarded(section_child(section, S("forwarded-headers"))),
         .overload = fill_overload(section_child(section, S("overload"))),
+        .normalization = fill_normalization(section_child(section, S("normalization"))),
     };
     TRY(lower_copy(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
     TRY(fill_listeners(f, section_child(section, S("listeners")), ret));
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
     Section client = section_child(section, S("client-ip"));
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
+    TRY(lower_copy(f->arena, section_text(client, S("header")), &ret->client_ip_header));
     TRY(fill_filters(f, section, ret));
+    if (files.node) {
+        return fill_file_server(f, files, &ret->files);
+    }
     return connectors.node ? fill_cluster(f, connectors, &ret->cluster) : ERR_OK;
 }

@@ -19,69 +19,6 @@ static const Str platform_paths[] = {
     S_INIT("/etc/ssl/cert.pem"),      /* Alpine */
 };
 
-/* ---- files ---- */
-
-/* The file as it was read before, or a place to keep it; NULL without memory. */
-static FillFile *remember(Filler *f, Str path, bool *ret_known)
-{
-    for (FillFile *k = f->known; k; k = k->next) {
-        if (str_equal(k->file.path, path)) {
-            *ret_known = true;
-            return k;
-        }
-    }
-    FillFile *fresh = arena_new(f->arena, FillFile);
-    if (fresh) {
-        fresh->file.path = path;
-        fresh->next = f->known;
-        f->known = fresh;
-    }
-    *ret_known = false;
-    return fresh;
-}
-
-static Err read_once(Filler *f, Str path, FillFile **ret)
-{
-    bool known = false;
-    FillFile *file = remember(f, path, &known);
-    Err err = ERR_OK;
-    if (!file) {
-        return ERR_MEMORY;
-    }
-    if (!known && f->files) {
-        err = f->files->read(f->files->context, path, f->arena, &file->file.bytes);
-        file->failed = err != ERR_OK;
-    }
-    *ret = file;
-    return err;
-}
-
-/* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
- * read, which is said once for each place. */
-static Err read_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good)
-{
-    FillFile *file = NULL;
-    if (!entry) {
-        return ERR_OK;
-    }
-    Str path = entry->value.text;
-    Err err = read_once(f, path, &file);
-    if (err == ERR_MEMORY) {
-        return err;
-    }
-    if (file->failed) {
-        const char *reason = err == ERR_OK            ? "see above"
-                             : err == ERR_UNSUPPORTED ? "it is no file"
-                                                      : err_sentence(err);
-        check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location),
-                     err == ERR_DENIED ? S("River reads it as the user who starts it") : STR_NONE,
-                     "cannot read %.*s: %s", SHOWN(path), reason);
-        *io_good = false;
-    }
-    *ret = file->file;
-    return ERR_OK;
-}
-
 /* ---- certificates ---- */
 
 /* A certificate works, but not at this time. */
@@ -152,7 +89,7 @@ static Err read_pair(Filler *f, const KdlNode *node, Trial *t, size_t pair, bool
     for (size_t i = 0; i < TLS_FILES_OF_PAIR; i++) {
         size_t at = pair * TLS_FILES_OF_PAIR + i;
         t->places[at] = node_property(node, names[i]);
-        TRY(read_named(f, t->places[at], &t->files[at], io_good));
+        TRY(fill_file_named(f, t->places[at], &t->files[at], io_good));
     }
     return ERR_OK;
 }
@@ -162,7 +99,7 @@ static Err read_clients(Filler *f, const KdlNode *node, Trial *t, size_t at, boo
     t->places[at + TLS_FILE_CLIENT_ROOTS] = node_property(node, S("ca-path"));
     t->places[at + TLS_FILE_CLIENT_CRLS] = node_property(node, S("crl-path"));
     for (size_t i = 0; i < TLS_FILES_OF_CLIENTS; i++) {
-        TRY(read_named(f, t->places[at + i], &t->files[at + i], io_good));
+        TRY(fill_file_named(f, t->places[at + i], &t->files[at + i], io_good));
     }
     return ERR_OK;
 }
@@ -290,7 +227,7 @@ static Err read_platform_roots(Filler *f, Location at, bool *io_good)
 {
     for (size_t i = 0; i < SCHEMA_COUNT(platform_paths) && f->platform_roots.len == 0; i++) {
         FillFile *file = NULL;
-        if (read_once(f, platform_paths[i], &file) == ERR_MEMORY) {
+        if (fill_file(f, platform_paths[i], &file) == ERR_MEMORY) {
             return ERR_MEMORY;
         }
         f->platform_roots = file->failed ? STR_NONE : file->file.bytes;
@@ -354,9 +291,9 @@ Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret)
     ConnectorTls *tls = &ret->tls;
     *tls = (ConnectorTls){.name = sni->value.text,
                           .verify = option_bool(section_property(one, S("verify")))};
-    TRY(read_named(f, node_property(one.node, S("ca-path")), &tls->roots, &good));
-    TRY(read_named(f, node_property(one.node, S("client-cert-path")), &tls->chain, &good));
-    TRY(read_named(f, node_property(one.node, S("client-key-path")), &tls->key, &good));
+    TRY(fill_file_named(f, node_property(one.node, S("ca-path")), &tls->roots, &good));
+    TRY(fill_file_named(f, node_property(one.node, S("client-cert-path")), &tls->chain, &good));
+    TRY(fill_file_named(f, node_property(one.node, S("client-key-path")), &tls->key, &good));
     if (tls->verify && tls->roots.path.len == 0) {
         TRY(read_platform_roots(f, sni->value.location, &good));
     }

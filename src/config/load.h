@@ -35,6 +35,8 @@ typedef struct ConfigFiles {
     void *context;
     /* ERR_UNSUPPORTED: it is a directory, a pipe or the like. */
     Err (*read)(void *context, Str path, Arena *a, Str *ret_bytes);
+    /* Whether a directory can be opened; ERR_UNSUPPORTED: it is none. NULL: nobody looks. */
+    Err (*directory)(void *context, Str path);
     int64_t now_s; /* seconds since 1970, for certificates that have expired */
 } ConfigFiles;
 

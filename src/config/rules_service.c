@@ -2,6 +2,10 @@
 #include "config/rules.h"
 
 #include "config/value.h"
+#include "filter/file_server.h"
+#include "http/file_path.h"
+
+#define PREFIX_BYTES_MAX 4096u
 
 static void error_at(Checker *c, Location at, Str help, const char *message)
 {
@@ -262,6 +266,26 @@ static void check_respond(Checker *c, const KdlNode *respond)
     }
 }
 
+/* What a file server's names must be. */
+static void check_file_server(Checker *c, const KdlNode *files)
+{
+    const KdlEntry *index = node_argument(node_find(files->children, S("index")), 0);
+    const KdlEntry *prefix = node_argument(node_find(files->children, S("strip-prefix")), 0);
+    Str name = entry_text(index);
+    if (index && (name.len == 0 || name.len > FILE_INDEX_BYTES_MAX || str_equal(name, S(".")) ||
+                  str_equal(name, S("..")) || str_find(name, '/', 0) < name.len)) {
+        error_at(c, index->value.location, S("write a plain name, like \"index.html\""),
+                 "`index` is the name of a file, without a directory");
+    }
+    uint8_t room[PREFIX_BYTES_MAX];
+    Text decoded = text_in(span_of(room, sizeof room));
+    if (prefix && value_is_absolute(entry_text(prefix)) &&
+        file_path_decode(entry_text(prefix), &decoded).verdict != FILE_PATH_PLAIN) {
+        error_at(c, prefix->value.location, S("write a path like \"/static\""),
+                 "no request's path begins with this");
+    }
+}
+
 /* `max-size` stands once in a stage. */
 static void check_stages(Checker *c, const KdlNode *path_control)
 {
@@ -308,12 +332,37 @@ static void check_handlers(Checker *c, const KdlNode *service)
     }
 }
 
+/* Nobody could connect: only trusted proxies may speak the PROXY protocol. */
+static void check_proxy_protocol(Checker *c, const KdlNode *listener, const KdlNode *client)
+{
+    bool trusted = client && node_find(client->children, S("trusted-proxies"));
+    if (is_true(listener, S("proxy-protocol")) && !trusted && !value_is_absolute(listener->name)) {
+        error_at(c, node_property(listener, S("proxy-protocol"))->name_at,
+                 S("add client-ip { trusted-proxies \"ADDRESSES\" } to the service"),
+                 "`proxy-protocol` needs `trusted-proxies`, or no peer may connect");
+    }
+}
+
+/* Its elements are more than addresses, and an address in them is written in another way. */
+static void check_client_ip(Checker *c, const KdlNode *client)
+{
+    const KdlNode *header = client ? node_find(client->children, S("header")) : NULL;
+    const KdlEntry *name = node_argument(header, 0);
+    if (str_equal_nocase(entry_text(name), S("forwarded"))) {
+        error_at(c, name->value.location, S("let the proxy send X-Forwarded-For"),
+                 "`forwarded` is no list of addresses");
+    }
+}
+
 void rules_service(Checker *c, const KdlNode *service)
 {
     const KdlNode *listeners = node_find(service->children, S("listeners"));
+    const KdlNode *client = node_find(service->children, S("client-ip"));
     for (const KdlNode *n = listeners ? listeners->children : NULL; n; n = n->next) {
         check_listener(c, n);
+        check_proxy_protocol(c, n, client);
     }
+    check_client_ip(c, client);
     const KdlNode *connectors = node_find(service->children, S("connectors"));
     if (connectors) {
         check_connectors(c, connectors);
@@ -321,5 +370,9 @@ void rules_service(Checker *c, const KdlNode *service)
     check_handlers(c, service);
     check_routes(c, node_find(service->children, S("routes")));
     check_respond(c, node_find(service->children, S("respond")));
+    const KdlNode *files = node_find(service->children, S("file-server"));
+    if (files) {
+        check_file_server(c, files);
+    }
     check_stages(c, node_find(service->children, S("path-control")));
 }

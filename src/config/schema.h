@@ -19,6 +19,7 @@ extern const SchemaNode schema_path_control;
 extern const SchemaNode schema_rate_limiting;
 extern const SchemaNode schema_normalization;
 extern const SchemaNode schema_routes;
+extern const SchemaNode schema_file_server;
 
 #define SCHEMA_CHILDREN_MAX 32u /* of one node (check.c remembers the first of each) */
 

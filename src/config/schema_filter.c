@@ -3,24 +3,18 @@
 #include "config/schema.h"
 #include "filter/filters.h"
 
-static const SchemaItem cidr_properties[] = {
-    ITEM_VALUE("addrs", CIDRS, SCHEMA_REQUIRED, "192.0.2.0/24, 2001:db8::/32",
-               "addresses and prefixes"),
-    ITEM_NUMBER("status", 400, 599, "403", "the status of a refusal"),
-    ITEM_VALUE("body", TEXT, 0, "", "the body of a refusal"),
-};
-
 static const SchemaNode request_kinds[] = {
-    {.name = S_INIT("block-cidr-range"),
-     .flags = SCHEMA_LATER,
-     .sentence = S_INIT("refuses clients from these addresses"),
-     .property_count = SCHEMA_COUNT(cidr_properties),
-     .properties = cidr_properties},
-    {.name = S_INIT("allow-cidr-range"),
-     .flags = SCHEMA_LATER,
-     .sentence = S_INIT("refuses clients from all other addresses"),
-     .property_count = SCHEMA_COUNT(cidr_properties),
-     .properties = cidr_properties},
+#define FILTER(name, group) IN_##group(name)
+#define IN_REQUEST(name) {.link = &filter_##name.schema},
+#define IN_HEADER(name)
+#define IN_BODY(name)
+#define IN_LIMIT(name)
+#include "filter/all.def"
+#undef FILTER
+#undef IN_REQUEST
+#undef IN_HEADER
+#undef IN_BODY
+#undef IN_LIMIT
 };
 
 static const SchemaNode header_kinds[] = {
@@ -120,11 +114,13 @@ static const SchemaNode normalization_children[] = {
     OPTION_BOOL("control-characters", "true", "refuse control characters, also encoded ones"),
     OPTION_BOOL("percent-encoding", "true",
                 "decode unreserved characters, write escapes in upper case, refuse broken ones"),
-    OPTION_BOOL("host", "true", "refuse missing, repeated and contradictory hosts"),
+    OPTION_BOOL("host", "true",
+                "answer missing, repeated and contradictory hosts with this section's status and "
+                "body; they are refused in any case"),
     OPTION_BOOL("header-non-ascii", "false", "refuse field values that are not ASCII"),
     OPTION_NUMBER("status", 400, 599, "400", "the status of a refusal"),
     OPTION_TEXT("body", TEXT, "", "the body of a refusal"),
 };
 
 const SchemaNode schema_normalization =
-    SECTION("normalization", SCHEMA_LATER, "one spelling for each path", normalization_children);
+    SECTION("normalization", 0, "one spelling for each path", normalization_children);

@@ -16,8 +16,6 @@ static const SchemaItem listener_properties[] = {
     ITEM_BOOL("h2c", "false", "offer HTTP/2 without TLS, to clients that begin with it"),
     {.name = S_INIT("proxy-protocol"),
      .type = SCHEMA_BOOL,
-     .flags = SCHEMA_LATER,
-     .later_except = S_INIT("false"),
      .fallback = S_INIT("false"),
      .sentence = S_INIT("require a PROXY protocol header from trusted proxies")},
 };
@@ -80,19 +78,12 @@ static const SchemaItem respond_properties[] = {
      .sentence = S_INIT("its media type")},
 };
 
-static const SchemaNode file_children[] = {
-    OPTION("base-path", SCHEMA_REQUIRED, "the directory whose files are served",
-           ITEM_VALUE("\"DIR\"", FILE, 0, "/srv/www", "")),
-};
-
 static const SchemaNode client_children[] = {
     OPTION_TEXT("trusted-proxies", CIDRS, "10.0.0.0/8, 192.168.0.0/16",
                 "peers whose forwarding fields are believed and appended to"),
     OPTION("header", 0, "the field from which the client's address is read",
            {.name = S_INIT("\"NAME\""),
             .type = SCHEMA_FIELD_NAME,
-            .flags = SCHEMA_LATER,
-            .later_except = S_INIT("x-forwarded-for"),
             .fallback = S_INIT("x-forwarded-for")}),
 };
 
@@ -148,8 +139,7 @@ static const SchemaNode service_children[] = {
      .property_count = SCHEMA_COUNT(respond_properties),
      .properties = respond_properties},
     LINK(schema_routes),
-    SECTION("file-server", SCHEMA_LATER | SCHEMA_ALTERNATIVE,
-            "serve the files below a directory (instead of `connectors`)", file_children),
+    LINK(schema_file_server),
     OPTION("hosts", SCHEMA_LATER, "serve only these hosts, so that services can share an address",
            ITEM_VALUE("\"HOST\"", NAME, SCHEMA_REPEATED, "example.com", "")),
     OPTION_TEXT("host", AUTHORITY, "origin.example",

@@ -49,6 +49,7 @@ typedef struct ListenerTls {
 typedef struct ListenerSettings {
     SettingsAddress address;
     ListenerTls tls;
+    bool proxy_protocol; /* a header of it must come first */
     bool h2c; /* without TLS: HTTP/2 for clients that begin with it */
     uint16_t mode; /* permissions of a Unix path; 0: the process's umask decides */
     uint32_t line; /* where it stands in the file, for messages */
@@ -101,6 +102,14 @@ typedef struct RespondSettings {
     Str body;
 } RespondSettings;
 
+typedef struct FileServerSettings {
+    Str base_path; /* as it is written */
+    uint32_t root; /* its index in Settings.roots */
+    bool dotfiles;
+    Str index;
+    Str prefix; /* decoded, without slashes at its ends; empty: none */
+} FileServerSettings;
+
 typedef struct ForwardedSettings { /* which fields River writes for the origin */
     bool x_forwarded_for;
     bool x_forwarded_proto;
@@ -136,6 +145,18 @@ typedef struct OverloadSettings {
     Str body;
 } OverloadSettings;
 
+typedef struct NormalizationSettings {
+    bool dot_segments;
+    bool duplicate_slashes;
+    bool encoded_separators;
+    bool control_characters;
+    bool percent_encoding;
+    bool host;
+    bool header_non_ascii;
+    uint16_t status;
+    Str body;
+} NormalizationSettings;
+
 /* A filter where the file has written it, with what `setup` needs. */
 typedef struct FilterSettings {
     const FilterKind *kind;
@@ -150,7 +171,8 @@ typedef struct ChainSettings {
 
 typedef enum ServiceKind {
     SERVICE_PROXY,  /* `cluster` holds */
-    SERVICE_RESPOND /* `respond` holds */
+    SERVICE_RESPOND, /* `respond` holds */
+    SERVICE_FILES   /* `files` holds */
 } ServiceKind;
 
 typedef struct ServiceSettings {
@@ -161,6 +183,7 @@ typedef struct ServiceSettings {
     const ListenerSettings *listeners COUNTED_BY(listener_count);
     ClusterSettings cluster;
     RespondSettings respond;
+    FileServerSettings files;
     Str host; /* the Host sent upstream; empty: the client's */
     size_t upgrade_count;
     const Str *upgrades COUNTED_BY(upgrade_count); /* protocols that may tunnel, lower case */
@@ -170,8 +193,10 @@ typedef struct ServiceSettings {
     RequestIdSettings request_id;
     ForwardedSettings forwarded;
     size_t trusted_count;
-    const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies whose fields are appended to */
+    const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies that say who the client is */
+    Str client_ip_header; /* in this field; lower case */
     OverloadSettings overload;
+    NormalizationSettings normalization;
     ChainSettings chains[STAGE_COUNT];
 } ServiceSettings;
 
@@ -221,6 +246,8 @@ typedef struct Settings {
     SystemSettings system;
     size_t service_count; /* at least 1 */
     const ServiceSettings *services COUNTED_BY(service_count);
+    size_t root_count;
+    const Str *roots COUNTED_BY(root_count); /* directories of file servers, each once */
     Str platform_roots; /* PEM of the system's authorities, where a connector needs them */
 } Settings;
 

@@ -10,8 +10,8 @@
  * overridden) and other factors have to be searched. Case does not matter: bit 0x20 is set. */
 #define HASH_SLOTS 64u
 #define NAME_HASH(len, first, middle, last)                                                        \
-    (((size_t)(len) * 11u + ((size_t)(first) | 0x20u) * 2u + ((size_t)(middle) | 0x20u) * 26u +    \
-      ((size_t)(last) | 0x20u) * 5u) % HASH_SLOTS)
+    (((size_t)(len) * 2u + ((size_t)(first) | 0x20u) * 9u + ((size_t)(middle) | 0x20u) * 3u +      \
+      ((size_t)(last) | 0x20u) * 21u) % HASH_SLOTS)
 
 #define ROW(name, len, first, middle, last)                                                        \
     [NAME_HASH(len, first, middle, last)] = FIELD_##name
@@ -35,6 +35,11 @@ static const uint8_t name_slots[HASH_SLOTS] = {
     ROW(EXPECT, 6, 'e', 'e', 't'),
     ROW(MAX_FORWARDS, 12, 'm', 'r', 's'),
     ROW(RANGE, 5, 'r', 'n', 'e'),
+    ROW(IF_MATCH, 8, 'i', 'a', 'h'),
+    ROW(IF_NONE_MATCH, 13, 'i', 'e', 'h'),
+    ROW(IF_MODIFIED_SINCE, 17, 'i', 'i', 'e'),
+    ROW(IF_UNMODIFIED_SINCE, 19, 'i', 'f', 'e'),
+    ROW(IF_RANGE, 8, 'i', 'a', 'e'),
     ROW(DATE, 4, 'd', 't', 'e'),
     ROW(SERVER, 6, 's', 'v', 'r'),
     ROW(VIA, 3, 'v', 'i', 'a'),

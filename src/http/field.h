@@ -31,6 +31,11 @@ enum {
     X(EXPECT, "expect", FIELD_NO_TRAILER)                                                          \
     X(MAX_FORWARDS, "max-forwards", FIELD_NO_TRAILER)                                              \
     X(RANGE, "range", FIELD_NO_TRAILER)                                                            \
+    X(IF_MATCH, "if-match", FIELD_NO_TRAILER)                                                      \
+    X(IF_NONE_MATCH, "if-none-match", FIELD_NO_TRAILER)                                            \
+    X(IF_MODIFIED_SINCE, "if-modified-since", FIELD_NO_TRAILER)                                    \
+    X(IF_UNMODIFIED_SINCE, "if-unmodified-since", FIELD_NO_TRAILER)                                \
+    X(IF_RANGE, "if-range", FIELD_NO_TRAILER)                                                      \
     X(DATE, "date", FIELD_NO_TRAILER)                                                              \
     X(SERVER, "server", 0)                                                                         \
     X(VIA, "via", FIELD_NO_TRAILER)                                                                \

@@ -6,9 +6,11 @@
 #ifndef LOOP_SYSTEM_H
 #define LOOP_SYSTEM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -26,6 +28,12 @@ typedef struct System {
     int (*close_reset)(int fd); /* close so that the peer sees a reset, not an end */
     int (*poll_change)(int poller, int operation, int fd, struct epoll_event *event);
     int (*poll_wait)(int poller, struct epoll_event *events, int room, int timeout_ms);
+    /* Files. Those with `now` fail with EAGAIN where they would have to wait for a disk. */
+    int (*file_open)(int root, const char *path, bool now); /* for reading, beneath `root` only */
+    int (*file_facts)(int fd, bool now, struct statx *ret);
+    ssize_t (*file_read)(int fd, void *bytes, size_t room, uint64_t offset, bool now);
+    ssize_t (*file_ready)(int fd, uint64_t offset, size_t len); /* bytes in memory; -1: unknown */
+    ssize_t (*file_send)(int socket, int fd, uint64_t offset, size_t len);
 } System;
 
 extern const System system_real;

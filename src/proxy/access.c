@@ -90,8 +90,10 @@ static void print_client(Text *t, const AccessRecord *r)
     if (r->client.family == 6) {
         text_byte(t, ']');
     }
-    text_byte(t, ':');
-    text_u64(t, r->client_port);
+    if (r->client_port) {
+        text_byte(t, ':');
+        text_u64(t, r->client_port);
+    }
 }
 
 static Str protocol_of(const AccessRecord *r)

@@ -19,7 +19,7 @@ typedef struct AccessRecord {
     uint64_t time_us; /* since 1970, when the request's first byte arrived */
     Str request_id;
     IpAddress client; /* family 0: a Unix peer */
-    uint16_t client_port;
+    uint16_t client_port; /* 0: not known */
     Str service;
     Str host;
     Str method;

@@ -4,14 +4,20 @@
 #include "base/number.h"
 #include "loop/log.h"
 #include "proxy/exchange.h"
+#include "proxy/source.h"
 #include "proxy/worker.h"
 
 #define CLIENT_READ_BYTES (32u << 10) /* for a head and what comes right behind it */
 #define CLIENT_LINGER_BYTES_MAX (1u << 20)
 
+static const Listener *listener_of(const Thread *t, const Client *c)
+{
+    return &t->worker->plan.snapshot->listeners[c->listener];
+}
+
 static const Service *service_of(const Thread *t, const Client *c)
 {
-    return t->worker->plan.snapshot->listeners[c->listener].service;
+    return listener_of(t, c)->service;
 }
 
 static void client_read(Thread *t, Client *c);
@@ -25,9 +31,8 @@ static void client_deadline(Thread *t, Client *c, uint64_t in_ms)
 }
 
 /* The session for a client of a listener that speaks TLS; ERR_OK also where it does not. */
-static Err client_seal(Thread *t, uint16_t listener, Tls **ret)
+static Err client_seal(Thread *t, const Listener *l, Tls **ret)
 {
-    const Listener *l = &t->worker->plan.snapshot->listeners[listener];
     if (!l->tls) {
         return ERR_OK;
     }
@@ -41,8 +46,9 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
 {
     Handle h;
     Tls *tls = NULL;
+    const Listener *l = &t->worker->plan.snapshot->listeners[listener];
     Client *c = (Client *)pool_take(&t->clients, &h);
-    if (!c || client_seal(t, listener, &tls) != ERR_OK ||
+    if (!c || (!l->proxy_protocol && client_seal(t, l, &tls) != ERR_OK) ||
         poller_add(&t->poller, stream.fd, token_of(TOKEN_CLIENT, h)) != ERR_OK) {
         counter_add(&t->refused, 1);
         tls_free(tls);
@@ -60,7 +66,7 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
     c->listener = listener;
     c->peer = peer;
     c->wire.tls = tls;
-    c->state = tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
+    c->state = l->proxy_protocol ? CLIENT_PROXY : tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
     counter_add(&t->accepted, 1);
     client_deadline(t, c, service_of(t, c)->limits.head_timeout_ms);
 }
@@ -262,8 +268,7 @@ static void head_incomplete(Thread *t, Client *c, size_t old, size_t total)
  * (RFC 9113 §3.3, §3.4). */
 static bool is_preface(const Thread *t, const Client *c, Str head)
 {
-    const Listener *l = &t->worker->plan.snapshot->listeners[c->listener];
-    return l->h2c && !c->wire.tls && str_equal(head, S("PRI * HTTP/2.0\r\n\r\n"));
+    return listener_of(t, c)->h2c && !c->wire.tls && str_equal(head, S("PRI * HTTP/2.0\r\n\r\n"));
 }
 
 /* Looks for a head in the first `total` bytes of the input, and starts its exchange. */
@@ -323,6 +328,86 @@ static void client_read(Thread *t, Client *c)
     size_t total = old + fresh;
     (void)buf_peek(&c->in, span_take(t->input, old));
     head_look(t, c, old, total);
+}
+
+/* --- the PROXY protocol ---------------------------------------------------------------------- */
+
+/* Nothing is said to the peer: what it speaks is not known. */
+static void proxy_failed(Thread *t, Client *c, Fault fault)
+{
+    uint8_t room[PEER_TEXT_MAX];
+    Text peer = text_in(span_of(room, sizeof room));
+    peer_print(&peer, c->peer);
+    counter_add(&t->faults[fault], 1);
+    if (fault != FAULT_CONNECTION_BLOCKED) {
+        LOG(INFO, "a connection began without the PROXY protocol",
+            LOG_STR("reason", fault_row(fault)->code), LOG_STR("peer", text_str(&peer)));
+    }
+    client_close(t, c, true);
+}
+
+/* The header is over; `early` of `total` bytes in the thread's input follow it. */
+static void proxy_done(Thread *t, Client *c, size_t old, size_t total, size_t early)
+{
+    const Listener *l = listener_of(t, c);
+    Str rest = str_slice(span_str(t->input), total - early, total);
+    Tls *tls = NULL;
+    c->looked = false;
+    client_deadline(t, c, service_of(t, c)->limits.head_timeout_ms);
+    if (!l->tls) {
+        c->state = CLIENT_IDLE;
+        if (input_keep(t, c, old, total, total - early) != ERR_OK) {
+            exchange_refuse(t, c, FAULT_MEMORY, STR_NONE);
+            return;
+        }
+        client_read(t, c);
+        return;
+    }
+    buf_clear(&c->in, &t->buf_blocks);
+    if (client_seal(t, l, &tls) != ERR_OK) {
+        counter_add(&t->refused, 1);
+        client_close(t, c, true);
+        return;
+    }
+    c->state = CLIENT_HANDSHAKE;
+    if (wire_seal(&c->wire, &t->wires, tls, rest) == ERR_OK) {
+        client_shake(t, c);
+    } else {
+        handshake_failed(t, c);
+    }
+}
+
+/* Reads no more than a header may have, so that what follows it fits where it is kept. */
+static void client_read_proxy(Thread *t, Client *c)
+{
+    size_t old = c->in.len;
+    size_t fresh = 0;
+    Span room = span_take(span_drop(t->input, old), PROXY_HEADER_BYTES_MAX - old);
+    Err err = c->wire.readable ? wire_receive(&c->wire, &t->wires, room, &fresh) : ERR_AGAIN;
+    if (err == ERR_AGAIN) {
+        return;
+    }
+    if (err != ERR_OK) {
+        client_close(t, c, false);
+        return;
+    }
+    size_t total = old + fresh;
+    ProxyHeader header = {0};
+    (void)buf_peek(&c->in, span_take(t->input, old));
+    err = proxy_header_parse(str_take(span_str(t->input), total), &header);
+    if (err == ERR_INCOMPLETE && input_keep(t, c, old, total, 0) == ERR_OK) {
+        if (c->wire.readable) {
+            thread_again(t, c->self);
+        }
+        return;
+    }
+    Fault fault = err == ERR_OK ? source_screen_header(listener_of(t, c), &header, &c->peer)
+                                : FAULT_PROXY_HEADER;
+    if (fault != FAULT_NONE) {
+        proxy_failed(t, c, fault);
+    } else {
+        proxy_done(t, c, old, total, total - header.bytes);
+    }
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -405,7 +490,7 @@ void client_drain(Thread *t, Client *c)
     if (c->mux) {
         mux_leave(t, c->mux);
     } else if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD ||
-               c->state == CLIENT_HANDSHAKE) {
+               c->state == CLIENT_HANDSHAKE || c->state == CLIENT_PROXY) {
         client_close(t, c, false);
     }
 }
@@ -440,6 +525,9 @@ void client_on_ready(Thread *t, Handle h, unsigned what)
     }
     wire_ready(&c->wire, what);
     switch ((ClientState)c->state) {
+    case CLIENT_PROXY:
+        client_read_proxy(t, c);
+        return;
     case CLIENT_HANDSHAKE:
         client_shake(t, c);
         return;
@@ -469,6 +557,9 @@ void client_on_timer(Thread *t, Handle h)
         return;
     }
     switch ((ClientState)c->state) {
+    case CLIENT_PROXY:
+        proxy_failed(t, c, FAULT_PROXY_TIMEOUT);
+        return;
     case CLIENT_HANDSHAKE:
         counter_add(&t->faults[FAULT_TLS_TIMEOUT], 1);
         client_close(t, c, false);

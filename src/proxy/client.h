@@ -9,6 +9,7 @@
 typedef struct Mux Mux;
 
 typedef enum ClientState {
+    CLIENT_PROXY,     /* a header of the PROXY protocol must come first */
     CLIENT_HANDSHAKE, /* TLS */
     CLIENT_MUX,     /* HTTP/2: its streams have exchanges of their own */
     CLIENT_IDLE,    /* between requests, nothing of the next one has come */
@@ -30,7 +31,7 @@ typedef struct Client {
     bool looked; /* `in` was looked at: only more bytes help */
     bool again;  /* is queued in Thread.again */
     uint16_t listener;
-    Peer peer;
+    Peer peer; /* of the socket, or whom the PROXY protocol named */
     uint32_t scanned;  /* of `in`, for the head's end */
     uint32_t lingered; /* bytes thrown away */
     uint64_t head_us;  /* when the head's first byte came, of the monotonic clock */

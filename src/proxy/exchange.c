@@ -21,8 +21,11 @@
 
 #include "base/number.h"
 #include "loop/crash.h"
+#include "proxy/file_cache.h"
 #include "proxy/relay.h"
 #include "proxy/worker.h"
+
+#define FILE_WAIT_MS 30000u /* for one open or read of a file */
 
 #define TO(phase) (1u << PHASE_##phase)
 
@@ -184,6 +187,7 @@ static Phase after_fault(Thread *t, Exchange *x, Fault fault)
         x->fresh_wanted = x->upstream_reused && fault == FAULT_ORIGIN_CLOSED;
         return PHASE_PICK;
     }
+    x->looking = false;
     if (x->replied || x->phase == PHASE_ANSWER || row->status == 0) {
         return PHASE_FINISH;
     }
@@ -207,8 +211,8 @@ static void write_access(Thread *t, const Exchange *x, const Client *c)
         .tls_subject = tls.subject,
         .time_us = x->start_us + t->wall_offset_us,
         .request_id = x->id,
-        .client = c->peer.ip,
-        .client_port = c->peer.port,
+        .client = x->client_ip,
+        .client_port = x->client_port,
         .service = x->service->name,
         .host = r->host,
         .method = r->method_name,
@@ -246,7 +250,7 @@ static void write_counters(Thread *t, Exchange *x)
 static void finish(Thread *t, Exchange *x)
 {
     Client *c = client_get(t, x->client);
-    bool complete = x->answered || (x->replied && x->response_body.done) || x->tunnel;
+    bool complete = x->answer_whole || (x->replied && x->response_body.done) || x->tunnel;
     bool abort = !complete || (x->tunnel && x->fault != FAULT_NONE);
     bool keep = complete && x->keep_client && x->request_body.done && !x->tunnel;
     exchange_close_upstream(t, x);
@@ -261,6 +265,8 @@ static void finish(Thread *t, Exchange *x)
     MuxStream *s = mux_stream_get(t, x->client_stream);
     const ServiceLimits *limits = &x->service->limits;
     uint64_t linger_ms = s && s->in_ended ? limits->send_timeout_ms : limits->linger_ms;
+    file_cache_release(t, x->file);
+    disk_bytes_drop(&t->worker->budget, &x->loaded);
     buf_clear(&x->replay, &t->buf_blocks);
     arena_reset(&x->response_arena);
     arena_reset(&x->arena);
@@ -326,7 +332,8 @@ static void request_deadlines(Thread *t, Exchange *x, bool blocked, Deadline *d)
 static void relay_deadlines(Thread *t, Exchange *x, Deadline *d)
 {
     const ServiceLimits *limits = &x->service->limits;
-    bool blocked = link_blocked(link_client(t, x));
+    bool blocked = x->phase == PHASE_ANSWER ? answer_blocked(t, x)
+                                            : link_blocked(link_client(t, x));
     if (x->tunnel) {
         sooner(d, x->progress_in_ms + limits->tunnel_idle_ms, FAULT_TUNNEL_IDLE);
         return;
@@ -355,6 +362,9 @@ static Deadline deadline(Thread *t, Exchange *x)
         } else if (x->phase == PHASE_AWAIT) {
             sooner(&d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
         }
+    }
+    if (x->looking || x->loading) {
+        sooner(&d, x->progress_up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
     }
     if (x->phase >= PHASE_REPLY) {
         relay_deadlines(t, x, &d);
@@ -493,6 +503,8 @@ static Exchange *exchange_new(Thread *t, Client *c)
     x->client = c->self;
     x->request.major = 1;
     x->service = t->worker->plan.snapshot->listeners[c->listener].service;
+    x->client_ip = c->peer.ip;
+    x->client_port = c->peer.port;
     x->replay_whole = true;
     x->start_us = c->head_us ? c->head_us : t->now_ns / 1000;
     x->progress_in_ms = t->now_ms;

@@ -6,6 +6,8 @@
 #define PROXY_EXCHANGE_H
 
 #include "http/chunk.h"
+#include "loop/disk.h"
+#include "proxy/answer.h"
 #include "proxy/body.h"
 #include "proxy/client.h"
 #include "proxy/mux.h"
@@ -85,6 +87,8 @@ struct Exchange {
     BodyKind send_as;  /* how the response body goes to the client */
     Buf replay;        /* request body bytes that were sent, for another try */
     bool replay_whole; /* `replay` holds all that was sent */
+    IpAddress client_ip;  /* the client's own, as far as trusted proxies tell (proxy/source.h) */
+    uint16_t client_port; /* 0: not known */
     bool trusted;      /* the peer is a trusted proxy */
     bool waits;        /* registered as a waiter of its origin */
     bool counted;      /* in service->active */
@@ -99,7 +103,10 @@ struct Exchange {
     bool tunnel_up_over;   /* the end was passed on to the origin */
     bool tunnel_down_over; /* ... to the client */
     bool asked;        /* CONNECT has asked the pool */
-    bool answered;     /* ANSWER has put its answer on the way */
+    bool answered;     /* ANSWER has put its head on the way */
+    bool answer_whole; /* ... and all of its body */
+    bool looking;      /* waits until a file is opened */
+    bool loading;      /* waits for bytes of its file */
     bool fresh_wanted; /* the next try must not use a pooled connection */
     uint16_t status;   /* sent to the client */
     uint8_t interim;   /* 1xx heads passed */
@@ -111,12 +118,18 @@ struct Exchange {
     uint32_t wait_ms;  /* pause before asking for one more dial; doubles */
     uint64_t wait_due_ms;
     uint64_t wait_end_ms;
-    const Respond *respond; /* what ANSWER sends, or NULL for the fault's own words */
+    const Respond *respond; /* what ANSWER sends, or NULL: a fault's own words, or `answer` */
     const Respond *refusal; /* a filter's words for its fault, or NULL */
     size_t filter_at;       /* where the filters of the request go on */
     size_t limit_at;
     struct LimitTaken *taken; /* tokens that rules have granted, the last one first (filter/limit.c) */
     HeadEdit *request_edit; /* the fields for the origin, where filters have been at them */
+    Answer answer;
+    AnswerPiece answer_piece; /* where the body is one */
+    AnswerPlace answer_place;
+    Handle file;      /* pinned (file_cache.h), or none */
+    DiskBytes loaded; /* of the file, from the disk's threads */
+    size_t loaded_at; /* that were taken */
     uint64_t progress_in_ms;  /* request body last moved */
     uint64_t progress_up_ms;  /* the origin last gave something */
     uint64_t progress_out_ms; /* the client last took something */
@@ -162,6 +175,11 @@ PhaseStep phase_read_head, phase_screen, phase_route, phase_ask, phase_pick;
 PhaseStep phase_connect, phase_send, phase_await, phase_reply, phase_relay;
 PhaseStep phase_answer;
 
+typedef struct HeadOut HeadOut;
+/* Decides what ANSWER says, and puts its head together. */
+void answer_head(Thread *t, Exchange *x, HeadOut *out);
+/* Whether ANSWER waits for the client to take what it was given. */
+bool answer_blocked(const Thread *t, const Exchange *x);
 /* Gives the upstream connection back to the pool if it may serve again, else ends it. */
 void exchange_release_upstream(Thread *t, Exchange *x);
 /* Ends the upstream connection and forgets it. */

@@ -39,6 +39,16 @@ typedef enum Retry {
     X(TLS_PROTOCOL, "tls-protocol", 0, CLIENT, NEVER, "the client broke the TLS protocol")         \
     X(MISDIRECTED, "misdirected", 421, CLIENT, NEVER,                                              \
       "the host belongs to another TLS identity than the connection")                              \
+    X(PROXY_PEER, "proxy-peer", 0, CLIENT, NEVER,                                                  \
+      "a peer that may not speak the PROXY protocol")                                              \
+    X(PROXY_HEADER, "proxy-header", 0, CLIENT, NEVER, "no valid header of the PROXY protocol")     \
+    X(PROXY_TIMEOUT, "proxy-timeout", 0, CLIENT, NEVER,                                            \
+      "the header of the PROXY protocol took too long")                                            \
+    X(ADDRESS_BLOCKED, "address-blocked", 403, CLIENT, NEVER, "the client's address is blocked")   \
+    X(ADDRESS_NOT_ALLOWED, "address-not-allowed", 403, CLIENT, NEVER,                              \
+      "the client's address is not among those allowed")                                           \
+    X(CONNECTION_BLOCKED, "connection-blocked", 0, CLIENT, NEVER,                                  \
+      "a connection from a blocked address was closed")                                            \
     X(SEND_TIMEOUT, "send-timeout", 0, CLIENT, NEVER, "the client does not read the response")     \
     X(CLIENT_GONE, "client-gone", 0, CLIENT, NEVER, "the client broke the connection")             \
     X(CONNECT_METHOD, "connect-method", 405, CLIENT, NEVER, "CONNECT is not for a reverse proxy")  \
@@ -50,6 +60,8 @@ typedef enum Retry {
     X(RESPONSE_TOO_LARGE, "response-too-large", 502, ORIGIN, NEVER,                                \
       "the response's body exceeds `max-size`")                                                    \
     X(CODING_UNKNOWN, "coding-unknown", 501, CLIENT, NEVER, "a transfer coding that is not known") \
+    X(NORMALIZATION, "normalization", 400, CLIENT, NEVER,                                          \
+      "the path has no safe normal form, or a field value is not ASCII")                           \
     X(OVERLOAD, "overload", 503, RIVER, NEVER,                                                     \
       "the service is at its limit of concurrent requests")                                        \
     X(OVERLOAD_HEAD, "overload-head", 503, CLIENT, NEVER, "the head exceeds the service's limit")  \
@@ -85,6 +97,17 @@ typedef enum Retry {
     X(ORIGIN_SWITCH, "origin-switch", 502, ORIGIN, NEVER, "the origin switched protocols unasked") \
     X(ORIGIN_TUNNEL, "origin-tunnel", 502, ORIGIN, NEVER,                                          \
       "the HTTP/2 origin takes no extended CONNECT")                                               \
+    X(FILE_MISSING, "file-missing", 404, CLIENT, NEVER, "there is no such file")                   \
+    X(FILE_DENIED, "file-denied", 403, CLIENT, NEVER, "River may not read the file")               \
+    X(FILE_METHOD, "file-method", 405, CLIENT, NEVER, "a file is for GET and HEAD only")           \
+    X(FILE_CONDITION, "file-condition", 412, CLIENT, NEVER,                                        \
+      "the file does not meet a precondition of the request")                                      \
+    X(FILE_RANGE, "file-range", 416, CLIENT, NEVER, "no byte of the file was asked for")           \
+    X(FILE_BUSY, "file-busy", 503, RIVER, NEVER, "too many requests wait for the disk")            \
+    X(FILE_SLOW, "file-slow", 503, RIVER, NEVER, "the disk took too long")                         \
+    X(FILE_ERROR, "file-error", 500, RIVER, NEVER, "the file could not be read")                   \
+    X(FILE_CHANGED, "file-changed", 500, RIVER, NEVER,                                             \
+      "the file became shorter while it was sent")                                                 \
     X(TUNNEL_IDLE, "tunnel-idle", 0, NONE, NEVER, "nothing moved through the tunnel for too long") \
     X(STOPPED, "stopped", 0, RIVER, NEVER, "River stopped before the request was over")
 /* clang-format on */

@@ -27,6 +27,17 @@ Verdict filter_request(Thread *t, Exchange *x, const FilterChain *chain, size_t 
     return PASS;
 }
 
+bool filter_refuses(const FilterChain *chain, const IpAddress *client)
+{
+    for (size_t i = 0; i < chain->count; i++) {
+        const FilterUse *use = &chain->uses[i];
+        if (use->kind->refuses && use->kind->refuses(use->state, client)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Verdict filter_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit)
 {
     for (size_t i = 0; i < chain->count; i++) {

@@ -8,6 +8,7 @@
 #define PROXY_FILTER_H
 
 #include "base/arena.h"
+#include "base/ip.h"
 #include "base/schema.h"
 #include "proxy/fault.h"
 #include "proxy/head_edit.h"
@@ -59,6 +60,7 @@ typedef struct Verdict {
 typedef struct FilterValue {
     bool set;     /* written in the file; else the schema's default stands here, if it has one */
     Str text;     /* of every kind, as the file writes it; lives as long as the state */
+    Str bytes;    /* of CIDRS_FILE: what the named file holds; gone after the set-up */
     uint64_t number; /* of INTEGER */
     bool truth;      /* of BOOL */
 } FilterValue;
@@ -91,6 +93,8 @@ struct FilterKind {
     const LimiterRule *(*limiter)(const void *state);
     /* STAGE_REQUEST, STAGE_LIMIT and STAGE_PEER. */
     Verdict (*request)(Thread *t, Exchange *x, const void *state);
+    /* STAGE_REQUEST: whether a client's connection is closed at once, before a byte is read. */
+    bool (*refuses)(const void *state, const IpAddress *client);
     /* A later filter of STAGE_LIMIT has refused the request: gives back what `request` took. */
     void (*undo)(Thread *t, Exchange *x, const void *state);
     /* STAGE_UPSTREAM_REQUEST, STAGE_UPSTREAM_RESPONSE and STAGE_RESPONSE. */
@@ -114,6 +118,8 @@ typedef struct FilterChain {
 
 /* Runs STAGE_REQUEST or STAGE_LIMIT from *at on, which is left where a filter pauses. */
 Verdict filter_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at);
+/* Whether a filter of STAGE_REQUEST wants the client's connection closed at once. */
+bool filter_refuses(const FilterChain *chain, const IpAddress *client);
 /* Runs a stage of heads. */
 Verdict filter_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit);
 /* Runs a stage of bodies. */

@@ -2,6 +2,7 @@
 #include "proxy/forward.h"
 
 #include "http/date.h"
+#include "proxy/source.h"
 #include "proxy/worker.h"
 
 #define EDIT_BYTES_MIN 2048u
@@ -92,16 +93,6 @@ static void pass_field(HeadOut *out, const Field *f)
     }
 }
 
-bool forward_trusts(const Service *s, IpAddress ip)
-{
-    for (size_t i = 0; i < s->trusted_count; i++) {
-        if (ip_prefix_holds(&s->trusted[i], ip)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Upgrade is a list of protocols, of which the first that the service allows is asked for; h2c
  * never is (it would let requests past River, CVE-2026-2833). */
 static bool protocol_allowed(const Service *s, Str protocol)
@@ -160,6 +151,19 @@ static void add_kept(const Exchange *x, Str name, FieldId id, Str ours, HeadOut 
     field_end(out, at);
 }
 
+/* The client itself, where the others name the peer. */
+static void add_real_ip(const Exchange *x, HeadOut *out)
+{
+    uint8_t room[IP_TEXT_MAX];
+    Text address = text_in(span_of(room, sizeof room));
+    if (x->client_ip.family) {
+        ip_print(&address, x->client_ip);
+    } else {
+        text_add(&address, S("unknown"));
+    }
+    add_kept(x, S("X-Real-IP"), FIELD_X_REAL_IP, text_str(&address), out);
+}
+
 /* RFC 7239 §4: an IPv6 address stands in brackets and quotes. */
 static void add_forwarded(const Exchange *x, IpAddress ip, Str address, Str scheme,
                           HeadOut *out)
@@ -203,7 +207,7 @@ static void add_forwarding(const Exchange *x, const Client *c, HeadOut *out)
         add_kept(x, S("X-Forwarded-Host"), FIELD_X_FORWARDED_HOST, x->request.host, out);
     }
     if (rules->x_real_ip) {
-        add_kept(x, S("X-Real-IP"), FIELD_X_REAL_IP, ip, out);
+        add_real_ip(x, out);
     }
     if (rules->forwarded) {
         add_forwarded(x, c->peer.ip, ip, scheme, out);
@@ -247,6 +251,9 @@ static bool request_field_passes(const Exchange *x, const Field *f)
         return false;
     }
     if (f->id != FIELD_OTHER && (field_flags(f->id) & (FIELD_HOP | FIELD_FRAMING))) {
+        return false;
+    }
+    if (!x->trusted && source_is_field(x->service, f)) {
         return false;
     }
     if (is_forwarding(f->id)) { /* what an untrusted client says of itself goes no further */

@@ -30,7 +30,5 @@ void forward_client_connection(const Exchange *x, HeadOut *out);
 
 /* The protocol that the client asks to switch to, if the service lists it; else empty. */
 Str forward_protocol(const Exchange *x);
-/* Whether the peer is one of the service's trusted proxies. */
-bool forward_trusts(const Service *s, IpAddress ip);
 
 #endif

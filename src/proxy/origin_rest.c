@@ -1,4 +1,4 @@
-/* origin_rest.c - endpoints that cannot be reached rest for a short, growing time (see origin.h). */
+/* origin_rest.c - endpoints that cannot be reached rest for a short, growing time (origin.h). */
 #include "base/number.h"
 #include "proxy/origin.h"
 #include "proxy/worker.h"

@@ -3,6 +3,7 @@
 #include "loop/crash.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/source.h"
 #include "proxy/worker.h"
 
 #define REQUEST_ID_BYTES_MAX 128u
@@ -56,6 +57,62 @@ static bool request_id_set(Thread *t, Exchange *x)
     return true;
 }
 
+/* How the service's `normalization` answers a head with that fault; NULL: as any other. */
+static const Respond *normalize_answers(const Service *s, HttpFault fault)
+{
+    bool host = fault == HTTP_FAULT_HOST_MISSING || fault == HTTP_FAULT_HOST_REPEATED ||
+                fault == HTTP_FAULT_HOST_INVALID || fault == HTTP_FAULT_HOST_CONFLICT;
+    return host && s->normalization.hosts ? &s->normalization.refusal : NULL;
+}
+
+/* Nearly all paths: nothing to decode, no dots behind a slash, no two slashes in a row. */
+static bool path_is_plain(Str path)
+{
+    bool slash = false;
+    for (size_t i = 0; i < path.len; i++) {
+        uint8_t c = path.at[i];
+        if (c == '%' || (slash && (c == '/' || c == '.'))) {
+            return false;
+        }
+        slash = c == '/';
+    }
+    return true;
+}
+
+static bool fields_are_ascii(const Fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        Str value = fields->at[i].value;
+        for (size_t k = 0; k < value.len; k++) {
+            if (value.at[k] >= 0x80) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* From here on the path has the form that rules, routes and the origin see. */
+static Step normalize(Exchange *x)
+{
+    const Normalization *n = &x->service->normalization;
+    Err err = n->non_ascii && !fields_are_ascii(&x->request.fields) ? ERR_SYNTAX : ERR_OK;
+    if (err == ERR_OK && n->paths && !path_is_plain(x->request.path)) {
+        Span room;
+        if (!arena_span(&x->arena, x->request.path.len, &room)) {
+            return FAIL(FAULT_MEMORY);
+        }
+        Text path = text_in(room);
+        err = uri_normalize(x->request.path, &n->rules, &path);
+        x->request.path = err == ERR_OK ? text_str(&path) : x->request.path;
+    }
+    if (err != ERR_OK) {
+        x->refusal = &n->refusal;
+        return FAIL(FAULT_NORMALIZATION);
+    }
+    return NEXT;
+}
+
 Step phase_read_head(Thread *t, Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
@@ -66,6 +123,7 @@ Step phase_read_head(Thread *t, Exchange *x)
     if (fault != HTTP_FAULT_NONE) {
         bool too_large = fault == HTTP_FAULT_HEAD_TOO_LARGE || fault == HTTP_FAULT_TOO_MANY_FIELDS;
         x->request = (RequestHead){.major = x->request.major, .minor = stream};
+        x->refusal = normalize_answers(x->service, fault);
         return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
     }
     /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
@@ -96,6 +154,7 @@ static bool is_misdirected(const Exchange *x, const Client *c)
 Step phase_screen(Thread *t, Exchange *x)
 {
     const Client *c = client_get(t, x->client);
+    source_find(x, c);
     x->protocol = forward_protocol(x);
     if (x->request.method == METHOD_CONNECT && x->protocol.len == 0) {
         return FAIL(FAULT_CONNECT_METHOD);
@@ -116,11 +175,10 @@ Step phase_screen(Thread *t, Exchange *x)
             return FAIL(FAULT_OVERLOAD);
         }
     }
-    x->trusted = x->service->trusted_count && forward_trusts(x->service, c->peer.ip);
     if (x->request.protocol.len > 0) { /* what follows the head is the tunnel's */
         x->request_body = (Body){.kind = BODY_NONE, .done = true};
     }
-    return NEXT;
+    return normalize(x);
 }
 
 Step phase_route(Thread *t, Exchange *x)
@@ -178,7 +236,7 @@ Step phase_ask(Thread *t, Exchange *x)
 
 /* What a policy that hashes looks at: the path without the query, maybe behind the client's
  * address. */
-static bool pick_key(const Thread *t, Exchange *x, const Cluster *cluster)
+static bool pick_key(Exchange *x, const Cluster *cluster)
 {
     x->pick.hashed = x->request.path;
     if (!cluster->hash_source) {
@@ -189,9 +247,8 @@ static bool pick_key(const Thread *t, Exchange *x, const Cluster *cluster)
         return false;
     }
     Text key = text_in(room);
-    const Client *c = client_get(t, x->client);
-    if (c->peer.ip.family) {
-        ip_print(&key, c->peer.ip);
+    if (x->client_ip.family) {
+        ip_print(&key, x->client_ip);
     }
     text_add(&key, x->request.path);
     x->pick.hashed = text_str(&key);
@@ -243,7 +300,7 @@ Step phase_pick(Thread *t, Exchange *x)
     if (x->tries == 0 && cluster->endpoint_count > 1) {
         x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);
         x->pick.random = random_next(&t->random);
-        if (cluster->balancer->hashes && !pick_key(t, x, cluster)) {
+        if (cluster->balancer->hashes && !pick_key(x, cluster)) {
             return FAIL(FAULT_MEMORY);
         }
     }

@@ -5,7 +5,9 @@
 #ifndef PROXY_SNAPSHOT_H
 #define PROXY_SNAPSHOT_H
 
+#include "base/cidr.h"
 #include "http/head.h"
+#include "http/uri.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "proxy/balancer.h"
@@ -54,6 +56,15 @@ typedef struct Route {
     FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
 } Route;
 
+/* One spelling for each path, and what is refused on the way (room http: uri_normalize). */
+typedef struct Normalization {
+    bool paths; /* one of the rules holds */
+    UriRules rules;
+    bool hosts;     /* what is wrong with Host is answered with `refusal` */
+    bool non_ascii; /* field values that are not ASCII are refused */
+    Respond refusal;
+} Normalization;
+
 typedef struct ServiceLimits {
     HeadLimits head;
     bool head_set; /* the file sets the limit of fields or bytes: `overload_status` answers */
@@ -79,6 +90,7 @@ typedef struct Service {
     Route route;
     FilterChain chains[STAGE_COUNT];
     ServiceLimits limits;
+    Normalization normalization;
     ForwardedRules forwarded;
     Str host; /* sent upstream in place of the client's; empty: passed on */
     Str request_id_name; /* lower case */
@@ -86,8 +98,9 @@ typedef struct Service {
     bool request_id_accept;
     size_t upgrade_count;
     const Str *upgrades COUNTED_BY(upgrade_count);
-    size_t trusted_count;
-    const IpPrefix *trusted COUNTED_BY(trusted_count);
+    CidrSet proxies;      /* that are trusted: what they say of their clients is believed */
+    Str client_ip_name;   /* the field in which they say it, lower case */
+    FieldId client_ip_field;
     _Atomic uint32_t *active; /* requests under way, counted only when there is a limit */
 } Service;
 
@@ -97,6 +110,7 @@ typedef struct Listener {
     const Service *service;
     TlsSlot *tls; /* NULL: plain */
     bool h2c;     /* plain: HTTP/2 by prior knowledge too */
+    bool proxy_protocol; /* each connection begins with a header of the PROXY protocol */
 } Listener;
 
 typedef struct Snapshot {

@@ -5,6 +5,8 @@
 #include "loop/crash.h"
 #include "loop/system.h"
 #include "proxy/exchange.h"
+#include "proxy/file_cache.h"
+#include "proxy/source.h"
 #include "proxy/worker.h"
 
 #include <time.h>
@@ -67,6 +69,8 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * (origins + 1));
     t->wires = (WireRoom){.blocks = &t->buf_blocks, .raw = t->raw};
     bool rooms = t->input.len && t->raw.len && t->output.len && t->field_room && t->out_fields;
+    t->file_cache = plan->files_max ? file_cache_new(plan->files_max, random_next(&t->random)) : NULL;
+    rooms = rooms && (t->file_cache || !plan->files_max);
     bool all = rooms && t->park_nodes && t->places && t->again && t->flush && t->services &&
                t->origins;
     return all ? ERR_OK : ERR_MEMORY;
@@ -112,8 +116,19 @@ Err thread_init(Thread *t, Worker *w, unsigned index)
     return thread_listen(t, true);
 }
 
+/* What the disk's threads have sent too late. */
+static void late_files_drop(Thread *t)
+{
+    Message m;
+    while (t->mailbox.ring && mailbox_take(&t->mailbox, &m)) {
+        file_cache_discard(t, &m);
+    }
+    file_cache_drop(t);
+}
+
 void thread_drop(Thread *t)
 {
+    late_files_drop(t);
     size_t services = t->worker->plan.snapshot->service_count;
     size_t origins = t->worker->plan.snapshot->origin_count;
     blocks_drop(&t->arena_blocks);
@@ -193,9 +208,18 @@ static void thread_rest(Thread *t)
     CHECK(timer_set(&t->wheel, &t->rest, t->now_ms + REST_MS, token) == ERR_OK);
 }
 
+/* Closes a connection of which nothing is read: by a reset, so that the kernel keeps nothing of it
+ * either, and tells the peer in one packet. */
+static void client_turn_away(Thread *t, Stream *stream, Fault fault)
+{
+    counter_add(&t->faults[fault], 1);
+    stream_close(stream, true);
+    atomic_fetch_sub(&t->worker->client_count, 1);
+}
+
 static void listener_on_ready(Thread *t, uint32_t listener)
 {
-    int fd = t->worker->plan.snapshot->listeners[listener].fd;
+    const Listener *l = &t->worker->plan.snapshot->listeners[listener];
     for (unsigned i = 0; i < ACCEPT_BATCH && t->listening; i++) {
         if (atomic_fetch_add(&t->worker->client_count, 1) >= t->worker->plan.connections_max) {
             atomic_fetch_sub(&t->worker->client_count, 1);
@@ -204,7 +228,7 @@ static void listener_on_ready(Thread *t, uint32_t listener)
         }
         Stream stream = {0};
         Peer peer = {0};
-        Err err = stream_accept(fd, &stream, &peer);
+        Err err = stream_accept(l->fd, &stream, &peer);
         if (err != ERR_OK) {
             atomic_fetch_sub(&t->worker->client_count, 1);
             if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
@@ -213,7 +237,12 @@ static void listener_on_ready(Thread *t, uint32_t listener)
             }
             return;
         }
-        client_place(t, stream, listener, peer);
+        Fault fault = source_screen_peer(l, &peer);
+        if (fault != FAULT_NONE) {
+            client_turn_away(t, &stream, fault);
+        } else {
+            client_place(t, stream, listener, peer);
+        }
     }
 }
 
@@ -371,6 +400,12 @@ static void messages_handle(Thread *t)
             break;
         case MESSAGE_STOP:
             thread_cut(t);
+            break;
+        case MESSAGE_FILE_OPENED:
+            file_cache_on_opened(t, &m);
+            break;
+        case MESSAGE_FILE_BYTES:
+            file_cache_on_bytes(t, &m);
             break;
         default:
             CHECK(false);

@@ -32,7 +32,9 @@ enum { /* kinds of messages */
     MESSAGE_UPSTREAM,   /* a connection for a waiting exchange: see origin.c */
     MESSAGE_DRAIN,
     MESSAGE_ALL_DRAIN, /* nobody accepts any more: who has no client may end */
-    MESSAGE_STOP
+    MESSAGE_STOP,
+    MESSAGE_FILE_OPENED, /* of the disk's threads: see file_cache.h */
+    MESSAGE_FILE_BYTES
 };
 
 #define THREAD_INPUT_BYTES (256u << 10)  /* one large read, shared by all connections */
@@ -79,6 +81,7 @@ typedef struct OriginCounters {
 
 typedef struct ParkNode ParkNode;
 typedef struct MuxPlace MuxPlace;
+typedef struct FileCache FileCache;
 
 typedef struct Thread {
     _Alignas(64) Worker *worker;
@@ -110,6 +113,7 @@ typedef struct Thread {
     uint64_t wall_next_ms;
     int64_t date_second; /* that `date` says */
     uint8_t date[DATE_BYTES];
+    FileCache *file_cache; /* NULL: no service has any */
     Timer rest;
     ParkNode *park_nodes; /* one for each slot of `upstreams` */
     uint32_t again_count; /* who has more to do than one turn should give */

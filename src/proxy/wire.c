@@ -2,6 +2,7 @@
 #include "proxy/wire.h"
 
 #include "base/number.h"
+#include "loop/disk.h"
 #include "loop/poller.h"
 
 #define RAW_BYTES_MIN 4096u
@@ -161,6 +162,13 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
     return closed ? ERR_CLOSED : err == ERR_OK ? ERR_AGAIN : err;
 }
 
+Err wire_seal(Wire *w, const WireRoom *r, Tls *tls, Str early)
+{
+    size_t got = 0;
+    w->tls = tls;
+    return seal_open(w, early, (Span){0}, &got) == ERR_OK ? ERR_OK : seal_failed(w, r);
+}
+
 Err wire_handshake(Wire *w, const WireRoom *r)
 {
     Err err = ERR_OK;
@@ -205,6 +213,19 @@ Err wire_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_received)
 Err wire_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count)
 {
     return w->tls ? sealed_send(w, r, pieces, count) : raw_send(w, r, pieces, count);
+}
+
+Err wire_send_file(Wire *w, int file, uint64_t offset, size_t len, size_t *ret_sent)
+{
+    CHECK(!w->tls && w->out.len == 0);
+    Err err = file_send(w->stream.fd, file, offset, len, ret_sent);
+    if (err == ERR_AGAIN) {
+        w->writable = false; /* only this says so: a short count may be the file's end */
+        w->short_write = true;
+    } else if (err != ERR_OK && err != ERR_CLOSED) {
+        w->broken = true;
+    }
+    return err;
 }
 
 Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_sent)

@@ -35,6 +35,9 @@ typedef struct Wire {
 
 /* Takes over what an event says. */
 void wire_ready(Wire *w, unsigned what);
+/* From now on `tls` seals it; `early` is ciphertext that was read already, less than the session
+ * can hold. Errors as of wire_handshake. */
+MUST_USE Err wire_seal(Wire *w, const WireRoom *r, Tls *tls, Str early);
 /* Goes on with a handshake. ERR_OK: it is over; ERR_AGAIN: not yet; others: it has failed (the
  * session's tls_reason), and the wire is broken. */
 MUST_USE Err wire_handshake(Wire *w, const WireRoom *r);
@@ -43,6 +46,9 @@ MUST_USE Err wire_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
 /* Sends the pieces, behind what waits already; what does not fit into the socket is copied to
  * `out`. ERR_MEMORY: the budget is spent (some may have been sent); others: broken. */
 MUST_USE Err wire_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count);
+/* Sends from a file without copying, on a plain wire where nothing waits. ERR_AGAIN: the peer takes no
+ * more now; ERR_CLOSED: the file ends there or before; others: broken. */
+MUST_USE Err wire_send_file(Wire *w, int file, uint64_t offset, size_t len, size_t *ret_sent);
 /* Sends what waits, as far as the peer takes it now. Returns bytes through *ret_sent. */
 MUST_USE Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_sent);
 /* Tells the peer that nothing more will come. */

@@ -48,6 +48,9 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
         w->origin_count = i + 1;
     }
     err = err == ERR_OK ? limiters_open(w) : err;
+    if (plan->files_max && err == ERR_OK) {
+        err = disk_start(&w->budget, &w->disk);
+    }
     for (unsigned i = 0; i < plan->threads && err == ERR_OK; i++) {
         w->threads[i] = (Thread *)memory_reserve(sizeof(Thread));
         err = w->threads[i] ? thread_init(w->threads[i], w, i) : ERR_MEMORY;
@@ -62,6 +65,7 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
 
 void worker_free(Worker *w)
 {
+    disk_stop(w->disk);
     for (unsigned i = 0; i < w->thread_count; i++) {
         if (w->threads[i]) {
             thread_drop(w->threads[i]);

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "loop/disk.h"
 #include "loop/log.h"
 #include "proxy/access.h"
 #include "proxy/origin.h"
@@ -18,6 +19,7 @@ typedef struct WorkerPlan {
     bool pin;                  /* each thread to one of the processors that are allowed */
     uint64_t connections_max;  /* clients at once */
     uint64_t idle_upstreams_max;
+    uint32_t files_max;        /* files that each thread may keep open; 0: no service has any */
     uint64_t memory_bytes_max; /* budget of buffers and arenas */
     Log *log;                  /* thread i logs through producer i; NULL: no logs */
     bool access_log;
@@ -27,6 +29,7 @@ typedef struct WorkerPlan {
 struct Worker {
     WorkerPlan plan;
     Budget budget;
+    Disk *disk; /* NULL: no service has files */
     _Atomic uint32_t client_count; /* of all threads */
     _Atomic uint32_t admitted; /* at least the requests under way, see thread_admit */
     _Atomic uint32_t threads_draining;

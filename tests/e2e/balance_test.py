@@ -32,8 +32,8 @@ class Hashes(Test):
     def test_ketama_places_every_request_like_nginx(self):
         origins, port, _river = self.cluster("Ketama", [1, 3, 2])
         servers = "".join(f"server {o} weight={w};" for o, w in zip(origins, [1, 3, 2]))
-        nginx = self.own(Nginx("location / { proxy_pass http://ring; }", more="upstream ring { hash "
-                               f"$uri consistent; {servers} }}"))
+        ring = f"upstream ring {{ hash $uri consistent; {servers} }}"
+        nginx = self.own(Nginx("location / { proxy_pass http://ring; }", more=ring))
         ours, theirs = bodies(port, PATHS), bodies(nginx.port, PATHS)
         self.assertEqual(ours, theirs)
         self.assertEqual(set(ours), {"0", "1", "2"})

@@ -2,6 +2,7 @@
  *
  * sources: base/ip.c base/number.c base/text.c base/str.c
  * options: -eva-use-spec ip_read,number_decimal
+ * proves: ip_prefix_parse
  * bytes: 64 quick 4
  */
 #include "harness.h"

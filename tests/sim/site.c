@@ -17,6 +17,8 @@ void site_make(Site *s, int listener_fd, Address origin)
         .endpoint_count = 1, .endpoints = &s->endpoint, .sequence = &s->sequence};
     s->upgrades[0] = S("websocket");
     s->service = (Service){
+        .client_ip_name = S("x-forwarded-for"),
+        .client_ip_field = FIELD_X_FORWARDED_FOR,
         .name = S("site"),
         .route = {.cluster = &s->cluster},
         .request_id_name = S("x-request-id"),

@@ -174,7 +174,8 @@ static void script_drop(Script *script)
 
 /* --- services -------------------------------------------------------------------------------- */
 
-static IpPrefix trusted_peer = {.address = {.family = 4, .bytes = {192, 0, 2, 0}}, .bits = 24};
+/* 192.0.2.0/24, as base/cidr.h builds it. */
+static uint32_t trusted_edges[] = {0xc0000200, 0xc0000300};
 
 static void change_forwarded(SimWorld *w)
 {
@@ -184,8 +185,8 @@ static void change_forwarded(SimWorld *w)
 static void change_trusting(SimWorld *w)
 {
     change_forwarded(w);
-    w->site.service.trusted = &trusted_peer;
-    w->site.service.trusted_count = 1;
+    w->site.service.proxies =
+        (CidrSet){.v4 = {.edge_count = 2, .edges = trusted_edges}, .prefix_count = 1};
 }
 
 static void change_respond(SimWorld *w)

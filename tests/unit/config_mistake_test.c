@@ -198,8 +198,6 @@ static const Mistake later[] = {
      S_INIT("1:1: `acme` is not supported yet")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" acme-domains=\"a.example\"")),
      S_INIT("1:56: `acme-domains` is not supported yet")},
-    {S_INIT(LISTENER("\"127.0.0.1:80\" proxy-protocol=true")),
-     S_INIT("1:58: `proxy-protocol` is not supported yet")},
     {S_INIT(CONNECTOR("\"127.0.0.1:81\" priority=1")),
      S_INIT("1:83: `priority` is not supported yet")},
     {S_INIT(CONNECTOR("dns \"a.example\" port=1 tls=true weight=3")),
@@ -216,13 +214,6 @@ static const Mistake later[] = {
      S_INIT("1:46: `file-server` is not supported yet")},
     {S_INIT(SERVICE("hosts \"a.example\" \"*.b.example\"")),
      S_INIT("1:77: `hosts` is not supported yet")},
-    {S_INIT(SERVICE("client-ip { header \"x-client\" }")),
-     S_INIT("1:96: `header` is not supported yet")},
-    {S_INIT(SERVICE("path-control { request-filters { filter kind=\"allow-cidr-range\" "
-                    "addrs=\"10.0.0.0/8\" } }")),
-     S_INIT("1:110: `allow-cidr-range` is not supported yet")},
-    {S_INIT(SERVICE("normalization { default false }")),
-     S_INIT("1:77: `normalization` is not supported yet")},
 };
 
 TEST("config: what is not built yet ends in exactly one error at its line")

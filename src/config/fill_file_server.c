@@ -1,0 +1,78 @@
+/* fill_file_server.c - `file-server`: its settings, and the directories that the supervisor opens. */
+#include "config/fill.h"
+
+#include "http/file_path.h"
+
+/* The index of a directory among those that are opened; equal ones are opened once. */
+static Err root_index(Filler *f, Str path, uint32_t *ret)
+{
+    FillRoot **link = &f->roots;
+    uint32_t index = 0;
+    while (*link && !str_equal((*link)->path, path)) {
+        link = &(*link)->next;
+        index++;
+    }
+    if (!*link) {
+        *link = arena_new(f->arena, FillRoot);
+        if (!*link) {
+            return ERR_MEMORY;
+        }
+        (*link)->path = path;
+        f->root_count++;
+    }
+    *ret = index;
+    return ERR_OK;
+}
+
+static void report_directory(Filler *f, const KdlEntry *entry, Err err)
+{
+    const char *why = err == ERR_UNSUPPORTED ? "it is no directory" : err_sentence(err);
+    check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location), STR_NONE,
+                 "cannot serve files from here: %s", why);
+}
+
+/* The prefix as the handler compares it: decoded, without slashes at its ends. */
+static Err prefix_decode(Filler *f, Str prefix, Str *ret)
+{
+    Span room;
+    if (!arena_span(f->arena, prefix.len, &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    CHECK(prefix.len == 0 || file_path_decode(prefix, &out).verdict != FILE_PATH_IMPOSSIBLE);
+    *ret = text_str(&out);
+    return ERR_OK;
+}
+
+Err fill_file_server(Filler *f, Section section, FileServerSettings *ret)
+{
+    const KdlEntry *base = section_option(section, S("base-path")).entry;
+    *ret = (FileServerSettings){
+        .base_path = section_text(section, S("base-path")),
+        .dotfiles = section_bool(section, S("dotfiles")),
+        .index = section_text(section, S("index")),
+    };
+    if (f->files && f->files->directory) {
+        Err err = f->files->directory(f->files->context, ret->base_path);
+        if (err != ERR_OK) {
+            report_directory(f, base, err);
+        }
+    }
+    TRY(prefix_decode(f, section_text(section, S("strip-prefix")), &ret->prefix));
+    return root_index(f, ret->base_path, &ret->root);
+}
+
+Err fill_roots(Filler *f, Settings *settings)
+{
+    Str *list = arena_array(f->arena, Str, f->root_count + 1);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    size_t count = 0;
+    for (const FillRoot *r = f->roots; r; r = r->next) {
+        list[count++] = r->path;
+    }
+    settings->root_count = count;
+    settings->roots = list;
+    return ERR_OK;
+}

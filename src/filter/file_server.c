@@ -1,0 +1,340 @@
+/* file_server.c - from a request to a file, and from a file to an answer (RFC 9110 §13, §14, §15).
+ *
+ * The path is decoded once and opened beneath the root (proxy/file_cache.h, loop/disk.h): neither
+ * dot segments nor symbolic links lead out of it. What is sent is put together here as a list of
+ * pieces; proxy/answer.c sends it. */
+#include "filter/file_server.h"
+
+#include "base/number.h"
+#include "http/file_path.h"
+#include "http/media_type.h"
+#include "http/range.h"
+#include "proxy/exchange.h"
+#include "proxy/file_cache.h"
+#include "proxy/worker.h"
+
+#define FIELDS_MAX 5u
+#define BOUNDARY_BYTES 32u
+#define PART_HEAD_BYTES 320u /* of one part: its boundary, its type and its range */
+#define RANGE_TEXT_BYTES 80u
+
+static Verdict refuse(Fault fault)
+{
+    return (Verdict){.kind = VERDICT_FAIL, .fault = fault};
+}
+
+#define ANSWERED ((Verdict){.kind = VERDICT_ANSWER})
+
+/* --- putting answers together ---------------------------------------------------------------- */
+
+/* Room for the fields of the answer; NULL when there is none. */
+static AnswerField *answer_fields(Exchange *x)
+{
+    if (!x->answer.fields) {
+        x->answer.fields = arena_array(&x->arena, AnswerField, FIELDS_MAX);
+        x->answer.field_count = 0;
+    }
+    return (AnswerField *)(uintptr_t)x->answer.fields;
+}
+
+static bool add_field(Exchange *x, Str name, Str value)
+{
+    AnswerField *fields = answer_fields(x);
+    if (!fields || x->answer.field_count >= FIELDS_MAX) {
+        return false;
+    }
+    fields[x->answer.field_count++] = (AnswerField){.name = name, .value = value};
+    return true;
+}
+
+/* "bytes 0-99/200", or without a range "bytes *" "/200" (RFC 9110 §14.4). */
+static void print_range(Text *t, const ByteRange *range, uint64_t size)
+{
+    text_add(t, S("bytes "));
+    if (range) {
+        text_u64(t, range->from);
+        text_byte(t, '-');
+        text_u64(t, range->to - 1);
+    } else {
+        text_byte(t, '*');
+    }
+    text_byte(t, '/');
+    text_u64(t, size);
+}
+
+static bool add_range(Exchange *x, const ByteRange *range, uint64_t size)
+{
+    Span room;
+    if (!arena_span(&x->arena, RANGE_TEXT_BYTES, &room)) {
+        return false;
+    }
+    Text t = text_in(room);
+    print_range(&t, range, size);
+    return add_field(x, S("Content-Range"), text_str(&t));
+}
+
+/* --- 308 ------------------------------------------------------------------------------------- */
+
+/* To the one spelling of the path. It begins with exactly one slash and holds neither a backslash nor
+ * a control character, so it never names another host. */
+static Verdict redirect(Exchange *x, Str decoded, bool directory)
+{
+    const RequestHead *r = &x->request;
+    Span room;
+    if (!arena_span(&x->arena, 3 * decoded.len + r->query.len + 4, &room)) {
+        return refuse(FAULT_MEMORY);
+    }
+    Text to = text_in(room);
+    text_byte(&to, '/');
+    file_path_encode(decoded, &to);
+    if (directory && decoded.len > 0) {
+        text_byte(&to, '/');
+    }
+    if (r->has_query) {
+        text_byte(&to, '?');
+        text_add(&to, r->query);
+    }
+    if (to.overflow) {
+        return refuse(FAULT_MEMORY);
+    }
+    x->answer.location = text_str(&to);
+    x->answer.status = 308;
+    return ANSWERED;
+}
+
+/* --- 200, 206, 304 --------------------------------------------------------------------------- */
+
+static bool answer_one(Exchange *x, uint64_t from, uint64_t to)
+{
+    x->answer_piece = (AnswerPiece){.from = from, .to = to};
+    x->answer.pieces = &x->answer_piece;
+    x->answer.piece_count = to > from;
+    x->answer.length = to - from;
+    return true;
+}
+
+static bool answer_range(Exchange *x, const ByteRange *range, uint64_t size)
+{
+    x->answer.status = 206;
+    return add_range(x, range, size) && answer_one(x, range->from, range->to);
+}
+
+/* The head of a part, with the end of what stands before it (RFC 2046 §5.1.1). */
+static bool part_head(Exchange *x, Str boundary, Str type, const ByteRange *range, uint64_t size,
+                      Str *ret)
+{
+    Span room;
+    if (!arena_span(&x->arena, PART_HEAD_BYTES, &room)) {
+        return false;
+    }
+    Text t = text_in(room);
+    text_add(&t, S("\r\n--"));
+    text_add(&t, boundary);
+    if (range) {
+        text_add(&t, S("\r\nContent-Type: "));
+        text_add(&t, type);
+        text_add(&t, S("\r\nContent-Range: "));
+        print_range(&t, range, size);
+        text_add(&t, S("\r\n\r\n"));
+    } else {
+        text_add(&t, S("--\r\n"));
+    }
+    *ret = text_str(&t);
+    return !t.overflow;
+}
+
+static bool multipart_type(Exchange *x, Str boundary)
+{
+    Span room;
+    if (!arena_span(&x->arena, BOUNDARY_BYTES + 48, &room)) {
+        return false;
+    }
+    Text t = text_in(room);
+    text_add(&t, S("multipart/byteranges; boundary="));
+    text_add(&t, boundary);
+    x->answer.content_type = text_str(&t);
+    return !t.overflow;
+}
+
+/* Several ranges: multipart/byteranges (RFC 9110 §14.6). */
+static bool answer_parts(Thread *t, Exchange *x, const Ranges *ranges, uint64_t size)
+{
+    size_t count = 2 * ranges->count + 1;
+    AnswerPiece *pieces = arena_array(&x->arena, AnswerPiece, count);
+    Span room;
+    Str type = x->answer.content_type;
+    if (!pieces || !arena_span(&x->arena, BOUNDARY_BYTES, &room)) {
+        return false;
+    }
+    Text boundary = text_in(room);
+    text_hex(&boundary, random_next(&t->random), 16);
+    text_hex(&boundary, random_next(&t->random), 16);
+    x->answer.length = 0;
+    for (size_t i = 0; i <= ranges->count; i++) {
+        const ByteRange *range = i < ranges->count ? &ranges->list[i] : NULL;
+        Str *head = &pieces[2 * i].bytes;
+        if (!part_head(x, text_str(&boundary), type, range, size, head)) {
+            return false;
+        }
+        *head = i == 0 ? str_drop(*head, 2) : *head; /* nothing stands before the first */
+        x->answer.length += head->len;
+        if (range) {
+            pieces[2 * i + 1] = (AnswerPiece){.from = range->from, .to = range->to};
+            x->answer.length += range->to - range->from;
+        }
+    }
+    x->answer.status = 206;
+    x->answer.pieces = pieces;
+    x->answer.piece_count = count;
+    return multipart_type(x, text_str(&boundary));
+}
+
+/* Range is for GET alone (RFC 9110 §14.2); a field that stands twice is none. */
+static RangeVerdict ranges_of(const Exchange *x, const File *f, const Validators *v, int64_t now,
+                              Ranges *ret)
+{
+    const Fields *fields = &x->request.fields;
+    const Field *field = fields_find(fields, FIELD_RANGE);
+    if (!field || x->request.method != METHOD_GET || !conditional_range(fields, v, now)) {
+        return RANGE_IGNORED;
+    }
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->at[i].id == FIELD_RANGE && &fields->at[i] != field) {
+            return RANGE_IGNORED;
+        }
+    }
+    return range_judge(field->value, f->facts.size, ret);
+}
+
+static Verdict answer_body(Thread *t, Exchange *x, const File *f, const Validators *v, int64_t now)
+{
+    Ranges ranges = {.count = 0};
+    uint64_t size = f->facts.size;
+    bool whole = false;
+    switch (ranges_of(x, f, v, now, &ranges)) {
+    case RANGE_UNSATISFIABLE:
+        return add_range(x, NULL, size) ? refuse(FAULT_FILE_RANGE) : refuse(FAULT_MEMORY);
+    case RANGE_SATISFIED:
+        whole = ranges.count == 1 ? answer_range(x, &ranges.list[0], size)
+                                  : answer_parts(t, x, &ranges, size);
+        break;
+    case RANGE_IGNORED:
+        x->answer.status = 200;
+        whole = answer_one(x, 0, size);
+        break;
+    }
+    return whole ? ANSWERED : refuse(FAULT_MEMORY);
+}
+
+/* The file is there, and pinned. */
+static Verdict answer_file(Thread *t, Exchange *x, const File *f)
+{
+    int64_t now = (int64_t)((t->now_ns / 1000 + t->wall_offset_us) / 1000000);
+    int64_t modified = f->facts.modified_s < now ? f->facts.modified_s : now;
+    Validators v = {.etag = file_etag(f), .modified = modified};
+    bool whole = add_field(x, S("ETag"), v.etag) &&
+                 add_field(x, S("Last-Modified"), str_of(f->modified, sizeof f->modified)) &&
+                 add_field(x, S("Accept-Ranges"), S("bytes"));
+    if (!whole) {
+        return refuse(FAULT_MEMORY);
+    }
+    switch (conditional_judge(&x->request.fields, x->request.method, &v, now)) {
+    case CONDITION_FAILED:
+        return refuse(FAULT_FILE_CONDITION);
+    case CONDITION_NOT_MODIFIED:
+        x->answer.status = 304;
+        return ANSWERED;
+    case CONDITION_HOLDS:
+        break;
+    }
+    x->answer.content_type = media_type_of(span_str(f->path));
+    return answer_body(t, x, f, &v, now);
+}
+
+/* --- finding --------------------------------------------------------------------------------- */
+
+static Verdict not_found(Err err)
+{
+    switch ((int)err) {
+    case ERR_MISSING:
+        return refuse(FAULT_FILE_MISSING);
+    case ERR_DENIED:
+        return refuse(FAULT_FILE_DENIED);
+    case ERR_FULL:
+        return refuse(FAULT_FILE_BUSY);
+    case ERR_DESCRIPTORS:
+        return refuse(FAULT_DESCRIPTORS);
+    case ERR_MEMORY:
+        return refuse(FAULT_MEMORY);
+    default:
+        return refuse(FAULT_FILE_ERROR);
+    }
+}
+
+/* What stands behind the prefix, at a slash; false where the path has another one. */
+static bool below_prefix(const FileServer *s, Str decoded, Str *ret)
+{
+    if (s->prefix.len == 0) {
+        *ret = decoded;
+        return true;
+    }
+    if (!str_starts(decoded, s->prefix)) {
+        return false;
+    }
+    Str rest = str_drop(decoded, s->prefix.len);
+    *ret = str_drop(rest, 1);
+    return rest.len == 0 || str_peek(rest, 0) == '/';
+}
+
+/* Looks the path up; the exchange is asked again when it must wait. */
+static Verdict find(Thread *t, Exchange *x, const FileServer *s, Str path)
+{
+    Err err = file_cache_find(t, s->root, path, x->self, &x->file);
+    if (err == ERR_AGAIN) {
+        x->progress_up_ms = x->looking ? x->progress_up_ms : t->now_ms;
+        x->looking = true;
+        return PAUSE;
+    }
+    x->looking = false;
+    return err == ERR_OK ? PASS : not_found(err);
+}
+
+/* The decoded path lies in the thread's output, which nobody else needs before the answer. */
+static Verdict file_server_request(Thread *t, Exchange *x, const void *state)
+{
+    const FileServer *s = (const FileServer *)state;
+    if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD) {
+        return add_field(x, S("Allow"), S("GET, HEAD")) ? refuse(FAULT_FILE_METHOD)
+                                                        : refuse(FAULT_MEMORY);
+    }
+    Text out = text_in(t->output);
+    FilePath found = file_path_decode(x->request.path, &out);
+    Str decoded = text_str(&out);
+    Str path = STR_NONE;
+    if (found.verdict == FILE_PATH_IMPOSSIBLE || (found.hidden && !s->dotfiles) ||
+        !below_prefix(s, decoded, &path)) {
+        return refuse(FAULT_FILE_MISSING);
+    }
+    if (found.verdict == FILE_PATH_DOUBLED || (path.len == 0 && !found.directory)) {
+        return redirect(x, decoded, found.directory || path.len == 0);
+    }
+    size_t at = out.len - path.len;
+    if (found.directory) {
+        text_add(&out, path.len ? S("/") : S(""));
+        text_add(&out, s->index);
+    }
+    Verdict v = find(t, x, s, str_drop(text_str(&out), at));
+    if (v.kind != VERDICT_PASS) {
+        return v;
+    }
+    const File *f = file_cache_get(t, x->file);
+    if (f->facts.kind == FILE_KIND_DIRECTORY) {
+        return found.directory ? refuse(FAULT_FILE_MISSING) : redirect(x, decoded, true);
+    }
+    return answer_file(t, x, f);
+}
+
+const FilterKind filter_file_server = {
+    .schema = {.name = S_INIT("file-server")},
+    .request = file_server_request,
+};

@@ -1,0 +1,250 @@
+/* answer_body.c - ANSWER: how River's own answers are sent.
+ *
+ * The body is a list of pieces (answer.h). As much as fits goes into one buffer behind the head, so
+ * that a small answer is one call. A large range of a file goes from the page cache to a plain
+ * HTTP/1 connection without a copy. What is not in memory is read by the disk's threads. */
+#include "proxy/answer.h"
+
+#include "base/number.h"
+#include "proxy/exchange.h"
+#include "proxy/file_cache.h"
+#include "proxy/relay.h"
+#include "proxy/worker.h"
+
+#define STEP_BYTES_MAX (1u << 20)      /* of a body in one turn, so that nobody waits for long */
+#define UNCOPIED_BYTES_MIN (64u << 10) /* a smaller rest of a file is read and sent */
+
+/* --- the body -------------------------------------------------------------------------------- */
+
+static bool body_over(const Exchange *x)
+{
+    return x->answer_place.piece >= x->answer.piece_count;
+}
+
+static void place_move(Exchange *x, uint64_t bytes)
+{
+    AnswerPlace *place = &x->answer_place;
+    place->offset += bytes;
+    if (place->offset >= answer_piece_bytes(&x->answer.pieces[place->piece])) {
+        *place = (AnswerPlace){.piece = place->piece + 1};
+    }
+}
+
+/* What is in memory of the current piece, from the current place on. */
+static Str place_bytes(const Thread *t, const Exchange *x)
+{
+    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
+    if (p->bytes.len > 0) {
+        return str_drop(p->bytes, (size_t)x->answer_place.offset);
+    }
+    const File *f = file_cache_get(t, x->file);
+    if (f && f->content.len > 0) {
+        Str range = str_slice(span_str(f->content), (size_t)p->from, (size_t)p->to);
+        return str_drop(range, (size_t)x->answer_place.offset);
+    }
+    return STR_NONE;
+}
+
+/* What the disk's threads have read comes first. */
+static Err take_loaded(Thread *t, Exchange *x, Span room, size_t *ret_read)
+{
+    if (x->loaded.err != ERR_OK) {
+        return x->loaded.err;
+    }
+    Str rest = str_drop(span_str(x->loaded.bytes), x->loaded_at);
+    *ret_read = span_copy(room, str_take(rest, room.len));
+    x->loaded_at += *ret_read;
+    if (*ret_read == rest.len) {
+        disk_bytes_drop(&t->worker->budget, &x->loaded);
+    }
+    return *ret_read > 0 ? ERR_OK : ERR_AGAIN;
+}
+
+/* Reads on in the file. ERR_AGAIN: the disk's threads do it, and will wake the exchange. */
+static Err place_read(Thread *t, Exchange *x, Span room, size_t *ret_read)
+{
+    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
+    uint64_t offset = p->from + x->answer_place.offset;
+    Span wanted = span_take(room, (size_t)u64_min(p->to - offset, room.len));
+    File *f = file_cache_get(t, x->file);
+    CHECK(f != NULL); /* it is pinned */
+    if (x->loading) {
+        return ERR_AGAIN;
+    }
+    if (x->loaded.room > 0 || x->loaded.err != ERR_OK) {
+        return take_loaded(t, x, wanted, ret_read);
+    }
+    Err err = file_cache_read(f, offset, wanted, ret_read);
+    if (err == ERR_AGAIN) {
+        TRY(file_cache_load(t, f, offset, (size_t)u64_min(p->to - offset, room.len), x->self));
+        x->loading = true;
+        x->loaded_at = 0;
+        x->progress_up_ms = t->now_ms;
+    }
+    return err;
+}
+
+/* The next bytes: of one piece where they lie, if they are the last; else as many pieces as fit into
+ * the thread's input. ERR_AGAIN: nothing yet. */
+static Err body_next(Thread *t, Exchange *x, size_t room_bytes, Str *ret)
+{
+    Span room = span_take(t->input, room_bytes);
+    size_t filled = 0;
+    while (!body_over(x) && filled < room.len) {
+        Span rest = span_drop(room, filled);
+        Str bytes = str_take(place_bytes(t, x), rest.len);
+        bool last = x->answer_place.piece + 1 == x->answer.piece_count;
+        if (bytes.len > 0 && filled == 0 && last) {
+            place_move(x, bytes.len);
+            *ret = bytes;
+            return ERR_OK;
+        }
+        size_t n = span_copy(rest, bytes);
+        Err err = n > 0 ? ERR_OK : place_read(t, x, rest, &n);
+        if (err == ERR_AGAIN && filled > 0) {
+            break;
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+        place_move(x, n);
+        filled += n;
+    }
+    *ret = str_take(span_str(room), filled);
+    return ERR_OK;
+}
+
+static Fault file_fault(Err err)
+{
+    switch ((int)err) {
+    case ERR_CLOSED:
+        return FAULT_FILE_CHANGED;
+    case ERR_FULL:
+        return FAULT_FILE_BUSY;
+    case ERR_MEMORY:
+        return FAULT_MEMORY;
+    default:
+        return FAULT_FILE_ERROR;
+    }
+}
+
+static void count_sent(Thread *t, Exchange *x, size_t bytes, size_t body)
+{
+    x->bytes_out += bytes;
+    x->body_bytes_out += body;
+    x->progress_out_ms = t->now_ms;
+}
+
+/* Sends what comes next, behind the head if that has not gone. */
+static Step send_next(Thread *t, Exchange *x, HeadOut *head, size_t *sent)
+{
+    Link client = link_client(t, x);
+    Str data = STR_NONE;
+    Err err = body_over(x) ? ERR_OK : body_next(t, x, link_room(t, client), &data);
+    if (err == ERR_AGAIN) {
+        return WAIT;
+    }
+    if (err != ERR_OK) {
+        return FAIL(file_fault(err));
+    }
+    size_t bytes = 0;
+    if (link_send(t, client, head, data, false, body_over(x), NULL, &bytes) != ERR_OK) {
+        return FAIL(FAULT_CLIENT_GONE);
+    }
+    x->answered = true;
+    x->status = x->answer.status;
+    x->answer_whole = body_over(x);
+    count_sent(t, x, bytes, data.len);
+    *sent += data.len;
+    return NEXT;
+}
+
+/* How much of a file can go to the client without a copy, and without waiting for a disk. */
+static size_t uncopied_bytes(const Thread *t, const Exchange *x, Link client)
+{
+    const File *f = file_cache_get(t, x->file);
+    if (!client.wire || client.wire->tls || !f || f->fd < 0 || x->loading || x->loaded.room > 0 ||
+        body_over(x) || x->answer.pieces[x->answer_place.piece].bytes.len > 0) {
+        return 0;
+    }
+    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
+    uint64_t from = p->from + x->answer_place.offset;
+    size_t len = (size_t)u64_min(p->to - from, STEP_BYTES_MAX);
+    return len >= UNCOPIED_BYTES_MIN && file_is_ready(f->fd, from, len) ? len : 0;
+}
+
+static Step send_uncopied(Thread *t, Exchange *x, Link client, size_t len, size_t *sent)
+{
+    const File *f = file_cache_get(t, x->file);
+    uint64_t from = x->answer.pieces[x->answer_place.piece].from + x->answer_place.offset;
+    size_t n = 0;
+    Err err = wire_send_file(client.wire, f->fd, from, len, &n);
+    if (err == ERR_AGAIN) {
+        return WAIT;
+    }
+    if (err != ERR_OK) {
+        return FAIL(err == ERR_CLOSED ? FAULT_FILE_CHANGED : FAULT_CLIENT_GONE);
+    }
+    place_move(x, n);
+    x->answer_whole = body_over(x);
+    x->send_rate.bytes += n;
+    count_sent(t, x, n, n);
+    *sent += n;
+    return NEXT;
+}
+
+/* --- the phase ------------------------------------------------------------------------------- */
+
+bool answer_blocked(const Thread *t, const Exchange *x)
+{
+    Link client = link_client(t, x);
+    bool full = client.wire && !client.wire->writable && !x->answer_whole;
+    return x->answered && (full || link_blocked(client));
+}
+
+/* The head, with what fits behind it. */
+static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
+{
+    Link client = link_client(t, x);
+    relay_discard_request(t, x);
+    if (!x->request_parsed || !x->request_body.done || t->draining) {
+        x->keep_client = false;
+    }
+    HeadOut head = link_head(t, client);
+    answer_head(t, x, &head);
+    return send_next(t, x, &head, sent);
+}
+
+/* The answer is over only when the client has all of it, as far as that is waited for: a stream
+ * sends its last bytes by itself. */
+Step phase_answer(Thread *t, Exchange *x)
+{
+    Link client = link_client(t, x);
+    size_t sent = 0;
+    if (x->loading) {
+        return WAIT;
+    }
+    if (!x->answered) {
+        Step step = answer_begin(t, x, &sent);
+        if (step.kind != STEP_NEXT) {
+            return step;
+        }
+    }
+    while (!x->answer_whole) {
+        if (answer_blocked(t, x)) {
+            return WAIT;
+        }
+        if (sent >= STEP_BYTES_MAX) {
+            exchange_again(t, x);
+            return WAIT;
+        }
+        HeadOut none = link_head(t, client);
+        size_t len = uncopied_bytes(t, x, client);
+        Step step = len > 0 ? send_uncopied(t, x, client, len, &sent)
+                            : send_next(t, x, &none, &sent);
+        if (step.kind != STEP_NEXT) {
+            return step;
+        }
+    }
+    return client.stream || !link_blocked(client) ? NEXT : WAIT;
+}

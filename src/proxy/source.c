@@ -1,0 +1,91 @@
+/* source.c - who the client is. */
+#include "proxy/source.h"
+
+#include "http/forwarded_for.h"
+
+/* --- connections ----------------------------------------------------------------------------- */
+
+/* Only those whom the service trusts may say who their client is. Who can open a Unix socket of
+ * River's is decided by its mode, so all of them may. */
+static bool may_send_header(const Listener *l, const Peer *peer)
+{
+    return peer->ip.family == 0 || cidr_holds(&l->service->proxies, &peer->ip);
+}
+
+static Fault screen_client(const Listener *l, const Peer *client)
+{
+    bool refused = filter_refuses(&l->service->chains[STAGE_REQUEST], &client->ip);
+    return refused ? FAULT_CONNECTION_BLOCKED : FAULT_NONE;
+}
+
+Fault source_screen_peer(const Listener *l, const Peer *peer)
+{
+    if (l->proxy_protocol) { /* its client is judged when the header has told it */
+        return may_send_header(l, peer) ? FAULT_NONE : FAULT_PROXY_PEER;
+    }
+    return screen_client(l, peer);
+}
+
+Fault source_screen_header(const Listener *l, const ProxyHeader *header, Peer *peer)
+{
+    switch (header->source) {
+    case PROXY_SOURCE_PEER:
+        return FAULT_NONE; /* the proxy speaks for itself */
+    case PROXY_SOURCE_IP:
+        *peer = (Peer){.ip = header->ip, .port = header->port};
+        break;
+    case PROXY_SOURCE_UNIX:
+        *peer = (Peer){0};
+        break;
+    }
+    return screen_client(l, peer);
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+bool source_is_field(const Service *s, const Field *f)
+{
+    return f->id == s->client_ip_field &&
+           (f->id != FIELD_OTHER || str_equal_nocase(f->name, s->client_ip_name));
+}
+
+/* Goes through one line of the field from its end. false: the walk has ended. */
+static bool walk_line(Exchange *x, Str line, size_t *entries)
+{
+    size_t end = line.len;
+    size_t from = 0;
+    size_t to = 0;
+    while (forwarded_last(line, &end, &from, &to)) {
+        if (++*entries > SOURCE_ENTRIES_MAX) {
+            return false;
+        }
+        if (from == to) {
+            continue; /* empty members of a list mean nothing (RFC 9110 §5.6.1) */
+        }
+        if (forwarded_address(str_slice(line, from, to), &x->client_ip) != ERR_OK) {
+            return false;
+        }
+        x->client_port = 0;
+        if (!cidr_holds(&x->service->proxies, &x->client_ip)) {
+            return false; /* nobody answers for what stands before it */
+        }
+    }
+    return true;
+}
+
+void source_find(Exchange *x, const Client *c)
+{
+    const Service *s = x->service;
+    x->trusted = !cidr_is_empty(&s->proxies) && cidr_holds(&s->proxies, &c->peer.ip);
+    if (!x->trusted) {
+        return;
+    }
+    const Fields *fields = &x->request.fields;
+    size_t entries = 0;
+    for (size_t i = fields->count; i > 0; i--) { /* all lines are one list, the last one first */
+        const Field *f = &fields->at[i - 1];
+        if (source_is_field(s, f) && !walk_line(x, f->value, &entries)) {
+            return;
+        }
+    }
+}
