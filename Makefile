@@ -2,7 +2,8 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter docs clean setup setup-test
+.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter docs clean \
+	setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
 

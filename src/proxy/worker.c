@@ -47,10 +47,10 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
         err = origin_init(&w->origins[i], plan->snapshot->origins[i], i, plan->threads);
         w->origin_count = i + 1;
     }
-    err = err == ERR_OK ? limiters_open(w) : err;
     if (plan->files_max && err == ERR_OK) {
         err = disk_start(&w->budget, &w->disk);
     }
+    err = err == ERR_OK ? limiters_open(w) : err;
     for (unsigned i = 0; i < plan->threads && err == ERR_OK; i++) {
         w->threads[i] = (Thread *)memory_reserve(sizeof(Thread));
         err = w->threads[i] ? thread_init(w->threads[i], w, i) : ERR_MEMORY;

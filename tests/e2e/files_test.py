@@ -103,7 +103,7 @@ class Names(FileTest):
         self.write("a/index.html")
         self.write("a b/c/index.html")
         self.write("evil.example/index.html")
-        self.start()
+        self.start(more="normalization { default false }")  # which would take the slashes away
         rows = {"/a": "/a/", "/a?x=1&y=//z": "/a/?x=1&y=//z", "/a%20b/c": "/a%20b/c/",
                 "//a": "/a", "/a//": "/a/", "//": "/", "//evil.example": "/evil.example",
                 "//evil.example/": "/evil.example/", "///evil.example//?q": "/evil.example/?q",
@@ -667,7 +667,7 @@ class Cache(FileTest):
         first = self.ask("/a.txt").get("etag")
         self.write("a.txt", "two", age=HOUR - 1)
         wait_until(lambda: self.ask("/a.txt").body == b"two", "it changes", 2)
-        self.assertNotEqual(self.ask("/a.txt").get("etag"), first)
+        wait_until(lambda: self.ask("/a.txt").get("etag") != first, "its tag changes", 2)
         os.unlink(os.path.join(self.root, "a.txt"))
         wait_until(lambda: self.ask("/a.txt").status == 404, "it goes", 2)
         os.mkdir(os.path.join(self.root, "a.txt"))
