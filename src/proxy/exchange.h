@@ -178,6 +178,8 @@ PhaseStep phase_answer;
 typedef struct HeadOut HeadOut;
 /* Decides what ANSWER says, and puts its head together. */
 void answer_head(Thread *t, Exchange *x, HeadOut *out);
+/* Takes back what a handler has decided, for a fault. */
+void answer_forget(Exchange *x);
 /* Whether ANSWER waits for the client to take what it was given. */
 bool answer_blocked(const Thread *t, const Exchange *x);
 /* Gives the upstream connection back to the pool if it may serve again, else ends it. */

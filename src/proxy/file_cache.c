@@ -8,7 +8,7 @@
 
 #define BUCKETS 2048u /* a power of two */
 #define EVICT_STEPS_MAX 8u
-#define FILES_PRESENT_MIN (2 * EVICT_STEPS_MAX) /* so that the newest is never among those that go */
+#define FILES_PRESENT_MIN (2 * EVICT_STEPS_MAX) /* so that the newest never goes */
 #define SETTLED_S 2 /* a file that changed so recently may change again within its time stamp */
 #define TRANSIENT_MAX 8192u /* entries beyond the cache's bounds that exchanges pin */
 
@@ -181,7 +181,8 @@ void file_cache_drop(Thread *t)
     }
     FileList *lists[] = {&files->present, &files->absent};
     for (size_t i = 0; i < 2; i++) {
-        for (File *f = file_cache_get(t, lists[i]->oldest); f; f = file_cache_get(t, lists[i]->oldest)) {
+        File *f;
+        while ((f = file_cache_get(t, lists[i]->oldest)) != NULL) {
             f->pins = 0;
             file_unlist(t, f);
         }
@@ -267,8 +268,8 @@ static bool content_room(Thread *t, size_t size)
     return files->content_bytes + size <= FILE_CONTENTS_BYTES_MAX;
 }
 
-/* Keeps a small file in memory, when all of it is at hand and has not just changed; then it needs no
- * descriptor. */
+/* Keeps a small file in memory, when all of it is at hand and has not just changed; then it needs
+ * no descriptor. */
 static void content_keep(Thread *t, File *f)
 {
     size_t size = (size_t)u64_min(f->facts.size, FILE_CONTENT_BYTES_MAX + 1);
@@ -317,8 +318,8 @@ static File *file_new(Thread *t, int root, Str path, uint64_t hash)
     return f;
 }
 
-/* The path was looked at: takes the outcome over. An entry that somebody uses stays what it was, and
- * another one takes its place. */
+/* The path was looked at: takes the outcome over. An entry that somebody uses stays what it was,
+ * and another one takes its place. */
 static File *file_settle(Thread *t, File *f, const DiskOpened *now)
 {
     bool known = f->err != ERR_AGAIN;

@@ -210,8 +210,6 @@ static const Mistake later[] = {
      S_INIT("1:74: `HTTP` is not supported yet")},
     {S_INIT("services { A { " LISTEN "routes { route \"/\" { " CONNECT "} } } }"),
      S_INIT("1:46: `routes` is not supported yet")},
-    {S_INIT("services { A { " LISTEN "file-server { base-path \".\" } } }"),
-     S_INIT("1:46: `file-server` is not supported yet")},
     {S_INIT(SERVICE("hosts \"a.example\" \"*.b.example\"")),
      S_INIT("1:77: `hosts` is not supported yet")},
 };
