@@ -38,28 +38,28 @@ static Err read_port(Str s, size_t from, size_t to, uint16_t *ret)
     return ERR_OK;
 }
 
-/* The address in the bytes [from, to), of the family that the line names: IPv6 text may be a mapped
- * IPv4 address. */
-static Err read_ip(Str s, size_t from, size_t to, bool six, IpAddress *ret)
-{
-    /*@ split from; */
-    /*@ split to; */
-    Str word = str_slice(s, from, to);
-    if (six != (str_find(word, ':', 0) < word.len)) {
-        return ERR_SYNTAX;
-    }
-    return ip_parse(word, ret);
-}
-
-/* Where the word that starts at `from` ends: at a space, or at `end`. */
-static size_t word_end(Str s, size_t from, size_t end)
+/* The first `byte` in [from, end), or `end`. */
+static size_t find_within(Str s, uint8_t byte, size_t from, size_t end)
 {
     for (size_t i = from; i < end && i < s.len; i++) {
-        if (str_at(s, i) == ' ') {
+        if (str_at(s, i) == byte) {
             return i;
         }
     }
     return end;
+}
+
+/* The address in the bytes [from, to), of the family that the line names: IPv6 text may be a mapped
+ * IPv4 address. */
+static Err read_ip(Str s, size_t from, size_t to, bool six, IpAddress *ret)
+{
+    Str word = s;
+    if (from >= to || six != (find_within(s, ':', from, to) < to)) {
+        return ERR_SYNTAX;
+    }
+    /*@ split from; */
+    word = str_take(str_drop(s, from), to - from);
+    return ip_parse(word, ret);
 }
 
 /* Two addresses and two ports, one space between each, in the bytes [from, end). */
@@ -67,9 +67,9 @@ static Err v1_addresses(Str s, size_t from, size_t end, bool six, ProxyHeader *r
 {
     IpAddress to = {0};
     uint16_t to_port = 0;
-    size_t ip_end = word_end(s, from, end);
-    size_t to_end = word_end(s, ip_end + 1, end);
-    size_t port_end = word_end(s, to_end + 1, end);
+    size_t ip_end = find_within(s, ' ', from, end);
+    size_t to_end = find_within(s, ' ', ip_end + 1, end);
+    size_t port_end = find_within(s, ' ', to_end + 1, end);
     TRY(read_ip(s, from, ip_end, six, &ret->ip));
     TRY(read_ip(s, ip_end + 1, to_end, six, &to));
     TRY(read_port(s, to_end + 1, port_end, &ret->port));
@@ -103,7 +103,7 @@ static Err v1_parse(Str s, ProxyHeader *ret)
         TRY(v1_addresses(line, word + 5, end, false, &header));
     } else if (str_stands(line, word, S("TCP6 "))) {
         TRY(v1_addresses(line, word + 5, end, true, &header));
-    } else if (!str_equal(str_slice(line, word, word_end(line, word, end)), S("UNKNOWN"))) {
+    } else if (!str_equal(str_slice(line, word, find_within(line, ' ', word, end)), S("UNKNOWN"))) {
         return ERR_SYNTAX;
     }
     *ret = header;
@@ -171,6 +171,9 @@ static Err v2_read_ip(Str header, bool six, ProxyHeader *ret)
 {
     IpAddress ip = {.family = six ? 6 : 4};
     size_t bytes = six ? 16 : 4;
+    if (header.len < V2_FIXED_BYTES + 2 * bytes + 2) {
+        return ERR_SYNTAX;
+    }
     for (size_t i = 0; i < bytes; i++) {
         ip.bytes[i] = str_at(header, V2_FIXED_BYTES + i);
     }
@@ -211,7 +214,7 @@ static Err v2_proxy(Str header, ProxyHeader *ret)
         ret->source = PROXY_SOURCE_UNIX;
         return ERR_OK;
     }
-    return v2_read_ip(header, family == V2_IP6, ret);
+    return family == V2_IP6 ? v2_read_ip(header, true, ret) : v2_read_ip(header, false, ret);
 }
 
 static Err v2_parse(Str s, ProxyHeader *ret)

@@ -270,6 +270,17 @@ class ClientIp(AddressTest):
         self.assertRegex(client, r"^127\.0\.0\.2:\d+$")
         self.assertIsNone(seen.get("cf-connecting-ip"))  # the origin is not lied to either
 
+    def test_limits_count_clients_and_not_their_proxy(self):
+        port, _, _ = self.serve(always(answer("in")), REAL + """rate-limiting {
+            rule kind="source-ip" max-buckets=100 tokens-per-bucket=1 refill-qty=1 \\
+                refill-rate-ms=60000
+        }""")
+        peer = self.connect(port)
+        for value, status in (("192.0.2.1", 200), ("192.0.2.2", 200), ("192.0.2.1", 429),
+                              ("6.6.6.6, 192.0.2.2", 429), ("192.0.2.3", 200)):
+            response = peer.ask(get("/", f"X-Forwarded-For: {value}"))
+            self.assertEqual(response.status, status, value)
+
     def test_filters_see_the_client(self):
         port, _, _ = self.serve(always(answer("in")), REAL +
                                 filters('allow-cidr-range" addrs="192.0.2.0/24"'))
