@@ -2,7 +2,8 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr docs clean setup setup-test
+.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter docs clean \
+	setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
 
@@ -48,6 +49,9 @@ bench-parse: setup-test ## nanoseconds for one request head, one chunked body
 
 bench-cidr: setup-test ## look-ups a second in sets of a million prefixes
 	@tools/build release tests/bench_cidr && $(BUILD)/release/tests/bench_cidr
+
+bench-limiter: setup-test ## rate-limit checks a second, many keys and one
+	@tools/build release tests/bench_limiter && $(BUILD)/release/tests/bench_limiter $(THREADS)
 
 docs: build ## write the reference pages that are generated from the schema
 	@$(BUILD)/river defaults --markdown > docs/manual/reference.md

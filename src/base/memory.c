@@ -133,6 +133,11 @@ void memory_release(void *at, size_t bytes)
     }
 }
 
+void memory_prefer_large_pages(void *at, size_t bytes)
+{
+    (void)madvise(at, bytes, MADV_HUGEPAGE); /* a wish: small pages serve too */
+}
+
 Span memory_reserve_span(size_t bytes)
 {
     void *at = memory_reserve(bytes);

@@ -38,6 +38,8 @@ void memory_fail_after(long n);
 /* Reserved address space that costs memory only where it is touched; NULL on failure. */
 void *memory_reserve(size_t bytes);
 void memory_release(void *at, size_t bytes);
+/* Asks for large pages, where a table is read at random: else finding the page costs most. */
+void memory_prefer_large_pages(void *at, size_t bytes);
 
 /* The same as a span, which is empty on failure. */
 Span memory_reserve_span(size_t bytes);

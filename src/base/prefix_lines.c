@@ -4,11 +4,12 @@
 /* The first `byte` in [from, to), or `to`. */
 static size_t find_within(Str s, uint8_t byte, size_t from, size_t to)
 {
-    size_t i = from;
-    while (i < to && i < s.len && str_at(s, i) != byte) {
-        i++;
+    for (size_t i = from; i < to && i < s.len; i++) {
+        if (str_at(s, i) == byte) {
+            return i;
+        }
     }
-    return i;
+    return to;
 }
 
 static bool is_blank(int c)
@@ -31,7 +32,7 @@ bool prefix_lines_next(PrefixLines *lines, Str *ret_content)
         while (from < to && is_blank(str_at(s, from))) {
             from++;
         }
-        while (to > from && is_blank(str_at(s, to - 1))) {
+        while (from < to && is_blank(str_at(s, to - 1))) {
             to--;
         }
         if (from < to) {

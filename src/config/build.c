@@ -219,7 +219,7 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
         return ERR_MEMORY;
     }
     TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
-    TRY(build_chains(b->arena, from, ret));
+    TRY(build_chains(b->arena, from, b->snapshot, ret));
     return route_build(b, from, &ret->route);
 }
 
@@ -262,6 +262,7 @@ Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
                  .inputs = inputs,
                  .snapshot = s,
                  .clients = {.room = connectors + 1, .list = clients}};
+    TRY(build_limiters(a, settings, s));
     for (size_t i = 0; i < settings->service_count; i++) {
         services[i].index = (uint32_t)i;
         TRY(service_build(&b, &settings->services[i], &services[i]));

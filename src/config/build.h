@@ -34,7 +34,11 @@ MUST_USE Err config_renew(const Snapshot *s, const Settings *settings, const Bui
                           Arena *scratch);
 
 /* The filters of a service (fill_filter.c). */
-MUST_USE Err build_chains(Arena *a, const ServiceSettings *from, Service *ret);
+MUST_USE Err build_chains(Arena *a, const ServiceSettings *from, Snapshot *s, Service *ret);
+/* Room in the snapshot for the limiters of all services. */
+MUST_USE Err build_limiters(Arena *a, const Settings *settings, Snapshot *s);
+/* Gives up what the filters hold outside of the arena. */
+void drop_chains(const Service *s);
 /* TLS of the whole snapshot (build_tls.c). */
 MUST_USE Err build_slots(Arena *arena, const Settings *settings, const BuildInputs *inputs,
                          Snapshot *s);

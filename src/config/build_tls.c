@@ -153,5 +153,6 @@ void config_drop(const Snapshot *s)
         for (size_t k = 0; cluster && k < cluster->endpoint_count; k++) {
             tls_client_unref(cluster->endpoints[k].tls);
         }
+        drop_chains(&s->services[i]);
     }
 }

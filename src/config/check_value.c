@@ -196,6 +196,11 @@ static void check_field_name(Checker *c, const SchemaItem *item, Str text, Where
                      S("such fields belong to one connection or to the framing; River writes them"),
                      "`%.*s` is out of reach", STR_ARG(text));
     }
+    if (item->type == SCHEMA_FILTER_FIELD && field_id(text) == FIELD_HOST) { /* exactly one */
+        check_report(c, SEVERITY_ERROR, where,
+                     S("what origins see as Host is the service's `host`"),
+                     "`%.*s` is out of reach", STR_ARG(text));
+    }
 }
 
 static void check_methods(Checker *c, Str text, Where where)

@@ -42,12 +42,29 @@ static Err fill_value(Filler *f, Section one, const SchemaItem *item, FilterValu
     return ERR_OK;
 }
 
+/* Where bytes of a value stand in the file: where the value is written as it is meant, between its
+ * two quotes (maybe behind the r of a raw string). Else the whole value is the place. */
+static Location place_in(const KdlEntry *e, const FilterMistake *m)
+{
+    Location at = e->value.location;
+    size_t len = entry_text(e).len;
+    if (m->from == m->to || (at.len != len + 2 && at.len != len + 3) || m->to > len) {
+        return at;
+    }
+    return (Location){.from = at.from + at.len - 1 - (uint32_t)(len - m->from),
+                      .len = (uint32_t)(m->to - m->from)};
+}
+
 /* Tries the set-up, and notes what it finds wrong. */
 static Err try_setup(Filler *f, Section one, const FilterSettings *s, FilterStage stage)
 {
     FilterMistake mistake = {0};
     FilterSetup setup = {.stage = stage, .count = s->value_count, .values = s->values};
-    if (s->kind->setup(&setup, f->arena, &mistake)) {
+    const void *state = s->kind->setup(&setup, f->arena, &mistake);
+    if (state) {
+        if (s->kind->drop) {
+            s->kind->drop(state);
+        }
         return ERR_OK;
     }
     if (mistake.sentence.len == 0) {
@@ -56,7 +73,7 @@ static Err try_setup(Filler *f, Section one, const FilterSettings *s, FilterStag
     CHECK(mistake.value < s->value_count);
     const KdlEntry *e = node_property(one.node, s->kind->schema.properties[mistake.value].name);
     check_report(f->checker, SEVERITY_ERROR,
-                 where_at(e ? e->value.location : one.node->name_at), STR_NONE, "%.*s",
+                 where_at(e ? place_in(e, &mistake) : one.node->name_at), STR_NONE, "%.*s",
                  STR_ARG(mistake.sentence));
     return ERR_OK;
 }
@@ -109,7 +126,8 @@ Err fill_filters(Filler *f, Section service, ServiceSettings *ret)
     return fill_chain(f, rules, STAGE_LIMIT, &ret->chains[STAGE_LIMIT]);
 }
 
-static Err build_chain(Arena *a, const ChainSettings *from, FilterStage stage, FilterChain *ret)
+static Err build_chain(Arena *a, const ChainSettings *from, FilterStage stage, Snapshot *snapshot,
+                       FilterChain *ret)
 {
     FilterUse *uses = arena_array(a, FilterUse, from->count + 1);
     if (!uses) {
@@ -117,21 +135,50 @@ static Err build_chain(Arena *a, const ChainSettings *from, FilterStage stage, F
     }
     for (size_t i = 0; i < from->count; i++) {
         const FilterSettings *s = &from->filters[i];
-        FilterSetup setup = {.stage = stage, .count = s->value_count, .values = s->values};
+        uint32_t limiter = (uint32_t)snapshot->limiter_count;
+        FilterSetup setup = {
+            .stage = stage, .limiter = limiter, .count = s->value_count, .values = s->values};
         FilterMistake mistake = {0};
         uses[i] = (FilterUse){.kind = s->kind, .state = s->kind->setup(&setup, a, &mistake)};
         if (!uses[i].state) {
             return ERR_MEMORY; /* mistakes were found when the file was checked */
+        }
+        if (s->kind->limiter) {
+            snapshot->limiter_count++;
+            snapshot->limiters[limiter] = s->kind->limiter(uses[i].state);
         }
     }
     *ret = (FilterChain){.count = from->count, .uses = uses};
     return ERR_OK;
 }
 
-Err build_chains(Arena *a, const ServiceSettings *from, Service *ret)
+Err build_limiters(Arena *a, const Settings *settings, Snapshot *s)
+{
+    size_t room = 0;
+    for (size_t i = 0; i < settings->service_count; i++) {
+        room += settings->services[i].chains[STAGE_LIMIT].count;
+    }
+    const LimiterRule **limiters = arena_array(a, const LimiterRule *, room + 1);
+    s->limiters = limiters; /* its count grows with what is built */
+    return limiters ? ERR_OK : ERR_MEMORY;
+}
+
+void drop_chains(const Service *s)
 {
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
-        TRY(build_chain(a, &from->chains[stage], (FilterStage)stage, &ret->chains[stage]));
+        const FilterChain *chain = &s->chains[stage];
+        for (size_t i = 0; i < chain->count; i++) {
+            if (chain->uses[i].kind->drop) {
+                chain->uses[i].kind->drop(chain->uses[i].state);
+            }
+        }
+    }
+}
+
+Err build_chains(Arena *a, const ServiceSettings *from, Snapshot *s, Service *ret)
+{
+    for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
+        TRY(build_chain(a, &from->chains[stage], (FilterStage)stage, s, &ret->chains[stage]));
     }
     return ERR_OK;
 }

@@ -17,24 +17,7 @@ static const SchemaNode request_kinds[] = {
 #undef IN_LIMIT
 };
 
-static const SchemaItem pattern_properties[] = {
-    ITEM_VALUE("pattern", NAME, SCHEMA_REQUIRED, "^x-internal-", "unanchored, case is ignored"),
-};
-static const SchemaItem glob_properties[] = {
-    ITEM_VALUE("pattern", NAME, SCHEMA_REQUIRED, "x-internal-*", "case is ignored"),
-};
-/* What is not built yet, beside the kinds of filter/all.def. */
 static const SchemaNode header_kinds[] = {
-    {.name = S_INIT("remove-header-key-regex"),
-     .flags = SCHEMA_LATER,
-     .sentence = S_INIT("removes fields whose name matches a regular expression"),
-     .property_count = SCHEMA_COUNT(pattern_properties),
-     .properties = pattern_properties},
-    {.name = S_INIT("remove-header-key-glob"),
-     .flags = SCHEMA_LATER,
-     .sentence = S_INIT("removes fields whose name matches a pattern with * and ?"),
-     .property_count = SCHEMA_COUNT(glob_properties),
-     .properties = glob_properties},
 #define FILTER(name, group) IN_##group(name)
 #define IN_REQUEST(name)
 #define IN_HEADER(name) {.link = &filter_##name.schema},
@@ -48,19 +31,18 @@ static const SchemaNode header_kinds[] = {
 #undef IN_LIMIT
 };
 
-static const SchemaItem size_properties[] = {
-    ITEM_NEEDED_NUMBER("max-bytes", 1, SCHEMA_BYTES_MAX, "1048576", "a longer body is refused"),
-    ITEM_OPTIONAL_NUMBER(
-        "status", 400, 599, "413",
-        "the status of a refusal; 413 for a request and 502 for a response by default"),
-};
-
 static const SchemaNode body_kinds[] = {
-    {.name = S_INIT("max-size"),
-     .flags = SCHEMA_LATER,
-     .sentence = S_INIT("refuses bodies above a size; once in a stage"),
-     .property_count = SCHEMA_COUNT(size_properties),
-     .properties = size_properties},
+#define FILTER(name, group) IN_##group(name)
+#define IN_REQUEST(name)
+#define IN_HEADER(name)
+#define IN_BODY(name) {.link = &filter_##name.schema},
+#define IN_LIMIT(name)
+#include "filter/all.def"
+#undef FILTER
+#undef IN_REQUEST
+#undef IN_HEADER
+#undef IN_BODY
+#undef IN_LIMIT
 };
 
 #define STEPS(kinds)                                                                              \
@@ -98,36 +80,18 @@ static const SchemaNode stages[] = {
 const SchemaNode schema_path_control =
     SECTION("path-control", 0, "filters, stage by stage", stages);
 
-#define BUCKET_PROPERTIES                                                                          \
-    ITEM_NEEDED_NUMBER("tokens-per-bucket", 1, SCHEMA_COUNT_MAX, "10", "requests in a burst"),     \
-        ITEM_NEEDED_NUMBER("refill-qty", 1, SCHEMA_COUNT_MAX, "1", "tokens that come back"),       \
-        ITEM_NEEDED_NUMBER("refill-rate-ms", 1, SCHEMA_MS_MAX, "10", "in so many milliseconds")
-#define BUCKETS_MAX                                                                                \
-    ITEM_NEEDED_NUMBER("max-buckets", 1, SCHEMA_COUNT_MAX, "4000", "buckets that are remembered")
-#define PATH_PATTERN                                                                               \
-    ITEM_VALUE("pattern", NAME, SCHEMA_REQUIRED, "^/static/",                                      \
-               "a regular expression for the path without the query, unanchored")
-
-static const SchemaItem source_properties[] = {BUCKETS_MAX, BUCKET_PROPERTIES};
-static const SchemaItem specific_properties[] = {BUCKETS_MAX, PATH_PATTERN, BUCKET_PROPERTIES};
-static const SchemaItem any_properties[] = {PATH_PATTERN, BUCKET_PROPERTIES};
-
 static const SchemaNode rule_kinds[] = {
-    {.name = S_INIT("source-ip"),
-     .flags = SCHEMA_LATER,
-     .sentence = S_INIT("a bucket for each client address"),
-     .property_count = SCHEMA_COUNT(source_properties),
-     .properties = source_properties},
-    {.name = S_INIT("specific-uri"),
-     .flags = SCHEMA_LATER,
-     .sentence = S_INIT("a bucket for each path that matches"),
-     .property_count = SCHEMA_COUNT(specific_properties),
-     .properties = specific_properties},
-    {.name = S_INIT("any-matching-uri"),
-     .flags = SCHEMA_LATER,
-     .sentence = S_INIT("one bucket for all paths that match"),
-     .property_count = SCHEMA_COUNT(any_properties),
-     .properties = any_properties},
+#define FILTER(name, group) IN_##group(name)
+#define IN_REQUEST(name)
+#define IN_HEADER(name)
+#define IN_BODY(name)
+#define IN_LIMIT(name) {.link = &filter_##name.schema},
+#include "filter/all.def"
+#undef FILTER
+#undef IN_REQUEST
+#undef IN_HEADER
+#undef IN_BODY
+#undef IN_LIMIT
 };
 
 static const SchemaNode rate_children[] = {

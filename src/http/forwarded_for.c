@@ -41,16 +41,24 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
+/* Where the entry begins that ends at `end`: behind a comma, or at the start. */
+static size_t entry_start(Str line, size_t end)
+{
+    for (size_t i = end; i > 0; i--) {
+        if (str_at(line, i - 1) == ',') {
+            return i;
+        }
+    }
+    return 0;
+}
+
 bool forwarded_last(Str line, size_t *end, size_t *ret_from, size_t *ret_to)
 {
     size_t to = *end;
     if (to == 0 || to > line.len) {
         return false;
     }
-    size_t from = to;
-    while (from > 0 && str_at(line, from - 1) != ',') {
-        from--;
-    }
+    size_t from = entry_start(line, to);
     *end = from > 0 ? from - 1 : 0;
     while (from < to && is_blank(str_at(line, from))) {
         from++;

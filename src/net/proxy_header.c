@@ -54,11 +54,12 @@ static Err read_ip(Str s, size_t from, size_t to, bool six, IpAddress *ret)
 /* Where the word that starts at `from` ends: at a space, or at `end`. */
 static size_t word_end(Str s, size_t from, size_t end)
 {
-    size_t i = from;
-    while (i < end && i < s.len && str_at(s, i) != ' ') {
-        i++;
+    for (size_t i = from; i < end && i < s.len; i++) {
+        if (str_at(s, i) == ' ') {
+            return i;
+        }
     }
-    return i;
+    return end;
 }
 
 /* Two addresses and two ports, one space between each, in the bytes [from, end). */
@@ -77,18 +78,27 @@ static Err v1_addresses(Str s, size_t from, size_t end, bool six, ProxyHeader *r
     return ERR_OK;
 }
 
+/* How long the line is with its CRLF; 0: that is not there. */
+static size_t v1_line_bytes(Str line)
+{
+    for (size_t i = V1_START.len; i + 1 < line.len; i++) {
+        if (str_at(line, i) == '\r' && str_at(line, i + 1) == '\n') {
+            return i + 2;
+        }
+    }
+    return 0;
+}
+
 static Err v1_parse(Str s, ProxyHeader *ret)
 {
     Str line = str_take(s, PROXY_HEADER_V1_BYTES_MAX);
-    size_t end = V1_START.len;
-    while (end + 1 < line.len && !(str_at(line, end) == '\r' && str_at(line, end + 1) == '\n')) {
-        end++;
-    }
-    if (end + 1 >= line.len) {
+    size_t bytes = v1_line_bytes(line);
+    if (bytes == 0) {
         return line.len < PROXY_HEADER_V1_BYTES_MAX ? ERR_INCOMPLETE : ERR_SYNTAX;
     }
-    ProxyHeader header = {.bytes = end + 2};
+    ProxyHeader header = {.bytes = bytes};
     size_t word = V1_START.len;
+    size_t end = bytes - 2;
     if (str_stands(line, word, S("TCP4 "))) {
         TRY(v1_addresses(line, word + 5, end, false, &header));
     } else if (str_stands(line, word, S("TCP6 "))) {

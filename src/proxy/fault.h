@@ -54,6 +54,11 @@ typedef enum Retry {
     X(CONNECT_METHOD, "connect-method", 405, CLIENT, NEVER, "CONNECT is not for a reverse proxy")  \
     X(TRACE_METHOD, "trace-method", 405, CLIENT, NEVER, "TRACE is not passed on")                  \
     X(EXPECTATION, "expectation", 417, CLIENT, NEVER, "an expectation other than 100-continue")    \
+    X(RATE_LIMITED, "rate-limited", 429, CLIENT, NEVER, "a rule of rate-limiting has no token left") \
+    X(REQUEST_TOO_LARGE, "request-too-large", 413, CLIENT, NEVER,                                  \
+      "the request's body exceeds `max-size`")                                                     \
+    X(RESPONSE_TOO_LARGE, "response-too-large", 502, ORIGIN, NEVER,                                \
+      "the response's body exceeds `max-size`")                                                    \
     X(CODING_UNKNOWN, "coding-unknown", 501, CLIENT, NEVER, "a transfer coding that is not known") \
     X(NORMALIZATION, "normalization", 400, CLIENT, NEVER,                                          \
       "the path has no safe normal form, or a field value is not ASCII")                           \

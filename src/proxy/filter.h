@@ -12,6 +12,7 @@
 #include "base/schema.h"
 #include "proxy/fault.h"
 #include "proxy/head_edit.h"
+#include "proxy/limiter.h"
 
 typedef struct Thread Thread;
 typedef struct Exchange Exchange;
@@ -66,6 +67,7 @@ typedef struct FilterValue {
 
 typedef struct FilterSetup {
     FilterStage stage;
+    uint32_t limiter; /* of a kind with `limiter`: the number of its own in Worker.limiters */
     size_t count;
     const FilterValue *values COUNTED_BY(count);
 } FilterSetup;
@@ -74,6 +76,8 @@ typedef struct FilterSetup {
 typedef struct FilterMistake {
     size_t value; /* its index */
     Str sentence; /* static, or in the arena */
+    size_t from;  /* the bytes of the value's text that are meant; from == to: all of it */
+    size_t to;
 } FilterMistake;
 
 typedef struct FilterKind FilterKind;
@@ -82,6 +86,11 @@ struct FilterKind {
     /* The state for what was written; NULL: *ret_mistake says what is wrong, or with an empty
      * sentence that the arena is full. Called for the check of a configuration, too. */
     const void *(*setup)(const FilterSetup *setup, Arena *arena, FilterMistake *ret_mistake);
+    /* Gives up what of the state does not lie in the arena; NULL: nothing. */
+    void (*drop)(const void *state);
+    /* The buckets that this filter shares among all threads. They change, so they are the worker's
+     * (Worker.limiters), apart from the configuration that is read once. NULL: none. */
+    const LimiterRule *(*limiter)(const void *state);
     /* STAGE_REQUEST, STAGE_LIMIT and STAGE_PEER. */
     Verdict (*request)(Thread *t, Exchange *x, const void *state);
     /* STAGE_REQUEST: whether a client's connection is closed at once, before a byte is read. */

@@ -169,6 +169,7 @@ static Step response_pass(Thread *t, Exchange *x, const LinkBody *got, HeadOut *
     }
     Step step = filter_piece(t, x, STAGE_RESPONSE_BODY, &x->response_body, got->data);
     if (step.kind == STEP_FAIL) {
+        x->replied = x->replied && !head->filled; /* the head is still here: it can be refused */
         return step;
     }
     step = response_send(t, x, head, got->data, &got->trailers);

@@ -120,6 +120,8 @@ typedef struct Snapshot {
     Listener *listeners COUNTED_BY(listener_count);
     size_t origin_count;
     const Endpoint **origins COUNTED_BY(origin_count); /* one endpoint that stands for each */
+    size_t limiter_count;
+    const LimiterRule **limiters COUNTED_BY(limiter_count);
 } Snapshot;
 
 #endif

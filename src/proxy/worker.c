@@ -7,6 +7,28 @@
 #include "base/number.h"
 #include "proxy/exchange.h"
 
+static Err limiters_open(Worker *w)
+{
+    const Snapshot *s = w->plan.snapshot;
+    w->limiters = (Limiter **)memory_reserve(sizeof(Limiter *) * (s->limiter_count + 1));
+    if (!w->limiters) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < s->limiter_count; i++) {
+        TRY(limiter_open(s->limiters[i], 0, &w->limiters[i]));
+        w->limiter_count = i + 1;
+    }
+    return ERR_OK;
+}
+
+static void limiters_close(Worker *w)
+{
+    for (size_t i = 0; i < w->limiter_count; i++) {
+        limiter_close(w->limiters[i]);
+    }
+    memory_release(w->limiters, sizeof(Limiter *) * (w->plan.snapshot->limiter_count + 1));
+}
+
 Err worker_build(const WorkerPlan *plan, Worker **ret)
 {
     CHECK(plan->threads >= 1 && plan->threads <= WORKER_THREADS_MAX);
@@ -28,6 +50,7 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
     if (plan->files_max && err == ERR_OK) {
         err = disk_start(&w->budget, &w->disk);
     }
+    err = err == ERR_OK ? limiters_open(w) : err;
     for (unsigned i = 0; i < plan->threads && err == ERR_OK; i++) {
         w->threads[i] = (Thread *)memory_reserve(sizeof(Thread));
         err = w->threads[i] ? thread_init(w->threads[i], w, i) : ERR_MEMORY;
@@ -52,6 +75,7 @@ void worker_free(Worker *w)
     for (size_t i = 0; i < w->origin_count; i++) {
         origin_drop(&w->origins[i]);
     }
+    limiters_close(w);
     memory_release(w->origins, sizeof(Origin) * (w->plan.snapshot->origin_count + 1));
     memory_release(w, sizeof *w);
 }

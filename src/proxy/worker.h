@@ -36,6 +36,8 @@ struct Worker {
     _Atomic uint32_t threads_running;
     size_t origin_count;
     Origin *origins;
+    size_t limiter_count;
+    Limiter **limiters; /* of the snapshot's rules; state that no configuration holds */
     unsigned thread_count;
     Thread *threads[WORKER_THREADS_MAX];
     pthread_t handles[WORKER_THREADS_MAX];

@@ -21,7 +21,8 @@ void prove(size_t len)
     }
     while (forwarded_last(s, &end, &from, &to)) {
         PROOF_REACHED(entry);
-        /*@ assert inside: end < len && from <= len && to <= len; */
+        /*@ assert comma: end <= len; */
+        /*@ assert inside: from <= len && to <= len; */
     }
     PROOF_PLANTED(s);
 }

@@ -60,7 +60,7 @@ TEST("config: lists of addresses, inline and in files")
         {S_INIT(FILTERS("filter kind=\"block-cidr-range\" addrs=\"10.0.0.1/8\"")),
          S_INIT("`10.0.0.1/8` sets bits behind its prefix")},
         {S_INIT(FILTERS("filter kind=\"block-cidr-range\" addrs=\"::1\" status=200")),
-         S_INIT("`status` is 200, below its least value 400")},
+         S_INIT("`status` must be between 400 and 599, not 200")},
         {S_INIT(WITH("\"127.0.0.1:80\" proxy-protocol=true", "")),
          S_INIT("`proxy-protocol` needs `trusted-proxies`, or no peer may connect")},
         {S_INIT(WITH("\"127.0.0.1:80\" proxy-protocol=true",

@@ -1,0 +1,92 @@
+/* keyed_hash.c - SipHash. */
+#include "base/keyed_hash.h"
+
+#include <sys/random.h>
+
+typedef struct Sip {
+    uint64_t v[4];
+} Sip;
+
+ALWAYS_INLINE uint64_t rotated(uint64_t x, unsigned by)
+{
+    return x << by | x >> (64 - by);
+}
+
+ALWAYS_INLINE void sip_rounds(Sip *s, unsigned rounds)
+{
+    uint64_t *v = s->v;
+    for (unsigned i = 0; i < rounds; i++) {
+        v[0] += v[1];
+        v[1] = rotated(v[1], 13) ^ v[0];
+        v[0] = rotated(v[0], 32);
+        v[2] += v[3];
+        v[3] = rotated(v[3], 16) ^ v[2];
+        v[0] += v[3];
+        v[3] = rotated(v[3], 21) ^ v[0];
+        v[2] += v[1];
+        v[1] = rotated(v[1], 17) ^ v[2];
+        v[2] = rotated(v[2], 32);
+    }
+}
+
+ALWAYS_INLINE Sip sip_start(const HashSecret *key)
+{
+    uint64_t k0 = key->words[0];
+    uint64_t k1 = key->words[1];
+    return (Sip){{k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
+                  k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573)}};
+}
+
+ALWAYS_INLINE void sip_word(Sip *s, uint64_t word, unsigned rounds)
+{
+    s->v[3] ^= word;
+    sip_rounds(s, rounds);
+    s->v[0] ^= word;
+}
+
+/* `last` holds the bytes behind the last whole word, and the length in its highest byte. */
+ALWAYS_INLINE uint64_t sip_end(Sip *s, uint64_t last, unsigned rounds, unsigned end_rounds)
+{
+    sip_word(s, last, rounds);
+    s->v[2] ^= 0xff;
+    sip_rounds(s, end_rounds);
+    return s->v[0] ^ s->v[1] ^ s->v[2] ^ s->v[3];
+}
+
+ALWAYS_INLINE uint64_t sip_str(const HashSecret *key, Str s, unsigned rounds, unsigned end_rounds)
+{
+    Sip sip = sip_start(key);
+    uint64_t word = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        word |= (uint64_t)str_at(s, i) << (i % 8 * 8);
+        if (i % 8 == 7) {
+            sip_word(&sip, word, rounds);
+            word = 0;
+        }
+    }
+    return sip_end(&sip, word | (uint64_t)s.len << 56, rounds, end_rounds);
+}
+
+void hash_secret_make(HashSecret *ret)
+{
+    /* The kernel gives so few bytes whole or not at all; without them nothing is safe. */
+    CHECK(getrandom(ret->words, sizeof ret->words, 0) == (ssize_t)sizeof ret->words);
+}
+
+uint64_t hash_str(const HashSecret *key, Str s)
+{
+    return sip_str(key, s, 1, 3);
+}
+
+uint64_t hash_pair(const HashSecret *key, uint64_t first, uint64_t second)
+{
+    Sip sip = sip_start(key);
+    sip_word(&sip, first, 1);
+    sip_word(&sip, second, 1);
+    return sip_end(&sip, UINT64_C(16) << 56, 1, 3);
+}
+
+uint64_t hash_str_strong(const HashSecret *key, Str s)
+{
+    return sip_str(key, s, 2, 4);
+}

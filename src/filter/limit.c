@@ -1,0 +1,225 @@
+/* limit.c - the rules of `rate-limiting`: `source-ip`, `specific-uri` and `any-matching-uri`.
+ *
+ * A rule that applies must grant a token of its bucket (proxy/limiter.h). When one refuses, those
+ * that have granted get their tokens back, so that a refused request costs nothing. */
+#include "base/number.h"
+#include "filter/filters.h"
+#include "filter/patterns.h"
+#include "proxy/worker.h"
+
+typedef struct Rule {
+    LimiterRule buckets;
+    uint32_t limiter;     /* its number among the worker's */
+    uint32_t ipv6_prefix; /* bits that tell clients apart */
+    Pattern *pattern;     /* of paths; NULL for `source-ip` */
+    Respond refusal;
+} Rule;
+
+/* A token that a rule has granted to a request, while it may still be given back. */
+typedef struct LimitTaken LimitTaken;
+struct LimitTaken {
+    LimitTaken *next;
+    const Rule *rule;
+    LimiterGrant grant;
+};
+
+/* --- what a person writes -------------------------------------------------------------------- */
+
+/* The same positions in each kind; what a kind lacks stands behind what all have. */
+enum { TOKENS, REFILL, INTERVAL, STATUS, BODY, ALL_HAVE };
+enum { SOURCE_BUCKETS = ALL_HAVE, SOURCE_PREFIX };
+enum { URI_PATTERN = ALL_HAVE, URI_BUCKETS };
+
+#define COMMON_PROPERTIES                                                                          \
+    [TOKENS] = ITEM_NEEDED_NUMBER("tokens-per-bucket", 1, LIMITER_TOKENS_MAX, "10",                \
+                                  "requests in a burst"),                                          \
+    [REFILL] = ITEM_NEEDED_NUMBER("refill-qty", 1, LIMITER_TOKENS_MAX, "1",                        \
+                                  "tokens that come back"),                                        \
+    [INTERVAL] = ITEM_NEEDED_NUMBER("refill-rate-ms", 1, LIMITER_INTERVAL_MS_MAX, "10",            \
+                                    "in so many milliseconds"),                                    \
+    [STATUS] = ITEM_NUMBER("status", 400, 599, "429", "the status of a refusal"),                  \
+    [BODY] = ITEM_VALUE("body", TEXT, 0, "", "the body of a refusal")
+#define BUCKETS_MAX                                                                                \
+    ITEM_NEEDED_NUMBER("max-buckets", 1, LIMITER_BUCKETS_MAX, "4000",                              \
+                       "buckets that are remembered at once")
+#define PATH_PATTERN                                                                               \
+    ITEM_VALUE("pattern", NAME, SCHEMA_REQUIRED, "^/static/",                                      \
+               "a regular expression for the path without the query; a part of it is enough")
+
+static const SchemaItem source_properties[] = {
+    COMMON_PROPERTIES,
+    [SOURCE_BUCKETS] = BUCKETS_MAX,
+    [SOURCE_PREFIX] = ITEM_NUMBER("ipv6-prefix", 1, 128, "64",
+                                  "bits of an IPv6 address that tell one client from another"),
+};
+static const SchemaItem specific_properties[] = {
+    COMMON_PROPERTIES, [URI_PATTERN] = PATH_PATTERN, [URI_BUCKETS] = BUCKETS_MAX};
+static const SchemaItem any_properties[] = {COMMON_PROPERTIES, [URI_PATTERN] = PATH_PATTERN};
+
+static Rule *rule_new(const FilterSetup *setup, Arena *arena)
+{
+    Rule *r = arena_new(arena, Rule);
+    if (r) {
+        const FilterValue *v = setup->values;
+        *r = (Rule){.buckets = {.tokens = (uint32_t)v[TOKENS].number,
+                                .refill = (uint32_t)v[REFILL].number,
+                                .interval_ms = (uint32_t)v[INTERVAL].number},
+                    .limiter = setup->limiter,
+                    .refusal = {.status = (uint16_t)v[STATUS].number, .body = v[BODY].text}};
+    }
+    return r;
+}
+
+static const void *source_setup(const FilterSetup *setup, Arena *arena, FilterMistake *ret_mistake)
+{
+    (void)ret_mistake; /* numbers were checked as such */
+    Rule *r = rule_new(setup, arena);
+    if (r) {
+        r->buckets.buckets_max = (uint32_t)setup->values[SOURCE_BUCKETS].number;
+        r->ipv6_prefix = (uint32_t)setup->values[SOURCE_PREFIX].number;
+    }
+    return r;
+}
+
+/* Without `max-buckets` all paths share one bucket. */
+static const void *uri_setup(const FilterSetup *setup, Arena *arena, FilterMistake *ret_mistake)
+{
+    Rule *r = rule_new(setup, arena);
+    if (r) {
+        r->buckets.buckets_max =
+            setup->count > URI_BUCKETS ? (uint32_t)setup->values[URI_BUCKETS].number : 0;
+        r->pattern = filter_pattern(setup, URI_PATTERN, 0, arena, ret_mistake);
+    }
+    return r && r->pattern ? r : NULL;
+}
+
+static void rule_drop(const void *state)
+{
+    pattern_close(((const Rule *)state)->pattern);
+}
+
+static const LimiterRule *rule_limiter(const void *state)
+{
+    return &((const Rule *)state)->buckets;
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+/* The first `bits` of eight bytes from `from` on, as a number; the others are zero. */
+static uint64_t address_word(IpAddress ip, size_t from, uint32_t bits)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < 8; i++) {
+        word = word << 8 | ip.bytes[from + i];
+    }
+    return bits == 0 ? 0 : bits >= 64 ? word : word & ~(UINT64_MAX >> bits);
+}
+
+/* IPv4 by all of its address. Who comes over a Unix socket has none: they are one client. */
+static uint64_t source_key(const Limiter *l, IpAddress ip, uint32_t ipv6_prefix)
+{
+    if (ip.family != 6) {
+        return limiter_key_pair(l, ip.family, ip.family ? address_word(ip, 0, 32) : 0);
+    }
+    uint32_t low_bits = ipv6_prefix > 64 ? ipv6_prefix - 64 : 0;
+    uint64_t high = address_word(ip, 0, ipv6_prefix);
+    return limiter_key_pair(l, high, address_word(ip, 8, low_bits));
+}
+
+static Verdict refuse(Exchange *x, const Rule *r, uint64_t wait_ms)
+{
+    Verdict v = {.kind = VERDICT_FAIL, .fault = FAULT_RATE_LIMITED, .respond = &r->refusal};
+    Respond *respond = arena_new(&x->arena, Respond);
+    if (respond) { /* without room it is refused all the same, but is not told until when */
+        *respond = r->refusal;
+        respond->retry_after_s = (uint32_t)limiter_retry_after(wait_ms);
+        v.respond = respond;
+    }
+    return v;
+}
+
+static Verdict rule_take(Thread *t, Exchange *x, const Rule *r, uint64_t key)
+{
+    Limiter *l = t->worker->limiters[r->limiter];
+    LimitTaken *taken = arena_new(&x->arena, LimitTaken);
+    if (!taken) {
+        return (Verdict){.kind = VERDICT_FAIL, .fault = FAULT_MEMORY};
+    }
+    LimiterGrant grant = limiter_take(l, key, t->now_ms);
+    if (!grant.granted) {
+        return refuse(x, r, grant.wait_ms);
+    }
+    *taken = (LimitTaken){.next = x->taken, .rule = r, .grant = grant};
+    x->taken = taken;
+    return PASS;
+}
+
+static void rule_undo(Thread *t, Exchange *x, const void *state)
+{
+    (void)t;
+    for (const LimitTaken *taken = x->taken; taken; taken = taken->next) {
+        if (taken->rule == state) {
+            limiter_give_back(&taken->grant);
+            return; /* a rule takes once */
+        }
+    }
+}
+
+static Verdict source_request(Thread *t, Exchange *x, const void *state)
+{
+    const Rule *r = (const Rule *)state;
+    const Client *c = client_get(t, x->client);
+    return rule_take(t, x, r,
+                     source_key(t->worker->limiters[r->limiter], c->peer.ip, r->ipv6_prefix));
+}
+
+static Verdict specific_request(Thread *t, Exchange *x, const void *state)
+{
+    const Rule *r = (const Rule *)state;
+    if (!pattern_matches(r->pattern, x->request.path)) {
+        return PASS;
+    }
+    return rule_take(t, x, r, limiter_key_str(t->worker->limiters[r->limiter], x->request.path));
+}
+
+static Verdict any_request(Thread *t, Exchange *x, const void *state)
+{
+    const Rule *r = (const Rule *)state;
+    return pattern_matches(r->pattern, x->request.path) ? rule_take(t, x, r, 0) : PASS;
+}
+
+const FilterKind filter_source_ip = {
+    .schema = {.name = S_INIT("source-ip"),
+               .sentence = S_INIT("a bucket for each client address"),
+               .property_count = SCHEMA_COUNT(source_properties),
+               .properties = source_properties},
+    .setup = source_setup,
+    .drop = rule_drop,
+    .limiter = rule_limiter,
+    .request = source_request,
+    .undo = rule_undo,
+};
+
+const FilterKind filter_specific_uri = {
+    .schema = {.name = S_INIT("specific-uri"),
+               .sentence = S_INIT("a bucket for each path that matches"),
+               .property_count = SCHEMA_COUNT(specific_properties),
+               .properties = specific_properties},
+    .setup = uri_setup,
+    .drop = rule_drop,
+    .limiter = rule_limiter,
+    .request = specific_request,
+    .undo = rule_undo,
+};
+
+const FilterKind filter_any_matching_uri = {
+    .schema = {.name = S_INIT("any-matching-uri"),
+               .sentence = S_INIT("one bucket for all paths that match"),
+               .property_count = SCHEMA_COUNT(any_properties),
+               .properties = any_properties},
+    .setup = uri_setup,
+    .drop = rule_drop,
+    .limiter = rule_limiter,
+    .request = any_request,
+    .undo = rule_undo,
+};
