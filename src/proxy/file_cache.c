@@ -250,6 +250,13 @@ static void name_version(const Thread *t, File *f)
     date_print(&date, f->facts.modified_s < now ? f->facts.modified_s : now);
 }
 
+/* Whether an open file still is what its entity tag says: it may be written to in place. */
+static bool is_unchanged(const File *f)
+{
+    FileFacts now;
+    return f->fd < 0 || (file_look_now(f->fd, &now) == ERR_OK && file_facts_equal(&f->facts, &now));
+}
+
 /* Makes room for `size` bytes of content: the oldest entries go first. */
 static bool content_room(Thread *t, size_t size)
 {
@@ -284,7 +291,8 @@ static void content_keep(Thread *t, File *f)
         return;
     }
     size_t got = 0;
-    if (file_read_now(f->fd, 0, span_of(at, size), &got) != ERR_OK || got != size) {
+    if (file_read_now(f->fd, 0, span_of(at, size), &got) != ERR_OK || got != size ||
+        !is_unchanged(f)) {
         memory_drop(&t->worker->budget, at, size);
         return;
     }
@@ -426,7 +434,8 @@ Err file_cache_find(Thread *t, int root, Str path, Handle exchange, Handle *ret)
     if (!f) {
         return ERR_FULL;
     }
-    bool fresh = f->err != ERR_AGAIN && t->now_ms - f->checked_ms < FILE_CHECK_MS;
+    bool fresh = f->err != ERR_AGAIN && t->now_ms - f->checked_ms < FILE_CHECK_MS &&
+                 is_unchanged(f);
     if (!fresh || f->opening) {
         Err err = f->opening ? open_later(t, f, exchange) : look(t, &f, exchange);
         if (err != ERR_OK) {

@@ -1,7 +1,8 @@
 /* file_cache.h - the files that a thread has open or knows about: a bounded cache.
  *
  * An entry is what a path was when it was last looked at: an open file, a directory, or nothing.
- * After FILE_CHECK_MS it is looked at again before it is used. Small files are kept in memory and
+ * After FILE_CHECK_MS it is looked at again before it is used; an open file is asked each time
+ * whether it was written to, because its entity tag is strong. Small files are kept in memory and
  * hold no descriptor. What the kernel cannot tell at once is asked by the disk's threads
  * (loop/disk.h), and the exchange is woken.
  *

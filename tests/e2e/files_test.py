@@ -681,6 +681,23 @@ class Cache(FileTest):
             self.write("a.txt", f"version {i:04}", age=0)
             wait_until(lambda i=i: self.ask("/a.txt").body == b"version %04d" % i, "it changes", 3)
 
+    def test_no_entity_tag_names_two_contents(self):
+        """Also while files are written to in place, small and large."""
+        self.start()
+        bodies = {}
+        end = time.monotonic() + 2.5
+        turn = 0
+        while time.monotonic() < end:
+            turn += 1
+            for name, size in (("small.txt", 100), ("large.bin", 100000)):
+                self.write(name, b"%06d" % turn * (size // 6), age=HOUR - 3 * turn)
+                for _ in range(3):
+                    answer = self.ask("/" + name)
+                    key = (name, answer.get("etag"))
+                    self.assertEqual(bodies.setdefault(key, answer.body), answer.body)
+                    self.assertEqual(len(answer.body), int(answer.get("content-length")))
+        self.assertGreater(len(bodies), 10)
+
     def test_more_files_than_the_cache_holds(self):
         for i in range(2500):
             self.write(f"{i % 50}/{i}.txt", f"file {i}")
