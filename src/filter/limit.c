@@ -168,9 +168,8 @@ static void rule_undo(Thread *t, Exchange *x, const void *state)
 static Verdict source_request(Thread *t, Exchange *x, const void *state)
 {
     const Rule *r = (const Rule *)state;
-    const Client *c = client_get(t, x->client);
-    return rule_take(t, x, r,
-                     source_key(t->worker->limiters[r->limiter], c->peer.ip, r->ipv6_prefix));
+    const Limiter *l = t->worker->limiters[r->limiter];
+    return rule_take(t, x, r, source_key(l, x->client_ip, r->ipv6_prefix));
 }
 
 static Verdict specific_request(Thread *t, Exchange *x, const void *state)

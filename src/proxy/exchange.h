@@ -122,7 +122,7 @@ struct Exchange {
     const Respond *refusal; /* a filter's words for its fault, or NULL */
     size_t filter_at;       /* where the filters of the request go on */
     size_t limit_at;
-    struct LimitTaken *taken; /* tokens that rules have granted, the last one first (filter/limit.c) */
+    struct LimitTaken *taken; /* tokens that rules granted, the last first (filter/limit.c) */
     HeadEdit *request_edit; /* the fields for the origin, where filters have been at them */
     Answer answer;
     AnswerPiece answer_piece; /* where the body is one */
