@@ -211,7 +211,8 @@ static size_t extension_at(Str path)
 static int compare_at(Str path, size_t at, const struct MediaRow *row)
 {
     for (size_t i = 0; i < MEDIA_EXTENSION_MAX; i++) {
-        uint8_t c = at + i < path.len ? byte_lower(str_at(path, at + i)) : 0;
+        size_t k = at + i;
+        uint8_t c = k < path.len ? byte_lower(str_at(path, k)) : 0;
         if (c != row->extension[i]) {
             return c < row->extension[i] ? -1 : 1;
         }

@@ -29,6 +29,7 @@ struct FileCache {
     Pool pool;
     uint64_t seed;
     size_t content_bytes;
+    size_t content_max;
     FileList present;
     FileList absent;
     uint32_t free_wait; /* index + 1 */
@@ -37,13 +38,14 @@ struct FileCache {
     Handle buckets[BUCKETS];
 };
 
-FileCache *file_cache_new(uint32_t present_max, uint64_t seed)
+FileCache *file_cache_new(uint32_t present_max, size_t content_max, uint64_t seed)
 {
     FileCache *files = (FileCache *)memory_reserve(sizeof *files);
     if (!files) {
         return NULL;
     }
     files->seed = seed;
+    files->content_max = content_max;
     files->present.max = present_max > FILES_PRESENT_MIN ? present_max : FILES_PRESENT_MIN;
     files->absent.max = FILES_ABSENT_MAX;
     uint32_t slots = files->present.max + FILES_ABSENT_MAX + TRANSIENT_MAX;
@@ -264,7 +266,7 @@ static bool content_room(Thread *t, size_t size)
     Handle h = files->present.oldest;
     for (unsigned i = 0; i < EVICT_STEPS_MAX; i++) {
         File *f = file_cache_get(t, h);
-        if (!f || files->content_bytes + size <= FILE_CONTENTS_BYTES_MAX) {
+        if (!f || files->content_bytes + size <= files->content_max) {
             break;
         }
         h = f->newer;
@@ -272,7 +274,7 @@ static bool content_room(Thread *t, size_t size)
             file_unlist(t, f);
         }
     }
-    return files->content_bytes + size <= FILE_CONTENTS_BYTES_MAX;
+    return files->content_bytes + size <= files->content_max;
 }
 
 /* Keeps a small file in memory, when all of it is at hand and has not just changed; then it needs

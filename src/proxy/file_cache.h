@@ -19,7 +19,8 @@
 #define FILE_CHECK_MS 1000u
 #define FILE_ETAG_BYTES 36u /* two numbers of 64 bits in hexadecimal, quotes and a dash */
 #define FILE_CONTENT_BYTES_MAX (64u << 10)   /* larger files are read each time */
-#define FILE_CONTENTS_BYTES_MAX (8u << 20)   /* of all that one thread keeps in memory */
+#define FILE_CONTENTS_BYTES_MAX (8u << 20)   /* of all that one thread keeps in memory, at most */
+#define FILE_CONTENTS_SHARE 16u              /* ... and of the budget, all threads together */
 #define FILES_ABSENT_MAX 256u                /* paths known to name nothing */
 #define FILES_WAITS_MAX 4096u                /* exchanges that wait for a file to be opened */
 
@@ -45,9 +46,9 @@ typedef struct File {
     uint8_t modified[DATE_BYTES]; /* as Last-Modified says it */
 } File;
 
-/* `present_max`: files and directories that the cache keeps. `seed`: nobody outside knows how paths
- * hash. NULL: no memory. */
-FileCache *file_cache_new(uint32_t present_max, uint64_t seed);
+/* `present_max`: files and directories that the cache keeps. `content_max`: bytes of small files in
+ * memory. `seed`: nobody outside knows how paths hash. NULL: no memory. */
+FileCache *file_cache_new(uint32_t present_max, size_t content_max, uint64_t seed);
 void file_cache_drop(Thread *t);
 
 /* What `path` is, below the root with this descriptor. ERR_OK: *ret is pinned, a regular file or a

@@ -711,6 +711,19 @@ class Cache(FileTest):
                                 text=True).stdout.split()[0]
         self.assertLess(len(os.listdir(f"/proc/{worker}/fd")), 1200)
 
+    def test_a_small_budget_of_memory(self):
+        """What is kept in memory never takes the room that requests need."""
+        data = os.urandom(60000)
+        for i in range(150):
+            self.write(f"{i}.bin", data)
+        river = self.start(system='buffer-memory-bytes 4194304')
+        peer = self.connect(self.listen)
+        for i in range(300):
+            answer = peer.ask(get(f"/{i % 150}.bin"))
+            self.assertEqual((answer.status, answer.body), (200, data), i)
+        used = river.status()["worker"]["memory"]["used_bytes"]
+        self.assertLess(used, 2 << 20)
+
     def test_few_descriptors(self):
         """River keeps fewer files open where it may have few, and says when none is left."""
         import resource  # pylint: disable=import-outside-toplevel
