@@ -440,8 +440,8 @@ def table(scenario, results):
     what, arguments, threads = SCENARIOS[scenario]
     client = arguments if scenario in SEALED else f"load {arguments}"
     lines = [f"### {scenario}: {what}", "", f"`{client}`, proxy threads: {threads}", ""]
-    peers = [n for n in results
-             if n in ("nginx", "haproxy", "nghttpx", "h2o", "lighttpd") and any("fail" not in r for r in results[n])]
+    ours = ("relay", "river", "river-unchecked")
+    peers = [n for n in results if n not in ours and any("fail" not in r for r in results[n])]
     if scenario in ("idle", "idle-tls"):
         lines += ["| proxy | bytes a connection | PSS, MiB | errors |", "|---|---|---|---|"]
         for name, rows in results.items():

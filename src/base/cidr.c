@@ -54,13 +54,16 @@ ALWAYS_INLINE bool trie_holds(const CidrTrie *t, CidrKey key, bool fast)
 {
     size_t at = 0;
     unsigned from = 0;
+    if (((key.high ^ t->common) >> 1) >> (63 - t->skip)) {
+        return false;
+    }
     if (t->table_count) {
-        uint32_t entry = t->table[key.high >> (64 - CIDR_TABLE_BITS)];
+        uint32_t entry = t->table[(key.high << t->skip) >> (64 - CIDR_TABLE_BITS)];
         if (entry < CIDR_TABLE_NODES) {
             return entry != 0;
         }
         at = entry - CIDR_TABLE_NODES;
-        from = CIDR_TABLE_BITS;
+        from = t->skip + CIDR_TABLE_BITS;
     } else if (t->node_count == 0) {
         return false;
     }

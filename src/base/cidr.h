@@ -16,7 +16,7 @@
  * vanish before the trie is built (they change no answer), so outside of a subtree's common bits
  * the answer is always no; and a node carries those common bits (path compression, as in Patricia),
  * so that a lone /128 costs two nodes and not twenty. A large trie begins with a table over the
- * first 16 bits. */
+ * first 16 bits that are not the same for all. */
 #ifndef BASE_CIDR_H
 #define BASE_CIDR_H
 
@@ -47,7 +47,9 @@ typedef struct CidrNode {
 
 /* IPv6. The table's entries are 0 (no), 1 (yes) or a node's index + 2. */
 typedef struct CidrTrie {
-    size_t table_count; /* 0, or one for each value of the first 16 bits */
+    uint64_t common; /* the bits that all prefixes share, from the highest down ... */
+    uint32_t skip;   /* ... this many: what differs there is in none */
+    size_t table_count; /* 0, or one for each value of the 16 bits behind those */
     uint32_t *table COUNTED_BY(table_count);
     size_t node_count; /* without a table the first node is the root */
     CidrNode *nodes COUNTED_BY(node_count);

@@ -8,7 +8,7 @@
 #include "base/number.h"
 
 #define TABLE_COUNT ((size_t)1 << CIDR_TABLE_BITS)
-#define TABLE_PREFIXES_MIN 4096u /* below that the table would be larger than the nodes it saves */
+#define TABLE_PREFIXES_MIN 4096u /* below that the table would be larger than what it saves */
 /* Each prefix ends in one slot; ranges of several branch, so there are fewer of those than
  * prefixes; and a long way of common bits takes a second node. */
 #define NODES_PER_PREFIX 4u
@@ -178,14 +178,20 @@ static void node_fill(Builder *b, size_t index)
     b->nodes[index] = node;
 }
 
-/* One entry for each value of the first 16 bits. */
+static size_t table_entry(CidrKey key, unsigned skip)
+{
+    return (size_t)((key.high << skip) >> (64 - CIDR_TABLE_BITS));
+}
+
+/* One entry for each value of the 16 bits behind those that all items share. */
 static void table_fill(Builder *b, CidrTrie *t)
 {
+    unsigned covered = t->skip + CIDR_TABLE_BITS;
     for (size_t i = 0; i < b->item_count;) {
         const Item *item = &b->items[i];
-        size_t entry = (size_t)(item->key.high >> (64 - CIDR_TABLE_BITS));
-        if (item->bits <= CIDR_TABLE_BITS) {
-            size_t end = entry + ((size_t)1 << (CIDR_TABLE_BITS - item->bits));
+        size_t entry = table_entry(item->key, t->skip);
+        if (item->bits <= covered) {
+            size_t end = entry + ((size_t)1 << (covered - item->bits));
             for (size_t k = entry; k < end; k++) {
                 t->table[k] = 1;
             }
@@ -194,10 +200,10 @@ static void table_fill(Builder *b, CidrTrie *t)
         }
         size_t end = i + 1;
         while (end < b->item_count &&
-               b->items[end].key.high >> (64 - CIDR_TABLE_BITS) == entry) {
+               table_entry(b->items[end].key, t->skip) == entry) {
             end++;
         }
-        t->table[entry] = CIDR_TABLE_NODES + node_add(b, i, end, CIDR_TABLE_BITS);
+        t->table[entry] = CIDR_TABLE_NODES + node_add(b, i, end, covered);
         i = end;
     }
 }
@@ -211,7 +217,10 @@ static Err trie_make(Builder *b, Arena *arena, CidrTrie *ret)
         if (!table) {
             return ERR_MEMORY;
         }
+        unsigned common = common_bits(b->items[0].key, b->items[b->item_count - 1].key);
         t = (CidrTrie){.table_count = TABLE_COUNT, .table = table};
+        t.skip = (uint32_t)u64_min(common, 64 - CIDR_TABLE_BITS);
+        t.common = t.skip ? b->items[0].key.high & ~(UINT64_MAX >> t.skip) : 0;
         table_fill(b, &t);
     } else {
         (void)node_add(b, 0, b->item_count, 0);

@@ -49,7 +49,7 @@ MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);
 /* The filters of a service, each with its set-up tried (fill_filter.c). */
 MUST_USE Err fill_filters(Filler *f, Section service, ServiceSettings *ret);
-/* A file server, with its directory looked at; and the list of all directories (fill_files.c). */
+/* A file server, with its directory looked at; and all directories (fill_file_server.c). */
 MUST_USE Err fill_file_server(Filler *f, Section section, FileServerSettings *ret);
 MUST_USE Err fill_roots(Filler *f, Settings *settings);
 /* The line of a position. */

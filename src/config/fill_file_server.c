@@ -1,4 +1,4 @@
-/* fill_file_server.c - `file-server`: its settings, and the directories that the supervisor opens. */
+/* fill_file_server.c - `file-server`: its settings, and the list of directories that are opened. */
 #include "config/fill.h"
 
 #include "http/file_path.h"

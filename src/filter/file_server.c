@@ -75,8 +75,8 @@ static bool add_range(Exchange *x, const ByteRange *range, uint64_t size)
 
 /* --- 308 ------------------------------------------------------------------------------------- */
 
-/* To the one spelling of the path. It begins with exactly one slash and holds neither a backslash nor
- * a control character, so it never names another host. */
+/* To the one spelling of the path. It begins with exactly one slash and holds neither a backslash
+ * nor a control character, so it never names another host. */
 static Verdict redirect(Exchange *x, Str decoded, bool directory)
 {
     const RequestHead *r = &x->request;

@@ -5,7 +5,7 @@
 
 #include "http/head.h"
 
-/* What identifies the selected representation. It exists: preconditions on nothing are not judged. */
+/* What identifies the selected representation, which exists. */
 typedef struct Validators {
     Str etag;         /* strong, with its quotes */
     int64_t modified; /* Last-Modified, seconds since 1970 */

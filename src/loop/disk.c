@@ -117,6 +117,11 @@ Err file_open_now(int root, Str path, int *ret_fd, FileFacts *ret)
     return file_open(root, path, true, ret_fd, ret);
 }
 
+Err file_look_now(int fd, FileFacts *ret)
+{
+    return facts_of(fd, true, ret);
+}
+
 Err file_read_now(int fd, uint64_t offset, Span room, size_t *ret_read)
 {
     ssize_t n = system_calls->file_read(fd, room.at /* system call */, room.len, offset, true);

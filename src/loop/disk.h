@@ -41,8 +41,10 @@ bool file_facts_equal(const FileFacts *a, const FileFacts *b);
  * lies outside of the root. ERR_DENIED, ERR_DESCRIPTORS, ERR_SYSTEM. *ret_fd is -1 for a
  * directory. */
 MUST_USE Err file_open_now(int root, Str path, int *ret_fd, FileFacts *ret);
-/* Reads at `offset` what is in memory. ERR_AGAIN: the disk would be waited for; ERR_CLOSED: the file
- * ends there or before. */
+/* What an open file is now, as far as that is known without asking a disk. */
+MUST_USE Err file_look_now(int fd, FileFacts *ret);
+/* Reads at `offset` what is in memory. ERR_AGAIN: the disk would be waited for; ERR_CLOSED: the
+ * file ends there or before. */
 MUST_USE Err file_read_now(int fd, uint64_t offset, Span room, size_t *ret_read);
 /* Whether all of a range is in memory, so that sending it waits for no disk; false also where the
  * kernel cannot tell. */

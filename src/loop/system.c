@@ -71,6 +71,11 @@ static ssize_t real_send(int fd, const void *bytes, size_t len)
     return send(fd, bytes, len, MSG_NOSIGNAL);
 }
 
+static ssize_t real_send_more(int fd, const void *bytes, size_t len)
+{
+    return send(fd, bytes, len, MSG_NOSIGNAL | MSG_MORE);
+}
+
 static ssize_t real_send_pieces(int fd, struct iovec *pieces, size_t count)
 {
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
@@ -110,7 +115,7 @@ static int real_poll_wait(int poller, struct epoll_event *events, int room, int 
 
 /* Symbolic links and ".." never lead out of `root` (RESOLVE_BENEATH), nor through /proc's magic
  * links. O_NONBLOCK: a FIFO does not wait for its writer. RESOLVE_CACHED: only what the kernel
- * knows without asking a disk (Linux 5.12; older ones say EINVAL, which here means "would wait"). */
+ * knows without asking a disk (Linux 5.12; older ones say EINVAL, taken as "would wait"). */
 static int real_file_open(int root, const char *path, bool now)
 {
     struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
@@ -185,6 +190,7 @@ const System system_real = {
     .socket_error = real_socket_error,
     .receive = real_receive,
     .send = real_send,
+    .send_more = real_send_more,
     .send_pieces = real_send_pieces,
     .shutdown_send = real_shutdown_send,
     .close = real_close,

@@ -22,6 +22,7 @@ typedef struct System {
     int (*socket_error)(int fd);
     ssize_t (*receive)(int fd, void *bytes, size_t room);
     ssize_t (*send)(int fd, const void *bytes, size_t len);
+    ssize_t (*send_more)(int fd, const void *bytes, size_t len); /* at once more will follow */
     ssize_t (*send_pieces)(int fd, struct iovec *pieces, size_t count);
     int (*shutdown_send)(int fd);
     int (*close)(int fd);

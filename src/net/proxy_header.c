@@ -93,7 +93,7 @@ static Err v1_parse(Str s, ProxyHeader *ret)
 {
     Str line = str_take(s, PROXY_HEADER_V1_BYTES_MAX);
     size_t bytes = v1_line_bytes(line);
-    if (bytes == 0) {
+    if (bytes < V1_START.len + 2) {
         return line.len < PROXY_HEADER_V1_BYTES_MAX ? ERR_INCOMPLETE : ERR_SYNTAX;
     }
     ProxyHeader header = {.bytes = bytes};

@@ -58,6 +58,16 @@ Stream stream_plain(int fd)
     return (Stream){.kind = &plain_kind, .fd = fd};
 }
 
+Err stream_send_more(Stream *s, Str bytes, size_t *ret_sent)
+{
+    ssize_t n = system_calls->send_more(s->fd, bytes.at /* system call */, bytes.len);
+    if (n < 0) {
+        return err_from_errno(errno);
+    }
+    *ret_sent = (size_t)n;
+    return ERR_OK;
+}
+
 Err stream_dial(const Address *to, Stream *ret)
 {
     int fd = system_calls->socket(to->as.any.sa_family);

@@ -63,6 +63,9 @@ static inline void stream_close(Stream *s, bool abort)
     }
 }
 
+/* Sends a prefix of `bytes`, which the system may hold back until more comes; that must follow at
+ * once. For a stream that is plain. */
+MUST_USE Err stream_send_more(Stream *s, Str bytes, size_t *ret_sent);
 /* Starts a connection. ERR_OK: the stream is open and its connect under way or done (readiness to
  * write, then stream_connected, tells). */
 MUST_USE Err stream_dial(const Address *to, Stream *ret);

@@ -64,6 +64,12 @@ static void answer_with(Exchange *x, const Respond *r)
     x->answer.pieces = &x->answer_piece;
 }
 
+void answer_forget(Exchange *x)
+{
+    x->answer = (Answer){0};
+    x->answer_place = (AnswerPlace){0};
+}
+
 static bool has_body(const Answer *a)
 {
     return a->status != 204 && a->status != 304; /* RFC 9110 §8.6 */

@@ -1,5 +1,5 @@
-/* answer.h - what River says by itself: a head, and a body made of pieces in memory and ranges of one
- * file. `respond`, error pages and files are all sent by the same code (answer.c). */
+/* answer.h - what River says by itself: a head, and a body made of pieces in memory and ranges of
+ * one file. `respond`, error pages and files are all sent by the same code (answer_body.c). */
 #ifndef PROXY_ANSWER_H
 #define PROXY_ANSWER_H
 

@@ -84,8 +84,8 @@ static Err place_read(Thread *t, Exchange *x, Span room, size_t *ret_read)
     return err;
 }
 
-/* The next bytes: of one piece where they lie, if they are the last; else as many pieces as fit into
- * the thread's input. ERR_AGAIN: nothing yet. */
+/* The next bytes: of one piece where they lie, if they are the last; else as many pieces as fit
+ * into the thread's input. ERR_AGAIN: nothing yet. */
 static Err body_next(Thread *t, Exchange *x, size_t room_bytes, Str *ret)
 {
     Span room = span_take(t->input, room_bytes);
@@ -173,24 +173,31 @@ static size_t uncopied_bytes(const Thread *t, const Exchange *x, Link client)
     return len >= UNCOPIED_BYTES_MIN && file_is_ready(f->fd, from, len) ? len : 0;
 }
 
-static Step send_uncopied(Thread *t, Exchange *x, Link client, size_t len, size_t *sent)
+static Step send_uncopied(Thread *t, Exchange *x, HeadOut *head, size_t len, size_t *sent)
 {
+    Link client = link_client(t, x);
     const File *f = file_cache_get(t, x->file);
-    uint64_t from = x->answer.pieces[x->answer_place.piece].from + x->answer_place.offset;
+    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
+    FileRange range = {.file = f->fd, .from = p->from + x->answer_place.offset, .len = len};
+    Str bytes = text_str(&head->text);
     size_t n = 0;
-    Err err = wire_send_file(client.wire, f->fd, from, len, &n);
-    if (err == ERR_AGAIN) {
-        return WAIT;
+    if (head->text.overflow) {
+        return FAIL(FAULT_CLIENT_GONE);
     }
-    if (err != ERR_OK) {
+    Err err = wire_send_file(client.wire, &t->wires, bytes, &range, &n);
+    if (err != ERR_OK && err != ERR_AGAIN) {
         return FAIL(err == ERR_CLOSED ? FAULT_FILE_CHANGED : FAULT_CLIENT_GONE);
     }
-    place_move(x, n);
+    if (n > 0) {
+        place_move(x, n);
+    }
+    x->answered = true;
+    x->status = x->answer.status;
     x->answer_whole = body_over(x);
     x->send_rate.bytes += n;
-    count_sent(t, x, n, n);
+    count_sent(t, x, bytes.len + n, n);
     *sent += n;
-    return NEXT;
+    return err == ERR_OK ? NEXT : WAIT;
 }
 
 /* --- the phase ------------------------------------------------------------------------------- */
@@ -212,7 +219,8 @@ static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
     }
     HeadOut head = link_head(t, client);
     answer_head(t, x, &head);
-    return send_next(t, x, &head, sent);
+    size_t len = client.wire && client.wire->writable ? uncopied_bytes(t, x, client) : 0;
+    return len > 0 ? send_uncopied(t, x, &head, len, sent) : send_next(t, x, &head, sent);
 }
 
 /* The answer is over only when the client has all of it, as far as that is waited for: a stream
@@ -240,7 +248,7 @@ Step phase_answer(Thread *t, Exchange *x)
         }
         HeadOut none = link_head(t, client);
         size_t len = uncopied_bytes(t, x, client);
-        Step step = len > 0 ? send_uncopied(t, x, client, len, &sent)
+        Step step = len > 0 ? send_uncopied(t, x, &none, len, &sent)
                             : send_next(t, x, &none, &sent);
         if (step.kind != STEP_NEXT) {
             return step;

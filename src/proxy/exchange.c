@@ -12,7 +12,7 @@
  *   AWAIT      the origin's head; 1xx passes through                     REPLY, RELAY (101), PICK
  *   REPLY      the head to the client                                    RELAY
  *   RELAY      the response body, or a tunnel                            FINISH
- *   ANSWER     River's own answer                                        FINISH
+ *   ANSWER     River's own answer                                        FINISH, ANSWER (fault)
  *   FINISH     access record, counters, connections, memory              -
  *
  * The request body is pumped beside every phase from SEND on. Events record facts (in the wires)
@@ -44,7 +44,7 @@ static const struct PhaseRow {
     [PHASE_AWAIT] = {phase_await, PHASE_REPLY, TO(REPLY) | TO(RELAY) | TO(PICK) | TO(ANSWER)},
     [PHASE_REPLY] = {phase_reply, PHASE_RELAY, TO(RELAY) | TO(ANSWER)},
     [PHASE_RELAY] = {phase_relay, PHASE_FINISH, 0},
-    [PHASE_ANSWER] = {phase_answer, PHASE_FINISH, 0},
+    [PHASE_ANSWER] = {phase_answer, PHASE_FINISH, TO(ANSWER)},
     [PHASE_FINISH] = {NULL, PHASE_FINISH, 0},
 };
 
@@ -187,8 +187,12 @@ static Phase after_fault(Thread *t, Exchange *x, Fault fault)
         x->fresh_wanted = x->upstream_reused && fault == FAULT_ORIGIN_CLOSED;
         return PHASE_PICK;
     }
+    if (x->phase == PHASE_ANSWER) { /* a file cannot be read: other words, if none were said */
+        answer_forget(x);
+    }
     x->looking = false;
-    if (x->replied || x->phase == PHASE_ANSWER || row->status == 0) {
+    x->loading = false;
+    if (x->replied || x->answered || row->status == 0) {
         return PHASE_FINISH;
     }
     return PHASE_ANSWER;

@@ -122,7 +122,7 @@ struct Exchange {
     const Respond *refusal; /* a filter's words for its fault, or NULL */
     size_t filter_at;       /* where the filters of the request go on */
     size_t limit_at;
-    struct LimitTaken *taken; /* tokens that rules have granted, the last one first (filter/limit.c) */
+    struct LimitTaken *taken; /* tokens that rules granted, the last first (filter/limit.c) */
     HeadEdit *request_edit; /* the fields for the origin, where filters have been at them */
     Answer answer;
     AnswerPiece answer_piece; /* where the body is one */
@@ -178,6 +178,8 @@ PhaseStep phase_answer;
 typedef struct HeadOut HeadOut;
 /* Decides what ANSWER says, and puts its head together. */
 void answer_head(Thread *t, Exchange *x, HeadOut *out);
+/* Takes back what a handler has decided, for a fault. */
+void answer_forget(Exchange *x);
 /* Whether ANSWER waits for the client to take what it was given. */
 bool answer_blocked(const Thread *t, const Exchange *x);
 /* Gives the upstream connection back to the pool if it may serve again, else ends it. */

@@ -54,7 +54,8 @@ typedef enum Retry {
     X(CONNECT_METHOD, "connect-method", 405, CLIENT, NEVER, "CONNECT is not for a reverse proxy")  \
     X(TRACE_METHOD, "trace-method", 405, CLIENT, NEVER, "TRACE is not passed on")                  \
     X(EXPECTATION, "expectation", 417, CLIENT, NEVER, "an expectation other than 100-continue")    \
-    X(RATE_LIMITED, "rate-limited", 429, CLIENT, NEVER, "a rule of rate-limiting has no token left") \
+    X(RATE_LIMITED, "rate-limited", 429, CLIENT, NEVER,                                            \
+      "a rule of rate-limiting has no token left")                                                 \
     X(REQUEST_TOO_LARGE, "request-too-large", 413, CLIENT, NEVER,                                  \
       "the request's body exceeds `max-size`")                                                     \
     X(RESPONSE_TOO_LARGE, "response-too-large", 502, ORIGIN, NEVER,                                \

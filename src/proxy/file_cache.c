@@ -8,7 +8,7 @@
 
 #define BUCKETS 2048u /* a power of two */
 #define EVICT_STEPS_MAX 8u
-#define FILES_PRESENT_MIN (2 * EVICT_STEPS_MAX) /* so that the newest is never among those that go */
+#define FILES_PRESENT_MIN (2 * EVICT_STEPS_MAX) /* so that the newest never goes */
 #define SETTLED_S 2 /* a file that changed so recently may change again within its time stamp */
 #define TRANSIENT_MAX 8192u /* entries beyond the cache's bounds that exchanges pin */
 
@@ -181,7 +181,8 @@ void file_cache_drop(Thread *t)
     }
     FileList *lists[] = {&files->present, &files->absent};
     for (size_t i = 0; i < 2; i++) {
-        for (File *f = file_cache_get(t, lists[i]->oldest); f; f = file_cache_get(t, lists[i]->oldest)) {
+        File *f;
+        while ((f = file_cache_get(t, lists[i]->oldest)) != NULL) {
             f->pins = 0;
             file_unlist(t, f);
         }
@@ -249,6 +250,13 @@ static void name_version(const Thread *t, File *f)
     date_print(&date, f->facts.modified_s < now ? f->facts.modified_s : now);
 }
 
+/* Whether an open file still is what its entity tag says: it may be written to in place. */
+static bool is_unchanged(const File *f)
+{
+    FileFacts now;
+    return f->fd < 0 || (file_look_now(f->fd, &now) == ERR_OK && file_facts_equal(&f->facts, &now));
+}
+
 /* Makes room for `size` bytes of content: the oldest entries go first. */
 static bool content_room(Thread *t, size_t size)
 {
@@ -267,8 +275,8 @@ static bool content_room(Thread *t, size_t size)
     return files->content_bytes + size <= FILE_CONTENTS_BYTES_MAX;
 }
 
-/* Keeps a small file in memory, when all of it is at hand and has not just changed; then it needs no
- * descriptor. */
+/* Keeps a small file in memory, when all of it is at hand and has not just changed; then it needs
+ * no descriptor. */
 static void content_keep(Thread *t, File *f)
 {
     size_t size = (size_t)u64_min(f->facts.size, FILE_CONTENT_BYTES_MAX + 1);
@@ -283,7 +291,8 @@ static void content_keep(Thread *t, File *f)
         return;
     }
     size_t got = 0;
-    if (file_read_now(f->fd, 0, span_of(at, size), &got) != ERR_OK || got != size) {
+    if (file_read_now(f->fd, 0, span_of(at, size), &got) != ERR_OK || got != size ||
+        !is_unchanged(f)) {
         memory_drop(&t->worker->budget, at, size);
         return;
     }
@@ -317,8 +326,8 @@ static File *file_new(Thread *t, int root, Str path, uint64_t hash)
     return f;
 }
 
-/* The path was looked at: takes the outcome over. An entry that somebody uses stays what it was, and
- * another one takes its place. */
+/* The path was looked at: takes the outcome over. An entry that somebody uses stays what it was,
+ * and another one takes its place. */
 static File *file_settle(Thread *t, File *f, const DiskOpened *now)
 {
     bool known = f->err != ERR_AGAIN;
@@ -425,7 +434,8 @@ Err file_cache_find(Thread *t, int root, Str path, Handle exchange, Handle *ret)
     if (!f) {
         return ERR_FULL;
     }
-    bool fresh = f->err != ERR_AGAIN && t->now_ms - f->checked_ms < FILE_CHECK_MS;
+    bool fresh = f->err != ERR_AGAIN && t->now_ms - f->checked_ms < FILE_CHECK_MS &&
+                 is_unchanged(f);
     if (!fresh || f->opening) {
         Err err = f->opening ? open_later(t, f, exchange) : look(t, &f, exchange);
         if (err != ERR_OK) {

@@ -1,7 +1,8 @@
-/* file_cache.h - the files that a thread has open or knows about: a bounded cache below static roots.
+/* file_cache.h - the files that a thread has open or knows about: a bounded cache.
  *
  * An entry is what a path was when it was last looked at: an open file, a directory, or nothing.
- * After FILE_CHECK_MS it is looked at again before it is used. Small files are kept in memory and
+ * After FILE_CHECK_MS it is looked at again before it is used; an open file is asked each time
+ * whether it was written to, because its entity tag is strong. Small files are kept in memory and
  * hold no descriptor. What the kernel cannot tell at once is asked by the disk's threads
  * (loop/disk.h), and the exchange is woken.
  *
@@ -56,8 +57,8 @@ MUST_USE Err file_cache_find(Thread *t, int root, Str path, Handle exchange, Han
 /* Ends a pin; a handle that is none is none. */
 void file_cache_release(Thread *t, Handle h);
 
-/* Reads at `offset` without waiting. ERR_AGAIN: it is not in memory; ERR_CLOSED: the file has become
- * shorter. */
+/* Reads at `offset` without waiting. ERR_AGAIN: it is not in memory; ERR_CLOSED: the file has
+ * become shorter. */
 MUST_USE Err file_cache_read(const File *f, uint64_t offset, Span room, size_t *ret_read);
 /* Lets the disk's threads read; the exchange gets the bytes (exchange.loaded) and is woken. */
 MUST_USE Err file_cache_load(Thread *t, File *f, uint64_t offset, size_t len, Handle exchange);

@@ -69,7 +69,8 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * (origins + 1));
     t->wires = (WireRoom){.blocks = &t->buf_blocks, .raw = t->raw};
     bool rooms = t->input.len && t->raw.len && t->output.len && t->field_room && t->out_fields;
-    t->file_cache = plan->files_max ? file_cache_new(plan->files_max, random_next(&t->random)) : NULL;
+    uint64_t seed = random_next(&t->random);
+    t->file_cache = plan->files_max ? file_cache_new(plan->files_max, seed) : NULL;
     rooms = rooms && (t->file_cache || !plan->files_max);
     bool all = rooms && t->park_nodes && t->places && t->again && t->flush && t->services &&
                t->origins;

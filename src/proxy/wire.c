@@ -215,10 +215,30 @@ Err wire_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count)
     return w->tls ? sealed_send(w, r, pieces, count) : raw_send(w, r, pieces, count);
 }
 
-Err wire_send_file(Wire *w, int file, uint64_t offset, size_t len, size_t *ret_sent)
+/* The head waits in the socket for the file's first bytes, so that they leave together. */
+static Err send_head(Wire *w, const WireRoom *r, Str head)
+{
+    size_t sent = 0;
+    Err err = stream_send_more(&w->stream, head, &sent);
+    if (err != ERR_OK && err != ERR_AGAIN) {
+        w->broken = true;
+        return err;
+    }
+    w->writable = sent == head.len;
+    return sent < head.len ? buf_add(&w->out, r->blocks, str_drop(head, sent)) : ERR_OK;
+}
+
+Err wire_send_file(Wire *w, const WireRoom *r, Str head, const FileRange *range, size_t *ret_sent)
 {
     CHECK(!w->tls && w->out.len == 0);
-    Err err = file_send(w->stream.fd, file, offset, len, ret_sent);
+    *ret_sent = 0;
+    if (head.len > 0) {
+        TRY(send_head(w, r, head));
+    }
+    if (!w->writable) {
+        return ERR_AGAIN;
+    }
+    Err err = file_send(w->stream.fd, range->file, range->from, range->len, ret_sent);
     if (err == ERR_AGAIN) {
         w->writable = false; /* only this says so: a short count may be the file's end */
         w->short_write = true;

@@ -15,6 +15,13 @@
 #include "net/stream.h"
 #include "net/tls.h"
 
+/* Bytes of an open file. */
+typedef struct FileRange {
+    int file;
+    uint64_t from;
+    size_t len;
+} FileRange;
+
 /* What the wires of a thread share. */
 typedef struct WireRoom {
     Blocks *blocks; /* of `out` */
@@ -46,9 +53,11 @@ MUST_USE Err wire_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
 /* Sends the pieces, behind what waits already; what does not fit into the socket is copied to
  * `out`. ERR_MEMORY: the budget is spent (some may have been sent); others: broken. */
 MUST_USE Err wire_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count);
-/* Sends from a file without copying, on a plain wire where nothing waits. ERR_AGAIN: the peer takes no
- * more now; ERR_CLOSED: the file ends there or before; others: broken. */
-MUST_USE Err wire_send_file(Wire *w, int file, uint64_t offset, size_t len, size_t *ret_sent);
+/* Sends from a file without copying, on a plain wire where nothing waits. `head`, if not empty,
+ * goes in front of it. ERR_AGAIN: the peer takes no more now; ERR_CLOSED: the file ends there or
+ * before; ERR_MEMORY; others: broken. *ret_sent: bytes of the file. */
+MUST_USE Err wire_send_file(Wire *w, const WireRoom *r, Str head, const FileRange *range,
+                            size_t *ret_sent);
 /* Sends what waits, as far as the peer takes it now. Returns bytes through *ret_sent. */
 MUST_USE Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_sent);
 /* Tells the peer that nothing more will come. */

@@ -1,4 +1,4 @@
-"""`max-size`: bodies of requests and responses, with a length that is announced and without one, over
+"""`max-size`: bodies of requests and responses, with an announced length and without one, over
 both versions of HTTP. Nothing that was cut ever looks complete."""
 
 import time

@@ -1,4 +1,4 @@
-"""Header filters: what they remove, replace and add, at each stage, over both versions of HTTP; that
+"""Header filters: what they remove, replace and add, at each stage, over both versions; that
 framing stays out of their reach; retries, interim answers, trailers, HEAD, River's own answers."""
 
 import json
@@ -129,7 +129,8 @@ class OutOfReach(Test):
         seen = []
         port = self.serve(always(chunked, seen), EVERYTHING)[0]
         peer = self.connect(port)
-        body = get("/", "Transfer-Encoding: chunked", method="PUT") + b"2\r\nhi\r\n0\r\nT: v\r\n\r\n"
+        head = get("/", "Transfer-Encoding: chunked", method="PUT")
+        body = head + b"2\r\nhi\r\n0\r\nT: v\r\n\r\n"
         for _ in range(2):
             response = peer.ask(body)
             self.assertEqual(response.body, b"abc")
@@ -144,7 +145,8 @@ class OutOfReach(Test):
             peer.send(peer.exactly(4)[::-1])
         port = self.serve(script, EVERYTHING)[0]
         peer = self.connect(port)
-        self.assertEqual(peer.ask(get("/", "Connection: Upgrade", "Upgrade: websocket")).status, 101)
+        asked = peer.ask(get("/", "Connection: Upgrade", "Upgrade: websocket"))
+        self.assertEqual(asked.status, 101)
         peer.send(b"abcd")
         self.assertEqual(peer.exactly(4), b"dcba")
 
@@ -202,7 +204,8 @@ class Others(Test):
         value = "v" * 4000
         filters = [f'kind="append-header" key="x-{i}" value="{value}"' for i in range(60)]
         seen = []
-        port = self.serve(always(answer("ok"), seen), control(stage("upstream-request", *filters)))[0]
+        more = control(stage("upstream-request", *filters))
+        port = self.serve(always(answer("ok"), seen), more)[0]
         self.assertEqual(self.connect(port).ask(get()).status, 431)
         self.assertEqual(seen, [])
 

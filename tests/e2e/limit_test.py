@@ -1,4 +1,4 @@
-"""Rate limiting: the three rules, what a refusal says, tokens that are given back, a full table, and
+"""Rate limiting: the three rules, what a refusal says, tokens that are given back, full tables, and
 many clients at once."""
 
 import collections

@@ -11,7 +11,7 @@ import harness
 
 MANUAL = os.path.join(harness.ROOT, "docs", "manual")
 UNSUPPORTED = re.compile(r"not supported yet", re.I)
-SECTIONS_LATER = ("acme", "routes", "file-server", "request-filters")
+SECTIONS_LATER = ("acme", "routes")
 OPTIONS_LATER = ("refresh-bounds", "min-seconds", "max-seconds")
 
 
@@ -46,7 +46,10 @@ def make_certificates(directory):
         own.ocsp(own.issue(name, ["www.example.org"], kind=kind))
     own.issue("shop", ["shop.example.org"])
     own.issue("river")
+    os.mkdir(os.path.join(directory, "www"))
     os.rename(clients.crl(), os.path.join(directory, "clients.crl"))
+    with open(os.path.join(directory, "blocked.txt"), "w", encoding="utf-8") as file:
+        file.write("\n".join(text for _, _, text in examples("text") if "scanners" in text))
 
 
 class Manual(unittest.TestCase):

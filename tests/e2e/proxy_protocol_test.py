@@ -1,4 +1,4 @@
-"""The PROXY protocol on a listener: versions 1 and 2, from trusted peers alone, and hostile ones."""
+"""The PROXY protocol on a listener: versions 1 and 2, from trusted peers only, and attacks."""
 
 import json
 import os
@@ -286,7 +286,7 @@ class Hostile(ProxyProtocol):
         self.assertEqual(self.seen, [])
 
     def test_a_length_that_lies_takes_the_request_into_the_header(self):
-        """Less than it is: the rest is no request. More: the request is the header's, and silence."""
+        """Less than it is: the rest is no request. More: the request is the header's."""
         self.start("overload { head-timeout-ms 700; }")
         short = bytearray(v2(pieces=b"\4\0\2ab"))
         short[15] -= 5

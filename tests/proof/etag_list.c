@@ -1,6 +1,6 @@
 /* etag_list.c - lists of entity tags, against a tag of any content.
  *
- * sources: http/conditional.c http/date.c http/field.c http/bytes.c http/scan_scalar.c http/scan_plain.c base/number.c base/text.c base/str.c
+ * sources: http/conditional.c
  * bytes: 64 quick 8
  */
 #include "harness.h"

@@ -10,7 +10,7 @@
 void prove(size_t len)
 {
     Str s = proof_str(len);
-    ProxyHeader header;
+    ProxyHeader header = {0};
     Err err = proxy_header_parse(s, &header);
     if (err == ERR_OK) {
         PROOF_REACHED(accepted);

@@ -159,6 +159,28 @@ TEST("a set of prefixes answers as the loop over them: large sets, which have a 
     }
 }
 
+TEST("a set of prefixes answers as the loop over them: large sets below one long prefix")
+{
+    static const uint8_t head[] = {0x20, 0x01, 0x0d, 0xb8, 0x12, 0x34, 0x56, 0x78};
+    for (unsigned shared = 2; shared <= 8; shared += 3) { /* bytes: below, at and above a table */
+        begin();
+        while (f.count < LIST_MAX) {
+            IpPrefix p = random_prefix(6, 0, 8 * shared + 10);
+            for (unsigned i = 0; i < shared; i++) {
+                p.address.bytes[i] = head[i];
+            }
+            f.list[f.count++] = p;
+        }
+        build();
+        EXPECT(f.set.v6.table_count > 0 && f.set.v6.skip >= (shared < 6 ? 8 * shared : 48));
+        compare("wrong answers of a set below one prefix", 60, 0);
+        IpAddress beside = f.list[0].address;
+        beside.bytes[shared - 1] ^= 1;
+        EXPECT_U64(differences(beside), 0);
+        end();
+    }
+}
+
 static void add(Str text)
 {
     IpPrefix p;

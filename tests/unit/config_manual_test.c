@@ -19,6 +19,7 @@ TEST("config: River's own files give nothing but \"not supported yet\"")
         loaded_open(&file);
         if (source_file(&file.arena, path, &text)) {
             load(&l, text);
+            EXPECT(l.d->count > 0 || i % COUNT(names) == 0); /* 0.5's is built whole */
             for (size_t k = 0; k < l.d->count; k++) {
                 EXPECT(str_ends(l.d->list[k].message, S("` is not supported yet")));
             }

@@ -26,9 +26,12 @@ static void add(Fields *fields, FieldId id, Str value)
     }
 }
 
+#define HOLDS CONDITION_HOLDS
+#define SAME_ONE CONDITION_NOT_MODIFIED
+#define FAILED CONDITION_FAILED
+
 TEST("preconditions are judged in their order")
 {
-    enum { HOLDS = CONDITION_HOLDS, SAME_ONE = CONDITION_NOT_MODIFIED, FAILED = CONDITION_FAILED };
     static const Row rows[] = {
         {.get = HOLDS, .put = HOLDS},
         /* If-Match: strong */
