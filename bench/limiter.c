@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     }
     LimiterRule rare = {.tokens = 10, .refill = 1, .interval_ms = 1000, .buckets_max = KEYS};
     LimiterRule free_hand = {
-        .tokens = 10000000, .refill = 10000000, .interval_ms = 1, .buckets_max = KEYS};
+        .tokens = 10000000, .refill = 10000000, .interval_ms = 100, .buckets_max = KEYS};
     LimiterRule flood = {.tokens = 10, .refill = 1, .interval_ms = 1000, .buckets_max = 4000};
     for (unsigned n = 1; n <= threads; n += threads > 1 ? threads - 1 : 1) {
         measure("1,000,000 keys", rare, KEYS, n, rounds);

@@ -524,7 +524,11 @@ void h2_resume(H2 *h, int32_t id)
 
 void h2_consumed(H2 *h, int32_t id, size_t n)
 {
-    (void)nghttp2_session_consume(h->session, id, n);
+    if (id == 0) { /* the stream has closed: nghttp2 wants to be told so, or counts nothing */
+        (void)nghttp2_session_consume_connection(h->session, n);
+    } else {
+        (void)nghttp2_session_consume(h->session, id, n);
+    }
 }
 
 void h2_reset(H2 *h, int32_t id, uint32_t code)

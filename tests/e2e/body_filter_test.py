@@ -89,6 +89,16 @@ class Requests(Test):
         self.assertEqual(client.fetch(request("/")).status, 200)  # the connection lives on
         self.assertEqual([len(r.body) for r in seen], [5000, 0])
 
+    def test_refused_bodies_leave_the_connection_its_window(self):
+        origin = self.origin(always(answer("ok")))
+        listen = self.port()
+        self.river(proxy(f"{listen} h2c=true", origin, size("request-body", 40000)))
+        client = self.own(H2Client(self.connect(listen)))
+        for _ in range(40):  # 60,000 bytes each: far more than the windows in all
+            stream = client.fetch(request("/", method="PUT"), b"x" * 60000)
+            self.assertEqual(stream.status, 413)
+        self.assertEqual(client.fetch(request("/", method="PUT"), b"x" * 40000).status, 200)
+
 
 class Responses(Test):
     def start(self, response, count=5000, more="", h2c=False):
@@ -184,6 +194,19 @@ class Responses(Test):
             pass  # cut
         self.assertEqual(self.faults(), {"response-too-large": 1})
         self.assertEqual(len(self.connect(self.listen).ask(get("/3")).body), 3)
+
+    def test_cut_responses_leave_the_connection_to_the_origin_its_window(self):
+        def handler(session, stream):
+            session.respond(stream, 200, b"y" * int(stream.get(":path")[1:]))
+        origin = self.own(H2Origin(handler))
+        self.listen = self.port()
+        self.river_ = self.river(proxy(f"{self.listen} h2c=true", f'{origin} proto="h2-only"',
+                                       size("response-body", 40000)), threads=1)
+        client = self.own(H2Client(self.connect(self.listen)))
+        for _ in range(60):
+            stream = client.fetch(request("/50000"))
+            self.assertTrue(stream.status == 502 or stream.reset is not None)
+        self.assertEqual(len(client.fetch(request("/40000")).body), 40000)
 
     def test_answers_of_our_own_are_not_judged(self):
         self.start(answer("y" * 100), count=1)

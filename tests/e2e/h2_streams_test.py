@@ -36,6 +36,17 @@ class Streams(Test):
 
 
 class Flow(Streams):
+    def test_bodies_of_streams_that_are_over_open_the_connection_s_window_again(self):
+        """They come with the end of their stream, and in all are many times the window."""
+        def handler(session, stream):
+            session.respond(stream, 200, stream.body)
+        self.h2(handler, threads=1)
+        client = self.client()
+        body = b"x" * 50_000
+        for _ in range(120):
+            self.assertEqual(len(client.fetch(request("/", method="PUT"), body).body), len(body))
+        self.assertEqual(self.origin_.connections, 1)
+
     def slow_client(self):
         """Opens its window little by little, and gets everything."""
         before = self.used()
