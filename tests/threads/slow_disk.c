@@ -1,4 +1,4 @@
-/* slow_disk.c - files on a disk that takes half a second for everything: who asks for them waits,
+/* slow_disk.c - files on a disk that takes half a second for all: whoever asks for them waits,
  * nobody else does, and no thread of the loop ever makes a call that could wait.
  *
  * The table of system calls is replaced: what is called "slow" is in no memory, what is called
