@@ -13,6 +13,7 @@
     X(INTEGER, "integer", "an integer")                                                            \
     X(TEXT, "text", "a string")                                                                    \
     X(NAME, "name", "a string that is not empty")                                                  \
+    X(PATTERN, "pattern", "a regular expression")                                                  \
     X(CHOICE, "word", "one of its words")                                                          \
     X(PATH, "absolute path", "an absolute path")                                                   \
     X(FILE, "path", "a path")                                                                      \

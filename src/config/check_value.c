@@ -4,6 +4,7 @@
 #include "config/nearest.h"
 #include "config/value.h"
 #include "http/field.h"
+#include "http/pattern.h"
 #include "http/uri.h"
 #include "net/tls.h"
 
@@ -297,6 +298,31 @@ static void report_later(Checker *c, const SchemaItem *item, Str subject, const 
     c->later = true;
 }
 
+/* The place is within the value where that is written as it is meant: between its two quotes, maybe
+ * behind the r of a raw string. Else it is the whole value. */
+static void check_pattern(Checker *c, const SchemaItem *item, Str subject, Str text, Where where)
+{
+    PatternMistake m;
+    if (text.len == 0) {
+        check_report(c, SEVERITY_ERROR, where, STR_NONE, "`%.*s` takes %.*s", STR_ARG(subject),
+                     STR_ARG(schema_type_takes(item->type)));
+        return;
+    }
+    Pattern *pattern = pattern_open(text, 0, &m);
+    if (!pattern) {
+        Location at = where.location;
+        if (at.len == text.len + 2 || at.len == text.len + 3) {
+            at.from += at.len - 1 - (uint32_t)(text.len - m.from);
+            at.len = m.to > m.from ? (uint32_t)(m.to - m.from) : 1;
+            where.location = at;
+        }
+        Str sentence = pattern_sentence(&m);
+        check_report(c, SEVERITY_ERROR, where, STR_NONE, "no regular expression: %.*s",
+                     STR_ARG(sentence));
+    }
+    pattern_close(pattern);
+}
+
 void check_value(Checker *c, const SchemaItem *item, Str subject, const KdlValue *value,
                  Where where)
 {
@@ -323,6 +349,9 @@ void check_value(Checker *c, const SchemaItem *item, Str subject, const KdlValue
     case SCHEMA_FIELD_NAME:
     case SCHEMA_FILTER_FIELD:
         check_field_name(c, item, text, where);
+        break;
+    case SCHEMA_PATTERN:
+        check_pattern(c, item, subject, text, where);
         break;
     case SCHEMA_METHODS:
         check_methods(c, text, where);

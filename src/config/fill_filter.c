@@ -42,19 +42,6 @@ static Err fill_value(Filler *f, Section one, const SchemaItem *item, FilterValu
     return ERR_OK;
 }
 
-/* Where bytes of a value stand in the file: where the value is written as it is meant, between its
- * two quotes (maybe behind the r of a raw string). Else the whole value is the place. */
-static Location place_in(const KdlEntry *e, const FilterMistake *m)
-{
-    Location at = e->value.location;
-    size_t len = entry_text(e).len;
-    if (m->from == m->to || (at.len != len + 2 && at.len != len + 3) || m->to > len) {
-        return at;
-    }
-    return (Location){.from = at.from + at.len - 1 - (uint32_t)(len - m->from),
-                      .len = (uint32_t)(m->to - m->from)};
-}
-
 /* Tries the set-up, and notes what it finds wrong. */
 static Err try_setup(Filler *f, Section one, const FilterSettings *s, FilterStage stage)
 {
@@ -73,7 +60,7 @@ static Err try_setup(Filler *f, Section one, const FilterSettings *s, FilterStag
     CHECK(mistake.value < s->value_count);
     const KdlEntry *e = node_property(one.node, s->kind->schema.properties[mistake.value].name);
     check_report(f->checker, SEVERITY_ERROR,
-                 where_at(e ? place_in(e, &mistake) : one.node->name_at), STR_NONE, "%.*s",
+                 where_at(e ? e->value.location : one.node->name_at), STR_NONE, "%.*s",
                  STR_ARG(mistake.sentence));
     return ERR_OK;
 }

@@ -6,7 +6,7 @@
 enum { PATTERN };
 
 static const SchemaItem regex_properties[] = {
-    [PATTERN] = ITEM_VALUE("pattern", NAME, SCHEMA_REQUIRED, "^x-internal-",
+    [PATTERN] = ITEM_VALUE("pattern", PATTERN, SCHEMA_REQUIRED, "^x-internal-",
                            "a regular expression for the field's name; case is ignored, and a part "
                            "of the name is enough"),
 };

@@ -43,7 +43,7 @@ enum { URI_PATTERN = ALL_HAVE, URI_BUCKETS };
     ITEM_NEEDED_NUMBER("max-buckets", 1, LIMITER_BUCKETS_MAX, "4000",                              \
                        "buckets that are remembered at once")
 #define PATH_PATTERN                                                                               \
-    ITEM_VALUE("pattern", NAME, SCHEMA_REQUIRED, "^/static/",                                      \
+    ITEM_VALUE("pattern", PATTERN, SCHEMA_REQUIRED, "^/static/",                                   \
                "a regular expression for the path without the query; a part of it is enough")
 
 static const SchemaItem source_properties[] = {

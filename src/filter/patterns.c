@@ -11,7 +11,7 @@ Pattern *filter_pattern(const FilterSetup *setup, size_t index, unsigned flags, 
     }
     static const Str opening = S_INIT("no regular expression: ");
     Span room;
-    *ret_mistake = (FilterMistake){.value = index, .from = m.from, .to = m.to};
+    *ret_mistake = (FilterMistake){.value = index};
     if (arena_span(arena, opening.len + m.sentence_bytes, &room)) {
         Text t = text_in(room);
         text_add(&t, opening);

@@ -6,7 +6,8 @@
 #include "proxy/filter.h"
 
 /* The expression in value `index`, compiled with PATTERN_ flags; the caller closes it. NULL:
- * *ret_mistake says why, or with an empty sentence that the arena is full. */
+ * *ret_mistake says why (only flags can make a text that was checked too large), or with an empty
+ * sentence that the arena is full. */
 Pattern *filter_pattern(const FilterSetup *setup, size_t index, unsigned flags, Arena *arena,
                         FilterMistake *ret_mistake);
 

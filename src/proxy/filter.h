@@ -76,8 +76,6 @@ typedef struct FilterSetup {
 typedef struct FilterMistake {
     size_t value; /* its index */
     Str sentence; /* static, or in the arena */
-    size_t from;  /* the bytes of the value's text that are meant; from == to: all of it */
-    size_t to;
 } FilterMistake;
 
 typedef struct FilterKind FilterKind;

@@ -78,6 +78,7 @@ class Both(Test):
         stream = client.fetch(request("/", *[(n.lower(), v) for n, v in SENT]))
         self.assertEqual((stream.status, bytes(stream.body)), (200, b"ok"))
         self.check_response(stream.fields)
+        self.assertEqual([n for n, _ in stream.fields if n != n.lower()], [])  # RFC 9113 §8.2.1
 
     def test_all_pairs_of_versions(self):
         seen = []
@@ -90,6 +91,7 @@ class Both(Test):
         for fields in [r.fields for r in seen] + seen_h2:
             self.check_request(fields)
         self.assertEqual((len(seen), len(seen_h2)), (2, 2))
+        self.assertEqual([n for fields in seen_h2 for n, _ in fields if n != n.lower()], [])
 
     def test_they_run_in_the_order_of_the_file(self):
         seen = []

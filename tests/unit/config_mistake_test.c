@@ -159,6 +159,12 @@ static const Mistake mistakes[] = {
     {S_INIT(SERVICE("rate-limiting { rule kind=\"specific-uri\" pattern=\"\\u{e9}*)\" "
                     "max-buckets=1 tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
      S_INIT("1:126: no regular expression: unopened group")},
+    {S_INIT(SERVICE("rate-limiting { rule kind=\"any-matching-uri\" pattern=\"a{2\" "
+                    "tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
+     S_INIT("1:132: no regular expression: unclosed counted repetition")},
+    {S_INIT(SERVICE("rate-limiting { rule kind=\"any-matching-uri\" pattern=\"\" "
+                    "tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
+     S_INIT("1:130: `pattern` takes a regular expression")},
     /* the language itself */
     {S_INIT("services { A { listeners { \"127.0.0.1:80 } } }"),
      S_INIT("1:28: this string is never closed")},
