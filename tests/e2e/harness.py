@@ -411,11 +411,12 @@ def quoted(endpoint):
 class River:
     """A River with this configuration, serving."""
 
-    def __init__(self, services, system="", environment=None, flags=(), threads=2, wait=True):
+    def __init__(self, services, system="", environment=None, flags=(), threads=2, wait=True,
+                 text=None):
         self.directory = tempfile.mkdtemp(prefix="river-e2e-")
         self.config = os.path.join(self.directory, "river.kdl")
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"system {{\n{system}\n}}\nservices {{\n{services}\n}}\n")
+            file.write(text or f"system {{\n{system}\n}}\nservices {{\n{services}\n}}\n")
         self.control = os.path.join(self.directory, "control.sock")
         self.error_path = os.path.join(self.directory, "stderr")
         self.output_path = os.path.join(self.directory, "stdout")
