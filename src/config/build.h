@@ -33,7 +33,7 @@ size_t config_listener_count(const Settings *settings);
 MUST_USE Err config_renew(const Snapshot *s, const Settings *settings, const BuildInputs *inputs,
                           Arena *scratch);
 
-/* The filters of a service (fill_filter.c). */
+/* The filters of a service (build_filter.c). */
 MUST_USE Err build_chains(Arena *a, const ServiceSettings *from, Snapshot *s, Service *ret);
 /* Room in the snapshot for the limiters of all services. */
 MUST_USE Err build_limiters(Arena *a, const Settings *settings, Snapshot *s);

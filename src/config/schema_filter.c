@@ -4,45 +4,18 @@
 #include "filter/filters.h"
 
 static const SchemaNode request_kinds[] = {
-#define FILTER(name, group) IN_##group(name)
-#define IN_REQUEST(name) {.link = &filter_##name.schema},
-#define IN_HEADER(name)
-#define IN_BODY(name)
-#define IN_LIMIT(name)
+#define REQUEST_FILTER(name) {.link = &filter_##name.schema},
 #include "filter/all.def"
-#undef FILTER
-#undef IN_REQUEST
-#undef IN_HEADER
-#undef IN_BODY
-#undef IN_LIMIT
 };
 
 static const SchemaNode header_kinds[] = {
-#define FILTER(name, group) IN_##group(name)
-#define IN_REQUEST(name)
-#define IN_HEADER(name) {.link = &filter_##name.schema},
-#define IN_BODY(name)
-#define IN_LIMIT(name)
+#define HEADER_FILTER(name) {.link = &filter_##name.schema},
 #include "filter/all.def"
-#undef FILTER
-#undef IN_REQUEST
-#undef IN_HEADER
-#undef IN_BODY
-#undef IN_LIMIT
 };
 
 static const SchemaNode body_kinds[] = {
-#define FILTER(name, group) IN_##group(name)
-#define IN_REQUEST(name)
-#define IN_HEADER(name)
-#define IN_BODY(name) {.link = &filter_##name.schema},
-#define IN_LIMIT(name)
+#define BODY_FILTER(name) {.link = &filter_##name.schema},
 #include "filter/all.def"
-#undef FILTER
-#undef IN_REQUEST
-#undef IN_HEADER
-#undef IN_BODY
-#undef IN_LIMIT
 };
 
 #define STEPS(kinds)                                                                              \
@@ -81,17 +54,8 @@ const SchemaNode schema_path_control =
     SECTION("path-control", 0, "filters, stage by stage", stages);
 
 static const SchemaNode rule_kinds[] = {
-#define FILTER(name, group) IN_##group(name)
-#define IN_REQUEST(name)
-#define IN_HEADER(name)
-#define IN_BODY(name)
-#define IN_LIMIT(name) {.link = &filter_##name.schema},
+#define LIMIT_RULE(name) {.link = &filter_##name.schema},
 #include "filter/all.def"
-#undef FILTER
-#undef IN_REQUEST
-#undef IN_HEADER
-#undef IN_BODY
-#undef IN_LIMIT
 };
 
 static const SchemaNode rate_children[] = {

@@ -4,9 +4,8 @@
 const FilterKind *filter_find(Str name)
 {
     static const FilterKind *const all[] = {
-#define FILTER(name, group) &filter_##name,
+#define FILTER(name) &filter_##name,
 #include "filter/all.def"
-#undef FILTER
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (str_equal(all[i]->schema.name, name)) {

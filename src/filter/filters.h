@@ -4,9 +4,8 @@
 
 #include "proxy/exchange.h"
 
-#define FILTER(name, group) extern const FilterKind filter_##name;
+#define FILTER(name) extern const FilterKind filter_##name;
 #include "filter/all.def"
-#undef FILTER
 
 /* The kind with that name, as the configuration writes it; NULL when there is none. */
 const FilterKind *filter_find(Str name);

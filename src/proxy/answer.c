@@ -58,7 +58,6 @@ static void answer_with(Exchange *x, const Respond *r)
     x->answer.status = r->status;
     x->answer.content_type = r->content_type;
     x->answer.retry_after_s = r->retry_after_s;
-    x->answer.location = r->location;
     x->answer.length = r->body.len;
     x->answer.piece_count = r->body.len > 0;
     x->answer.pieces = &x->answer_piece;

@@ -12,7 +12,7 @@ static void undo(Thread *t, Exchange *x, const FilterChain *chain, size_t count)
     }
 }
 
-Verdict filter_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at)
+Verdict filter_run_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at)
 {
     for (; *at < chain->count; (*at)++) {
         const FilterUse *use = &chain->uses[*at];
@@ -38,7 +38,7 @@ bool filter_refuses(const FilterChain *chain, const IpAddress *client)
     return false;
 }
 
-Verdict filter_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit)
+Verdict filter_run_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit)
 {
     for (size_t i = 0; i < chain->count; i++) {
         const FilterUse *use = &chain->uses[i];
@@ -50,7 +50,7 @@ Verdict filter_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *
     return PASS;
 }
 
-Verdict filter_body(Thread *t, Exchange *x, const FilterChain *chain, uint64_t bytes, Str data)
+Verdict filter_run_body(Thread *t, Exchange *x, const FilterChain *chain, uint64_t bytes, Str data)
 {
     for (size_t i = 0; i < chain->count; i++) {
         const FilterUse *use = &chain->uses[i];

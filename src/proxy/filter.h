@@ -37,7 +37,6 @@ typedef struct Respond {
     Str content_type; /* empty: none */
     Str body;         /* empty, and the answer is a refusal: the status in words */
     uint32_t retry_after_s; /* 0: says nothing of it */
-    Str location;     /* of a redirect, else empty */
 } Respond;
 
 typedef enum VerdictKind {
@@ -114,13 +113,32 @@ typedef struct FilterChain {
     const FilterUse *uses COUNTED_BY(count);
 } FilterChain;
 
-/* Runs STAGE_REQUEST or STAGE_LIMIT from *at on, which is left where a filter pauses. */
-Verdict filter_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at);
 /* Whether a filter of STAGE_REQUEST wants the client's connection closed at once. */
 bool filter_refuses(const FilterChain *chain, const IpAddress *client);
+
+/* For the functions below, which leave it to these where there is a filter: a service without
+ * filters pays a comparison. */
+Verdict filter_run_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at);
+Verdict filter_run_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit);
+Verdict filter_run_body(Thread *t, Exchange *x, const FilterChain *chain, uint64_t bytes, Str data);
+
+/* Runs STAGE_REQUEST or STAGE_LIMIT from *at on, which is left where a filter pauses. */
+static inline Verdict filter_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at)
+{
+    return chain->count == 0 ? PASS : filter_run_request(t, x, chain, at);
+}
+
 /* Runs a stage of heads. */
-Verdict filter_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit);
+static inline Verdict filter_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit)
+{
+    return chain->count == 0 ? PASS : filter_run_head(t, x, chain, edit);
+}
+
 /* Runs a stage of bodies. */
-Verdict filter_body(Thread *t, Exchange *x, const FilterChain *chain, uint64_t bytes, Str data);
+static inline Verdict filter_body(Thread *t, Exchange *x, const FilterChain *chain, uint64_t bytes,
+                                  Str data)
+{
+    return chain->count == 0 ? PASS : filter_run_body(t, x, chain, bytes, data);
+}
 
 #endif

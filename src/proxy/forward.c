@@ -9,19 +9,17 @@
 
 /* --- putting heads together ------------------------------------------------------------------ */
 
-/* The name of the field whose value is written next, piece by piece, into out->text; then
- * field_end. HTTP/2 wants names in lower case (RFC 9113 §8.2). Returns where the value begins. */
-static size_t field_begin(HeadOut *out, Str name)
+/* Whether fields become members of a list, for HTTP/2 or for filters, and no lines of HTTP/1. */
+static bool is_listed(const HeadOut *out)
+{
+    return out->h2 || out->edit;
+}
+
+static size_t listed_begin(HeadOut *out, Str name)
 {
     Text *text = &out->text;
-    out->filled = true;
     if (out->edit) {
         out->edit_name = name;
-        return text->len;
-    }
-    if (!out->h2) {
-        text_add(text, name);
-        text_add(text, S(": "));
         return text->len;
     }
     size_t name_at = text->len;
@@ -34,20 +32,39 @@ static size_t field_begin(HeadOut *out, Str name)
     return text->len;
 }
 
-static void field_end(HeadOut *out, size_t value_at)
+static void listed_end(HeadOut *out, size_t value_at)
 {
+    Str value = str_drop(text_str(&out->text), value_at);
     if (out->edit) {
-        head_edit_add(out->edit, out->edit_name, str_drop(text_str(&out->text), value_at));
-        return;
-    }
-    if (!out->h2) {
-        text_add(&out->text, S("\r\n"));
+        head_edit_add(out->edit, out->edit_name, value);
         return;
     }
     if (out->count < out->room) {
-        out->fields[out->count].value = str_drop(text_str(&out->text), value_at);
+        out->fields[out->count].value = value;
     }
     out->count++; /* beyond the room it says: too many */
+}
+
+/* The name of the field whose value is written next, piece by piece, into out->text; then
+ * field_end. HTTP/2 wants names in lower case (RFC 9113 §8.2). Returns where the value begins. */
+static size_t field_begin(HeadOut *out, Str name)
+{
+    out->filled = true;
+    if (is_listed(out)) {
+        return listed_begin(out, name);
+    }
+    text_add(&out->text, name);
+    text_add(&out->text, S(": "));
+    return out->text.len;
+}
+
+static void field_end(HeadOut *out, size_t value_at)
+{
+    if (is_listed(out)) {
+        listed_end(out, value_at);
+    } else {
+        text_add(&out->text, S("\r\n"));
+    }
 }
 
 /* A field of HTTP/2 whose name and value stay where they are until the head is sent. */

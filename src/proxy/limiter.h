@@ -22,7 +22,7 @@ typedef struct LimiterRule {
     uint32_t tokens;      /* of a full bucket; 1 to LIMITER_TOKENS_MAX */
     uint32_t refill;      /* tokens that come back at once; 1 to LIMITER_TOKENS_MAX */
     uint32_t interval_ms; /* in so many milliseconds; 1 to LIMITER_INTERVAL_MS_MAX */
-    uint32_t buckets_max; /* keys remembered at once, at least; 0: all keys are one */
+    uint32_t buckets_max; /* keys remembered at once; 0: all keys are one */
 } LimiterRule;
 
 typedef struct Limiter Limiter;
@@ -45,7 +45,8 @@ void limiter_close(Limiter *l);
 uint64_t limiter_key_pair(const Limiter *l, uint64_t first, uint64_t second);
 uint64_t limiter_key_str(const Limiter *l, Str s);
 
-/* Takes a token of the key's bucket. When all buckets that the key could have are in use by keys
+/* Takes a token of the key's bucket. Up to 32 keys have room for certain, of more all but a few in a
+ * thousand when there are buckets_max of them: where they stand is chance. When all buckets that the key could have are in use by keys
  * that are still owed tokens, the key shares a bucket with others that are in the same plight, and
  * when room comes it inherits what was taken there: nobody ever gets more than the rule gives. */
 LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms);

@@ -3,10 +3,8 @@
 
 #include "base/number.h"
 #include "proxy/exchange.h"
+#include "proxy/origin_dial.h"
 #include "proxy/worker.h"
-
-#define HOLD_FIRST_NS (ORIGIN_WAIT_MS * UINT64_C(500000))
-#define HOLD_MIN_NS 64u
 
 static Origin *origin_at(Thread *t, uint32_t index)
 {
@@ -266,65 +264,6 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
 
 /* --- taking and returning -------------------------------------------------------------------- */
 
-static bool has_room(Origin *o)
-{
-    uint32_t max = o->endpoint->connections_max;
-    return max == 0 || atomic_load(&o->open) < max;
-}
-
-/* Whether a dial may start at once, because few are in flight; counts it if so. */
-static bool dial_free(Origin *o)
-{
-    uint32_t dialing = atomic_load(&o->dialing);
-    while (has_room(o) && dialing < ORIGIN_DIALS_FREE) {
-        if (atomic_compare_exchange_weak(&o->dialing, &dialing, dialing + 1)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether a connection will probably come back sooner than ORIGIN_WAIT_MS for the waiter that is
- * last in the queue: then dialling would only add a connection. */
-static bool return_is_near(Origin *o)
-{
-    uint64_t open = atomic_load(&o->open);
-    uint64_t dialing = atomic_load(&o->dialing);
-    uint64_t busy = open > dialing ? open - dialing : 0;
-    uint64_t hold_ns = atomic_load_explicit(&o->hold_ns, memory_order_relaxed);
-    uint64_t turns = atomic_load(&o->waiting);
-    return busy > 0 && hold_ns * turns / busy < ORIGIN_WAIT_MS * UINT64_C(1000000);
-}
-
-/* How long requests keep a connection: steps towards each sample, so that it follows the median. An
- * average would jump when everything stalls for once, and let every waiter dial. */
-static void hold_note(const Thread *t, Origin *o, const Upstream *u)
-{
-    if (u->served % 4 != 1 || u->taken_ns == 0) {
-        return;
-    }
-    uint64_t sample_ns = t->now_ns - u->taken_ns;
-    uint64_t hold_ns = atomic_load_explicit(&o->hold_ns, memory_order_relaxed);
-    hold_ns = hold_ns ? hold_ns : HOLD_FIRST_NS; /* the first sample holds what starting costs */
-    uint64_t step_ns = u64_max(hold_ns, HOLD_MIN_NS) / 8;
-    hold_ns = sample_ns > hold_ns ? hold_ns + step_ns : u64_max(hold_ns, step_ns + 1) - step_ns;
-    atomic_store_explicit(&o->hold_ns, hold_ns, memory_order_relaxed);
-}
-
-/* Whether one more dial may start: one in each ORIGIN_PACE_MS, all waiters together. A short burst
- * or a stall adds few connections so; an origin that has become slow is found by `hold_ns`. */
-static bool dial_paced(const Thread *t, Origin *o)
-{
-    uint64_t next = atomic_load(&o->dial_next_ns);
-    uint64_t after = t->now_ns + ORIGIN_PACE_MS * UINT64_C(1000000);
-    if (has_room(o) && t->now_ns >= next &&
-        atomic_compare_exchange_strong(&o->dial_next_ns, &next, after)) {
-        atomic_fetch_add(&o->dialing, 1);
-        return true;
-    }
-    return false;
-}
-
 static Err dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
 {
     atomic_fetch_add(&o->open, 1);
@@ -398,7 +337,7 @@ static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
 
 static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
 {
-    if (upstream_get(t, p->dialing) || !has_room(o)) {
+    if (upstream_get(t, p->dialing) || !dial_has_room(o)) {
         return ERR_OK;
     }
     atomic_fetch_add(&o->open, 1);
@@ -508,6 +447,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
         return ERR_AGAIN;
     }
     Upstream *u = park_find(t, o);
+    dial_note_miss(t, o, u == NULL);
     if (!u) {
         TRY(waiter_push(o, (Waiter){.thread = t->index, .exchange = x->self}, false));
         x->waits = true;
@@ -517,7 +457,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
         exchange_attach(t, x, u);
         return ERR_OK;
     }
-    if (!return_is_near(o) && dial_free(o)) { /* else it waits first: origin_wait_more */
+    if (dial_now(t, o)) {
         Err err = dial(t, o, x, false);
         if (err != ERR_OK) {
             x->waits = false;
@@ -541,8 +481,7 @@ Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
         exchange_attach(t, x, u);
         return ERR_OK;
     }
-    bool slow = x->wait_ms >= ORIGIN_WAIT_MS_MAX; /* the origin is slow, not the burst short */
-    if (dial_paced(t, o) || (slow && dial_free(o))) {
+    if (dial_after_wait(t, o, x->wait_ms)) {
         TRY(dial(t, o, x, false));
     }
     return ERR_AGAIN;
@@ -565,7 +504,7 @@ static bool serve_one(Thread *t, Origin *o)
 void origin_return(Thread *t, Upstream *u)
 {
     Origin *o = origin_at(t, u->origin);
-    hold_note(t, o, u);
+    dial_note_hold(t, o, u);
     uint64_t idle_ms = o->endpoint->idle_timeout_ms;
     uint64_t parked_max = t->worker->plan.idle_upstreams_max / o->thread_count;
     uint64_t due_ms = u64_min(t->now_ms + idle_ms, u->retire_ms);

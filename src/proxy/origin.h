@@ -6,8 +6,8 @@
  * a waiter before it looks again, and who returns a connection parks it before it looks for
  * waiters; both orders are sequentially consistent, so one of the two always sees the other
  * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own
- * while few are in flight and no connection is about to come back; otherwise it waits first, and
- * dials are paced, one in each ORIGIN_PACE_MS for all waiters together. Whichever comes first, a
+ * at once where the queue is long (origin_dial.c); otherwise it waits first, and dials are paced, one in
+ * each ORIGIN_PACE_NS for all waiters together. Whichever comes first, a
  * returned or a new connection, serves the oldest waiter. */
 #ifndef PROXY_ORIGIN_H
 #define PROXY_ORIGIN_H
@@ -19,7 +19,10 @@
 
 #define ORIGIN_DIALS_FREE 4u /* dials in flight that need no waiting */
 #define ORIGIN_WAIT_MS 1u    /* after which a waiter may start one more */
-#define ORIGIN_PACE_MS 4u    /* between two dials of waiters */
+#define ORIGIN_WAIT_NS (ORIGIN_WAIT_MS * UINT64_C(1000000))
+#define ORIGIN_WAIT_LONG_NS (16 * ORIGIN_WAIT_NS) /* a queue for which nobody should wait */
+#define ORIGIN_PACE_NS (4 * ORIGIN_WAIT_NS)       /* between two dials of waiters */
+#define ORIGIN_PACE_FAST_NS (ORIGIN_WAIT_NS / 4)  /* the same while the queue is not short */
 #define ORIGIN_WAIT_MS_MAX 16u /* the longest pause between two tries of a waiter */
 #define ORIGIN_WAITERS_MAX 65536u
 #define ORIGIN_REST_MS 100u
@@ -56,6 +59,7 @@ typedef struct MuxPlace {
     Handle dialing;
     Handle first; /* exchanges that wait for either: Exchange.waiter_next */
     Handle last;
+    uint32_t missed; /* HTTP/1: how many of the last requests found no connection; of MISSED_ALL */
 } MuxPlace;
 
 /* What an origin has been found to speak, where its endpoint leaves that open. */
