@@ -2,7 +2,6 @@
  * weighs, in the order of their addresses: any proxy with the same list chooses the same. */
 #include "balance/policies.h"
 
-#include "base/hash.h"
 #include "balance/places.h"
 
 extern const Balancer policy_fnv;
@@ -17,7 +16,7 @@ static size_t fnv_pick(const void *table, const PickKey *key, unsigned attempt, 
 {
     (void)loads;
     const Places *places = (const Places *)table;
-    uint64_t point = fnv1a_add(FNV1A_START, key->hashed) % places->total;
+    uint64_t point = str_fnv(key->hashed, FNV_START) % places->total;
     size_t low = 0;
     size_t high = places->count - 1;
     while (low < high) { /* the first share that ends behind the point */

@@ -6,7 +6,7 @@
  * point before it (four bytes, least significant first; zero at first). */
 #include "balance/policies.h"
 
-#include "base/hash.h"
+#include "base/crc32.h"
 #include "proxy/snapshot.h"
 
 #define POINTS_PER_WEIGHT 160u

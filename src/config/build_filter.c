@@ -1,4 +1,4 @@
-/* build_filter.c - the snapshot's chains of filters, and the rules of the limiters that they use. */
+/* build_filter.c - the snapshot's chains of filters, and the rules of their limiters. */
 #include "config/build.h"
 
 static Err build_chain(Arena *a, const ChainSettings *from, FilterStage stage, Snapshot *snapshot,

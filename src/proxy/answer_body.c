@@ -11,7 +11,8 @@
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
-#define STEP_BYTES_MAX (1u << 20)      /* of a body in one turn, so that nobody waits for long */
+/* Of a body in one turn: more costs more (docs/PERFORMANCE.md), and nobody should wait for long. */
+#define STEP_BYTES_MAX (192u << 10)
 #define UNCOPIED_BYTES_MIN (64u << 10) /* a smaller rest of a file is read and sent */
 
 /* --- the body -------------------------------------------------------------------------------- */

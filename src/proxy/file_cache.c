@@ -1,6 +1,7 @@
 /* file_cache.c - finding, opening, keeping and forgetting files. */
 #include "proxy/file_cache.h"
 
+#include "base/keyed_hash.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "proxy/exchange.h"
@@ -27,7 +28,7 @@ typedef struct FileList {
 
 struct FileCache {
     Pool pool;
-    uint64_t seed;
+    HashSecret secret; /* nobody outside knows how paths hash */
     size_t content_bytes;
     size_t content_max;
     FileList present;
@@ -38,13 +39,13 @@ struct FileCache {
     Handle buckets[BUCKETS];
 };
 
-FileCache *file_cache_new(uint32_t present_max, size_t content_max, uint64_t seed)
+FileCache *file_cache_new(uint32_t present_max, size_t content_max)
 {
     FileCache *files = (FileCache *)memory_reserve(sizeof *files);
     if (!files) {
         return NULL;
     }
-    files->seed = seed;
+    hash_secret_make(&files->secret);
     files->content_max = content_max;
     files->present.max = present_max > FILES_PRESENT_MIN ? present_max : FILES_PRESENT_MIN;
     files->absent.max = FILES_ABSENT_MAX;
@@ -427,8 +428,7 @@ static Err look(Thread *t, File **f, Handle exchange)
 Err file_cache_find(Thread *t, int root, Str path, Handle exchange, Handle *ret)
 {
     uint64_t root_hash = ((uint64_t)(unsigned)root + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t hash = str_fnv(path, FNV_START ^ root_hash ^ t->file_cache->seed);
-    hash ^= hash >> 32;
+    uint64_t hash = hash_str(&t->file_cache->secret, path) ^ root_hash;
     File *f = file_find(t, root, path, hash);
     if (!f) {
         f = file_new(t, root, path, hash);

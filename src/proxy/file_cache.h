@@ -47,8 +47,8 @@ typedef struct File {
 } File;
 
 /* `present_max`: files and directories that the cache keeps. `content_max`: bytes of small files in
- * memory. `seed`: nobody outside knows how paths hash. NULL: no memory. */
-FileCache *file_cache_new(uint32_t present_max, size_t content_max, uint64_t seed);
+ * memory. NULL: no memory. */
+FileCache *file_cache_new(uint32_t present_max, size_t content_max);
 void file_cache_drop(Thread *t);
 
 /* What `path` is, below the root with this descriptor. ERR_OK: *ret is pinned, a regular file or a

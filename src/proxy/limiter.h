@@ -45,10 +45,11 @@ void limiter_close(Limiter *l);
 uint64_t limiter_key_pair(const Limiter *l, uint64_t first, uint64_t second);
 uint64_t limiter_key_str(const Limiter *l, Str s);
 
-/* Takes a token of the key's bucket. Up to 32 keys have room for certain, of more all but a few in a
- * thousand when there are buckets_max of them: where they stand is chance. When all buckets that the key could have are in use by keys
- * that are still owed tokens, the key shares a bucket with others that are in the same plight, and
- * when room comes it inherits what was taken there: nobody ever gets more than the rule gives. */
+/* Takes a token of the key's bucket. Up to 32 keys have room for certain, of more all but a few in
+ * a thousand when there are buckets_max of them: where they stand is chance. When all buckets that
+ * the key could have are in use by keys that are still owed tokens, the key shares a bucket with
+ * others that are in the same plight, and when room comes it inherits what was taken there: nobody
+ * ever gets more than the rule gives. */
 LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms);
 /* As if the token had not been taken; when a refill came in between, it stays taken. */
 void limiter_give_back(const LimiterGrant *grant);

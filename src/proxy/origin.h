@@ -6,9 +6,9 @@
  * a waiter before it looks again, and who returns a connection parks it before it looks for
  * waiters; both orders are sequentially consistent, so one of the two always sees the other
  * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own
- * at once where the queue is long (origin_dial.c); otherwise it waits first, and dials are paced, one in
- * each ORIGIN_PACE_NS for all waiters together. Whichever comes first, a
- * returned or a new connection, serves the oldest waiter. */
+ * at once where the queue is long (origin_dial.c); otherwise it waits first, and dials are paced,
+ * one in each ORIGIN_PACE_NS for all waiters together. Whichever comes first, a returned or a new
+ * connection, serves the oldest waiter. */
 #ifndef PROXY_ORIGIN_H
 #define PROXY_ORIGIN_H
 

@@ -69,11 +69,10 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * (origins + 1));
     t->wires = (WireRoom){.blocks = &t->buf_blocks, .raw = t->raw};
     bool rooms = t->input.len && t->raw.len && t->output.len && t->field_room && t->out_fields;
-    uint64_t seed = random_next(&t->random);
     uint64_t share = plan->memory_bytes_max / FILE_CONTENTS_SHARE / plan->threads;
     size_t content = (size_t)(plan->memory_bytes_max ? u64_min(share, FILE_CONTENTS_BYTES_MAX)
                                                      : FILE_CONTENTS_BYTES_MAX);
-    t->file_cache = plan->files_max ? file_cache_new(plan->files_max, content, seed) : NULL;
+    t->file_cache = plan->files_max ? file_cache_new(plan->files_max, content) : NULL;
     rooms = rooms && (t->file_cache || !plan->files_max);
     bool all = rooms && t->park_nodes && t->places && t->again && t->flush && t->services &&
                t->origins;

@@ -1,5 +1,5 @@
-/* hash.c - see hash.h. */
-#include "base/hash.h"
+/* crc32.c - see crc32.h. */
+#include "base/crc32.h"
 
 /* Four bits at a time: a table of 64 bytes stays in the cache, and keys are short. */
 static const uint32_t nibbles[16] = {
@@ -15,13 +15,4 @@ uint32_t crc32_add(uint32_t crc, Str bytes)
         crc = crc >> 4 ^ nibbles[crc & 15];
     }
     return crc;
-}
-
-/* The multiplication is meant to wrap. */
-uint64_t fnv1a_add(uint64_t hash, Str bytes)
-{
-    for (size_t i = 0; i < bytes.len; i++) {
-        hash = (hash ^ bytes.at[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
 }
