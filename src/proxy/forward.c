@@ -6,6 +6,7 @@
 #include "proxy/worker.h"
 
 #define EDIT_BYTES_MIN 2048u
+#define NUMBER_DIGITS_MAX 20u
 
 /* --- putting heads together ------------------------------------------------------------------ */
 
@@ -77,14 +78,24 @@ static void field_borrow(HeadOut *out, Str name, Str value)
     out->count++;
 }
 
+static void field_line(HeadOut *out, Str name, Str value)
+{
+    out->filled = true;
+    text_line(&out->text, name, value);
+}
+
 void forward_field(HeadOut *out, Str name, Str value)
 {
+    if (!is_listed(out)) {
+        field_line(out, name, value);
+        return;
+    }
     if (out->edit) {
         head_edit_add(out->edit, name, value);
         return;
     }
     size_t at = field_begin(out, name);
-    if (out->h2 && out->count < out->room) {
+    if (out->count < out->room) {
         out->fields[out->count].value = value;
         out->count++;
         return;
@@ -93,11 +104,24 @@ void forward_field(HeadOut *out, Str name, Str value)
     field_end(out, at);
 }
 
+/* The same for a value that lies in a room that goes: a list gets a copy. */
+static void field_copy(HeadOut *out, Str name, Str value)
+{
+    if (!is_listed(out)) {
+        field_line(out, name, value);
+        return;
+    }
+    size_t at = field_begin(out, name);
+    text_add(&out->text, value);
+    field_end(out, at);
+}
+
 void forward_number(HeadOut *out, Str name, uint64_t value)
 {
-    size_t at = field_begin(out, name);
-    text_u64(&out->text, value);
-    field_end(out, at);
+    uint8_t room[NUMBER_DIGITS_MAX];
+    Text digits = text_in(span_of(room, sizeof room));
+    text_u64(&digits, value);
+    field_copy(out, name, text_str(&digits));
 }
 
 /* One that came in. Known names are at hand in lower case. */
@@ -147,9 +171,13 @@ Str forward_protocol(const Exchange *x)
 /* Values that a trusted proxy sent, all lines of the field as one list; then ours. */
 static void add_list(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
+    if (!x->trusted) {
+        field_copy(out, name, ours);
+        return;
+    }
     size_t at = field_begin(out, name);
     const Fields *fields = &x->request.fields;
-    for (size_t i = 0; x->trusted && i < fields->count; i++) {
+    for (size_t i = 0; i < fields->count; i++) {
         if (fields->at[i].id == id && fields->at[i].value.len > 0) {
             text_add(&out->text, fields->at[i].value);
             text_add(&out->text, S(", "));
@@ -163,9 +191,7 @@ static void add_list(const Exchange *x, Str name, FieldId id, Str ours, HeadOut 
 static void add_kept(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
     const Field *theirs = x->trusted ? fields_find(&x->request.fields, id) : NULL;
-    size_t at = field_begin(out, name); /* copied: `ours` may lie in a room that goes */
-    text_add(&out->text, theirs ? theirs->value : ours);
-    field_end(out, at);
+    field_copy(out, name, theirs ? theirs->value : ours);
 }
 
 /* The client itself, where the others name the peer. */
