@@ -293,6 +293,7 @@ static void ip4_print(Text *t, const IpAddress *a)
 {
     uint8_t room[sizeof "255.255.255.255" - 1];
     size_t len = 0;
+    /*@ loop unroll 4; */
     for (size_t i = 0; i < 4; i++) {
         uint8_t n = a->bytes[i];
         if (i > 0) {

@@ -55,14 +55,14 @@ static inline void text_add(Text *t, Str s)
 /* A field line as HTTP/1 has it: "NAME: VALUE" and CRLF; all of it or nothing. */
 static inline void text_line(Text *t, Str name, Str value)
 {
-    Span room = span_drop(t->room, t->len);
-    size_t marks = sizeof ": \r\n" - 1;
-    if (room.len < marks || name.len > room.len - marks ||
-        value.len > room.len - marks - name.len) {
+    /* Both slices lie in memory, so their lengths are far from overflowing. */
+    size_t bytes = name.len + value.len + sizeof ": \r\n" - 1;
+    if (bytes > t->room.len - t->len) {
         t->overflow = true;
         return;
     }
-    t->len += name.len + value.len + marks;
+    Span room = span_drop(t->room, t->len);
+    t->len += bytes;
     room = span_drop(room, span_copy(room, name));
     room = span_drop(room, span_copy(room, S(": ")));
     room = span_drop(room, span_copy(room, value));
