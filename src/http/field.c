@@ -81,22 +81,30 @@ static inline uint64_t difference(uint64_t sent, uint64_t lower)
     return (sent ^ lower) & ~cases;
 }
 
+static inline uint64_t word_difference(Str name, Str lower, size_t i)
+{
+    return difference(str_word(name, i), str_word(lower, i));
+}
+
+#define X(name, text, flags)                                                                       \
+    _Static_assert(sizeof(text) - 1 <= 3 * STR_WORD_BYTES, "name_is looks at three words");
+FIELD_TABLE(X)
+#undef X
+
 /* Whether `name` is `lower` in any case; both have the same length. Without an early exit: a slot
  * that was hit nearly always matches. */
 static inline bool name_is(Str name, Str lower)
 {
     uint64_t differs = 0;
-    size_t i = 0;
-    while (name.len - i >= STR_WORD_BYTES) {
-        differs |= difference(str_word(name, i), str_word(lower, i));
-        i += STR_WORD_BYTES;
+    if (name.len >= STR_WORD_BYTES) { /* words that may overlap */
+        differs = word_difference(name, lower, 0);
+        differs |= word_difference(name, lower, name.len - STR_WORD_BYTES);
+        if (name.len > 2 * STR_WORD_BYTES) {
+            differs |= word_difference(name, lower, STR_WORD_BYTES);
+        }
+        return differs == 0;
     }
-    if (i > 0 && i < name.len) { /* the last word, some of it again */
-        i = name.len - STR_WORD_BYTES;
-        differs |= difference(str_word(name, i), str_word(lower, i));
-        i = name.len;
-    }
-    for (; i < name.len; i++) {
+    for (size_t i = 0; i < name.len; i++) {
         differs |= difference(str_at(name, i), str_at(lower, i));
     }
     return differs == 0;
