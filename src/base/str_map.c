@@ -46,6 +46,6 @@ bool str_map_find(const StrMap *m, uint32_t scope, Str key, uint32_t *ret)
         return false;
     }
     const StrMapPlace *place = &m->places[place_of(m, scope, key)];
-    *ret = place->value;
+    *ret = place->used ? place->value : *ret;
     return place->used;
 }

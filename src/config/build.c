@@ -1,14 +1,7 @@
 /* build.c - the snapshot: services with their limits, and listeners. */
 #include "config/build.h"
 
-size_t config_listener_count(const Settings *settings)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < settings->service_count; i++) {
-        count += settings->services[i].listener_count;
-    }
-    return count;
-}
+#include "base/number.h"
 
 static ServiceLimits limits_build(const ServiceSettings *from)
 {
@@ -81,25 +74,76 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
     return build_routes(b, from, ret);
 }
 
-static void listeners_build(const Settings *settings, Snapshot *s, const int *fds)
+/* ---- listeners ---- */
+
+static void least(uint64_t *into, uint64_t n)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < settings->service_count; i++) {
-        const ServiceSettings *from = &settings->services[i];
-        for (size_t k = 0; k < from->listener_count; k++, at++) {
-            s->listeners[at] = (Listener){.fd = fds[at],
-                                          .name = from->listeners[k].address.text,
-                                          .service = &s->services[i],
-                                          .h2c = from->listeners[k].h2c,
-                                          .proxy_protocol = from->listeners[k].proxy_protocol};
+    *into = u64_min(*into, n);
+}
+
+/* What holds before it is known for which service a request is. */
+static void limits_join(ServiceLimits *into, const ServiceLimits *more)
+{
+    HeadLimits *head = &into->head;
+    head->head_bytes_max = size_min(head->head_bytes_max, more->head.head_bytes_max);
+    head->fields_max = size_min(head->fields_max, more->head.fields_max);
+    head->target_bytes_max = size_min(head->target_bytes_max, more->head.target_bytes_max);
+    into->streams_max = (uint32_t)u64_min(into->streams_max, more->streams_max);
+    least(&into->head_timeout_ms, more->head_timeout_ms);
+    least(&into->keep_alive_ms, more->keep_alive_ms);
+    least(&into->body_timeout_ms, more->body_timeout_ms);
+    least(&into->send_timeout_ms, more->send_timeout_ms);
+    least(&into->linger_ms, more->linger_ms);
+}
+
+/* What stands for all services of an address: the one for all other hosts, or else the first, with
+ * the strictest limits of all. */
+static Err reception_build(Builder *b, const ListenerSettings *from, const Service **ret)
+{
+    size_t names = 0;
+    for (size_t i = 0; i < from->service_count; i++) {
+        names += b->settings->services[from->services[i]].host_count;
+    }
+    Hosts *hosts = arena_new(b->arena, Hosts);
+    Service *reception = arena_new(b->arena, Service);
+    if (!hosts || !reception) {
+        return ERR_MEMORY;
+    }
+    TRY(hosts_open(b->arena, from->service_count, names, hosts));
+    for (uint32_t i = 0; i < from->service_count; i++) {
+        const ServiceSettings *settings = &b->settings->services[from->services[i]];
+        const Service *s = &b->snapshot->services[from->services[i]];
+        hosts->services[i] = s;
+        hosts->otherwise = settings->host_count ? hosts->otherwise : s;
+        for (size_t k = 0; k < settings->host_count; k++) {
+            hosts_add(hosts, settings->hosts[k].name, settings->hosts[k].below, i);
         }
     }
+    *reception = hosts->otherwise ? *hosts->otherwise : *hosts->services[0];
+    reception->hosts = hosts;
+    for (size_t i = 0; i < from->service_count; i++) {
+        limits_join(&reception->limits, &hosts->services[i]->limits);
+    }
+    *ret = reception;
+    return ERR_OK;
+}
+
+static Err listener_build(Builder *b, const ListenerSettings *from, int fd, Listener *ret)
+{
+    uint32_t only = from->services[0];
+    *ret = (Listener){.fd = fd,
+                      .name = from->address.text,
+                      .service = &b->snapshot->services[only],
+                      .h2c = from->h2c,
+                      .proxy_protocol = from->proxy_protocol};
+    bool shared = from->service_count > 1 || b->settings->services[only].host_count > 0;
+    return shared ? reception_build(b, from, &ret->service) : ERR_OK;
 }
 
 Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
                  const Snapshot **ret)
 {
-    size_t listeners = config_listener_count(settings);
+    size_t listeners = settings->listener_count;
     CHECK(listeners == inputs->count && listeners == inputs->material->count);
     Snapshot *s = arena_new(a, Snapshot);
     Service *services = arena_array(a, Service, settings->service_count);
@@ -118,7 +162,9 @@ Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
         services[i].index = (uint32_t)i;
         TRY(service_build(&b, &settings->services[i], &services[i]));
     }
-    listeners_build(settings, s, inputs->fds);
+    for (size_t i = 0; i < listeners; i++) {
+        TRY(listener_build(&b, &settings->listeners[i], inputs->fds[i], &all[i]));
+    }
     TRY(build_slots(a, settings, inputs, s));
     *ret = s;
     return ERR_OK;

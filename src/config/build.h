@@ -7,11 +7,10 @@
 #include "config/settings.h"
 #include "proxy/snapshot.h"
 
-/* What the supervisor has opened and read, in the settings' order: service by service, listener by
- * listener. */
+/* What the supervisor has opened and read, in the order of the settings' listeners. */
 typedef struct BuildInputs {
     size_t count;
-    const int *fds COUNTED_BY(count);      /* the bound listeners; equal addresses share one */
+    const int *fds COUNTED_BY(count);      /* the bound listeners */
     const int *key_logs COUNTED_BY(count); /* -1: none */
     const Material *material;
     size_t root_count;
@@ -24,9 +23,6 @@ MUST_USE Err config_build(Arena *arena, const Settings *settings, const BuildInp
                           const Snapshot **ret);
 /* Gives up what does not lie in the arena. */
 void config_drop(const Snapshot *s);
-
-/* How many listeners there are in all services. */
-size_t config_listener_count(const Settings *settings);
 
 /* Puts fresh servers where `material` has a part; sessions go on with those that they began with.
  * All or nothing; errors as of config_build. */

@@ -65,10 +65,10 @@ static Err make_servers(Arena *scratch, const Settings *settings, const BuildInp
 {
     const Material *m = inputs->material;
     for (size_t i = 0; i < inputs->count; i++) {
-        const ListenerSettings *listener = material_listener(settings, i);
+        const ListenerSettings *listener = &settings->listeners[i];
         const ListenerTls *tls = &listener->tls;
         for (size_t k = 0; k < i && m->parts[i].count > 0 && !ret[i]; k++) {
-            if (ret[k] && tls_equal(tls, &material_listener(settings, k)->tls) &&
+            if (ret[k] && tls_equal(tls, &settings->listeners[k].tls) &&
                 material_equal(&m->parts[i], &m->parts[k])) {
                 ret[i] = tls_server_ref(ret[k]);
             }

@@ -282,8 +282,10 @@ static void check_form(Checker *c, const SchemaItem *item, Str subject, Str text
         help = S("like \"www.example.com\" or \"[::1]\"");
         break;
     case SCHEMA_HOSTS_PATTERN:
-        good = value_is_host(str_starts(text, S("*.")) ? str_drop(text, 2) : text);
-        help = S("like \"www.example.com\" or \"*.example.com\"");
+        good = value_is_host(str_starts(text, S("*.")) ? str_drop(text, 2) : text) &&
+               str_find(text, '*', 1) == text.len && !str_equal(text, S("*"));
+        help = S("like \"www.example.com\" or \"*.example.com\"; a service without `hosts` takes "
+                 "all others");
         break;
     case SCHEMA_URI:
         good = value_is_uri(text);

@@ -1,44 +1,7 @@
-/* fill_service.c - Settings of one service: listeners, limits and the rest. */
+/* fill_service.c - Settings of one service: limits, what it trusts and tells, and the rest. */
 #include "config/fill.h"
 
 #include "config/value.h"
-
-static Err lower_copy(Arena *a, Str from, Str *ret)
-{
-    Span room = {0};
-    if (!arena_span(a, from.len, &room)) {
-        return ERR_MEMORY;
-    }
-    for (size_t i = 0; i < from.len; i++) {
-        room.at[i] = byte_lower(str_at(from, i));
-    }
-    *ret = span_str(room);
-    return ERR_OK;
-}
-
-static Err fill_listeners(Filler *f, Section listeners, ServiceSettings *service)
-{
-    size_t count = fill_count(listeners.node);
-    ListenerSettings *list = arena_array(f->arena, ListenerSettings, count);
-    if (!list) {
-        return ERR_MEMORY;
-    }
-    service->listener_count = count;
-    service->listeners = list;
-    size_t i = 0;
-    for (const KdlNode *n = listeners.node->children; n; n = n->next, i++) {
-        Section one = {.schema = schema_child(listeners.schema, n->name), .node = n};
-        Str mode = option_text(section_property(one, S("mode")));
-        TRY(fill_address(f->arena, n->name, &list[i].address));
-        list[i].line = fill_line(f, n->name_at.from);
-        list[i].proxy_protocol = option_bool(section_property(one, S("proxy-protocol")));
-        if (mode.len != 0) {
-            CHECK(value_mode(mode, &list[i].mode) == ERR_OK);
-        }
-        TRY(fill_listener_tls(f, one, &list[i]));
-    }
-    return ERR_OK;
-}
 
 static Err fill_upgrades(Filler *f, Section upgrades, ServiceSettings *service)
 {
@@ -53,7 +16,7 @@ static Err fill_upgrades(Filler *f, Section upgrades, ServiceSettings *service)
     service->upgrade_count = upgrades.node ? count : 1;
     service->upgrades = list;
     for (size_t i = 0; i < count; i++) {
-        TRY(lower_copy(f->arena, node_argument(upgrades.node, i)->value.text, &list[i]));
+        TRY(fill_lower(f->arena, node_argument(upgrades.node, i)->value.text, &list[i]));
     }
     if (!upgrades.node) {
         list[0] = option_text(section_value(upgrades));
@@ -141,7 +104,7 @@ static NormalizationSettings fill_normalization(Section s)
     };
 }
 
-Err fill_service(Filler *f, Section section, ServiceSettings *ret)
+Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret)
 {
     Section request_id = section_child(section, S("request-id"));
     *ret = (ServiceSettings){
@@ -156,12 +119,13 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
         .overload = fill_overload(section_child(section, S("overload"))),
         .normalization = fill_normalization(section_child(section, S("normalization"))),
     };
-    TRY(lower_copy(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
-    TRY(fill_listeners(f, section_child(section, S("listeners")), ret));
+    TRY(fill_lower(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
+    TRY(fill_listeners(f, section, index));
+    TRY(fill_hosts(f, section_child(section, S("hosts")), ret));
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
     Section client = section_child(section, S("client-ip"));
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
-    TRY(lower_copy(f->arena, section_text(client, S("header")), &ret->client_ip_header));
+    TRY(fill_lower(f->arena, section_text(client, S("header")), &ret->client_ip_header));
     TRY(fill_filters(f, section, ret));
     Section routes = section_child(section, S("routes"));
     return routes.node ? fill_routes(f, routes, ret)

@@ -19,6 +19,9 @@ void rules_check(Checker *c, Arena *a, const ConfigOverrides *overrides,
 void rules_service(Checker *c, const KdlNode *service);
 void rules_action(Checker *c, const KdlNode *service);
 
+/* Who listens where, and for which hosts (rules_listeners.c). */
+void rules_listeners(Checker *c, Arena *a, const KdlNode *services);
+
 /* A mistake of fixed words. */
 void rules_error(Checker *c, Location at, Str help, const char *message);
 /* Two properties of which neither makes sense alone. */

@@ -128,8 +128,10 @@ static const SchemaNode service_children[] = {
     LINK(schema_redirect),
     LINK(schema_file_server),
     LINK(schema_routes),
-    OPTION("hosts", SCHEMA_LATER, "serve only these hosts, so that services can share an address",
-           ITEM_VALUE("\"HOST\"", NAME, SCHEMA_REPEATED, "example.com", "")),
+    OPTION("hosts", 0,
+           "serve only these hosts, so that services can share an address; *.example.com is every "
+           "name below example.com",
+           ITEM_VALUE("\"HOST\"", HOSTS_PATTERN, SCHEMA_REPEATED, "example.com", "")),
     OPTION_TEXT("host", AUTHORITY, "origin.example",
                 "the Host that origins see; the client's by default"),
     OPTION("upgrade-protocols", 0, "protocols that may take over a connection (Upgrade)",

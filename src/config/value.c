@@ -139,6 +139,16 @@ bool value_is_host(Str text)
     return authority_split(text, &a) == ERR_OK && a.host.len + (brackets ? 2 : 0) == text.len;
 }
 
+Str value_host_name(Str text, bool *ret_below)
+{
+    Authority a = {0};
+    *ret_below = str_starts(text, S("*."));
+    text = *ret_below ? str_drop(text, 2) : text;
+    Str name = authority_split(text, &a) == ERR_OK ? a.host : text;
+    bool dot = name.len > 1 && str_at(name, name.len - 1) == '.';
+    return dot ? str_take(name, name.len - 1) : name;
+}
+
 bool value_is_uri(Str text)
 {
     for (size_t i = 0; i < text.len; i++) {

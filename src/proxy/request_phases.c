@@ -113,6 +113,15 @@ static Step normalize(Exchange *x)
     return NEXT;
 }
 
+/* Where services share an address, or one wants certain hosts only, the host decides. */
+static bool take_service(Exchange *x)
+{
+    const Hosts *hosts = x->service->hosts;
+    const Service *s = hosts ? hosts_find(hosts, x->request.host) : x->service;
+    x->service = s ? s : x->service;
+    return s != NULL;
+}
+
 Step phase_read_head(Thread *t, Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
@@ -126,6 +135,7 @@ Step phase_read_head(Thread *t, Exchange *x)
         x->refusal = normalize_answers(x->service, fault);
         return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
     }
+    bool known = take_service(x);
     /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
     if ((!stream && !fields_keep(&x->arena, &x->request.fields)) || !request_id_set(t, x)) {
         return FAIL(FAULT_MEMORY);
@@ -134,7 +144,7 @@ Step phase_read_head(Thread *t, Exchange *x)
     x->request_parsed = true;
     x->request_body = body_of(&x->request.framing);
     x->keep_client = x->request.framing.keep_alive && !t->draining;
-    return NEXT;
+    return known ? NEXT : FAIL(FAULT_UNKNOWN_HOST);
 }
 
 /* The certificate that a host needs must be the one that the connection was opened with: with

@@ -11,6 +11,7 @@
 #include "net/address.h"
 #include "net/tls.h"
 #include "proxy/balancer.h"
+#include "proxy/hosts.h"
 #include "proxy/router.h"
 
 /* Which versions of HTTP an endpoint may be spoken to in. With TLS both are offered by ALPN;
@@ -77,9 +78,10 @@ typedef struct ServiceLimits {
     Str overload_body;
 } ServiceLimits;
 
-typedef struct Service {
+struct Service {
     Str name;
     uint32_t index;
+    const Hosts *hosts; /* NULL, but where it stands for all services of an address */
     Route route; /* of all requests, where there is no router */
     const Router *router;
     const Respond *no_route; /* the answer to a request that the router has no route for */
@@ -97,12 +99,13 @@ typedef struct Service {
     Str client_ip_name;   /* the field in which they say it, lower case */
     FieldId client_ip_field;
     _Atomic uint32_t *active; /* requests under way, counted only when there is a limit */
-} Service;
+};
 
 typedef struct Listener {
     int fd;
     Str name;
-    const Service *service;
+    const Service *service; /* that of all its requests; or its `hosts` choose among several, and
+                             * it stands for all of them: with the strictest of their limits */
     TlsSlot *tls; /* NULL: plain */
     bool h2c;     /* plain: HTTP/2 by prior knowledge too */
     bool proxy_protocol; /* each connection begins with a header of the PROXY protocol */

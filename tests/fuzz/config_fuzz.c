@@ -37,9 +37,9 @@ static void check_action(const ActionSettings *a)
 
 static void check_service(const ServiceSettings *s)
 {
-    MUST(s->line > 0 && s->listener_count > 0 && s->tries_max > 0);
-    for (size_t i = 0; i < s->listener_count; i++) {
-        check_address(&s->listeners[i].address);
+    MUST(s->line > 0 && s->tries_max > 0);
+    for (size_t i = 0; i < s->host_count; i++) {
+        MUST(s->hosts[i].name.len > 0);
     }
     if (s->route_count == 0) {
         check_action(&s->action);
@@ -59,7 +59,16 @@ static void check_service(const ServiceSettings *s)
 
 static void check_settings(const Settings *s)
 {
-    MUST(s->service_count > 0);
+    MUST(s->service_count > 0 && s->listener_count > 0);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const ListenerSettings *l = &s->listeners[i];
+        check_address(&l->address);
+        MUST(l->service_count > 0);
+        for (size_t k = 0; k < l->service_count; k++) {
+            MUST(l->services[k] < s->service_count);
+            MUST(k == 0 || l->services[k] > l->services[k - 1]);
+        }
+    }
     MUST(!s->system.daemonize || s->system.pid_file.len > 0);
     MUST(s->system.log.error == LOG_PLACE_STDERR || s->system.log.error == LOG_PLACE_FILE);
     MUST(s->system.log.access != LOG_PLACE_FILE || s->system.log.access_path.len > 0);
