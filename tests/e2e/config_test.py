@@ -64,11 +64,11 @@ class CommandLine(Test):
             self.assertNotIn("\x1b", result.stderr)
 
     def test_what_is_not_built_yet_is_named_at_its_line(self):
-        path = self.file("services {\n" + proxy("127.0.0.1:1", "127.0.0.1:2",
-                                                "hosts \"a.example\"\n") + "}\n")
+        path = self.file("services {\n" + proxy("127.0.0.1:1", "127.0.0.1:2") + "}\n"
+                         "system { user \"river\"; }\n")
         result = command("check", path)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("`hosts` is not supported yet", result.stderr)
+        self.assertIn("`user` is not supported yet", result.stderr)
 
     def test_a_file_that_is_not_there(self):
         result = command("check", "/nonexistent/river.kdl")
