@@ -114,7 +114,8 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
         link_keep(t, from, got.total, got.consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
-    Step sent = moved || head->filled ? request_send(t, x, to, head, got.data, &got.trailers) : WAIT;
+    bool more = moved || head->filled;
+    Step sent = more ? request_send(t, x, to, head, got.data, &got.trailers) : WAIT;
     if (sent.kind == STEP_FAIL) {
         return sent;
     }
