@@ -204,13 +204,19 @@ class Quickstart(Test):
     def test_the_example_serves_as_it_says(self):
         with open(os.path.join(ROOT, "examples", "quickstart.kdl"), encoding="utf-8") as file:
             text = file.read()
-        ports = {number: self.port() for number in ("8080", "8081", "8082")}
+        ports = {number: self.port() for number in ("8080", "8081", "8082", "8083")}
         for number, port in ports.items():
             text = text.replace(f"127.0.0.1:{number}", str(port))
+        manual = self.directory()
+        with open(os.path.join(manual, "index.html"), "wb") as file:
+            file.write(b"the manual")
+        self.assertIn('"build/docs"', text)
+        text = text.replace("build/docs", manual)
         services = text[text.index("services {") + len("services {"):text.rindex("}")]
         self.river(services)
         bodies = {self.connect(ports["8080"]).ask(get()).body for _ in range(4)}
         self.assertEqual(bodies, {b"Hello from one.\n", b"Hello from two.\n"})
+        self.assertEqual(self.connect(ports["8083"]).ask(get()).body, b"the manual")
 
 
 if __name__ == "__main__":
