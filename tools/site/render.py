@@ -1,4 +1,4 @@
-"""One page of the site: its Markdown as HTML, its headings, its links, and what a search finds in it."""
+"""One page of the site: its Markdown as HTML, its headings and links, and what a search finds."""
 
 import re
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the manual as a web site: tools/site/site.py DIRECTORY
+"""Builds the manual as a web site: tools/site/build.py DIRECTORY
 
 The chapters are those that docs/manual/README.md lists, in its order; behind them come a few pages of
 docs/. Each becomes one HTML file that refers to the others relatively, so the site works below any
