@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds the manual as a web site: tools/site/build.py DIRECTORY
 
-The chapters are those that docs/manual/README.md lists, in its order; behind them come a few pages of
-docs/. Each becomes one HTML file that refers to the others relatively, so the site works below any
+The chapters are those that docs/manual/README.md lists, in its order; behind them come a few pages
+of docs/. Each becomes one HTML file that refers to the others relatively, so the site works below any
 path. Nothing is written unless all is well: every link leads to a page, a heading or a file of the
 tree. The same text gives the same bytes, and a file that would not change is not written.
 """
@@ -71,7 +71,8 @@ class Site:
         names = [target for _, target, _ in listed]
         for name in sorted(os.listdir(os.path.join(ROOT, "docs/manual"))):
             if name.endswith(".md") and name != "README.md" and names.count(name) != 1:
-                self.mistakes.append(f"{CONTENTS}: lists {name} {names.count(name)} times, not once")
+                self.mistakes.append(
+                    f"{CONTENTS}: lists {name} {names.count(name)} times, not once")
         for line, target, text in listed:
             title = self.pages["docs/manual/" + target].title
             if text != title:

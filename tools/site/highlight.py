@@ -42,7 +42,7 @@ def by_pattern(pattern, code):
 
 
 def kdl(code):
-    """A node begins on each new line (unless that continues the one before) and behind { } and ;."""
+    """A node begins on each new line (unless it continues the last one) and behind { } and ;."""
     out, begins = [], True
     for match in KDL.finditer(code):
         text = match[0]
@@ -62,5 +62,6 @@ def kdl(code):
             if text in "{};":
                 begins = True
             elif text == "\n":
-                begins = not re.search(r"\\[ \t]*(//.*)?$", code[:match.start()].rsplit("\n", 1)[-1])
+                line = code[:match.start()].rsplit("\n", 1)[-1]
+                begins = not re.search(r"\\[ \t]*(//.*)?$", line)
     return "".join(out)
