@@ -2,9 +2,9 @@
 """Builds the manual as a web site: tools/site/build.py DIRECTORY
 
 The chapters are those that docs/manual/README.md lists, in its order; behind them come a few pages
-of docs/. Each becomes one HTML file that refers to the others relatively, so the site works below any
-path. Nothing is written unless all is well: every link leads to a page, a heading or a file of the
-tree. The same text gives the same bytes, and a file that would not change is not written.
+of docs/. Each becomes one HTML file that refers to the others relatively, so the site works below
+any path. Nothing is written unless all is well: every link leads to a page, a heading or a file of
+the tree. The same text gives the same bytes, and a file that would not change is not written.
 """
 
 import json
