@@ -191,8 +191,9 @@ void describe_reference(Text *out)
                     "`river defaults --markdown`;\n`river defaults` prints a configuration with "
                     "all of them.\n\n"
                     "A heading is a section by its path: `services/NAME/overload` is "
-                    "`overload { … }` in a service of any\nname. In the tables, `max-headers N` is "
-                    "a line of its own in the section, such as `max-headers 64`;\n`ADDRESS "
-                    "weight=` stands in the line of an address, as in `\"10.0.0.1:9000\" weight=2`.\n"));
+                    "`overload { … }` in a service of any\nname. In the tables, `max-headers N` "
+                    "is a line of its own in the section, such as `max-headers 64`;\n"
+                    "`ADDRESS weight=` stands in the line of an address, as in "
+                    "`\"10.0.0.1:9000\" weight=2`.\n"));
     add_sections_below(out, &schema_root, STR_NONE, 0);
 }
