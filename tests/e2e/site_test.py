@@ -278,6 +278,8 @@ class Served(Site):
                               document.policies[0])
                 titles.add(re.search("<title>(.*?)</title>", text)[1])
         self.assertEqual(len(titles), len(self.pages))
+        text = contents(self.site)["reference.html"].decode()
+        self.assertEqual(text.count('<table class="options">'), text.count("<table"))
 
 
 class Browser(Site):

@@ -38,7 +38,7 @@ TEST("config: the quickstart example loads without a word")
     EXPECT(source_file(&file.arena, "examples/quickstart.kdl", &text));
     load(&l, text);
     EXPECT_STR(shown(&l), S(""));
-    EXPECT(l.settings && l.settings->service_count == 3);
+    EXPECT(l.settings && l.settings->service_count == 4);
     loaded_close(&l);
     loaded_close(&file);
 }

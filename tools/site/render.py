@@ -19,7 +19,7 @@ from markdown_it.token import Token
 from highlight import escape, highlight
 
 LATER = "Not supported yet."
-LONG_CODE_CHARS = 20  # from here on it may be broken behind a slash
+LONG_CODE_CHARS = 24  # from here on code may be broken, also behind a slash
 Heading = namedtuple("Heading", "anchor depth short")
 
 
@@ -38,10 +38,11 @@ def raw(html):
     return Token("html_inline", "", 0, content=html)
 
 
-def breakable(text):
-    """Code that may be broken behind its slashes where it is long."""
-    html = escape(text)
-    return html.replace("/", "/<wbr>") if len(text) >= LONG_CODE_CHARS else html
+def code(text):
+    """Code between words: short pieces stay in one line, and options of a command in any case."""
+    if len(text) < LONG_CODE_CHARS or text.startswith("-"):
+        return f"<code>{escape(text)}</code>"
+    return f'<code class="long">{escape(text).replace("/", "/<wbr>")}</code>'
 
 
 class Page:
@@ -68,7 +69,7 @@ class Page:
     def rules(self):
         """What is rendered in our own way."""
         def code_inline(_, tokens, i, *_rest):
-            return f"<code>{breakable(tokens[i].content)}</code>"
+            return code(tokens[i].content)
 
         def block(_, tokens, i, *_rest):
             language = tokens[i].info.strip()
@@ -78,7 +79,8 @@ class Page:
         self.markdown.add_render_rule("code_inline", code_inline)
         self.markdown.add_render_rule("fence", block)
         self.markdown.add_render_rule("code_block", block)
-        self.markdown.add_render_rule("table_open", lambda *_: '<div class="table"><table>\n')
+        self.markdown.add_render_rule("table_open", lambda _, tokens, i, *_rest: (
+            f'<div class="table"><table{tokens[i].meta.get("class", "")}>\n'))
         self.markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
 
     def html(self):
@@ -99,17 +101,21 @@ class Page:
     # ---- one walk over the tokens --------------------------------------------------------------
 
     def walk(self):
-        row, in_heading = None, False
+        row, in_heading, table = None, False, None
         for i, token in enumerate(self.tokens):
             if token.type == "heading_open":
                 in_heading = True
                 self.heading(token, self.tokens[i + 1])
             elif token.type == "heading_close":
                 in_heading = False
+            elif token.type == "table_open":
+                table = token
             elif token.type == "tr_open":
                 row = (token, [])
             elif token.type in ("th_open", "td_open"):
                 self.cell(token, self.tokens[i + 1], row[1])
+                if token.type == "th_open" and self.tokens[i + 1].content == "option":
+                    table.meta["class"] = ' class="options"'
             elif token.type == "tr_close":
                 self.row(*row)
                 row = None
