@@ -149,10 +149,7 @@ void config_drop(const Snapshot *s)
         }
     }
     for (size_t i = 0; i < s->service_count; i++) {
-        const Cluster *cluster = s->services[i].route.cluster;
-        for (size_t k = 0; cluster && k < cluster->endpoint_count; k++) {
-            tls_client_unref(cluster->endpoints[k].tls);
-        }
+        drop_routes(&s->services[i]);
         drop_chains(&s->services[i]);
     }
 }

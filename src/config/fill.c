@@ -2,6 +2,7 @@
 #include "config/fill.h"
 
 #include "config/check.h"
+#include "config/value.h"
 
 uint32_t fill_line(Filler *f, size_t at)
 {
@@ -13,6 +14,21 @@ uint32_t fill_line(Filler *f, size_t at)
         f->line += str_at(f->text, f->counted) == '\n' ? 1 : 0;
     }
     return f->line;
+}
+
+size_t fill_count(const KdlNode *node)
+{
+    size_t count = 0;
+    for (const KdlNode *n = node->children; n; n = n->next) {
+        count++;
+    }
+    return count;
+}
+
+Err fill_address(Arena *a, Str text, SettingsAddress *ret)
+{
+    CHECK(value_address(text, ret) == ADDRESS_OK);
+    return value_address_text(a, ret) ? ERR_OK : ERR_MEMORY;
 }
 
 static LogPlace place_from(Str text)

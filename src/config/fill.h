@@ -52,6 +52,13 @@ MUST_USE Err fill_filters(Filler *f, Section service, ServiceSettings *ret);
 /* A file server, with its directory looked at; and all directories (fill_file_server.c). */
 MUST_USE Err fill_file_server(Filler *f, Section section, FileServerSettings *ret);
 MUST_USE Err fill_roots(Filler *f, Settings *settings);
+/* What answers a request: of a service, or of a route whose path is given (fill_action.c). */
+MUST_USE Err fill_action(Filler *f, Section place, Str route_path, ActionSettings *ret);
+/* The routes of a service; its normalisation is known (fill_routes.c). */
+MUST_USE Err fill_routes(Filler *f, Section routes, ServiceSettings *ret);
+MUST_USE Err fill_address(Arena *a, Str text, SettingsAddress *ret);
+/* How many nodes stand below one. */
+size_t fill_count(const KdlNode *node);
 /* The line of a position. */
 uint32_t fill_line(Filler *f, size_t at);
 

@@ -4,6 +4,23 @@
 #include "config/apply.h"
 #include "config/value.h"
 
+void rules_error(Checker *c, Location at, Str help, const char *message)
+{
+    check_report(c, SEVERITY_ERROR, where_at(at), help, "%s", message);
+}
+
+void rules_pair(Checker *c, const KdlNode *node, Str one, Str other)
+{
+    const KdlEntry *a = node_property(node, one);
+    const KdlEntry *b = node_property(node, other);
+    if ((a != NULL) != (b != NULL)) {
+        Str there = a ? one : other;
+        Str missing = a ? other : one;
+        check_report(c, SEVERITY_ERROR, where_at(a ? a->name_at : b->name_at), STR_NONE,
+                     "`%.*s` needs `%.*s` beside it", STR_ARG(there), STR_ARG(missing));
+    }
+}
+
 /* A listener, and whose it is. */
 typedef struct Claim {
     SettingsAddress address;
@@ -164,13 +181,20 @@ static bool check_counts(Checker *c, const KdlNode *section)
     size_t services = 0;
     size_t listeners = 0;
     size_t connectors = 0;
+    size_t routes = 0;
     for (const KdlNode *n = section->children; n; n = n->next) {
         services++;
         listeners += count_below(n, S("listeners"));
         connectors += count_below(n, S("connectors"));
+        const KdlNode *list = node_find(n->children, S("routes"));
+        for (const KdlNode *route = list ? list->children : NULL; route; route = route->next) {
+            routes++;
+            connectors += count_below(route, S("connectors"));
+        }
     }
     return bounded(c, section, services, SERVICES_MAX, "services") &&
            bounded(c, section, listeners, LISTENERS_MAX, "listeners") &&
+           bounded(c, section, routes, ROUTES_MAX, "routes") &&
            bounded(c, section, connectors, CONNECTORS_MAX, "connectors");
 }
 

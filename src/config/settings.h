@@ -7,7 +7,8 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/ip.h"
-#include "proxy/filter.h"
+#include "filter/redirect.h"
+#include "proxy/router.h"
 
 /* Where a service listens or an origin lives: a Unix path, or else an address and port.
  * "[::]" means both families (dual-stack). */
@@ -169,21 +170,38 @@ typedef struct ChainSettings {
     const FilterSettings *filters COUNTED_BY(count);
 } ChainSettings;
 
-typedef enum ServiceKind {
-    SERVICE_PROXY,  /* `cluster` holds */
-    SERVICE_RESPOND, /* `respond` holds */
-    SERVICE_FILES   /* `files` holds */
-} ServiceKind;
+typedef enum ActionKind {
+    ACTION_PROXY,    /* `cluster` holds */
+    ACTION_RESPOND,  /* `respond` holds */
+    ACTION_REDIRECT, /* `redirect` holds */
+    ACTION_FILES     /* `files` holds */
+} ActionKind;
+
+/* What answers a request. */
+typedef struct ActionSettings {
+    ActionKind kind;
+    ClusterSettings cluster;
+    RespondSettings respond;
+    Redirect redirect;
+    FileServerSettings files;
+} ActionSettings;
+
+typedef struct RouteSettings {
+    RouteMatch match;
+    Str path;
+    RouteMethods methods;
+    ActionSettings action;
+} RouteSettings;
 
 typedef struct ServiceSettings {
     Str name;
     uint32_t line;
-    ServiceKind kind;
     size_t listener_count; /* at least 1 */
     const ListenerSettings *listeners COUNTED_BY(listener_count);
-    ClusterSettings cluster;
-    RespondSettings respond;
-    FileServerSettings files;
+    ActionSettings action; /* where there are no routes */
+    size_t route_count;
+    const RouteSettings *routes COUNTED_BY(route_count);
+    RespondSettings no_route; /* the answer where none of them takes the request */
     Str host; /* the Host sent upstream; empty: the client's */
     size_t upgrade_count;
     const Str *upgrades COUNTED_BY(upgrade_count); /* protocols that may tunnel, lower case */

@@ -218,6 +218,7 @@ static void write_access(Thread *t, const Exchange *x, const Client *c)
         .client = x->client_ip,
         .client_port = x->client_port,
         .service = x->service->name,
+        .route = x->route ? x->route->path : STR_NONE,
         .host = r->host,
         .method = r->method_name,
         .target = r->target,

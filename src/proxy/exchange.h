@@ -69,7 +69,7 @@ struct Exchange {
     Handle waiter_previous;
     bool queued;
     const Service *service;
-    const Route *route; /* NULL before ROUTE */
+    const Route *route; /* NULL before ROUTE, and where there is none */
     const Endpoint *endpoint;
     uint8_t phase;
     Fault fault;       /* the last one */

@@ -184,7 +184,8 @@ Step phase_screen(Thread *t, Exchange *x)
 Step phase_route(Thread *t, Exchange *x)
 {
     (void)t;
-    x->route = &x->service->route;
+    const Service *s = x->service;
+    x->route = s->router ? router_find(s->router, &x->request) : &s->route;
     return NEXT;
 }
 
@@ -226,7 +227,11 @@ Step phase_ask(Thread *t, Exchange *x)
         v = ask_body(t, x);
     }
     const Route *route = x->route;
-    if (v.kind == VERDICT_PASS && route->respond) {
+    if (v.kind == VERDICT_PASS && !route) {
+        v = (Verdict){.kind = VERDICT_FAIL,
+                      .fault = FAULT_NO_ROUTE,
+                      .respond = x->service->no_route};
+    } else if (v.kind == VERDICT_PASS && route->respond) {
         v = (Verdict){.kind = VERDICT_ANSWER, .respond = route->respond};
     } else if (v.kind == VERDICT_PASS && route->handler.kind) {
         v = route->handler.kind->request(t, x, route->handler.state);

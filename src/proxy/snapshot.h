@@ -11,7 +11,7 @@
 #include "net/address.h"
 #include "net/tls.h"
 #include "proxy/balancer.h"
-#include "proxy/filter.h"
+#include "proxy/router.h"
 
 /* Which versions of HTTP an endpoint may be spoken to in. With TLS both are offered by ALPN;
  * without it ENDPOINT_H2 is HTTP/2 by prior knowledge. */
@@ -49,13 +49,6 @@ typedef struct ForwardedRules {
     bool forwarded;
 } ForwardedRules;
 
-/* Where a request goes: one of the three. */
-typedef struct Route {
-    const Cluster *cluster;
-    const Respond *respond;
-    FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
-} Route;
-
 /* One spelling for each path, and what is refused on the way (room http: uri_normalize). */
 typedef struct Normalization {
     bool paths; /* one of the rules holds */
@@ -87,7 +80,9 @@ typedef struct ServiceLimits {
 typedef struct Service {
     Str name;
     uint32_t index;
-    Route route;
+    Route route; /* of all requests, where there is no router */
+    const Router *router;
+    const Respond *no_route; /* the answer to a request that the router has no route for */
     FilterChain chains[STAGE_COUNT];
     ServiceLimits limits;
     Normalization normalization;

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/number.h"
 #include "base/pool.h"
+#include "base/str_map.h"
 #include "base/text.h"
 #include "test.h"
 
@@ -137,4 +138,36 @@ TEST("a byte queue that runs into the budget appends nothing")
     EXPECT_U64(buf.len, 4);
     buf_clear(&buf, &blocks);
     EXPECT_U64(budget.used_bytes, 0);
+}
+
+TEST("a map finds what stands in it, each scope by itself")
+{
+    Budget budget = {.max_bytes = 0};
+    Blocks blocks;
+    Arena arena;
+    StrMap map = {0};
+    uint32_t value = 0;
+    blocks_init(&blocks, &budget, 4096, 4);
+    arena_init(&arena, &blocks, 1u << 20);
+    EXPECT(!str_map_find(&map, 0, S("a"), &value)); /* one that was never opened is empty */
+    EXPECT(str_map_open(&arena, 2000, &map) == ERR_OK);
+    EXPECT(!str_map_find(&map, 0, S(""), &value));
+    uint8_t room[2000][8];
+    for (uint32_t i = 0; i < 1000; i++) {
+        Text t = text_in(span_of(room[i], sizeof room[i]));
+        text_u64(&t, i);
+        str_map_add(&map, 1, text_str(&t), i);
+        str_map_add(&map, 2, text_str(&t), i + 5000);
+    }
+    for (uint32_t i = 0; i < 2000; i++) {
+        Text t = text_in(span_of(room[i], sizeof room[i]));
+        text_u64(&t, i);
+        EXPECT(str_map_find(&map, 1, text_str(&t), &value) == (i < 1000));
+        EXPECT(i >= 1000 || value == i);
+        EXPECT(str_map_find(&map, 2, text_str(&t), &value) == (i < 1000));
+        EXPECT(i >= 1000 || value == i + 5000);
+        EXPECT(!str_map_find(&map, 3, text_str(&t), &value));
+    }
+    arena_reset(&arena);
+    blocks_drop(&blocks);
 }

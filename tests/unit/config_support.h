@@ -76,5 +76,6 @@ static inline bool source_file(Arena *a, const char *path, Str *ret)
 #define LISTENER(text) "services { A { listeners { " text " }; " CONNECT "} }"
 #define CONNECTOR(text) "services { A { " LISTEN "connectors { " text " } } }"
 #define BALANCE(text) CONNECTOR("load-balance { " text " }; \"127.0.0.1:81\"")
+#define ROUTES(text) "services { A { " LISTEN "routes { " text " } } }"
 
 #endif

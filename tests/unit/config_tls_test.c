@@ -210,7 +210,7 @@ TEST("config: what is written about TLS arrives in the settings")
     EXPECT(tls->suites.len == 0 && tls->clients == CLIENT_CERTIFICATES_OPTIONAL);
     EXPECT(s->listeners[1].h2c && s->listeners[1].tls.pair_count == 0);
     EXPECT(!s->listeners[2].h2c);
-    const ConnectorSettings *c = s->cluster.connectors;
+    const ConnectorSettings *c = s->action.cluster.connectors;
     EXPECT(c[0].protocol == PROTOCOL_H2_OR_H1 && c[0].tls.verify);
     EXPECT_STR(l.settings->platform_roots, fixture("ca.pem"));
     EXPECT(c[1].protocol == PROTOCOL_H2 && c[1].tls.name.len == 0);
