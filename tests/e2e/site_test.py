@@ -206,10 +206,11 @@ class Site(Test):
         cls.pages = sorted(name for name in os.listdir(cls.site) if name.endswith(".html"))
 
     def serve(self, directory=None):
-        """The port where a River serves it."""
+        """The port where a River serves it at /docs/, as `make run` does."""
         port = self.port()
-        self.river(f'docs {{\n listeners {{ "{port}"; }}\n'
-                   f' file-server {{ base-path "{directory or self.site}"; }}\n}}\n')
+        self.river(f'docs {{\n listeners {{ "{port}"; }}\n routes {{ route "/docs" {{ '
+                   f'file-server {{ base-path "{directory or self.site}"; '
+                   'strip-prefix "/docs"; }; }; }\n}\n')
         return port
 
 
@@ -222,11 +223,11 @@ class Served(Site):
         peer = self.connect(self.serve())
         for name, data in {**files, "": files["index.html"]}.items():
             with self.subTest(name=name):
-                response = peer.ask(get("/" + name))
+                response = peer.ask(get("/docs/" + name))
                 self.assertEqual((response.status, response.body), (200, data))
                 kind = TYPES[os.path.splitext(name)[1] or ".html"]
                 self.assertEqual(response.get("content-type"), kind)
-                again = peer.ask(get("/" + name, f"If-None-Match: {response.get('etag')}"))
+                again = peer.ask(get("/docs/" + name, f"If-None-Match: {response.get('etag')}"))
                 self.assertEqual((again.status, again.body), (304, b""))
 
     def test_every_link_arrives(self):
@@ -235,7 +236,7 @@ class Served(Site):
         references = []
         while waiting:
             name = waiting.pop()
-            response = peer.ask(get("/" + name))
+            response = peer.ask(get("/docs/" + name))
             self.assertEqual(response.status, 200, name)
             seen[name] = response.body.decode()
             if not name.endswith(".html"):
@@ -299,7 +300,7 @@ class Browser(Site):
             with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
                 file.write(text)
         port = self.serve(directory)
-        done = chromium(home, f"http://{port}/probe.html", "--dump-dom",
+        done = chromium(home, f"http://{port}/docs/probe.html", "--dump-dom",
                         "--enable-logging=stderr", *flags, milliseconds=60000)
         found = re.search('<pre id="report">(.*?)</pre>', done.stdout, re.S)
         self.assertTrue(found, done.stdout[-500:] + done.stderr[-2000:])
@@ -330,7 +331,7 @@ class Browser(Site):
         directory = os.path.join(self.directory(), "site")
         shutil.copytree(self.site, directory)
         os.remove(os.path.join(directory, "search.js"))
-        done = chromium(self.directory(), f"http://{self.serve(directory)}/limits.html",
+        done = chromium(self.directory(), f"http://{self.serve(directory)}/docs/limits.html",
                         "--dump-dom")
         self.assertRegex(done.stdout, r'<form id="search" role="search" hidden="">')
         self.assertIn('<a href="limits.html" aria-current="page">Limits</a>', done.stdout)
@@ -349,7 +350,7 @@ class Browser(Site):
                                       ("phone", frame, 500)):
                 for look, flags in (("light", ()), ("dark", (DARK,))):
                     picture = os.path.join(pictures, f"{page.split('.')[0]}-{kind}-{look}.png")
-                    chromium(home, f"http://{port}/{path}", f"--window-size={width},{height}",
+                    chromium(home, f"http://{port}/docs/{path}", f"--window-size={width},{height}",
                              f"--screenshot={picture}", *flags)
                     self.check_picture(picture, (width, height))
 
