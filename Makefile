@@ -2,8 +2,8 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter docs clean \
-	site setup setup-test
+.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter \
+	bench-router docs clean site setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
 
@@ -59,6 +59,9 @@ bench-cidr: setup-test ## look-ups a second in sets of a million prefixes
 
 bench-limiter: setup-test ## rate-limit checks a second, many keys and one
 	@tools/build release tests/bench_limiter && $(BUILD)/release/tests/bench_limiter $(THREADS)
+
+bench-router: setup-test ## what choosing a route costs, among 10 and among 10,000
+	@tools/build release tests/bench_router && $(BUILD)/release/tests/bench_router
 
 docs: build ## write the manual's generated page, and all of it as a web site, build/docs
 	@tools/docs
