@@ -74,7 +74,8 @@ struct Exchange {
     uint8_t phase;
     Fault fault;       /* the last one */
     Arena arena;
-    Str id;
+    Str id; /* the client's own, or else: */
+    uint8_t id_made[32]; /* two words in hexadecimal */
     Str head_bytes; /* in the arena */
     HttpFault head_fault; /* HTTP/2: what the codec found wrong with the head */
     RequestHead request;

@@ -2,7 +2,7 @@
 #ifndef PROXY_FORWARD_H
 #define PROXY_FORWARD_H
 
-#include "proxy/link.h"
+#include "proxy/head_out.h"
 
 /* The request head for the origin. Overflow of `out` means that it does not fit. */
 void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out);
@@ -21,8 +21,6 @@ void forward_edited(const HeadEdit *edit, HeadOut *out);
 
 /* For River's own answers. */
 void forward_status(HeadOut *out, unsigned status, Str reason);
-void forward_field(HeadOut *out, Str name, Str value);
-void forward_number(HeadOut *out, Str name, uint64_t value);
 /* "Date: ..." of now. */
 void forward_date(Thread *t, HeadOut *out);
 /* What the head says of the client's connection, and its end. */

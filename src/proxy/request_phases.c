@@ -7,7 +7,6 @@
 #include "proxy/worker.h"
 
 #define REQUEST_ID_BYTES_MAX 128u
-#define REQUEST_ID_BYTES_MADE 32u
 
 /* An id that a client may choose: short, and harmless in logs and fields. */
 static bool request_id_sane(Str id)
@@ -39,22 +38,17 @@ static const Field *request_id_field(const Exchange *x)
     return NULL;
 }
 
-static bool request_id_set(Thread *t, Exchange *x)
+static void request_id_set(Thread *t, Exchange *x)
 {
     const Field *theirs = x->service->request_id_accept ? request_id_field(x) : NULL;
     if (theirs && request_id_sane(theirs->value)) {
         x->id = theirs->value;
-        return true;
+        return;
     }
-    Span room;
-    if (!arena_span(&x->arena, REQUEST_ID_BYTES_MADE, &room)) {
-        return false;
-    }
-    Text id = text_in(room);
-    text_hex(&id, random_next(&t->random), 16);
-    text_hex(&id, random_next(&t->random), 16);
+    Text id = text_in(span_of(x->id_made, sizeof x->id_made));
+    text_hex_word(&id, random_next(&t->random));
+    text_hex_word(&id, random_next(&t->random));
     x->id = text_str(&id);
-    return true;
 }
 
 /* How the service's `normalization` answers a head with that fault; NULL: as any other. */
@@ -137,9 +131,10 @@ Step phase_read_head(Thread *t, Exchange *x)
     }
     bool known = take_service(x);
     /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
-    if ((!stream && !fields_keep(&x->arena, &x->request.fields)) || !request_id_set(t, x)) {
+    if (!stream && !fields_keep(&x->arena, &x->request.fields)) {
         return FAIL(FAULT_MEMORY);
     }
+    request_id_set(t, x);
     crash_note_set(t->index, x->id); /* only now it has an id */
     x->request_parsed = true;
     x->request_body = body_of(&x->request.framing);
