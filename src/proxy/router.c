@@ -169,9 +169,10 @@ static const RouterRule *match_patterns(const Router *r, const RequestHead *requ
         !pattern_set_matches(r->patterns, request->path, matches, r->regex_count)) {
         return NULL;
     }
-    for (size_t i = 0; i < r->regex_count; i++) {
+    Str found = str_of((const uint8_t *)matches, r->regex_count); /* each is 0 or 1 */
+    for (size_t i = str_find(found, 1, 0); i < found.len; i = str_find(found, 1, i + 1)) {
         const RouterRule *rule = &r->rules[r->regexes[i]];
-        if (matches[i] && takes_method(&rule->methods, request)) {
+        if (takes_method(&rule->methods, request)) {
             return rule;
         }
     }

@@ -207,10 +207,18 @@ class Quickstart(Test):
         ports = {number: self.port() for number in ("8080", "8081", "8082")}
         for number, port in ports.items():
             text = text.replace(f"127.0.0.1:{number}", str(port))
+        manual = self.directory()
+        with open(os.path.join(manual, "index.html"), "wb") as file:
+            file.write(b"the manual")
+        self.assertIn('"build/docs"', text)
+        text = text.replace("build/docs", manual)
         services = text[text.index("services {") + len("services {"):text.rindex("}")]
         self.river(services)
         bodies = {self.connect(ports["8080"]).ask(get()).body for _ in range(4)}
         self.assertEqual(bodies, {b"Hello from one.\n", b"Hello from two.\n"})
+        self.assertEqual(self.connect(ports["8080"]).ask(get("/docs/")).body, b"the manual")
+        moved = self.connect(ports["8080"]).ask(get("/docs"))
+        self.assertEqual((moved.status, moved.get("location")), (308, "/docs/"))
 
 
 if __name__ == "__main__":
