@@ -21,6 +21,7 @@
 #define UNLIKELY(x) (x)
 #define NORETURN
 #define COLD
+#define NOINLINE
 #define ALWAYS_INLINE static inline
 #else
 #define MUST_USE __attribute__((warn_unused_result))
@@ -29,6 +30,7 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define NORETURN __attribute__((noreturn))
 #define COLD __attribute__((cold, noinline))
+#define NOINLINE __attribute__((noinline))
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #endif
 
