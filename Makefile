@@ -2,10 +2,13 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter docs clean \
-	setup setup-test
+.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter \
+	bench-router docs clean site setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
+
+# What `make run` starts. It serves the manual from build/docs; with RIVER_BUILD a copy says where it is.
+EXAMPLE := $(if $(RIVER_BUILD),$(BUILD)/quickstart.kdl,examples/quickstart.kdl)
 
 help: ## this list
 	@echo "River, a reverse proxy. Targets:"
@@ -21,10 +24,14 @@ setup-test:
 build: setup ## build the release binary, build/river
 	@tools/build release
 
-run: build ## build River and start it with examples/quickstart.kdl
+site: setup
+	@tools/docs site
+
+run: build site ## build River and start it with examples/quickstart.kdl
+	@$(if $(RIVER_BUILD),sed 's|"build/|"$(BUILD)/|' examples/quickstart.kdl > $(EXAMPLE))
 	@sed -n 's/^\/\/ open: /  /p' examples/quickstart.kdl
 	@echo "Ctrl-C stops it."
-	@exec $(BUILD)/river --config-kdl "$(CURDIR)/examples/quickstart.kdl"
+	@exec $(BUILD)/river --config-kdl $(EXAMPLE)
 
 test: setup-test ## build everything and run all tests (FRESH=1 repeats what passed unchanged)
 	@python3 tests/run
@@ -53,8 +60,11 @@ bench-cidr: setup-test ## look-ups a second in sets of a million prefixes
 bench-limiter: setup-test ## rate-limit checks a second, many keys and one
 	@tools/build release tests/bench_limiter && $(BUILD)/release/tests/bench_limiter $(THREADS)
 
-docs: build ## write the reference pages that are generated from the schema
-	@$(BUILD)/river defaults --markdown > docs/manual/reference.md
+bench-router: setup-test ## what choosing a route costs, among 10 and among 10,000
+	@tools/build release tests/bench_router && $(BUILD)/release/tests/bench_router
+
+docs: build ## write the manual's generated page, and all of it as a web site, build/docs
+	@tools/docs
 
 clean: ## remove everything that was built
 	rm -rf build

@@ -49,13 +49,10 @@ static bool is_zero(IpAddress ip)
 /* Whether an IPv4 listener of this port stands in the settings. */
 static bool has_v4(const Settings *settings, uint16_t port)
 {
-    for (size_t s = 0; s < settings->service_count; s++) {
-        const ServiceSettings *service = &settings->services[s];
-        for (size_t l = 0; l < service->listener_count; l++) {
-            const SettingsAddress *address = &service->listeners[l].address;
-            if (address->unix_path.len == 0 && address->ip.family == 4 && address->port == port) {
-                return true;
-            }
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        const SettingsAddress *address = &settings->listeners[i].address;
+        if (address->unix_path.len == 0 && address->ip.family == 4 && address->port == port) {
+            return true;
         }
     }
     return false;
@@ -160,45 +157,21 @@ static Err open_one(const Settings *settings, const ListenerSettings *listener, 
     return ERR_OK;
 }
 
-const ListenSocket *listen_find(const ListenSet *set, Str name)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (str_equal(set->at[i].name, name)) {
-            return &set->at[i];
-        }
-    }
-    return NULL;
-}
-
-static Err open_service(const Settings *settings, const ServiceSettings *service, ListenSet *set,
-                        Text *why)
-{
-    for (size_t l = 0; l < service->listener_count; l++) {
-        if (!listen_find(set, service->listeners[l].address.text)) {
-            TRY(open_one(settings, &service->listeners[l], &set->at[set->count], why));
-            set->count++;
-        }
-    }
-    return ERR_OK;
-}
-
 Err listen_open(Arena *arena, const Settings *settings, ListenSet *ret, Text *why)
 {
-    size_t most = 0;
-    for (size_t s = 0; s < settings->service_count; s++) {
-        most += settings->services[s].listener_count;
-    }
-    ListenSocket *room = arena_array(arena, ListenSocket, most);
-    if (!room) {
+    size_t count = settings->listener_count;
+    ListenSocket *sockets = arena_array(arena, ListenSocket, count);
+    if (!sockets) {
         return ERR_MEMORY;
     }
-    ListenSet set = {.room = most, .at = room}; /* system call */
-    for (size_t s = 0; s < settings->service_count; s++) {
-        Err err = open_service(settings, &settings->services[s], &set, why);
+    ListenSet set = {.room = count, .at = sockets}; /* system call */
+    for (size_t i = 0; i < count; i++) {
+        Err err = open_one(settings, &settings->listeners[i], &set.at[i], why);
         if (err != ERR_OK) {
             listen_close(&set, true);
             return err;
         }
+        set.count++;
     }
     *ret = set;
     return ERR_OK;

@@ -24,13 +24,10 @@ typedef struct ListenSet {
     size_t count;
 } ListenSet;
 
-/* Binds every address of the settings once (services may share one). "[::]:P" serves IPv4 too
+/* Binds every address of the settings, in their order. "[::]:P" serves IPv4 too
  * unless an IPv4 listener of that port stands in the settings. A Unix socket's file that nobody
  * answers on is replaced. On failure everything is closed again and `why` names the address. */
 MUST_USE Err listen_open(Arena *arena, const Settings *settings, ListenSet *ret, Text *why);
-
-/* The socket of an address, which must be one of the settings' that were opened. */
-const ListenSocket *listen_find(const ListenSet *set, Str name);
 
 /* Closes this process's copies. The supervisor also removes the files of Unix sockets. */
 void listen_close(ListenSet *set, bool remove_files);

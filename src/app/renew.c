@@ -18,7 +18,7 @@ static uint64_t mark_all(const Renewal *r)
 {
     uint64_t mark = FNV_START;
     for (size_t i = 0; i < r->material.count; i++) {
-        const ListenerTls *tls = &material_listener(r->settings, i)->tls;
+        const ListenerTls *tls = &r->settings->listeners[i].tls;
         for (size_t k = 0; k < tls->file_count; k++) {
             if (tls->files[k].path.len > 0) {
                 mark = files_mark(r->files, tls->files[k].path, mark);
@@ -82,7 +82,7 @@ static Err keep_part(const MaterialPart *old, Arena *a, MaterialPart *ret)
 static Err read_listener(Renewal *r, size_t i, Arena *a, MaterialPart *ret_all,
                          MaterialPart *ret_news)
 {
-    const ListenerSettings *listener = material_listener(r->settings, i);
+    const ListenerSettings *listener = &r->settings->listeners[i];
     const MaterialPart *old = &r->material.parts[i];
     uint8_t room[1024];
     Text why = text_in(span_of(room, sizeof room));
@@ -199,14 +199,14 @@ Err renewal_status(const Renewal *r, Arena *a, const CertificateStatus **ret, si
     size_t most = 0;
     size_t count = 0;
     for (size_t i = 0; i < r->material.count; i++) {
-        most += material_listener(r->settings, i)->tls.pair_count;
+        most += r->settings->listeners[i].tls.pair_count;
     }
     CertificateStatus *list = arena_array(a, CertificateStatus, most + 1);
     if (!list) {
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < r->material.count; i++) {
-        const ListenerSettings *listener = material_listener(r->settings, i);
+        const ListenerSettings *listener = &r->settings->listeners[i];
         const MaterialPart *part = &r->material.parts[i];
         for (size_t k = 0; part->count > 0 && k < listener->tls.pair_count; k++) {
             size_t at = k * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN;

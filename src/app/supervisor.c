@@ -152,7 +152,7 @@ static void renew_certificates(Supervisor *s)
     for (size_t i = 0; i < fresh.count; i++) {
         if (fresh.parts[i].count > 0) {
             LOG(INFO, "new certificates",
-                LOG_STR("listener", material_listener(s->settings, i)->address.text));
+                LOG_STR("listener", s->settings->listeners[i].address.text));
         }
     }
     send_material(s, &fresh);
@@ -491,10 +491,10 @@ static Err open_key_logs(Supervisor *s, Arena *arena, Text *why)
     s->key_logs = fds;
     s->key_log_count = count;
     for (size_t i = 0; i < count; i++) {
-        Str path = material_listener(s->settings, i)->tls.key_log_path;
+        Str path = s->settings->listeners[i].tls.key_log_path;
         s->key_logs[i] = -1;
         for (size_t k = 0; k < i && path.len > 0; k++) {
-            if (str_equal(material_listener(s->settings, k)->tls.key_log_path, path)) {
+            if (str_equal(s->settings->listeners[k].tls.key_log_path, path)) {
                 s->key_logs[i] = s->key_logs[k];
             }
         }

@@ -164,20 +164,15 @@ static BuildInputs build_inputs(const WorkerProcess *p, size_t count, const Mate
 static Err build_snapshot(WorkerProcess *p, const Snapshot **ret)
 {
     const Settings *settings = p->setup->settings;
-    size_t count = config_listener_count(settings);
+    const ListenSet *listeners = p->setup->listeners;
+    size_t count = settings->listener_count;
     int *fds = arena_array(&p->arena, int, count);
     if (!fds) {
         return ERR_MEMORY;
     }
-    size_t at = 0;
-    for (size_t s = 0; s < settings->service_count; s++) {
-        const ServiceSettings *service = &settings->services[s];
-        for (size_t l = 0; l < service->listener_count; l++) {
-            const ListenSocket *socket =
-                listen_find(p->setup->listeners, service->listeners[l].address.text);
-            CHECK(socket != NULL);
-            fds[at++] = socket->fd;
-        }
+    CHECK(listeners->count == count);
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = listeners->at[i].fd;
     }
     BuildInputs inputs = build_inputs(p, count, p->setup->material);
     inputs.fds = fds;

@@ -30,6 +30,7 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define NORETURN __attribute__((noreturn))
 #define COLD __attribute__((cold, noinline))
+/* For what runs seldom beside what runs always: whose large frame would be its caller's. */
 #define NOINLINE __attribute__((noinline))
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #endif

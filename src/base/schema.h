@@ -24,6 +24,10 @@
     X(FILTER_FIELD, "field name", "the name of a header field")                                    \
     X(FIELD_VALUE, "field value", "the value of a header field")                                   \
     X(AUTHORITY, "host[:port]", "a host name, maybe with a port")                                  \
+    X(HOST, "host", "a host name or address, without a port")                                      \
+    X(HOSTS_PATTERN, "host", "a host name, or \"*.\" and a name for all names below it")           \
+    X(URI, "URI", "a URI, percent-encoded")                                                        \
+    X(URI_PATH, "URI path", "the path of a URI, percent-encoded")                                  \
     X(METHODS, "methods", "a comma-separated list of methods")                                     \
     X(MODE, "octal mode", "an octal mode like \"0660\"")                                           \
     X(ACCESS_PLACE, "log place", "\"off\", \"stdout\", \"stderr\" or an absolute path")            \

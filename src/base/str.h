@@ -73,6 +73,25 @@ static inline int str_peek(Str s, size_t i)
     return i < s.len ? (int)str_at(s, i) : -1;
 }
 
+#define STR_WORD_BYTES 8u
+
+/* The eight bytes from `i` on as one word, for comparisons (their order is the machine's). The
+ * caller has checked the room; out of range is a bug and traps. */
+static inline uint64_t str_word(Str s, size_t i)
+{
+    CHECK(i <= s.len && s.len - i >= STR_WORD_BYTES);
+    uint64_t word = 0;
+#if defined(__FRAMAC__)
+    /*@ loop unroll 8; */
+    for (size_t k = 0; k < STR_WORD_BYTES; k++) {
+        word |= (uint64_t)str_at(s, i + k) << (8 * k);
+    }
+#else
+    __builtin_memcpy(&word, s.at + i, sizeof word);
+#endif
+    return word;
+}
+
 /* The first `n` bytes (all of them when there are fewer). */
 static inline Str str_take(Str s, size_t n)
 {

@@ -29,6 +29,15 @@ void text_hex(Text *t, uint64_t n, unsigned digits_min)
     text_add(t, str_of(digits + at, sizeof digits - at));
 }
 
+void text_hex_word(Text *t, uint64_t n)
+{
+    uint8_t digits[16];
+    for (unsigned i = 0; i < sizeof digits; i++) {
+        digits[i] = (uint8_t) "0123456789abcdef"[n >> (60 - 4 * i) & 15];
+    }
+    text_add(t, str_of(digits, sizeof digits));
+}
+
 void text_format_list(Text *t, const char *format, va_list list)
 {
     Span room = span_drop(t->room, t->len);

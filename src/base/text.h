@@ -52,6 +52,23 @@ static inline void text_add(Text *t, Str s)
     }
 }
 
+/* A field line as HTTP/1 has it: "NAME: VALUE" and CRLF; all of it or nothing. */
+static inline void text_line(Text *t, Str name, Str value)
+{
+    /* Both slices lie in memory, so their lengths are far from overflowing. */
+    size_t bytes = name.len + value.len + sizeof ": \r\n" - 1;
+    if (bytes > t->room.len - t->len) {
+        t->overflow = true;
+        return;
+    }
+    Span room = span_drop(t->room, t->len);
+    t->len += bytes;
+    room = span_drop(room, span_copy(room, name));
+    room = span_drop(room, span_copy(room, S(": ")));
+    room = span_drop(room, span_copy(room, value));
+    (void)span_copy(room, S("\r\n"));
+}
+
 /* Decimal digits of `n`. */
 /*@ requires room_is_kept: t->len <= t->room.len;
     assigns t->len \from t->len, t->room.len, n;
@@ -69,6 +86,9 @@ void text_u64(Text *t, uint64_t n);
     ensures room_is_kept: t->len <= t->room.len;
     ensures truth: t->overflow == 0 || t->overflow == 1; */
 void text_hex(Text *t, uint64_t n, unsigned digits_min);
+
+/* All sixteen hexadecimal digits of `n`. */
+void text_hex_word(Text *t, uint64_t n);
 
 /* For messages, never on the request path. */
 void text_format(Text *t, const char *format, ...) PRINTF_LIKE(2, 3);

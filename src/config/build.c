@@ -1,122 +1,7 @@
-/* build.c - the snapshot: services, clusters with their balancing tables, listeners, and one shared
- * pool for each distinct endpoint address. */
+/* build.c - the snapshot: services with their limits, and listeners. */
 #include "config/build.h"
 
-#include "balance/policies.h"
 #include "base/number.h"
-#include "filter/file_server.h"
-
-size_t config_listener_count(const Settings *settings)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < settings->service_count; i++) {
-        count += settings->services[i].listener_count;
-    }
-    return count;
-}
-
-static size_t connector_count(const Settings *settings)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < settings->service_count; i++) {
-        count += settings->services[i].cluster.connector_count;
-    }
-    return count;
-}
-
-static Err address_build(const SettingsAddress *from, Address *ret)
-{
-    if (from->unix_path.len) {
-        return address_unix(from->unix_path, ret);
-    }
-    *ret = address_ip(from->ip, from->port);
-    return ERR_OK;
-}
-
-/* The pool for an endpoint: that of an equal one, if there is one. Endpoints that differ in a limit
- * or a deadline of their connections, in their TLS identity or in what is spoken do not share. */
-static uint32_t origin_index(Snapshot *s, const Endpoint *e)
-{
-    for (size_t i = 0; i < s->origin_count; i++) {
-        const Endpoint *o = s->origins[i];
-        if (str_equal(o->name, e->name) && o->tls == e->tls && o->protocol == e->protocol &&
-            o->connections_max == e->connections_max &&
-            o->idle_timeout_ms == e->idle_timeout_ms &&
-            o->connect_timeout_ms == e->connect_timeout_ms) {
-            return (uint32_t)i;
-        }
-    }
-    s->origin_count++;
-    s->origins[s->origin_count - 1] = e;
-    return (uint32_t)(s->origin_count - 1);
-}
-
-/* What is built, and what it is built of. */
-typedef struct Builder {
-    Arena *arena;
-    const Settings *settings;
-    const BuildInputs *inputs;
-    Snapshot *snapshot;
-    BuiltClients clients;
-} Builder;
-
-static EndpointProtocol protocol_build(ProtocolChoice from)
-{
-    switch (from) {
-    case PROTOCOL_H1:
-        return ENDPOINT_H1;
-    case PROTOCOL_H2:
-        return ENDPOINT_H2;
-    case PROTOCOL_H2_OR_H1:
-        return ENDPOINT_H2_OR_H1;
-    }
-    return ENDPOINT_H1;
-}
-
-static Err endpoint_build(Builder *b, const ConnectorSettings *from, Endpoint *e)
-{
-    *e = (Endpoint){
-        .protocol = protocol_build(from->protocol),
-        .name = from->address.text,
-        .weight = from->weight,
-        .connect_timeout_ms = from->connection_timeout_ms,
-        .connect_wait_ms = from->total_connection_timeout_ms ? from->total_connection_timeout_ms
-                                                             : from->connection_timeout_ms,
-        .read_timeout_ms = from->read_timeout_ms,
-        .write_timeout_ms = from->write_timeout_ms,
-        .idle_timeout_ms = from->idle_timeout_ms,
-        .connections_max = (uint32_t)u64_min(from->connections_max, UINT32_MAX),
-    };
-    TRY(address_build(&from->address, &e->address));
-    if (from->tls.name.len > 0) {
-        TRY(build_client(&b->clients, b->settings, from, &e->tls));
-    }
-    e->origin = origin_index(b->snapshot, e);
-    return ERR_OK;
-}
-
-static Err cluster_build(Builder *b, const ClusterSettings *from, const Cluster **ret)
-{
-    Arena *a = b->arena;
-    Cluster *c = arena_new(a, Cluster);
-    Endpoint *endpoints = arena_array(a, Endpoint, from->connector_count);
-    _Atomic uint64_t *sequence = (_Atomic uint64_t *)arena_alloc(a, 64);
-    if (!c || !endpoints || !sequence) {
-        return ERR_MEMORY;
-    }
-    c->endpoint_count = from->connector_count;
-    c->endpoints = endpoints;
-    c->sequence = sequence;
-    for (size_t i = 0; i < from->connector_count; i++) {
-        TRY(endpoint_build(b, &from->connectors[i], &endpoints[i]));
-    }
-    c->balancer = policy_find(from->selection);
-    c->hash_source = from->hash_key == HASH_KEY_SOURCE_AND_PATH;
-    CHECK(c->balancer != NULL);
-    c->table = c->balancer->build(c, a);
-    *ret = c;
-    return c->table ? ERR_OK : ERR_MEMORY;
-}
 
 static ServiceLimits limits_build(const ServiceSettings *from)
 {
@@ -141,40 +26,6 @@ static ServiceLimits limits_build(const ServiceSettings *from)
         .overload_status = o->status,
         .overload_body = o->body,
     };
-}
-
-static Err file_server_build(Builder *b, const FileServerSettings *from, Route *ret)
-{
-    FileServer *files = arena_new(b->arena, FileServer);
-    if (!files) {
-        return ERR_MEMORY;
-    }
-    CHECK(from->root < b->inputs->root_count);
-    *files = (FileServer){.root = b->inputs->roots[from->root],
-                          .dotfiles = from->dotfiles,
-                          .index = from->index,
-                          .prefix = from->prefix};
-    ret->handler = (FilterUse){.kind = &filter_file_server, .state = files};
-    return ERR_OK;
-}
-
-static Err route_build(Builder *b, const ServiceSettings *from, Route *ret)
-{
-    if (from->kind == SERVICE_FILES) {
-        return file_server_build(b, &from->files, ret);
-    }
-    if (from->kind == SERVICE_PROXY) {
-        return cluster_build(b, &from->cluster, &ret->cluster);
-    }
-    Respond *respond = arena_new(b->arena, Respond);
-    if (!respond) {
-        return ERR_MEMORY;
-    }
-    *respond = (Respond){.status = from->respond.status,
-                         .content_type = from->respond.content_type,
-                         .body = from->respond.body};
-    ret->respond = respond;
-    return ERR_OK;
 }
 
 static Normalization normalization_build(const NormalizationSettings *from)
@@ -220,54 +71,100 @@ static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
     }
     TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
     TRY(build_chains(b->arena, from, b->snapshot, ret));
-    return route_build(b, from, &ret->route);
+    return build_routes(b, from, ret);
 }
 
-static void listeners_build(const Settings *settings, Snapshot *s, const int *fds)
+/* ---- listeners ---- */
+
+static void least(uint64_t *into, uint64_t n)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < settings->service_count; i++) {
-        const ServiceSettings *from = &settings->services[i];
-        for (size_t k = 0; k < from->listener_count; k++, at++) {
-            s->listeners[at] = (Listener){.fd = fds[at],
-                                          .name = from->listeners[k].address.text,
-                                          .service = &s->services[i],
-                                          .h2c = from->listeners[k].h2c,
-                                          .proxy_protocol = from->listeners[k].proxy_protocol};
+    *into = u64_min(*into, n);
+}
+
+/* What holds before it is known for which service a request is. */
+static void limits_join(ServiceLimits *into, const ServiceLimits *more)
+{
+    HeadLimits *head = &into->head;
+    head->head_bytes_max = size_min(head->head_bytes_max, more->head.head_bytes_max);
+    head->fields_max = size_min(head->fields_max, more->head.fields_max);
+    head->target_bytes_max = size_min(head->target_bytes_max, more->head.target_bytes_max);
+    into->streams_max = (uint32_t)u64_min(into->streams_max, more->streams_max);
+    least(&into->head_timeout_ms, more->head_timeout_ms);
+    least(&into->keep_alive_ms, more->keep_alive_ms);
+    least(&into->body_timeout_ms, more->body_timeout_ms);
+    least(&into->send_timeout_ms, more->send_timeout_ms);
+    least(&into->linger_ms, more->linger_ms);
+}
+
+/* What stands for all services of an address: the one for all other hosts, or else the first, with
+ * the strictest limits of all. */
+static Err reception_build(Builder *b, const ListenerSettings *from, const Service **ret)
+{
+    size_t names = 0;
+    for (size_t i = 0; i < from->service_count; i++) {
+        names += b->settings->services[from->services[i]].host_count;
+    }
+    Hosts *hosts = arena_new(b->arena, Hosts);
+    Service *reception = arena_new(b->arena, Service);
+    if (!hosts || !reception) {
+        return ERR_MEMORY;
+    }
+    TRY(hosts_open(b->arena, from->service_count, names, hosts));
+    for (uint32_t i = 0; i < from->service_count; i++) {
+        const ServiceSettings *settings = &b->settings->services[from->services[i]];
+        const Service *s = &b->snapshot->services[from->services[i]];
+        hosts->services[i] = s;
+        hosts->otherwise = settings->host_count ? hosts->otherwise : s;
+        for (size_t k = 0; k < settings->host_count; k++) {
+            hosts_add(hosts, settings->hosts[k].name, settings->hosts[k].below, i);
         }
     }
+    *reception = hosts->otherwise ? *hosts->otherwise : *hosts->services[0];
+    reception->hosts = hosts;
+    for (size_t i = 0; i < from->service_count; i++) {
+        limits_join(&reception->limits, &hosts->services[i]->limits);
+    }
+    *ret = reception;
+    return ERR_OK;
+}
+
+static Err listener_build(Builder *b, const ListenerSettings *from, int fd, Listener *ret)
+{
+    uint32_t only = from->services[0];
+    *ret = (Listener){.fd = fd,
+                      .name = from->address.text,
+                      .service = &b->snapshot->services[only],
+                      .h2c = from->h2c,
+                      .proxy_protocol = from->proxy_protocol};
+    bool shared = from->service_count > 1 || b->settings->services[only].host_count > 0;
+    return shared ? reception_build(b, from, &ret->service) : ERR_OK;
 }
 
 Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
                  const Snapshot **ret)
 {
-    size_t listeners = config_listener_count(settings);
-    size_t connectors = connector_count(settings);
+    size_t listeners = settings->listener_count;
     CHECK(listeners == inputs->count && listeners == inputs->material->count);
     Snapshot *s = arena_new(a, Snapshot);
     Service *services = arena_array(a, Service, settings->service_count);
     Listener *all = arena_array(a, Listener, listeners);
-    const Endpoint **origins = arena_array(a, const Endpoint *, connectors + 1);
-    BuiltClient *clients = arena_array(a, BuiltClient, connectors + 1);
-    if (!s || !services || !all || !origins || !clients) {
+    if (!s || !services || !all) {
         return ERR_MEMORY;
     }
     *s = (Snapshot){.service_count = settings->service_count,
                     .services = services,
                     .listener_count = listeners,
-                    .listeners = all,
-                    .origins = origins};
-    Builder b = {.arena = a,
-                 .settings = settings,
-                 .inputs = inputs,
-                 .snapshot = s,
-                 .clients = {.room = connectors + 1, .list = clients}};
+                    .listeners = all};
+    Builder b = {.arena = a, .settings = settings, .inputs = inputs, .snapshot = s};
+    TRY(build_open(&b));
     TRY(build_limiters(a, settings, s));
     for (size_t i = 0; i < settings->service_count; i++) {
         services[i].index = (uint32_t)i;
         TRY(service_build(&b, &settings->services[i], &services[i]));
     }
-    listeners_build(settings, s, inputs->fds);
+    for (size_t i = 0; i < listeners; i++) {
+        TRY(listener_build(&b, &settings->listeners[i], inputs->fds[i], &all[i]));
+    }
     TRY(build_slots(a, settings, inputs, s));
     *ret = s;
     return ERR_OK;

@@ -65,10 +65,10 @@ static Err make_servers(Arena *scratch, const Settings *settings, const BuildInp
 {
     const Material *m = inputs->material;
     for (size_t i = 0; i < inputs->count; i++) {
-        const ListenerSettings *listener = material_listener(settings, i);
+        const ListenerSettings *listener = &settings->listeners[i];
         const ListenerTls *tls = &listener->tls;
         for (size_t k = 0; k < i && m->parts[i].count > 0 && !ret[i]; k++) {
-            if (ret[k] && tls_equal(tls, &material_listener(settings, k)->tls) &&
+            if (ret[k] && tls_equal(tls, &settings->listeners[k].tls) &&
                 material_equal(&m->parts[i], &m->parts[k])) {
                 ret[i] = tls_server_ref(ret[k]);
             }
@@ -149,10 +149,7 @@ void config_drop(const Snapshot *s)
         }
     }
     for (size_t i = 0; i < s->service_count; i++) {
-        const Cluster *cluster = s->services[i].route.cluster;
-        for (size_t k = 0; cluster && k < cluster->endpoint_count; k++) {
-            tls_client_unref(cluster->endpoints[k].tls);
-        }
+        drop_routes(&s->services[i]);
         drop_chains(&s->services[i]);
     }
 }

@@ -52,6 +52,12 @@ const KdlEntry *node_property(const KdlNode *node, Str name)
     return NULL;
 }
 
+bool node_says(const KdlNode *node, Str name, bool truth)
+{
+    const KdlEntry *e = node_property(node, name);
+    return e && e->value.kind == KDL_BOOL && e->value.truth == truth;
+}
+
 const KdlEntry *node_argument(const KdlNode *node, size_t n)
 {
     for (const KdlEntry *e = node ? node->entries : NULL; e; e = e->next) {

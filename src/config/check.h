@@ -39,6 +39,8 @@ void check_value(Checker *c, const SchemaItem *item, Str subject, const KdlValue
 const KdlNode *node_find(const KdlNode *nodes, Str name);
 /* The property that counts, or NULL. `node` may be NULL. */
 const KdlEntry *node_property(const KdlNode *node, Str name);
+/* Whether a property is written, and is this truth. */
+bool node_says(const KdlNode *node, Str name, bool truth);
 /* The n-th argument, or NULL. */
 const KdlEntry *node_argument(const KdlNode *node, size_t n);
 /* The text of a string; empty for other values and for NULL. */

@@ -204,6 +204,22 @@ static void check_field_name(Checker *c, const SchemaItem *item, Str text, Where
     }
 }
 
+/* Whether it is a method that River knows but for its case. */
+static bool is_known_nocase(Str method)
+{
+    static const Str names[] = {
+#define X(name, safe, idempotent) S_INIT(#name),
+        METHOD_TABLE(X)
+#undef X
+    };
+    for (size_t i = 0; i < SCHEMA_COUNT(names); i++) {
+        if (str_equal_nocase(method, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_methods(Checker *c, Str text, Where where)
 {
     Str rest = text;
@@ -214,6 +230,10 @@ static void check_methods(Checker *c, Str text, Where where)
             check_report(c, SEVERITY_ERROR, where, S("write \"GET,POST\""),
                          "this is not a list of methods");
             return;
+        }
+        if (method_from(member) == METHOD_OTHER && is_known_nocase(member)) {
+            check_report(c, SEVERITY_ERROR, where, S("write it in capitals"),
+                         "methods are told apart by case: no client sends `%.*s`", STR_ARG(member));
         }
     }
     if (count == 0) {
@@ -256,6 +276,23 @@ static void check_form(Checker *c, const SchemaItem *item, Str subject, Str text
         break;
     case SCHEMA_AUTHORITY:
         good = authority_valid(text);
+        break;
+    case SCHEMA_HOST:
+        good = value_is_host(text);
+        help = S("like \"www.example.com\" or \"[::1]\"");
+        break;
+    case SCHEMA_HOSTS_PATTERN:
+        good = value_is_host(str_starts(text, S("*.")) ? str_drop(text, 2) : text) &&
+               str_find(text, '*', 1) == text.len && !str_equal(text, S("*"));
+        help = S("like \"www.example.com\" or \"*.example.com\"; a service without `hosts` takes "
+                 "all others");
+        break;
+    case SCHEMA_URI:
+        good = value_is_uri(text);
+        break;
+    case SCHEMA_URI_PATH:
+        good = value_is_uri_path(text);
+        help = S("without a query, and other bytes than visible ASCII as %XX");
         break;
     case SCHEMA_MODE:
         good = value_mode(text, &mode) == ERR_OK;
@@ -376,6 +413,10 @@ void check_value(Checker *c, const SchemaItem *item, Str subject, const KdlValue
     case SCHEMA_CIDRS_FILE:
     case SCHEMA_FIELD_VALUE:
     case SCHEMA_AUTHORITY:
+    case SCHEMA_HOST:
+    case SCHEMA_HOSTS_PATTERN:
+    case SCHEMA_URI:
+    case SCHEMA_URI_PATH:
     case SCHEMA_MODE:
     case SCHEMA_TOKEN:
         check_form(c, item, subject, text, where);

@@ -58,7 +58,7 @@ static void add_row_end(Text *out, const SchemaItem *item, unsigned flags, Str s
         }
         text_byte(out, ')');
     }
-    text_add(out, flags & SCHEMA_LATER ? S(" *Not supported yet.*") : STR_NONE);
+    text_add(out, flags & SCHEMA_LATER ? S(". *Not supported yet.*") : STR_NONE);
     text_add(out, S(" |\n"));
 }
 
@@ -130,13 +130,35 @@ static void add_sections_below(Text *out, const SchemaNode *node, Str path, unsi
     }
 }
 
+/* Whether an option has a row at all: `filter` has none where no kind of filter belongs. */
 static bool has_rows(const SchemaNode *node)
 {
     bool any = node->property_count != 0;
     for (size_t i = 0; i < node->child_count; i++) {
-        any = any || schema_at(node, i)->child_count == 0;
+        const SchemaNode *child = schema_at(node, i);
+        bool is_option = child->child_count == 0;
+        any = any || (is_option && (child->variant_key.len == 0 || child->variant_count != 0));
     }
     return any;
+}
+
+static bool has_sections(const SchemaNode *node)
+{
+    bool any = false;
+    for (size_t i = 0; i < node->child_count; i++) {
+        any = any || schema_at(node, i)->child_count != 0;
+    }
+    return any;
+}
+
+/* In diagnostics a sentence stands behind a name and begins small; here it stands alone. */
+static void add_sentence(Text *out, Str sentence)
+{
+    if (sentence.len != 0 && sentence.at[0] >= 'a' && sentence.at[0] <= 'z') {
+        text_byte(out, (uint8_t)(sentence.at[0] - 'a' + 'A'));
+        sentence = str_drop(sentence, 1);
+    }
+    text_add(out, sentence);
 }
 
 static void add_section(Text *out, const SchemaNode *node, Str path, unsigned depth)
@@ -144,11 +166,11 @@ static void add_section(Text *out, const SchemaNode *node, Str path, unsigned de
     text_add(out, S("\n## `"));
     text_add(out, path);
     text_add(out, S("`\n\n"));
-    text_add(out, node->sentence);
+    add_sentence(out, node->sentence);
     text_add(out, node->flags & SCHEMA_REQUIRED ? S(". Required.") : S("."));
     text_add(out, node->flags & SCHEMA_LATER ? S(" *Not supported yet.*\n") : S("\n"));
     if (has_rows(node)) {
-        text_add(out, S("\n| option | takes | default | |\n|---|---|---|---|\n"));
+        text_add(out, S("\n| option | takes | default | means |\n|---|---|---|---|\n"));
         add_property_rows(out, node->name, node, 0);
         for (size_t i = 0; i < node->child_count; i++) {
             const SchemaNode *child = schema_at(node, i);
@@ -157,6 +179,9 @@ static void add_section(Text *out, const SchemaNode *node, Str path, unsigned de
             }
         }
     }
+    if (!has_rows(node) && !has_sections(node)) {
+        text_add(out, S("\nNothing can be written here yet.\n"));
+    }
     add_sections_below(out, node, path, depth);
 }
 
@@ -164,6 +189,11 @@ void describe_reference(Text *out)
 {
     text_add(out, S("# Options\n\nEvery option of the configuration file. This page is written by "
                     "`river defaults --markdown`;\n`river defaults` prints a configuration with "
-                    "all of them.\n"));
+                    "all of them.\n\n"
+                    "A heading is a section by its path: `services/NAME/overload` is "
+                    "`overload { … }` in a service of any\nname. In the tables, `max-headers N` "
+                    "is a line of its own in the section, such as `max-headers 64`;\n"
+                    "`ADDRESS weight=` stands in the line of an address, as in "
+                    "`\"10.0.0.1:9000\" weight=2`.\n"));
     add_sections_below(out, &schema_root, STR_NONE, 0);
 }

@@ -2,6 +2,7 @@
 #include "config/fill.h"
 
 #include "config/check.h"
+#include "config/value.h"
 
 uint32_t fill_line(Filler *f, size_t at)
 {
@@ -13,6 +14,34 @@ uint32_t fill_line(Filler *f, size_t at)
         f->line += str_at(f->text, f->counted) == '\n' ? 1 : 0;
     }
     return f->line;
+}
+
+size_t fill_count(const KdlNode *node)
+{
+    size_t count = 0;
+    for (const KdlNode *n = node->children; n; n = n->next) {
+        count++;
+    }
+    return count;
+}
+
+Err fill_address(Arena *a, Str text, SettingsAddress *ret)
+{
+    CHECK(value_address(text, ret) == ADDRESS_OK);
+    return value_address_text(a, ret) ? ERR_OK : ERR_MEMORY;
+}
+
+Err fill_lower(Arena *a, Str from, Str *ret)
+{
+    Span room = {0};
+    if (!arena_span(a, from.len, &room)) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < from.len; i++) {
+        room.at[i] = byte_lower(str_at(from, i));
+    }
+    *ret = span_str(room);
+    return ERR_OK;
 }
 
 static LogPlace place_from(Str text)
@@ -87,8 +116,10 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     Section root = {.schema = &schema_root, .node = &document_node};
     Section services = section_child(root, S("services"));
     size_t count = 0;
+    size_t listeners = 0;
     for (const KdlNode *n = services.node->children; n; n = n->next) {
         count++;
+        listeners += fill_count(node_find(n->children, S("listeners")));
     }
     Settings *settings = arena_new(a, Settings);
     ServiceSettings *list = arena_array(a, ServiceSettings, count);
@@ -99,11 +130,13 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     f.memory_bytes_max = config_memory_bytes(&settings->system);
     settings->service_count = count;
     settings->services = list;
-    size_t i = 0;
-    for (const KdlNode *n = services.node->children; n; n = n->next) {
+    TRY(fill_listeners_open(&f, listeners));
+    uint32_t i = 0;
+    for (const KdlNode *n = services.node->children; n; n = n->next, i++) {
         Section service = {.schema = &schema_service, .node = n};
-        TRY(fill_service(&f, service, &list[i++]));
+        TRY(fill_service(&f, service, i, &list[i]));
     }
+    TRY(fill_listeners_close(&f, settings));
     settings->platform_roots = f.platform_roots;
     TRY(fill_roots(&f, settings));
     *ret = settings;

@@ -1,139 +1,7 @@
-/* fill_service.c - Settings of one service: listeners, endpoints, limits and the rest. */
+/* fill_service.c - Settings of one service: limits, what it trusts and tells, and the rest. */
 #include "config/fill.h"
 
-#include "config/check.h"
 #include "config/value.h"
-
-#define KETAMA_WEIGHT_MAX 10000u /* 160 points of eight bytes for each, twice while it is built */
-
-static size_t count_nodes(const KdlNode *nodes)
-{
-    size_t count = 0;
-    for (const KdlNode *n = nodes; n; n = n->next) {
-        count++;
-    }
-    return count;
-}
-
-static Err fill_address(Arena *a, Str text, SettingsAddress *ret)
-{
-    CHECK(value_address(text, ret) == ADDRESS_OK);
-    return value_address_text(a, ret) ? ERR_OK : ERR_MEMORY;
-}
-
-static Err lower_copy(Arena *a, Str from, Str *ret)
-{
-    Span room = {0};
-    if (!arena_span(a, from.len, &room)) {
-        return ERR_MEMORY;
-    }
-    for (size_t i = 0; i < from.len; i++) {
-        room.at[i] = byte_lower(str_at(from, i));
-    }
-    *ret = span_str(room);
-    return ERR_OK;
-}
-
-static Err fill_listeners(Filler *f, Section listeners, ServiceSettings *service)
-{
-    size_t count = count_nodes(listeners.node->children);
-    ListenerSettings *list = arena_array(f->arena, ListenerSettings, count);
-    if (!list) {
-        return ERR_MEMORY;
-    }
-    service->listener_count = count;
-    service->listeners = list;
-    size_t i = 0;
-    for (const KdlNode *n = listeners.node->children; n; n = n->next, i++) {
-        Section one = {.schema = schema_child(listeners.schema, n->name), .node = n};
-        Str mode = option_text(section_property(one, S("mode")));
-        TRY(fill_address(f->arena, n->name, &list[i].address));
-        list[i].line = fill_line(f, n->name_at.from);
-        list[i].proxy_protocol = option_bool(section_property(one, S("proxy-protocol")));
-        if (mode.len != 0) {
-            CHECK(value_mode(mode, &list[i].mode) == ERR_OK);
-        }
-        TRY(fill_listener_tls(f, one, &list[i]));
-    }
-    return ERR_OK;
-}
-
-static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
-{
-    *ret = (ConnectorSettings){
-        .weight = (uint32_t)option_number(section_property(one, S("weight"))),
-        .connection_timeout_ms = option_number(section_property(one, S("connection-timeout-ms"))),
-        .total_connection_timeout_ms =
-            option_number(section_property(one, S("total-connection-timeout-ms"))),
-        .read_timeout_ms = option_number(section_property(one, S("read-timeout-ms"))),
-        .write_timeout_ms = option_number(section_property(one, S("write-timeout-ms"))),
-        .idle_timeout_ms = option_number(section_property(one, S("idle-timeout-ms"))),
-        .connections_max = option_number(section_property(one, S("max-connections"))),
-    };
-    TRY(fill_address(f->arena, one.node->name, &ret->address));
-    return fill_connector_tls(f, one, ret);
-}
-
-/* Whether an endpoint of that address is there already: as in River, the first one counts. */
-static bool is_repeated(const ConnectorSettings *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (value_address_equal(&list[i].address, &list[count].address)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Ketama's ring grows with the weights. */
-static void check_weights(Filler *f, Section place, Str selection, const ConnectorSettings *list,
-                          size_t count)
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        total += list[i].weight;
-    }
-    if (str_equal(selection, S("Ketama")) && total > KETAMA_WEIGHT_MAX) {
-        check_report(f->checker, SEVERITY_ERROR, where_at(place.node->name_at),
-                     S("divide all weights by a common number"),
-                     "with `Ketama` the weights may be %u together, not %llu", KETAMA_WEIGHT_MAX,
-                     (unsigned long long)total);
-    }
-}
-
-static HashKey fill_hash_key(Option key)
-{
-    if (!key.entry) {
-        return HASH_KEY_NONE;
-    }
-    return str_equal(option_text(key), S("UriPath")) ? HASH_KEY_PATH : HASH_KEY_SOURCE_AND_PATH;
-}
-
-static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
-{
-    size_t room = count_nodes(connectors.node->children);
-    ConnectorSettings *list = arena_array(f->arena, ConnectorSettings, room);
-    if (!list) {
-        return ERR_MEMORY;
-    }
-    Section balance = section_child(connectors, S("load-balance"));
-    Str selection = section_text(balance, S("selection"));
-    size_t count = 0;
-    for (const KdlNode *n = connectors.node->children; n; n = n->next) {
-        Section one = {.schema = schema_child(connectors.schema, n->name), .node = n};
-        if (one.schema->flags & SCHEMA_ANY_NAME) {
-            TRY(fill_connector(f, one, &list[count]));
-            count += is_repeated(list, count) ? 0 : 1;
-        }
-    }
-    check_weights(f, section_child(balance, S("selection")), selection, list, count);
-    ret->connector_count = count;
-    ret->connectors = list;
-    ret->selection = selection;
-    Section chosen = section_child(balance, S("selection"));
-    ret->hash_key = fill_hash_key(section_property(chosen, S("key")));
-    return ERR_OK;
-}
 
 static Err fill_upgrades(Filler *f, Section upgrades, ServiceSettings *service)
 {
@@ -148,7 +16,7 @@ static Err fill_upgrades(Filler *f, Section upgrades, ServiceSettings *service)
     service->upgrade_count = upgrades.node ? count : 1;
     service->upgrades = list;
     for (size_t i = 0; i < count; i++) {
-        TRY(lower_copy(f->arena, node_argument(upgrades.node, i)->value.text, &list[i]));
+        TRY(fill_lower(f->arena, node_argument(upgrades.node, i)->value.text, &list[i]));
     }
     if (!upgrades.node) {
         list[0] = option_text(section_value(upgrades));
@@ -236,25 +104,12 @@ static NormalizationSettings fill_normalization(Section s)
     };
 }
 
-static RespondSettings fill_respond(Section s)
+Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret)
 {
-    return (RespondSettings){
-        .status = (uint16_t)option_number(section_property(s, S("status"))),
-        .content_type = option_text(section_property(s, S("content-type"))),
-        .body = option_text(section_property(s, S("body"))),
-    };
-}
-
-Err fill_service(Filler *f, Section section, ServiceSettings *ret)
-{
-    Section connectors = section_child(section, S("connectors"));
-    Section files = section_child(section, S("file-server"));
     Section request_id = section_child(section, S("request-id"));
     *ret = (ServiceSettings){
         .name = section.node->name,
         .line = fill_line(f, section.node->name_at.from),
-        .kind = connectors.node ? SERVICE_PROXY : files.node ? SERVICE_FILES : SERVICE_RESPOND,
-        .respond = fill_respond(section_child(section, S("respond"))),
         .host = section_text(section, S("host")),
         .tries_max = (uint32_t)section_number(section, S("retries")) + 1,
         .retry_buffer_bytes = section_number(section, S("retry-buffer-bytes")),
@@ -264,15 +119,15 @@ Err fill_service(Filler *f, Section section, ServiceSettings *ret)
         .overload = fill_overload(section_child(section, S("overload"))),
         .normalization = fill_normalization(section_child(section, S("normalization"))),
     };
-    TRY(lower_copy(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
-    TRY(fill_listeners(f, section_child(section, S("listeners")), ret));
+    TRY(fill_lower(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
+    TRY(fill_listeners(f, section, index));
+    TRY(fill_hosts(f, section_child(section, S("hosts")), ret));
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
     Section client = section_child(section, S("client-ip"));
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
-    TRY(lower_copy(f->arena, section_text(client, S("header")), &ret->client_ip_header));
+    TRY(fill_lower(f->arena, section_text(client, S("header")), &ret->client_ip_header));
     TRY(fill_filters(f, section, ret));
-    if (files.node) {
-        return fill_file_server(f, files, &ret->files);
-    }
-    return connectors.node ? fill_cluster(f, connectors, &ret->cluster) : ERR_OK;
+    Section routes = section_child(section, S("routes"));
+    return routes.node ? fill_routes(f, routes, ret)
+                       : fill_action(f, section, STR_NONE, &ret->action);
 }

@@ -56,24 +56,9 @@ TlsClientPlan material_client_plan(const ConnectorSettings *connector, Str platf
 
 /* ---- bytes ---- */
 
-const ListenerSettings *material_listener(const Settings *settings, size_t at)
-{
-    for (size_t s = 0; s < settings->service_count; s++) {
-        const ServiceSettings *service = &settings->services[s];
-        if (at < service->listener_count) {
-            return &service->listeners[at];
-        }
-        at -= service->listener_count;
-    }
-    return NULL;
-}
-
 static Err material_new(const Settings *settings, Arena *a, Material *ret)
 {
-    size_t count = 0;
-    for (size_t s = 0; s < settings->service_count; s++) {
-        count += settings->services[s].listener_count;
-    }
+    size_t count = settings->listener_count;
     MaterialPart *parts = arena_array(a, MaterialPart, count);
     if (!parts) {
         return ERR_MEMORY;
@@ -92,7 +77,7 @@ Err material_first(const Settings *settings, Arena *a, Material *ret)
 {
     TRY(material_new(settings, a, ret));
     for (size_t i = 0; i < ret->count; i++) {
-        const ListenerTls *tls = &material_listener(settings, i)->tls;
+        const ListenerTls *tls = &settings->listeners[i].tls;
         Str *bytes = NULL;
         TRY(part_new(tls, a, &bytes));
         for (size_t k = 0; k < tls->file_count; k++) {
@@ -259,7 +244,7 @@ Err material_parse(Str from, const Settings *settings, Arena *a, Material *ret)
         return ERR_SYNTAX;
     }
     for (size_t i = 0; i < count; i++) {
-        TRY(read_part(&rest, &material_listener(settings, i)->tls, a, &m.parts[i]));
+        TRY(read_part(&rest, &settings->listeners[i].tls, a, &m.parts[i]));
     }
     if (rest.len != 0) {
         return ERR_SYNTAX;

@@ -14,7 +14,7 @@ typedef struct MaterialPart {
     const Str *bytes COUNTED_BY(count);
 } MaterialPart;
 
-/* One part for each listener, in the settings' order: service by service. */
+/* One part for each listener, in the settings' order. */
 typedef struct Material {
     size_t count;
     MaterialPart *parts COUNTED_BY(count);
@@ -35,9 +35,6 @@ MUST_USE Err material_read(const ListenerTls *tls, const ConfigFiles *files, Are
 /* The position of the file that a mistake is in. */
 size_t material_file_of(const ListenerTls *tls, TlsMistake mistake);
 bool material_equal(const MaterialPart *a, const MaterialPart *b);
-
-/* The listener at a position of that order. */
-const ListenerSettings *material_listener(const Settings *settings, size_t at);
 
 /* As bytes, for the channel: how many, and the bytes themselves. */
 size_t material_size(const Material *m);

@@ -4,17 +4,22 @@
 #include "config/apply.h"
 #include "config/value.h"
 
-/* A listener, and whose it is. */
-typedef struct Claim {
-    SettingsAddress address;
-    const KdlNode *service;
-} Claim;
+void rules_error(Checker *c, Location at, Str help, const char *message)
+{
+    check_report(c, SEVERITY_ERROR, where_at(at), help, "%s", message);
+}
 
-typedef struct Claims {
-    size_t room;
-    Claim *list COUNTED_BY(room);
-    size_t count;
-} Claims;
+void rules_pair(Checker *c, const KdlNode *node, Str one, Str other)
+{
+    const KdlEntry *a = node_property(node, one);
+    const KdlEntry *b = node_property(node, other);
+    if ((a != NULL) != (b != NULL)) {
+        Str there = a ? one : other;
+        Str missing = a ? other : one;
+        check_report(c, SEVERITY_ERROR, where_at(a ? a->name_at : b->name_at), STR_NONE,
+                     "`%.*s` needs `%.*s` beside it", STR_ARG(there), STR_ARG(missing));
+    }
+}
 
 static Str text_argument(const KdlNode *nodes, Str name)
 {
@@ -110,34 +115,6 @@ static void check_names(Checker *c, const KdlNode *services)
     }
 }
 
-/* Notes a listener of `service`; one that another service (or the same) has is a mistake. */
-static void claim(Checker *c, Claims *claims, const KdlNode *service, const KdlNode *listener)
-{
-    SettingsAddress address;
-    if (claims->count == claims->room || value_address(listener->name, &address) != ADDRESS_OK) {
-        return;
-    }
-    for (size_t i = 0; i < claims->count; i++) {
-        const Claim *other = &claims->list[i];
-        if (!value_address_equal(&address, &other->address)) {
-            continue;
-        }
-        if (other->service == service) {
-            check_report(c, SEVERITY_ERROR, where_at(listener->name_at), S("remove one of them"),
-                         "this service listens there already");
-        } else if (!node_find(service->children, S("hosts")) ||
-                   !node_find(other->service->children, S("hosts"))) {
-            Str name = str_take(other->service->name, 80);
-            check_report(c, SEVERITY_ERROR, where_at(listener->name_at),
-                         S("give one of them another address"),
-                         "the service `%.*s` listens there already", STR_ARG(name));
-        }
-        return;
-    }
-    claims->count++;
-    claims->list[claims->count - 1] = (Claim){.address = address, .service = service};
-}
-
 static bool bounded(Checker *c, const KdlNode *at, size_t count, size_t most, const char *what)
 {
     if (count <= most) {
@@ -164,29 +141,28 @@ static bool check_counts(Checker *c, const KdlNode *section)
     size_t services = 0;
     size_t listeners = 0;
     size_t connectors = 0;
+    size_t routes = 0;
     for (const KdlNode *n = section->children; n; n = n->next) {
         services++;
         listeners += count_below(n, S("listeners"));
         connectors += count_below(n, S("connectors"));
+        const KdlNode *list = node_find(n->children, S("routes"));
+        for (const KdlNode *route = list ? list->children : NULL; route; route = route->next) {
+            routes++;
+            connectors += count_below(route, S("connectors"));
+        }
     }
     return bounded(c, section, services, SERVICES_MAX, "services") &&
            bounded(c, section, listeners, LISTENERS_MAX, "listeners") &&
+           bounded(c, section, routes, ROUTES_MAX, "routes") &&
            bounded(c, section, connectors, CONNECTORS_MAX, "connectors");
 }
 
 static void check_services(Checker *c, Arena *a, const KdlNode *section)
 {
-    Claims claims = {.room = LISTENERS_MAX, .list = arena_array(a, Claim, LISTENERS_MAX)};
-    if (!claims.list) {
-        c->diagnostics->out_of_memory = true;
-        return;
-    }
     check_names(c, section->children);
+    rules_listeners(c, a, section->children);
     for (const KdlNode *service = section->children; service; service = service->next) {
-        const KdlNode *listeners = node_find(service->children, S("listeners"));
-        for (const KdlNode *n = listeners ? listeners->children : NULL; n; n = n->next) {
-            claim(c, &claims, service, n);
-        }
         rules_service(c, service);
     }
 }

@@ -7,13 +7,24 @@
 /* More than these in one configuration are a mistake; comparing each with each stays affordable. */
 #define SERVICES_MAX 4096u
 #define LISTENERS_MAX 4096u   /* of all services */
-#define CONNECTORS_MAX 8192u  /* of all services, and of one route */
+#define CONNECTORS_MAX 65536u /* of all services, and at one place */
+#define ROUTES_MAX 65536u     /* of all services */
 
 /* Checks all of them; overrides are applied already. The document may have other mistakes. */
 void rules_check(Checker *c, Arena *a, const ConfigOverrides *overrides,
                  const KdlDocument *document);
 
-/* The rules within one service (rules_service.c). */
+/* The rules within one service (rules_service.c), and of what answers its requests
+ * (rules_action.c). */
 void rules_service(Checker *c, const KdlNode *service);
+void rules_action(Checker *c, const KdlNode *service);
+
+/* Who listens where, and for which hosts (rules_listeners.c). */
+void rules_listeners(Checker *c, Arena *a, const KdlNode *services);
+
+/* A mistake of fixed words. */
+void rules_error(Checker *c, Location at, Str help, const char *message);
+/* Two properties of which neither makes sense alone. */
+void rules_pair(Checker *c, const KdlNode *node, Str one, Str other);
 
 #endif

@@ -69,15 +69,6 @@ static const SchemaNode listeners_children[] = {
      .children = listener_children},
 };
 
-static const SchemaItem respond_properties[] = {
-    ITEM_NUMBER("status", 200, 599, "200", "the status of every answer"),
-    ITEM_VALUE("body", TEXT, 0, "Hello from River\\n", "its body"),
-    {.name = S_INIT("content-type"),
-     .type = SCHEMA_FIELD_VALUE,
-     .fallback = S_INIT("text/plain; charset=utf-8"),
-     .sentence = S_INIT("its media type")},
-};
-
 static const SchemaNode client_children[] = {
     OPTION_TEXT("trusted-proxies", CIDRS, "10.0.0.0/8, 192.168.0.0/16",
                 "peers whose forwarding fields are believed and appended to"),
@@ -133,15 +124,14 @@ static const SchemaNode service_children[] = {
     SECTION("listeners", SCHEMA_REQUIRED, "where clients arrive; at least one",
             listeners_children),
     LINK(schema_connectors),
-    {.name = S_INIT("respond"),
-     .flags = SCHEMA_ALTERNATIVE,
-     .sentence = S_INIT("answer every request with this (instead of `connectors`)"),
-     .property_count = SCHEMA_COUNT(respond_properties),
-     .properties = respond_properties},
-    LINK(schema_routes),
+    LINK(schema_respond),
+    LINK(schema_redirect),
     LINK(schema_file_server),
-    OPTION("hosts", SCHEMA_LATER, "serve only these hosts, so that services can share an address",
-           ITEM_VALUE("\"HOST\"", NAME, SCHEMA_REPEATED, "example.com", "")),
+    LINK(schema_routes),
+    OPTION("hosts", 0,
+           "serve only these hosts, so that services can share an address; *.example.com is every "
+           "name below example.com",
+           ITEM_VALUE("\"HOST\"", HOSTS_PATTERN, SCHEMA_REPEATED, "example.com", "")),
     OPTION_TEXT("host", AUTHORITY, "origin.example",
                 "the Host that origins see; the client's by default"),
     OPTION("upgrade-protocols", 0, "protocols that may take over a connection (Upgrade)",

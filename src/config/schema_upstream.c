@@ -1,4 +1,4 @@
-/* schema_upstream.c - `connectors` and `routes`: where requests go. */
+/* schema_upstream.c - `connectors`: the endpoints that requests go to. */
 #include "config/schema.h"
 
 static const SchemaItem selection_properties[] = {
@@ -145,42 +145,3 @@ static const SchemaNode connectors_children[] = {
 
 const SchemaNode schema_connectors =
     SECTION("connectors", 0, "the endpoints that requests are sent to", connectors_children);
-
-static const SchemaItem no_route_properties[] = {
-    ITEM_NUMBER("status", 400, 599, "404", "the status of the answer"),
-    ITEM_VALUE("body", TEXT, 0, "", "the body of the answer"),
-};
-
-static const SchemaItem route_properties[] = {
-    ITEM_CHOICE("match", "prefix|exact|regex", "", "prefix", "how the path is compared"),
-    ITEM_VALUE("methods", METHODS, 0, "GET,POST", "only requests with these methods"),
-};
-
-static const SchemaNode route_children[] = {
-    {.name = S_INIT("connectors"),
-     .flags = SCHEMA_REQUIRED,
-     .sentence = S_INIT("the endpoints of this route"),
-     .child_count = SCHEMA_COUNT(connectors_children),
-     .children = connectors_children},
-};
-
-static const SchemaNode routes_children[] = {
-    {.name = S_INIT("no-route"),
-     .sentence = S_INIT("the answer to a request that no route matches"),
-     .property_count = SCHEMA_COUNT(no_route_properties),
-     .properties = no_route_properties},
-    {.name = S_INIT("route"),
-     .flags = SCHEMA_REPEATED | SCHEMA_REQUIRED,
-     .sentence = S_INIT("exact paths go first, then the longest prefix, then regex, \"/\" last"),
-     .argument_count = 1,
-     .arguments = (const SchemaItem[]){ITEM_VALUE("\"PATH\"", NAME, 0, "/api", "")},
-     .property_count = SCHEMA_COUNT(route_properties),
-     .properties = route_properties,
-     .child_count = SCHEMA_COUNT(route_children),
-     .children = route_children},
-};
-
-const SchemaNode schema_routes =
-    SECTION("routes", SCHEMA_LATER | SCHEMA_ALTERNATIVE,
-            "several groups of endpoints, chosen by path (instead of `connectors`)",
-            routes_children);

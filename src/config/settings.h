@@ -7,7 +7,8 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/ip.h"
-#include "proxy/filter.h"
+#include "filter/redirect.h"
+#include "proxy/router.h"
 
 /* Where a service listens or an origin lives: a Unix path, or else an address and port.
  * "[::]" means both families (dual-stack). */
@@ -46,14 +47,21 @@ typedef struct ListenerTls {
     Str key_log_path; /* absolute; empty: none */
 } ListenerTls;
 
+/* An address where clients arrive; several services may share it. */
 typedef struct ListenerSettings {
     SettingsAddress address;
+    size_t service_count; /* at least 1 */
+    const uint32_t *services COUNTED_BY(service_count); /* in the order of the file */
     ListenerTls tls;
     bool proxy_protocol; /* a header of it must come first */
     bool h2c; /* without TLS: HTTP/2 for clients that begin with it */
     uint16_t mode; /* permissions of a Unix path; 0: the process's umask decides */
-    uint32_t line; /* where it stands in the file, for messages */
 } ListenerSettings;
+
+typedef struct HostSettings {
+    Str name;   /* lower case, without a port, brackets and a dot at its end */
+    bool below; /* all names below it, instead of itself */
+} HostSettings;
 
 typedef enum ProtocolChoice {
     PROTOCOL_H1,
@@ -169,21 +177,38 @@ typedef struct ChainSettings {
     const FilterSettings *filters COUNTED_BY(count);
 } ChainSettings;
 
-typedef enum ServiceKind {
-    SERVICE_PROXY,  /* `cluster` holds */
-    SERVICE_RESPOND, /* `respond` holds */
-    SERVICE_FILES   /* `files` holds */
-} ServiceKind;
+typedef enum ActionKind {
+    ACTION_PROXY,    /* `cluster` holds */
+    ACTION_RESPOND,  /* `respond` holds */
+    ACTION_REDIRECT, /* `redirect` holds */
+    ACTION_FILES     /* `files` holds */
+} ActionKind;
+
+/* What answers a request. */
+typedef struct ActionSettings {
+    ActionKind kind;
+    ClusterSettings cluster;
+    RespondSettings respond;
+    Redirect redirect;
+    FileServerSettings files;
+} ActionSettings;
+
+typedef struct RouteSettings {
+    RouteMatch match;
+    Str path;
+    RouteMethods methods;
+    ActionSettings action;
+} RouteSettings;
 
 typedef struct ServiceSettings {
     Str name;
     uint32_t line;
-    ServiceKind kind;
-    size_t listener_count; /* at least 1 */
-    const ListenerSettings *listeners COUNTED_BY(listener_count);
-    ClusterSettings cluster;
-    RespondSettings respond;
-    FileServerSettings files;
+    size_t host_count; /* 0: it serves all hosts that no other service of its address has */
+    const HostSettings *hosts COUNTED_BY(host_count);
+    ActionSettings action; /* where there are no routes */
+    size_t route_count;
+    const RouteSettings *routes COUNTED_BY(route_count);
+    RespondSettings no_route; /* the answer where none of them takes the request */
     Str host; /* the Host sent upstream; empty: the client's */
     size_t upgrade_count;
     const Str *upgrades COUNTED_BY(upgrade_count); /* protocols that may tunnel, lower case */
@@ -249,6 +274,8 @@ typedef struct Settings {
     SystemSettings system;
     size_t service_count; /* at least 1 */
     const ServiceSettings *services COUNTED_BY(service_count);
+    size_t listener_count; /* at least 1 */
+    const ListenerSettings *listeners COUNTED_BY(listener_count); /* each address once */
     size_t root_count;
     const Str *roots COUNTED_BY(root_count); /* directories of file servers, each once */
     Str platform_roots; /* PEM of the system's authorities, where a connector needs them */

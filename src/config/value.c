@@ -2,6 +2,7 @@
 #include "config/value.h"
 
 #include "base/number.h"
+#include "http/uri.h"
 
 #define PORT_MAX 65535u
 #define ADDRESS_TEXT_MAX (IP_TEXT_MAX + 8u)
@@ -129,4 +130,39 @@ bool value_list_next(Str *rest, Str *ret_member)
         *rest = S(" "); /* "a," ends with an empty member */
     }
     return true;
+}
+
+bool value_is_host(Str text)
+{
+    Authority a;
+    bool brackets = str_peek(text, 0) == '[';
+    return authority_split(text, &a) == ERR_OK && a.host.len + (brackets ? 2 : 0) == text.len;
+}
+
+Str value_host_name(Str text, bool *ret_below)
+{
+    Authority a = {0};
+    *ret_below = str_starts(text, S("*."));
+    text = *ret_below ? str_drop(text, 2) : text;
+    Str name = authority_split(text, &a) == ERR_OK ? a.host : text;
+    bool dot = name.len > 1 && str_at(name, name.len - 1) == '.';
+    return dot ? str_take(name, name.len - 1) : name;
+}
+
+bool value_is_uri(Str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+        if (c <= ' ' || c >= 0x7f || str_find(S("\\\"<>^`{|}"), c, 0) < 9) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+bool value_is_uri_path(Str text)
+{
+    UriParts parts;
+    return value_is_uri(text) && uri_split(text, METHOD_GET, &parts) == ERR_OK &&
+           parts.form == TARGET_ORIGIN && !parts.has_query;
 }

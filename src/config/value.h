@@ -31,6 +31,15 @@ MUST_USE Err value_mode(Str text, uint16_t *ret);
  * are returned as they are (a mistake). The list "" has none. */
 bool value_list_next(Str *rest, Str *ret_member);
 
+/* Whether it is a host without a port: a name, IPv4, or IPv6 in brackets. */
+bool value_is_host(Str text);
+/* The name in "NAME", "NAME." or "*.NAME", without brackets; *ret_below: the last. */
+Str value_host_name(Str text, bool *ret_below);
+/* Whether it is fit for a Location: visible ASCII, nothing that a URI must escape. */
+bool value_is_uri(Str text);
+/* The same, and an absolute path without query. */
+bool value_is_uri_path(Str text);
+
 /* Whether `path` begins with a slash and holds no NUL. */
 bool value_is_absolute(Str path);
 

@@ -34,9 +34,12 @@ static inline size_t scan_class(Str s, size_t from, unsigned class)
     return i;
 }
 
-/* scan_class(s, from, BYTE_VALUE), for field values, which are long: scan_scalar.c is the proved
- * form, scan_sse2.c a faster one that is tested against it; the build chooses. */
+/* scan_class for field values (BYTE_VALUE) and names (BYTE_TOKEN), which are most of each head:
+ * scan_scalar.c is the proved form, scan_sse2.c a faster one that is tested against it; the build
+ * chooses. */
 size_t scan_value(Str s, size_t from);
 size_t scan_value_scalar(Str s, size_t from);
+size_t scan_name(Str s, size_t from);
+size_t scan_name_scalar(Str s, size_t from);
 
 #endif

@@ -73,15 +73,41 @@ static const uint8_t field_flag_bits[FIELD_ID_COUNT] = {
 
 _Static_assert(FIELD_ID_COUNT <= 64, "FieldsSeen has one bit for each id");
 
+/* In what bytes (of a word, or a single one) `sent` is not the known `lower`. Letters are the only
+ * bytes of known names with bit 0x40; in them bit 0x20 is the case, and does not count. */
+static inline uint64_t difference(uint64_t sent, uint64_t lower)
+{
+    uint64_t cases = (lower & UINT64_C(0x4040404040404040)) >> 1;
+    return (sent ^ lower) & ~cases;
+}
+
+static inline uint64_t word_difference(Str name, Str lower, size_t i)
+{
+    return difference(str_word(name, i), str_word(lower, i));
+}
+
+#define X(name, text, flags)                                                                       \
+    _Static_assert(sizeof(text) - 1 <= 3 * STR_WORD_BYTES, "name_is looks at three words");
+FIELD_TABLE(X)
+#undef X
+
 /* Whether `name` is `lower` in any case; both have the same length. Without an early exit: a slot
- * that was hit nearly always matches, and such a loop the compiler can widen. */
+ * that was hit nearly always matches. */
 static inline bool name_is(Str name, Str lower)
 {
-    uint8_t difference = 0;
-    for (size_t i = 0; i < name.len; i++) {
-        difference |= (uint8_t)(byte_lower(str_at(name, i)) ^ str_at(lower, i));
+    uint64_t differs = 0;
+    if (name.len >= STR_WORD_BYTES) { /* words that may overlap */
+        differs = word_difference(name, lower, 0);
+        differs |= word_difference(name, lower, name.len - STR_WORD_BYTES);
+        if (name.len > 2 * STR_WORD_BYTES) {
+            differs |= word_difference(name, lower, STR_WORD_BYTES);
+        }
+        return differs == 0;
     }
-    return difference == 0;
+    for (size_t i = 0; i < name.len; i++) {
+        differs |= difference(str_at(name, i), str_at(lower, i));
+    }
+    return differs == 0;
 }
 
 FieldId field_id(Str name)
@@ -112,7 +138,7 @@ Str field_name(FieldId id)
 
 bool field_name_valid(Str name)
 {
-    return name.len > 0 && scan_class(name, 0, BYTE_TOKEN) == name.len;
+    return name.len > 0 && scan_name(name, 0) == name.len;
 }
 
 bool field_value_valid(Str value)

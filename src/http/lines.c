@@ -50,7 +50,7 @@ HttpFault field_line_read(Str head, size_t *at, Field *ret)
 {
     size_t start = *at;
     /*@ split start; */
-    size_t name_end = scan_class(head, start, BYTE_TOKEN);
+    size_t name_end = scan_name(head, start);
     if (UNLIKELY(name_end == start || name_end >= head.len || str_at(head, name_end) != ':')) {
         return name_fault(head, start, name_end);
     }

@@ -173,3 +173,44 @@ bool pattern_matches(const Pattern *p, Str text)
     static const uint8_t nothing[1]; /* rure wants a place even for no bytes */
     return rure_is_match(handle(p), text.len ? text.at : nothing, text.len, 0); /* foreign call */
 }
+
+/* --- sets ------------------------------------------------------------------------------------ */
+
+static rure_set *set_handle(const PatternSet *s)
+{
+    return (rure_set *)(uintptr_t)s;
+}
+
+PatternSet *pattern_set_open(const Str *texts, size_t count)
+{
+    static const uint8_t nothing[1];
+    const uint8_t *places[PATTERN_SET_MAX]; /* foreign call */
+    size_t lengths[PATTERN_SET_MAX];
+    CHECK(count <= PATTERN_SET_MAX);
+    for (size_t i = 0; i < count; i++) {
+        places[i] = texts[i].len ? texts[i].at : nothing; /* foreign call */
+        lengths[i] = texts[i].len;
+    }
+    rure_options *options = rure_options_new();
+    rure_options_size_limit(options, PATTERN_SET_PROGRAM_BYTES_MAX);
+    rure_options_dfa_size_limit(options, PATTERN_CACHE_BYTES_MAX);
+    rure_set *set =
+        rure_compile_set(places, lengths, count, RURE_DEFAULT_FLAGS, options, NULL);
+    rure_options_free(options);
+    return (PatternSet *)set;
+}
+
+void pattern_set_close(PatternSet *s)
+{
+    if (s) {
+        rure_set_free(set_handle(s));
+    }
+}
+
+bool pattern_set_matches(const PatternSet *s, Str text, bool *ret, size_t count)
+{
+    static const uint8_t nothing[1];
+    CHECK(count == rure_set_len(set_handle(s)));
+    const uint8_t *bytes = text.len ? text.at : nothing; /* foreign call */
+    return rure_set_matches(set_handle(s), bytes, text.len, 0, ret);
+}

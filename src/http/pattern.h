@@ -49,6 +49,20 @@ void pattern_close(Pattern *p);
 /* Whether `text` matches. For any thread at any time; it neither waits nor fails. */
 bool pattern_matches(const Pattern *p, Str text);
 
+/* Several expressions that are asked together: one pass over the text, however many they are. */
+typedef struct PatternSet PatternSet;
+#define PATTERN_SET_MAX 1024u                    /* expressions of a set */
+#define PATTERN_SET_PROGRAM_BYTES_MAX (32u << 20) /* compiled, all together, about */
+
+/* The set of expressions that have each been tried alone (pattern_open); at most PATTERN_SET_MAX.
+ * NULL: together they become too large. */
+PatternSet *pattern_set_open(const Str *texts, size_t count);
+void pattern_set_close(PatternSet *s); /* NULL is fine */
+
+/* Whether any of them matches a part of `text`; then ret[i] says whether the i-th does. `count` is
+ * the set's. For any thread at any time, as pattern_matches. */
+bool pattern_set_matches(const PatternSet *s, Str text, bool *ret, size_t count);
+
 /* A glob as a set of states: state i has matched the first i items. */
 typedef struct Glob {
     uint64_t takes[256]; /* for each byte: bit i is set when item i matches it */

@@ -1,30 +1,64 @@
-/* scan_sse2.c - the scan over field values, sixteen bytes at a time (every x86-64 has SSE2).
+/* scan_sse2.c - the scans over field names and values, sixteen bytes at a time (every x86-64 has
+ * SSE2).
  *
  * Only whole blocks inside the slice are loaded; the rest, and the byte that stops the scan, are
- * left to the proved scalar form, so that this file can find a block too early but never accept a
- * byte that the other refuses. tests/unit/http_bytes_test.c compares the two. */
+ * left to the proved scalar form, so that this file can stop too early but never accept a byte that
+ * the other refuses. tests/unit/http_bytes_test.c compares the two. */
 #include <emmintrin.h>
 
 #include "http/bytes.h"
 
 #define LANES 16u
 
-/* Whether all sixteen bytes at `i` may stand in a value. The caller has checked the room. */
-static inline bool block_is_value(Str s, size_t i)
+/* The sixteen bytes at `i`. The caller has checked the room. */
+static inline __m128i block_at(Str s, size_t i)
 {
-    __m128i bytes = _mm_loadu_si128((const __m128i_u *)(const void *)&s.at[i]);
-    /* Bytes below SP: the unsigned minimum of the byte and 0x1f is the byte itself. */
-    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    return _mm_loadu_si128((const __m128i_u *)(const void *)&s.at[i]);
+}
+
+static inline __m128i is_between(__m128i bytes, char from, char to)
+{
+    __m128i above = _mm_sub_epi8(bytes, _mm_set1_epi8(from));
+    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(to - from))), above);
+}
+
+/* One bit for each byte that may not stand in a value. */
+static inline unsigned value_stops(__m128i bytes)
+{
+    __m128i low = is_between(bytes, 0, 0x1f);
     __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
     __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-    return _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del)) == 0;
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del));
+}
+
+/* One bit for each byte that is none of a name's common ones: letters, digits and '-'. */
+static inline unsigned name_stops(__m128i bytes)
+{
+    __m128i letter = is_between(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
+    __m128i digit = is_between(bytes, '0', '9');
+    __m128i dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
+    __m128i common = _mm_or_si128(_mm_or_si128(letter, digit), dash);
+    return (unsigned)_mm_movemask_epi8(common) ^ 0xffffu;
 }
 
 size_t scan_value(Str s, size_t from)
 {
     size_t i = from;
-    while (i < s.len && s.len - i >= LANES && block_is_value(s, i)) {
-        i += LANES;
+    unsigned stops = 0;
+    while (stops == 0 && i < s.len && s.len - i >= LANES) {
+        stops = value_stops(block_at(s, i));
+        i += stops ? (unsigned)__builtin_ctz(stops) : LANES;
     }
     return scan_value_scalar(s, i);
+}
+
+size_t scan_name(Str s, size_t from)
+{
+    size_t i = from;
+    unsigned stops = 0;
+    while (stops == 0 && i < s.len && s.len - i >= LANES) {
+        stops = name_stops(block_at(s, i));
+        i += stops ? (unsigned)__builtin_ctz(stops) : LANES;
+    }
+    return scan_name_scalar(s, i); /* which also knows the rarer bytes, and goes on behind them */
 }

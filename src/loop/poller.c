@@ -91,15 +91,15 @@ static unsigned ready_flags(uint32_t events)
 
 void poller_wait(Poller *p, int timeout_ms)
 {
-    struct epoll_event events[POLLER_EVENTS_MAX];
-    int n = system_calls->poll_wait(p->fd, events, POLLER_EVENTS_MAX, timeout_ms);
+    int n = system_calls->poll_wait(p->fd, p->events, POLLER_EVENTS_MAX, timeout_ms);
     p->count = 0;
     for (int i = 0; i < n; i++) { /* EINTR is an empty turn */
-        if (events[i].data.u64 == ALARM_TOKEN) {
+        const struct epoll_event *event = &p->events[i];
+        if (event->data.u64 == ALARM_TOKEN) {
             p->alarm_ms = UINT64_MAX;
             continue;
         }
         p->ready[p->count++] =
-            (Ready){.token = events[i].data.u64, .what = ready_flags(events[i].events)};
+            (Ready){.token = event->data.u64, .what = ready_flags(event->events)};
     }
 }

@@ -3,6 +3,8 @@
 #ifndef LOOP_POLLER_H
 #define LOOP_POLLER_H
 
+#include <sys/epoll.h>
+
 #include "base/err.h"
 #include "loop/token.h"
 
@@ -26,6 +28,7 @@ typedef struct Poller {
     uint64_t alarm_ms; /* when it rings; UINT64_MAX: never */
     size_t count;
     Ready ready[POLLER_EVENTS_MAX];
+    struct epoll_event events[POLLER_EVENTS_MAX]; /* here, for a local array is zeroed each time */
 } Poller;
 
 MUST_USE Err poller_open(Poller *p);

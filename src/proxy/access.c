@@ -114,6 +114,7 @@ static void print_keys(Line *l, const AccessRecord *r)
     line_str(l, S("request_id"), r->request_id, NAME_ROOM);
     line_str(l, S("client"), text_str(&client_text), NAME_ROOM);
     line_str(l, S("service"), r->service, NAME_ROOM);
+    line_str(l, S("route"), r->route, NAME_ROOM);
     line_str(l, S("host"), r->host, NAME_ROOM);
     line_str(l, S("method"), r->method, NAME_ROOM);
     line_str(l, S("target"), r->target, TARGET_ROOM);

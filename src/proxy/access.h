@@ -21,6 +21,7 @@ typedef struct AccessRecord {
     IpAddress client; /* family 0: a Unix peer */
     uint16_t client_port; /* 0: not known */
     Str service;
+    Str route; /* path of the route; empty: the service has none, or none took the request */
     Str host;
     Str method;
     Str target;

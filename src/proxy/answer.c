@@ -79,28 +79,28 @@ static void add_answer_fields(Thread *t, const Exchange *x, HeadOut *out)
 {
     const Answer *a = &x->answer;
     bool fault = x->fault != FAULT_NONE;
-    forward_field(out, S("Server"), S("river"));
+    head_field(out, S("Server"), S("river"));
     forward_date(t, out);
     if (has_body(a) && a->content_type.len) {
-        forward_field(out, S("Content-Type"), a->content_type);
+        head_field(out, S("Content-Type"), a->content_type);
     }
     if (has_body(a) && !out->edit) {
-        forward_number(out, S("Content-Length"), a->length);
+        head_number(out, S("Content-Length"), a->length);
     }
     for (size_t i = 0; i < a->field_count; i++) {
-        forward_field(out, a->fields[i].name, a->fields[i].value);
+        head_field(out, a->fields[i].name, a->fields[i].value);
     }
     if (a->location.len) {
-        forward_field(out, S("Location"), a->location);
+        head_field(out, S("Location"), a->location);
     }
     if (fault) {
-        forward_field(out, S("Cache-Control"), S("private, no-store"));
+        head_field(out, S("Cache-Control"), S("private, no-store"));
     }
     if (fault && a->status == 405 && a->field_count == 0) {
-        forward_field(out, S("Allow"), S("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
+        head_field(out, S("Allow"), S("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
     }
     if (a->retry_after_s) {
-        forward_number(out, S("Retry-After"), a->retry_after_s);
+        head_number(out, S("Retry-After"), a->retry_after_s);
     }
 }
 
@@ -119,7 +119,7 @@ static bool add_filtered_fields(Thread *t, Exchange *x, HeadOut *out)
     if (whole) {
         forward_edited(&edit, out);
         if (has_body(&x->answer)) {
-            forward_number(out, S("Content-Length"), x->answer.length);
+            head_number(out, S("Content-Length"), x->answer.length);
         }
     }
     return whole;

@@ -170,7 +170,7 @@ static bool is_unreachable(Fault f)
 }
 
 /* Turns a fault into another try, an answer, or an end. */
-static Phase after_fault(Thread *t, Exchange *x, Fault fault)
+COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
     const FaultRow *row = fault_row(fault);
     x->fault = fault;
@@ -200,7 +200,7 @@ static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
-static void write_access(Thread *t, const Exchange *x, const Client *c)
+NOINLINE static void write_access(Thread *t, const Exchange *x, const Client *c)
 {
     const RequestHead *r = &x->request;
     const Field *referer = fields_find(&r->fields, FIELD_REFERER);
@@ -218,6 +218,7 @@ static void write_access(Thread *t, const Exchange *x, const Client *c)
         .client = x->client_ip,
         .client_port = x->client_port,
         .service = x->service->name,
+        .route = x->route ? x->route->path : STR_NONE,
         .host = r->host,
         .method = r->method_name,
         .target = r->target,

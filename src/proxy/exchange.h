@@ -69,12 +69,13 @@ struct Exchange {
     Handle waiter_previous;
     bool queued;
     const Service *service;
-    const Route *route; /* NULL before ROUTE */
+    const Route *route; /* NULL before ROUTE, and where there is none */
     const Endpoint *endpoint;
     uint8_t phase;
     Fault fault;       /* the last one */
     Arena arena;
-    Str id;
+    Str id; /* the client's own, or else: */
+    uint8_t id_made[32]; /* two words in hexadecimal */
     Str head_bytes; /* in the arena */
     HttpFault head_fault; /* HTTP/2: what the codec found wrong with the head */
     RequestHead request;

@@ -98,6 +98,8 @@ typedef enum Retry {
     X(ORIGIN_SWITCH, "origin-switch", 502, ORIGIN, NEVER, "the origin switched protocols unasked") \
     X(ORIGIN_TUNNEL, "origin-tunnel", 502, ORIGIN, NEVER,                                          \
       "the HTTP/2 origin takes no extended CONNECT")                                               \
+    X(UNKNOWN_HOST, "unknown-host", 421, CLIENT, NEVER, "no service at this address has this host")\
+    X(NO_ROUTE, "no-route", 404, CLIENT, NEVER, "no route takes this path and method")             \
     X(FILE_MISSING, "file-missing", 404, CLIENT, NEVER, "there is no such file")                   \
     X(FILE_DENIED, "file-denied", 403, CLIENT, NEVER, "River may not read the file")               \
     X(FILE_METHOD, "file-method", 405, CLIENT, NEVER, "a file is for GET and HEAD only")           \

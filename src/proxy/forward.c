@@ -7,106 +7,13 @@
 
 #define EDIT_BYTES_MIN 2048u
 
-/* --- putting heads together ------------------------------------------------------------------ */
-
-/* Whether fields become members of a list, for HTTP/2 or for filters, and no lines of HTTP/1. */
-static bool is_listed(const HeadOut *out)
-{
-    return out->h2 || out->edit;
-}
-
-static size_t listed_begin(HeadOut *out, Str name)
-{
-    Text *text = &out->text;
-    if (out->edit) {
-        out->edit_name = name;
-        return text->len;
-    }
-    size_t name_at = text->len;
-    for (size_t i = 0; i < name.len; i++) {
-        text_byte(text, byte_lower(name.at[i]));
-    }
-    if (out->count < out->room) {
-        out->fields[out->count].name = str_drop(text_str(text), name_at);
-    }
-    return text->len;
-}
-
-static void listed_end(HeadOut *out, size_t value_at)
-{
-    Str value = str_drop(text_str(&out->text), value_at);
-    if (out->edit) {
-        head_edit_add(out->edit, out->edit_name, value);
-        return;
-    }
-    if (out->count < out->room) {
-        out->fields[out->count].value = value;
-    }
-    out->count++; /* beyond the room it says: too many */
-}
-
-/* The name of the field whose value is written next, piece by piece, into out->text; then
- * field_end. HTTP/2 wants names in lower case (RFC 9113 §8.2). Returns where the value begins. */
-static size_t field_begin(HeadOut *out, Str name)
-{
-    out->filled = true;
-    if (is_listed(out)) {
-        return listed_begin(out, name);
-    }
-    text_add(&out->text, name);
-    text_add(&out->text, S(": "));
-    return out->text.len;
-}
-
-static void field_end(HeadOut *out, size_t value_at)
-{
-    if (is_listed(out)) {
-        listed_end(out, value_at);
-    } else {
-        text_add(&out->text, S("\r\n"));
-    }
-}
-
-/* A field of HTTP/2 whose name and value stay where they are until the head is sent. */
-static void field_borrow(HeadOut *out, Str name, Str value)
-{
-    out->filled = true;
-    if (out->count < out->room) {
-        out->fields[out->count] = (H2Field){.name = name, .value = value};
-    }
-    out->count++;
-}
-
-void forward_field(HeadOut *out, Str name, Str value)
-{
-    if (out->edit) {
-        head_edit_add(out->edit, name, value);
-        return;
-    }
-    size_t at = field_begin(out, name);
-    if (out->h2 && out->count < out->room) {
-        out->fields[out->count].value = value;
-        out->count++;
-        return;
-    }
-    text_add(&out->text, value);
-    field_end(out, at);
-}
-
-void forward_number(HeadOut *out, Str name, uint64_t value)
-{
-    size_t at = field_begin(out, name);
-    text_u64(&out->text, value);
-    field_end(out, at);
-}
-
 /* One that came in. Known names are at hand in lower case. */
 static void pass_field(HeadOut *out, const Field *f)
 {
     if (out->h2 && !out->edit && f->id != FIELD_OTHER) {
-        field_borrow(out, field_name(f->id), f->value);
+        head_borrow(out, field_name(f->id), f->value);
     } else {
-        forward_field(out, f->name, f->value);
+        head_field(out, f->name, f->value);
     }
 }
 
@@ -147,25 +54,37 @@ Str forward_protocol(const Exchange *x)
 /* Values that a trusted proxy sent, all lines of the field as one list; then ours. */
 static void add_list(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
-    size_t at = field_begin(out, name);
+    if (!x->trusted) {
+        head_copy(out, name, ours);
+        return;
+    }
+    size_t at = head_begin(out, name);
     const Fields *fields = &x->request.fields;
-    for (size_t i = 0; x->trusted && i < fields->count; i++) {
+    for (size_t i = 0; i < fields->count; i++) {
         if (fields->at[i].id == id && fields->at[i].value.len > 0) {
             text_add(&out->text, fields->at[i].value);
             text_add(&out->text, S(", "));
         }
     }
     text_add(&out->text, ours);
-    field_end(out, at);
+    head_end(out, at);
 }
 
 /* A single value: a trusted proxy's stays, otherwise ours. */
 static void add_kept(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
     const Field *theirs = x->trusted ? fields_find(&x->request.fields, id) : NULL;
-    size_t at = field_begin(out, name); /* copied: `ours` may lie in a room that goes */
-    text_add(&out->text, theirs ? theirs->value : ours);
-    field_end(out, at);
+    head_copy(out, name, theirs ? theirs->value : ours);
+}
+
+Str forward_scheme(const Thread *t, const Exchange *x)
+{
+    const Field *theirs =
+        x->trusted ? fields_find(&x->request.fields, FIELD_X_FORWARDED_PROTO) : NULL;
+    if (theirs && str_equal_nocase(theirs->value, S("https"))) {
+        return S("https");
+    }
+    return !theirs && client_get(t, x->client)->wire.tls ? S("https") : S("http");
 }
 
 /* The client itself, where the others name the peer. */
@@ -314,21 +233,21 @@ static void add_request_line(const Exchange *x, HeadOut *out)
 static void add_pseudo_fields(const Exchange *x, HeadOut *out)
 {
     bool connect = x->protocol_stream;
-    field_borrow(out, S(":method"), connect ? S("CONNECT") : method_for(x));
+    head_borrow(out, S(":method"), connect ? S("CONNECT") : method_for(x));
     if (connect) {
-        field_borrow(out, S(":protocol"), x->protocol);
+        head_borrow(out, S(":protocol"), x->protocol);
     }
-    field_borrow(out, S(":scheme"), x->endpoint->tls ? S("https") : S("http"));
-    field_borrow(out, S(":authority"), host_for(x));
-    size_t at = field_begin(out, S(":path"));
+    head_borrow(out, S(":scheme"), x->endpoint->tls ? S("https") : S("http"));
+    head_borrow(out, S(":authority"), host_for(x));
+    size_t at = head_begin(out, S(":path"));
     add_target(&x->request, &out->text);
-    field_end(out, at);
+    head_end(out, at);
 }
 
 /* HTTP/2 may send Cookie in crumbs, HTTP/1 has one (RFC 9113 §8.2.3). */
 static void add_cookies(const Fields *fields, HeadOut *out)
 {
-    size_t at = field_begin(out, S("Cookie"));
+    size_t at = head_begin(out, S("Cookie"));
     bool any = false;
     for (size_t i = 0; i < fields->count; i++) {
         if (fields->at[i].id == FIELD_COOKIE && !fields->at[i].dropped) {
@@ -337,7 +256,7 @@ static void add_cookies(const Fields *fields, HeadOut *out)
             any = true;
         }
     }
-    field_end(out, at);
+    head_end(out, at);
 }
 
 static bool wants_trailers(const RequestHead *r)
@@ -361,37 +280,37 @@ static void add_websocket_key(Thread *t, HeadOut *out)
 {
     static const char digits[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t at = field_begin(out, S("Sec-WebSocket-Key"));
+    size_t at = head_begin(out, S("Sec-WebSocket-Key"));
     for (size_t i = 0; i < WEBSOCKET_KEY_BYTES * 8 / 6; i++) {
         text_byte(&out->text, (uint8_t)digits[random_next(&t->random) % 64]);
     }
     text_byte(&out->text, (uint8_t)digits[random_next(&t->random) % 4 * 16]); /* two bits left */
     text_add(&out->text, S("=="));
-    field_end(out, at);
+    head_end(out, at);
 }
 
 static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
 {
     const RequestHead *r = &x->request;
     if (x->protocol.len && !out->h2) {
-        forward_field(out, S("Connection"), S("Upgrade"));
-        forward_field(out, S("Upgrade"), x->protocol);
+        head_field(out, S("Connection"), S("Upgrade"));
+        head_field(out, S("Upgrade"), x->protocol);
         if (r->protocol.len && str_equal_nocase(x->protocol, S("websocket"))) {
             add_websocket_key(t, out);
         }
     } else if (!x->protocol.len && wants_trailers(r)) {
         if (!out->h2) {
-            forward_field(out, S("Connection"), S("TE"));
+            head_field(out, S("Connection"), S("TE"));
         }
-        forward_field(out, S("TE"), S("trailers"));
+        head_field(out, S("TE"), S("trailers"));
     }
     if (x->protocol.len) {
         return;
     }
     if (r->framing.has_length) {
-        forward_number(out, S("Content-Length"), r->framing.length);
+        head_number(out, S("Content-Length"), r->framing.length);
     } else if (r->framing.body == BODY_CHUNKED && !out->h2) {
-        forward_field(out, S("Transfer-Encoding"), S("chunked"));
+        head_field(out, S("Transfer-Encoding"), S("chunked"));
     }
 }
 
@@ -414,7 +333,7 @@ static void add_request_fields(const Exchange *x, const Client *c, HeadOut *out)
         }
     }
     add_forwarding(x, c, out);
-    forward_field(out, x->service->request_id_name, x->id);
+    head_field(out, x->service->request_id_name, x->id);
 }
 
 /* Room for the values that are put together: what came in, and our own beside it. */
@@ -440,7 +359,7 @@ void forward_edited(const HeadEdit *edit, HeadOut *out)
 {
     for (size_t i = 0; i < edit->count; i++) {
         if (!edit->fields[i].removed) {
-            forward_field(out, edit->fields[i].name, edit->fields[i].value);
+            head_field(out, edit->fields[i].name, edit->fields[i].value);
         }
     }
 }
@@ -473,7 +392,7 @@ void forward_date(Thread *t, HeadOut *out)
         date_print(&date, second);
         t->date_second = second;
     }
-    forward_field(out, S("Date"), str_of(t->date, sizeof t->date));
+    head_field(out, S("Date"), str_of(t->date, sizeof t->date));
 }
 
 /* The answer to a key that River made itself means nothing to the client. */
@@ -497,9 +416,9 @@ void forward_status(HeadOut *out, unsigned status, Str reason)
 {
     out->filled = true;
     if (out->h2) {
-        size_t at = field_begin(out, S(":status"));
+        size_t at = head_begin(out, S(":status"));
         text_u64(&out->text, status);
-        field_end(out, at);
+        head_end(out, at);
         return;
     }
     text_add(&out->text, S("HTTP/1.1 "));
@@ -529,9 +448,9 @@ void forward_client_connection(const Exchange *x, HeadOut *out)
         return;
     }
     if (!x->keep_client) {
-        forward_field(out, S("Connection"), S("close"));
+        head_field(out, S("Connection"), S("close"));
     } else if (x->request.minor == 0) {
-        forward_field(out, S("Connection"), S("keep-alive"));
+        head_field(out, S("Connection"), S("keep-alive"));
     }
     text_add(&out->text, S("\r\n"));
 }
@@ -555,9 +474,9 @@ void forward_response_head(Thread *t, const Exchange *x, const HeadEdit *edit, H
         forward_date(t, out); /* RFC 9110 §6.6.1 */
     }
     if (x->send_as == BODY_CHUNKED && !out->h2) {
-        forward_field(out, S("Transfer-Encoding"), S("chunked"));
+        head_field(out, S("Transfer-Encoding"), S("chunked"));
     } else if (r->framing.has_length && r->status != 204) {
-        forward_number(out, S("Content-Length"), r->framing.length);
+        head_number(out, S("Content-Length"), r->framing.length);
     }
     forward_client_connection(x, out);
 }
@@ -575,9 +494,9 @@ void forward_interim_head(const Exchange *x, const ResponseHead *head, HeadOut *
         return;
     }
     if (tunnel) {
-        forward_field(out, S("Connection"), S("Upgrade"));
+        head_field(out, S("Connection"), S("Upgrade"));
         const Field *upgrade = fields_find(&head->fields, FIELD_UPGRADE);
-        forward_field(out, S("Upgrade"), upgrade ? upgrade->value : x->protocol);
+        head_field(out, S("Upgrade"), upgrade ? upgrade->value : x->protocol);
     }
     text_add(&out->text, S("\r\n"));
 }

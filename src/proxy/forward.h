@@ -2,7 +2,7 @@
 #ifndef PROXY_FORWARD_H
 #define PROXY_FORWARD_H
 
-#include "proxy/link.h"
+#include "proxy/head_out.h"
 
 /* The request head for the origin. Overflow of `out` means that it does not fit. */
 void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out);
@@ -21,12 +21,13 @@ void forward_edited(const HeadEdit *edit, HeadOut *out);
 
 /* For River's own answers. */
 void forward_status(HeadOut *out, unsigned status, Str reason);
-void forward_field(HeadOut *out, Str name, Str value);
-void forward_number(HeadOut *out, Str name, uint64_t value);
 /* "Date: ..." of now. */
 void forward_date(Thread *t, HeadOut *out);
 /* What the head says of the client's connection, and its end. */
 void forward_client_connection(const Exchange *x, HeadOut *out);
+
+/* "http" or "https": how the client came, as far as River and trusted proxies know. */
+Str forward_scheme(const Thread *t, const Exchange *x);
 
 /* The protocol that the client asks to switch to, if the service lists it; else empty. */
 Str forward_protocol(const Exchange *x);

@@ -6,54 +6,6 @@
 
 #define COPY_BYTES_MAX 4096u /* a body piece up to this is copied behind what stands before it */
 
-Link link_client(const Thread *t, const Exchange *x)
-{
-    if (!handle_is_none(x->client_stream)) {
-        MuxStream *s = mux_stream_get(t, x->client_stream);
-        CHECK(s != NULL); /* it lives as long as its exchange */
-        return (Link){.in = &s->in, .stream = s};
-    }
-    Client *c = client_get(t, x->client);
-    CHECK(c != NULL);
-    return (Link){.wire = &c->wire, .in = &c->in};
-}
-
-Link link_upstream(const Thread *t, const Exchange *x)
-{
-    MuxStream *s = mux_stream_get(t, x->upstream_stream);
-    if (s) {
-        return (Link){.in = &s->in, .stream = s};
-    }
-    Upstream *u = upstream_get(t, x->upstream);
-    return u ? (Link){.wire = &u->wire, .in = &u->in} : (Link){0};
-}
-
-bool link_blocked(Link l)
-{
-    return l.wire ? l.wire->out.len > 0 : l.stream->out.len > 0 && !l.stream->closed;
-}
-
-bool link_broken(Link l)
-{
-    if (l.wire) {
-        return l.wire->broken;
-    }
-    return l.stream->closed && !(l.stream->in_ended && l.stream->out_done);
-}
-
-bool link_readable(Link l)
-{
-    if (l.wire) {
-        return l.wire->readable;
-    }
-    return l.stream->in.len > 0 || (l.stream->closed && !l.stream->in_ended);
-}
-
-bool link_ended(Link l)
-{
-    return l.wire ? l.wire->ended : l.stream->in_ended || l.stream->closed;
-}
-
 size_t link_room(const Thread *t, Link to)
 {
     if (thread_is_tight(t)) {

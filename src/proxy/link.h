@@ -26,9 +26,28 @@ typedef struct HeadOut {
     H2Field *fields COUNTED_BY(room);
 } HeadOut;
 
-Link link_client(const Thread *t, const Exchange *x);
+static inline Link link_client(const Thread *t, const Exchange *x)
+{
+    if (!handle_is_none(x->client_stream)) {
+        MuxStream *s = mux_stream_get(t, x->client_stream);
+        CHECK(s != NULL); /* it lives as long as its exchange */
+        return (Link){.in = &s->in, .stream = s};
+    }
+    Client *c = client_get(t, x->client);
+    CHECK(c != NULL);
+    return (Link){.wire = &c->wire, .in = &c->in};
+}
+
 /* Neither wire nor stream: there is no connection. */
-Link link_upstream(const Thread *t, const Exchange *x);
+static inline Link link_upstream(const Thread *t, const Exchange *x)
+{
+    MuxStream *s = mux_stream_get(t, x->upstream_stream);
+    if (s) {
+        return (Link){.in = &s->in, .stream = s};
+    }
+    Upstream *u = upstream_get(t, x->upstream);
+    return u ? (Link){.wire = &u->wire, .in = &u->in} : (Link){0};
+}
 
 static inline bool link_is_open(Link l)
 {
@@ -36,13 +55,35 @@ static inline bool link_is_open(Link l)
 }
 
 /* Whether the peer has not yet taken what it was given: then nothing more is read for it. */
-bool link_blocked(Link l);
+static inline bool link_blocked(Link l)
+{
+    return l.wire ? l.wire->out.len > 0 : l.stream->out.len > 0 && !l.stream->closed;
+}
+
 /* Whether the peer can take (or give) nothing any more. */
-bool link_broken(Link l);
+static inline bool link_broken(Link l)
+{
+    if (l.wire) {
+        return l.wire->broken;
+    }
+    return l.stream->closed && !(l.stream->in_ended && l.stream->out_done);
+}
+
 /* Whether more can be read now: bytes, or that the stream broke. */
-bool link_readable(Link l);
+static inline bool link_readable(Link l)
+{
+    if (l.wire) {
+        return l.wire->readable;
+    }
+    return l.stream->in.len > 0 || (l.stream->closed && !l.stream->in_ended);
+}
+
 /* Whether the peer has finished sending (there may be bytes left to read). */
-bool link_ended(Link l);
+static inline bool link_ended(Link l)
+{
+    return l.wire ? l.wire->ended : l.stream->in_ended || l.stream->closed;
+}
+
 /* How much may be read for a peer behind `to`. */
 size_t link_room(const Thread *t, Link to);
 

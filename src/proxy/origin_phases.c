@@ -208,7 +208,8 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
 {
     Upstream *u = upstream_get(t, x->upstream);
     size_t old = 0;
-    Err err = link_fill(t, origin, link_room(t, link_client(t, x)), &old, &x->rest_total);
+    size_t room = link_readable(origin) ? link_room(t, link_client(t, x)) : 0;
+    Err err = link_fill(t, origin, room, &old, &x->rest_total);
     if (err == ERR_AGAIN || (err == ERR_OK && x->rest_total == old && !u->wire.ended)) {
         return x->request_broken ? FAIL(FAULT_ORIGIN_CLOSED) : WAIT;
     }

@@ -45,13 +45,13 @@ static void replay_keep(Thread *t, Exchange *x, Str data, const Fields *trailers
 }
 
 /* Sends the end of a try's head, or body bytes, to the origin. */
-static Step request_send(Thread *t, Exchange *x, HeadOut *head, Str data, const Fields *trailers)
+static Step request_send(Thread *t, Exchange *x, Link to, HeadOut *head, Str data,
+                         const Fields *trailers)
 {
     bool chunked = x->request_body.kind == BODY_CHUNKED;
     bool last = x->request_body.done && !x->protocol_stream;
     size_t bytes = 0;
-    Err err =
-        link_send(t, link_upstream(t, x), head, data, chunked, last, trailers, &bytes);
+    Err err = link_send(t, to, head, data, chunked, last, trailers, &bytes);
     if (err != ERR_OK) {
         return FAIL(origin_send_fault(err));
     }
@@ -64,7 +64,7 @@ Step relay_replay(Thread *t, Exchange *x, HeadOut *head)
 {
     size_t len = buf_peek(&x->replay, t->input);
     CHECK(len == x->replay.len);
-    return request_send(t, x, head, str_take(span_str(t->input), len), NULL);
+    return request_send(t, x, link_upstream(t, x), head, str_take(span_str(t->input), len), NULL);
 }
 
 /* What the client's side says when no body byte can be read. */
@@ -75,17 +75,17 @@ static Fault client_read_fault(Err err)
 
 Step relay_request(Thread *t, Exchange *x, HeadOut *head)
 {
-    Link from = link_client(t, x);
     Link to = link_upstream(t, x);
     Body *body = &x->request_body;
     if (body->done) {
-        return request_send(t, x, head, STR_NONE, NULL);
+        return request_send(t, x, to, head, STR_NONE, NULL);
     }
+    Link from = link_client(t, x);
     LinkBody got = {0};
     Err err = link_blocked(to) ? ERR_AGAIN
                                : link_read_body(t, from, body, link_room(t, to), &got);
     if (err == ERR_AGAIN) {
-        return head->filled ? request_send(t, x, head, STR_NONE, NULL) : WAIT;
+        return head->filled ? request_send(t, x, to, head, STR_NONE, NULL) : WAIT;
     }
     if (err != ERR_OK) {
         return FAIL(client_read_fault(err));
@@ -114,7 +114,8 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
         link_keep(t, from, got.total, got.consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
-    Step sent = moved || head->filled ? request_send(t, x, head, got.data, &got.trailers) : WAIT;
+    bool more = moved || head->filled;
+    Step sent = more ? request_send(t, x, to, head, got.data, &got.trailers) : WAIT;
     if (sent.kind == STEP_FAIL) {
         return sent;
     }
@@ -162,7 +163,7 @@ static Step response_send(Thread *t, Exchange *x, HeadOut *head, Str data, const
 }
 
 /* Passes on what was decoded, and keeps the rest. */
-static Step response_pass(Thread *t, Exchange *x, const LinkBody *got, HeadOut *head)
+static Step response_pass(Thread *t, Exchange *x, Link from, const LinkBody *got, HeadOut *head)
 {
     if (got->fault != HTTP_FAULT_NONE) {
         return FAIL(fault_of_response(got->fault));
@@ -174,7 +175,7 @@ static Step response_pass(Thread *t, Exchange *x, const LinkBody *got, HeadOut *
     }
     step = response_send(t, x, head, got->data, &got->trailers);
     if (step.kind != STEP_FAIL &&
-        link_keep(t, link_upstream(t, x), got->total, got->consumed) != ERR_OK) {
+        link_keep(t, from, got->total, got->consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
     return step;
@@ -192,7 +193,7 @@ Step relay_first_response(Thread *t, Exchange *x, size_t total, HeadOut *head)
             return FAIL(FAULT_ORIGIN_CUT);
         }
     }
-    return response_pass(t, x, &got, head);
+    return response_pass(t, x, from, &got, head);
 }
 
 /* The origin has closed: the end of a body that says no length, else a cut. */
@@ -218,13 +219,13 @@ static Step when_sent(Link to, Step step)
 Step relay_response(Thread *t, Exchange *x)
 {
     Link to = link_client(t, x);
-    Link from = link_upstream(t, x);
     if (x->response_body.done) {
         return when_sent(to, NEXT);
     }
     if (link_blocked(to)) {
         return WAIT;
     }
+    Link from = link_upstream(t, x);
     LinkBody got = {0};
     Err err = link_read_body(t, from, &x->response_body, link_room(t, to), &got);
     bool stuck = err == ERR_OK && from.wire && got.total == got.old;
@@ -239,7 +240,7 @@ Step relay_response(Thread *t, Exchange *x)
     }
     x->progress_up_ms = t->now_ms;
     HeadOut none = link_head(t, to);
-    Step step = when_sent(to, response_pass(t, x, &got, &none));
+    Step step = when_sent(to, response_pass(t, x, from, &got, &none));
     if (step.kind == STEP_WAIT && link_readable(from) && !link_blocked(to)) {
         exchange_again(t, x);
     }

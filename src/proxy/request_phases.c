@@ -7,7 +7,6 @@
 #include "proxy/worker.h"
 
 #define REQUEST_ID_BYTES_MAX 128u
-#define REQUEST_ID_BYTES_MADE 32u
 
 /* An id that a client may choose: short, and harmless in logs and fields. */
 static bool request_id_sane(Str id)
@@ -39,22 +38,17 @@ static const Field *request_id_field(const Exchange *x)
     return NULL;
 }
 
-static bool request_id_set(Thread *t, Exchange *x)
+static void request_id_set(Thread *t, Exchange *x)
 {
     const Field *theirs = x->service->request_id_accept ? request_id_field(x) : NULL;
     if (theirs && request_id_sane(theirs->value)) {
         x->id = theirs->value;
-        return true;
+        return;
     }
-    Span room;
-    if (!arena_span(&x->arena, REQUEST_ID_BYTES_MADE, &room)) {
-        return false;
-    }
-    Text id = text_in(room);
-    text_hex(&id, random_next(&t->random), 16);
-    text_hex(&id, random_next(&t->random), 16);
+    Text id = text_in(span_of(x->id_made, sizeof x->id_made));
+    text_hex_word(&id, random_next(&t->random));
+    text_hex_word(&id, random_next(&t->random));
     x->id = text_str(&id);
-    return true;
 }
 
 /* How the service's `normalization` answers a head with that fault; NULL: as any other. */
@@ -113,6 +107,15 @@ static Step normalize(Exchange *x)
     return NEXT;
 }
 
+/* Where services share an address, or one wants certain hosts only, the host decides. */
+static bool take_service(Exchange *x)
+{
+    const Hosts *hosts = x->service->hosts;
+    const Service *s = hosts ? hosts_find(hosts, x->request.host) : x->service;
+    x->service = s ? s : x->service;
+    return s != NULL;
+}
+
 Step phase_read_head(Thread *t, Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
@@ -126,15 +129,17 @@ Step phase_read_head(Thread *t, Exchange *x)
         x->refusal = normalize_answers(x->service, fault);
         return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
     }
+    bool known = take_service(x);
     /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
-    if ((!stream && !fields_keep(&x->arena, &x->request.fields)) || !request_id_set(t, x)) {
+    if (!stream && !fields_keep(&x->arena, &x->request.fields)) {
         return FAIL(FAULT_MEMORY);
     }
+    request_id_set(t, x);
     crash_note_set(t->index, x->id); /* only now it has an id */
     x->request_parsed = true;
     x->request_body = body_of(&x->request.framing);
     x->keep_client = x->request.framing.keep_alive && !t->draining;
-    return NEXT;
+    return known ? NEXT : FAIL(FAULT_UNKNOWN_HOST);
 }
 
 /* The certificate that a host needs must be the one that the connection was opened with: with
@@ -184,7 +189,8 @@ Step phase_screen(Thread *t, Exchange *x)
 Step phase_route(Thread *t, Exchange *x)
 {
     (void)t;
-    x->route = &x->service->route;
+    const Service *s = x->service;
+    x->route = s->router ? router_find(s->router, &x->request) : &s->route;
     return NEXT;
 }
 
@@ -226,7 +232,11 @@ Step phase_ask(Thread *t, Exchange *x)
         v = ask_body(t, x);
     }
     const Route *route = x->route;
-    if (v.kind == VERDICT_PASS && route->respond) {
+    if (v.kind == VERDICT_PASS && !route) {
+        v = (Verdict){.kind = VERDICT_FAIL,
+                      .fault = FAULT_NO_ROUTE,
+                      .respond = x->service->no_route};
+    } else if (v.kind == VERDICT_PASS && route->respond) {
         v = (Verdict){.kind = VERDICT_ANSWER, .respond = route->respond};
     } else if (v.kind == VERDICT_PASS && route->handler.kind) {
         v = route->handler.kind->request(t, x, route->handler.state);

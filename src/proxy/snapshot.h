@@ -11,7 +11,8 @@
 #include "net/address.h"
 #include "net/tls.h"
 #include "proxy/balancer.h"
-#include "proxy/filter.h"
+#include "proxy/hosts.h"
+#include "proxy/router.h"
 
 /* Which versions of HTTP an endpoint may be spoken to in. With TLS both are offered by ALPN;
  * without it ENDPOINT_H2 is HTTP/2 by prior knowledge. */
@@ -49,13 +50,6 @@ typedef struct ForwardedRules {
     bool forwarded;
 } ForwardedRules;
 
-/* Where a request goes: one of the three. */
-typedef struct Route {
-    const Cluster *cluster;
-    const Respond *respond;
-    FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
-} Route;
-
 /* One spelling for each path, and what is refused on the way (room http: uri_normalize). */
 typedef struct Normalization {
     bool paths; /* one of the rules holds */
@@ -84,10 +78,13 @@ typedef struct ServiceLimits {
     Str overload_body;
 } ServiceLimits;
 
-typedef struct Service {
+struct Service {
     Str name;
     uint32_t index;
-    Route route;
+    const Hosts *hosts; /* NULL, but where it stands for all services of an address */
+    Route route; /* of all requests, where there is no router */
+    const Router *router;
+    const Respond *no_route; /* the answer to a request that the router has no route for */
     FilterChain chains[STAGE_COUNT];
     ServiceLimits limits;
     Normalization normalization;
@@ -102,12 +99,13 @@ typedef struct Service {
     Str client_ip_name;   /* the field in which they say it, lower case */
     FieldId client_ip_field;
     _Atomic uint32_t *active; /* requests under way, counted only when there is a limit */
-} Service;
+};
 
 typedef struct Listener {
     int fd;
     Str name;
-    const Service *service;
+    const Service *service; /* that of all its requests; or its `hosts` choose among several, and
+                             * it stands for all of them: with the strictest of their limits */
     TlsSlot *tls; /* NULL: plain */
     bool h2c;     /* plain: HTTP/2 by prior knowledge too */
     bool proxy_protocol; /* each connection begins with a header of the PROXY protocol */

@@ -5,17 +5,40 @@
 
 /* --- connections ----------------------------------------------------------------------------- */
 
-/* Only those whom the service trusts may say who their client is. Who can open a Unix socket of
- * River's is decided by its mode, so all of them may. */
-static bool may_send_header(const Listener *l, const Peer *peer)
+static size_t count_services(const Listener *l)
 {
-    return peer->ip.family == 0 || cidr_holds(&l->service->proxies, &peer->ip);
+    const Hosts *hosts = l->service->hosts;
+    return hosts ? hosts->service_count : 1;
 }
 
+static const Service *service_at(const Listener *l, size_t i)
+{
+    const Hosts *hosts = l->service->hosts;
+    return hosts ? hosts->services[i] : l->service;
+}
+
+/* Only those whom all services of the address trust may say who their client is: which of them a
+ * request is for turns out later. Who can open a Unix socket of River's is decided by its mode, so
+ * all of them may. */
+static bool may_send_header(const Listener *l, const Peer *peer)
+{
+    bool may = true;
+    for (size_t i = 0; may && peer->ip.family != 0 && i < count_services(l); i++) {
+        may = cidr_holds(&service_at(l, i)->proxies, &peer->ip);
+    }
+    return may;
+}
+
+/* A client may connect as long as one service of the address lets it; the others refuse its
+ * requests. */
 static Fault screen_client(const Listener *l, const Peer *client)
 {
-    bool refused = filter_refuses(&l->service->chains[STAGE_REQUEST], &client->ip);
-    return refused ? FAULT_CONNECTION_BLOCKED : FAULT_NONE;
+    for (size_t i = 0; i < count_services(l); i++) {
+        if (!filter_refuses(&service_at(l, i)->chains[STAGE_REQUEST], &client->ip)) {
+            return FAULT_NONE;
+        }
+    }
+    return FAULT_CONNECTION_BLOCKED;
 }
 
 Fault source_screen_peer(const Listener *l, const Peer *peer)

@@ -248,7 +248,7 @@ Err wire_send_file(Wire *w, const WireRoom *r, Str head, const FileRange *range,
     return err;
 }
 
-Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_sent)
+Err wire_flush_queue(Wire *w, const WireRoom *r, size_t *ret_sent)
 {
     *ret_sent = 0;
     while (w->out.len > 0 && w->writable) {

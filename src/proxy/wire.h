@@ -59,7 +59,12 @@ MUST_USE Err wire_send(Wire *w, const WireRoom *r, const Str *pieces, size_t cou
 MUST_USE Err wire_send_file(Wire *w, const WireRoom *r, Str head, const FileRange *range,
                             size_t *ret_sent);
 /* Sends what waits, as far as the peer takes it now. Returns bytes through *ret_sent. */
-MUST_USE Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_sent);
+MUST_USE Err wire_flush_queue(Wire *w, const WireRoom *r, size_t *ret_sent);
+MUST_USE static inline Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_sent)
+{
+    *ret_sent = 0;
+    return w->out.len > 0 ? wire_flush_queue(w, r, ret_sent) : ERR_OK; /* nearly always empty */
+}
 /* Tells the peer that nothing more will come. */
 void wire_finish(Wire *w, const WireRoom *r);
 /* Ends TLS without a word: what follows goes as it is. For a peer that does not speak it. */

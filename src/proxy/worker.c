@@ -162,7 +162,48 @@ void worker_join(Worker *w)
 
 /* --- status ---------------------------------------------------------------------------------- */
 
-static Err service_status(Worker *w, Arena *arena, const Service *s, ServiceStatus *ret)
+/* Adds the origins of a route that the service of this mark does not have yet. */
+static void add_origins(const Route *route, uint32_t *marks, uint32_t mark, uint32_t *list,
+                        size_t *count)
+{
+    for (size_t i = 0; route->cluster && i < route->cluster->endpoint_count; i++) {
+        uint32_t origin = route->cluster->endpoints[i].origin;
+        if (marks[origin] != mark) {
+            marks[origin] = mark;
+            list[(*count)++] = origin;
+        }
+    }
+}
+
+static size_t endpoints_of(const Route *route)
+{
+    return route->cluster ? route->cluster->endpoint_count : 0;
+}
+
+/* The origins of a service's routes, each once. */
+static Err service_origins(Arena *arena, const Service *s, uint32_t *marks, ServiceStatus *ret)
+{
+    size_t room = endpoints_of(&s->route);
+    size_t routes = s->router ? s->router->rule_count : 0;
+    for (size_t i = 0; i < routes; i++) {
+        room += endpoints_of(&s->router->rules[i].route);
+    }
+    uint32_t *list = arena_array(arena, uint32_t, room + 1);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    size_t count = 0;
+    add_origins(&s->route, marks, s->index + 1, list, &count);
+    for (size_t i = 0; i < routes; i++) {
+        add_origins(&s->router->rules[i].route, marks, s->index + 1, list, &count);
+    }
+    ret->origin_count = count;
+    ret->origins = list;
+    return ERR_OK;
+}
+
+static Err service_status(Worker *w, Arena *arena, const Service *s, uint32_t *marks,
+                          ServiceStatus *ret)
 {
     *ret = (ServiceStatus){.name = s->name};
     for (unsigned i = 0; i < w->thread_count; i++) {
@@ -174,17 +215,7 @@ static Err service_status(Worker *w, Arena *arena, const Service *s, ServiceStat
             ret->status[k] += counter_read(&c->status[k]);
         }
     }
-    size_t count = s->route.cluster ? s->route.cluster->endpoint_count : 0;
-    uint32_t *origins = arena_array(arena, uint32_t, count + 1);
-    if (!origins) {
-        return ERR_MEMORY;
-    }
-    for (size_t i = 0; i < count; i++) {
-        origins[i] = s->route.cluster->endpoints[i].origin;
-    }
-    ret->origin_count = count;
-    ret->origins = origins;
-    return ERR_OK;
+    return service_origins(arena, s, marks, ret);
 }
 
 static void origin_status(Worker *w, Origin *o, OriginStatus *ret)
@@ -249,12 +280,13 @@ Err worker_status(Worker *w, Arena *arena, const WorkerStatus **ret)
     WorkerStatus *s = arena_new(arena, WorkerStatus);
     ServiceStatus *services = arena_array(arena, ServiceStatus, snapshot->service_count + 1);
     OriginStatus *origins = arena_array(arena, OriginStatus, w->origin_count + 1);
-    if (!s || !services || !origins) {
+    uint32_t *marks = arena_array(arena, uint32_t, w->origin_count + 1);
+    if (!s || !services || !origins || !marks) {
         return ERR_MEMORY;
     }
     totals(w, s);
     for (size_t i = 0; i < snapshot->service_count; i++) {
-        TRY(service_status(w, arena, &snapshot->services[i], &services[i]));
+        TRY(service_status(w, arena, &snapshot->services[i], marks, &services[i]));
         s->requests += services[i].requests;
     }
     for (size_t i = 0; i < w->origin_count; i++) {

@@ -3,11 +3,8 @@
 
 import http.server
 import json
-import os
-import shutil
-import subprocess
-import unittest
 
+from browser import chromium
 from certificates import Authority
 from harness import PythonOrigin, Test, main, proxy, wait_until
 
@@ -16,9 +13,6 @@ PAGE = (b"<!doctype html><link rel=stylesheet href=/style.css><p id=a>static</p>
 PARTS = {"/": ("text/html", PAGE), "/style.css": ("text/css", b"p { color: green }"),
          "/script.js": ("text/javascript",
                         b"document.getElementById('a').textContent = 'from the script';")}
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--ignore-certificate-errors", "--disable-dev-shm-usage", "--virtual-time-budget=5000"]
 
 
 class Pages(http.server.BaseHTTPRequestHandler):
@@ -38,19 +32,13 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 class Browser(Test):
     def test_chromium_loads_a_page_over_http2(self):
-        program = shutil.which("chromium")
-        if not program:
-            raise unittest.SkipTest("chromium is not here (tools/setup test installs it)")
         directory = self.directory()
         pair = Authority(directory, "ca").issue("site", names=["localhost"])
         port = self.port()
         origin = self.own(PythonOrigin(Pages))
         river = self.river(proxy(f'{port} cert-path="{pair.chain}" key-path="{pair.key}"', origin),
                            'log { access "stdout" format="json"; }')
-        done = subprocess.run([program, *FLAGS, f"--user-data-dir={directory}/profile",
-                               "--dump-dom", f"https://localhost:{port.number}/"],
-                              capture_output=True, text=True, timeout=90, check=False,
-                              env={**os.environ, "HOME": directory})
+        done = chromium(directory, f"https://localhost:{port.number}/", "--dump-dom")
         self.assertIn("from the script", done.stdout, done.stderr[-2000:])
         lines = wait_until(lambda: self.lines(river), "three requests are in the log")
         self.assertEqual({line["protocol"] for line in lines}, {"HTTP/2"})

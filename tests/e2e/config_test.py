@@ -64,11 +64,11 @@ class CommandLine(Test):
             self.assertNotIn("\x1b", result.stderr)
 
     def test_what_is_not_built_yet_is_named_at_its_line(self):
-        path = self.file("services {\n" + proxy("127.0.0.1:1", "127.0.0.1:2",
-                                                "hosts \"a.example\"\n") + "}\n")
+        path = self.file("services {\n" + proxy("127.0.0.1:1", "127.0.0.1:2") + "}\n"
+                         "system { user \"river\"; }\n")
         result = command("check", path)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("`hosts` is not supported yet", result.stderr)
+        self.assertIn("`user` is not supported yet", result.stderr)
 
     def test_a_file_that_is_not_there(self):
         result = command("check", "/nonexistent/river.kdl")
@@ -207,10 +207,18 @@ class Quickstart(Test):
         ports = {number: self.port() for number in ("8080", "8081", "8082")}
         for number, port in ports.items():
             text = text.replace(f"127.0.0.1:{number}", str(port))
+        manual = self.directory()
+        with open(os.path.join(manual, "index.html"), "wb") as file:
+            file.write(b"the manual")
+        self.assertIn('"build/docs"', text)
+        text = text.replace("build/docs", manual)
         services = text[text.index("services {") + len("services {"):text.rindex("}")]
         self.river(services)
         bodies = {self.connect(ports["8080"]).ask(get()).body for _ in range(4)}
         self.assertEqual(bodies, {b"Hello from one.\n", b"Hello from two.\n"})
+        self.assertEqual(self.connect(ports["8080"]).ask(get("/docs/")).body, b"the manual")
+        moved = self.connect(ports["8080"]).ask(get("/docs"))
+        self.assertEqual((moved.status, moved.get("location")), (308, "/docs/"))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import harness
 
 MANUAL = os.path.join(harness.ROOT, "docs", "manual")
 UNSUPPORTED = re.compile(r"not supported yet", re.I)
-SECTIONS_LATER = ("acme", "routes")
+SECTIONS_LATER = ("acme",)
 OPTIONS_LATER = ("refresh-bounds", "min-seconds", "max-seconds")
 
 

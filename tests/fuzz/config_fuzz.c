@@ -11,20 +11,44 @@ static void check_address(const SettingsAddress *a)
     MUST(a->unix_path.len == 0 || str_peek(a->unix_path, 0) == '/');
 }
 
+static void check_action(const ActionSettings *a)
+{
+    const Redirect *r = &a->redirect;
+    switch (a->kind) {
+    case ACTION_PROXY:
+        MUST(a->cluster.connector_count > 0);
+        for (size_t i = 0; i < a->cluster.connector_count; i++) {
+            check_address(&a->cluster.connectors[i].address);
+            MUST(a->cluster.connectors[i].weight > 0);
+        }
+        break;
+    case ACTION_RESPOND:
+        MUST(a->respond.status >= 200 && a->respond.status <= 599);
+        break;
+    case ACTION_REDIRECT:
+        MUST(r->status >= 301 && r->status <= 308);
+        MUST(r->to.len || r->scheme.len || r->host.len || r->port || r->path_rule);
+        break;
+    case ACTION_FILES:
+        MUST(a->files.base_path.len > 0);
+        break;
+    }
+}
+
 static void check_service(const ServiceSettings *s)
 {
-    MUST(s->line > 0 && s->listener_count > 0 && s->tries_max > 0);
-    for (size_t i = 0; i < s->listener_count; i++) {
-        check_address(&s->listeners[i].address);
+    MUST(s->line > 0 && s->tries_max > 0);
+    for (size_t i = 0; i < s->host_count; i++) {
+        MUST(s->hosts[i].name.len > 0);
     }
-    if (s->kind == SERVICE_PROXY) {
-        MUST(s->cluster.connector_count > 0);
-        for (size_t i = 0; i < s->cluster.connector_count; i++) {
-            check_address(&s->cluster.connectors[i].address);
-            MUST(s->cluster.connectors[i].weight > 0);
-        }
-    } else {
-        MUST(s->respond.status >= 200 && s->respond.status <= 599);
+    if (s->route_count == 0) {
+        check_action(&s->action);
+    }
+    for (size_t i = 0; i < s->route_count; i++) {
+        const RouteSettings *route = &s->routes[i];
+        MUST(route->match == ROUTE_REGEX || str_peek(route->path, 0) == '/');
+        MUST(route->methods.any || route->methods.known || route->methods.other_count > 0);
+        check_action(&route->action);
     }
     for (size_t i = 0; i < s->trusted_count; i++) {
         MUST(s->trusted[i].bits <= 128);
@@ -35,7 +59,16 @@ static void check_service(const ServiceSettings *s)
 
 static void check_settings(const Settings *s)
 {
-    MUST(s->service_count > 0);
+    MUST(s->service_count > 0 && s->listener_count > 0);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const ListenerSettings *l = &s->listeners[i];
+        check_address(&l->address);
+        MUST(l->service_count > 0);
+        for (size_t k = 0; k < l->service_count; k++) {
+            MUST(l->services[k] < s->service_count);
+            MUST(k == 0 || l->services[k] > l->services[k - 1]);
+        }
+    }
     MUST(!s->system.daemonize || s->system.pid_file.len > 0);
     MUST(s->system.log.error == LOG_PLACE_STDERR || s->system.log.error == LOG_PLACE_FILE);
     MUST(s->system.log.access != LOG_PLACE_FILE || s->system.log.access_path.len > 0);

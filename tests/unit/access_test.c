@@ -12,6 +12,7 @@ static AccessRecord sample(void)
         .request_id = S("0af7651916cd43dd"),
         .client_port = 51000,
         .service = S("front"),
+        .route = S("/a"),
         .host = S("example.test"),
         .method = S("GET"),
         .target = S("/a?b=c"),
@@ -45,13 +46,14 @@ TEST("an access line in its three forms")
     AccessRecord r = sample();
     EXPECT_STR(print(ACCESS_STYLE_LOGFMT, &r),
                S("time=2025-11-24T16:00:00.123Z request_id=0af7651916cd43dd client=192.0.2.7:51000 "
-                 "service=front host=example.test method=GET target=\"/a?b=c\" "
+                 "service=front route=/a host=example.test method=GET target=\"/a?b=c\" "
                  "protocol=HTTP/1.1 status=200 bytes_in=78 bytes_out=1234 "
                  "upstream=127.0.0.1:9000 attempts=1 total_us=1500 connect_us=200 "
                  "first_byte_us=900"));
     EXPECT_STR(print(ACCESS_STYLE_JSON, &r),
                S("{\"time\":\"2025-11-24T16:00:00.123Z\",\"request_id\":\"0af7651916cd43dd\","
-                 "\"client\":\"192.0.2.7:51000\",\"service\":\"front\",\"host\":\"example.test\","
+                 "\"client\":\"192.0.2.7:51000\",\"service\":\"front\",\"route\":\"/a\","
+                 "\"host\":\"example.test\","
                  "\"method\":\"GET\",\"target\":\"/a?b=c\","
                  "\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes_in\":78,"
                  "\"bytes_out\":1234,\"upstream\":\"127.0.0.1:9000\",\"attempts\":1,"
@@ -88,7 +90,7 @@ TEST("hostile bytes stay within their line, whatever they are and however many")
     Str hostile = str_of(bytes, sizeof bytes);
     AccessRecord r = sample();
     r.target = r.host = r.method = r.referer = r.user_agent = hostile;
-    r.request_id = r.upstream = r.service = r.reason = hostile;
+    r.request_id = r.upstream = r.route = r.service = r.reason = hostile;
     for (int style = 0; style <= ACCESS_STYLE_COMBINED; style++) {
         Str line = print((AccessStyle)style, &r);
         EXPECT(line.len < ACCESS_LINE_BYTES_MAX);

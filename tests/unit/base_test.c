@@ -1,10 +1,14 @@
 /* base_test.c - slices, numbers, arenas, pools and byte queues. */
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/ip.h"
 #include "base/number.h"
 #include "base/pool.h"
+#include "base/str_map.h"
 #include "base/text.h"
 #include "test.h"
+
+#include <stdio.h>
 
 TEST("slicing clamps at both ends")
 {
@@ -59,6 +63,47 @@ TEST("a Text that overflows keeps what fitted and says so")
     EXPECT_STR(text_str(&t), S("12345"));
     text_u64(&t, 42);
     EXPECT_STR(text_str(&t), S("1234542"));
+}
+
+TEST("a field line is written whole or not at all")
+{
+    uint8_t room[24];
+    for (size_t len = 0; len <= sizeof room; len++) {
+        Text t = text_in(span_of(room, len));
+        text_byte(&t, '>');
+        text_line(&t, S("Accept"), S("text/html"));
+        bool fits = len >= sizeof ">Accept: text/html\r\n" - 1;
+        EXPECT(t.overflow == !fits);
+        EXPECT_STR(text_str(&t), fits  ? S(">Accept: text/html\r\n")
+                                 : len ? S(">")
+                                       : S(""));
+    }
+    Text empty = text_in(span_of(room, sizeof room));
+    text_line(&empty, S("a"), STR_NONE);
+    EXPECT_STR(text_str(&empty), S("a: \r\n"));
+}
+
+TEST("a word in hexadecimal has all its digits")
+{
+    uint8_t room[32];
+    Text t = text_in(span_of(room, sizeof room));
+    text_hex_word(&t, UINT64_C(0x0123456789abcdef));
+    text_hex_word(&t, 0);
+    EXPECT_STR(text_str(&t), S("0123456789abcdef0000000000000000"));
+    text_hex_word(&t, 1);
+    EXPECT(t.overflow);
+}
+
+TEST("an IPv4 address is printed without leading zeros")
+{
+    for (unsigned n = 0; n < 256; n++) {
+        uint8_t room[IP_TEXT_MAX];
+        char expected[32];
+        Text t = text_in(span_of(room, sizeof room));
+        ip_print(&t, (IpAddress){.family = 4, .bytes = {(uint8_t)n, 0, (uint8_t)(255 - n), 7}});
+        (void)snprintf(expected, sizeof expected, "%u.0.%u.7", n, 255 - n);
+        EXPECT_STR(text_str(&t), str_from_c(expected));
+    }
 }
 
 TEST("an arena zeroes what it gives and stops at its limit")
@@ -137,4 +182,37 @@ TEST("a byte queue that runs into the budget appends nothing")
     EXPECT_U64(buf.len, 4);
     buf_clear(&buf, &blocks);
     EXPECT_U64(budget.used_bytes, 0);
+}
+
+TEST("a map finds what stands in it, each scope by itself")
+{
+    Budget budget = {.max_bytes = 0};
+    Blocks blocks;
+    Arena arena;
+    StrMap map = {0};
+    uint32_t value = 0;
+    blocks_init(&blocks, &budget, 4096, 4);
+    arena_init(&arena, &blocks, 1u << 20);
+    EXPECT(!str_map_find(&map, 0, S("a"), &value)); /* one that was never opened is empty */
+    EXPECT(str_map_open(&arena, 2000, &map) == ERR_OK);
+    EXPECT(!str_map_find(&map, 0, S(""), &value));
+    uint8_t room[2000][8];
+    for (uint32_t i = 0; i < 1000; i++) {
+        Text t = text_in(span_of(room[i], sizeof room[i]));
+        text_u64(&t, i);
+        str_map_add(&map, 1, text_str(&t), i);
+        str_map_add(&map, 2, text_str(&t), i + 5000);
+    }
+    for (uint32_t i = 0; i < 2000; i++) {
+        Text t = text_in(span_of(room[i], sizeof room[i]));
+        text_u64(&t, i);
+        EXPECT(str_map_find(&map, 1, text_str(&t), &value) == (i < 1000));
+        EXPECT(i >= 1000 || value == i);
+        EXPECT(str_map_find(&map, 2, text_str(&t), &value) == (i < 1000));
+        EXPECT(i >= 1000 || value == i + 5000);
+        value = 77;
+        EXPECT(!str_map_find(&map, 3, text_str(&t), &value) && value == 77);
+    }
+    arena_reset(&arena);
+    blocks_drop(&blocks);
 }

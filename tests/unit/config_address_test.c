@@ -92,7 +92,7 @@ TEST("config: what `client-ip` and `proxy-protocol` become")
         const ServiceSettings *s = &l.settings->services[0];
         EXPECT_U64(s->trusted_count, 2);
         EXPECT_STR(s->client_ip_header, S("x-real"));
-        EXPECT(!s->listeners[0].proxy_protocol && s->listeners[1].proxy_protocol);
+        EXPECT(!l.settings->listeners[0].proxy_protocol && l.settings->listeners[1].proxy_protocol);
     }
     loaded_close(&l);
 }

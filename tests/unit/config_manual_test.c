@@ -56,7 +56,7 @@ TEST("config: `river defaults` loads without a word, with the defaults")
         const ServiceSettings *s = &l.settings->services[0];
         EXPECT_U64(l.settings->service_count, 1);
         EXPECT_U64(l.settings->system.drain_timeout_ms, 300000);
-        EXPECT_U64(s->cluster.connectors[0].connection_timeout_ms, 5000);
+        EXPECT_U64(s->action.cluster.connectors[0].connection_timeout_ms, 5000);
         EXPECT_U64(s->overload.head_bytes_max, 65536);
         EXPECT_U64(s->tries_max, 3);
     }

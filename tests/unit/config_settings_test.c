@@ -13,18 +13,18 @@ TEST("config: the smallest file loads, and every default is filled in")
     load(&l, S(MINIMAL));
     const ServiceSettings *s = only_service(&l);
     if (s) {
-        const ConnectorSettings *c = &s->cluster.connectors[0];
+        const ConnectorSettings *c = &s->action.cluster.connectors[0];
         const OverloadSettings *o = &s->overload;
         EXPECT_U64(l.settings->service_count, 1);
         EXPECT_STR(s->name, S("A"));
         EXPECT_U64(s->line, 1);
-        EXPECT(s->kind == SERVICE_PROXY);
-        EXPECT_U64(s->listener_count, 1);
-        EXPECT_STR(s->listeners[0].address.text, S("127.0.0.1:80"));
-        EXPECT_U64(s->listeners[0].address.port, 80);
-        EXPECT_U64(s->listeners[0].mode, 0);
-        EXPECT_U64(s->cluster.connector_count, 1);
-        EXPECT(str_equal(s->cluster.selection, S("RoundRobin")));
+        EXPECT(s->action.kind == ACTION_PROXY);
+        EXPECT_U64(l.settings->listener_count, 1);
+        EXPECT_STR(l.settings->listeners[0].address.text, S("127.0.0.1:80"));
+        EXPECT_U64(l.settings->listeners[0].address.port, 80);
+        EXPECT_U64(l.settings->listeners[0].mode, 0);
+        EXPECT_U64(s->action.cluster.connector_count, 1);
+        EXPECT(str_equal(s->action.cluster.selection, S("RoundRobin")));
         EXPECT_STR(c->address.text, S("127.0.0.1:81"));
         EXPECT_U64(c->weight, 1);
         EXPECT_U64(c->connection_timeout_ms, 5000);
@@ -180,16 +180,15 @@ TEST("config: every option that is supported is read into its setting")
     const ServiceSettings *s = only_service(&l);
     if (s) {
         expect_full_system(&l.settings->system);
-        expect_full_cluster(&s->cluster);
+        expect_full_cluster(&s->action.cluster);
         expect_full_overload(&s->overload);
         EXPECT_STR(s->name, S("the proxy"));
         EXPECT_U64(s->line, 10);
-        EXPECT_U64(s->listener_count, 3);
-        EXPECT_STR(s->listeners[0].address.text, S("[::]:80"));
-        EXPECT_U64(s->listeners[0].line, 11);
-        EXPECT_STR(s->listeners[1].address.unix_path, S("/run/x.sock"));
-        EXPECT_U64(s->listeners[1].mode, 0660);
-        EXPECT_STR(s->listeners[2].address.text, S("1.2.3.4:5"));
+        EXPECT_U64(l.settings->listener_count, 4);
+        EXPECT_STR(l.settings->listeners[0].address.text, S("[::]:80"));
+        EXPECT_STR(l.settings->listeners[1].address.unix_path, S("/run/x.sock"));
+        EXPECT_U64(l.settings->listeners[1].mode, 0660);
+        EXPECT_STR(l.settings->listeners[2].address.text, S("1.2.3.4:5"));
         EXPECT_STR(s->host, S("o.example:81"));
         EXPECT_U64(s->upgrade_count, 2);
         EXPECT_STR(s->upgrades[0], S("websocket"));
@@ -206,10 +205,10 @@ TEST("config: every option that is supported is read into its setting")
         EXPECT_U64(s->trusted[0].bits, 8);
         EXPECT_U64(s->trusted[1].bits, 128);
         const ServiceSettings *answer = &l.settings->services[1];
-        EXPECT(answer->kind == SERVICE_RESPOND);
-        EXPECT_U64(answer->respond.status, 404);
-        EXPECT_STR(answer->respond.body, S("no\n"));
-        EXPECT_STR(answer->respond.content_type, S("text/html"));
+        EXPECT(answer->action.kind == ACTION_RESPOND);
+        EXPECT_U64(answer->action.respond.status, 404);
+        EXPECT_STR(answer->action.respond.body, S("no\n"));
+        EXPECT_STR(answer->action.respond.content_type, S("text/html"));
         EXPECT_U64(answer->line, 33);
     }
     loaded_close(&l);

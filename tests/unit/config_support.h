@@ -76,5 +76,10 @@ static inline bool source_file(Arena *a, const char *path, Str *ret)
 #define LISTENER(text) "services { A { listeners { " text " }; " CONNECT "} }"
 #define CONNECTOR(text) "services { A { " LISTEN "connectors { " text " } } }"
 #define BALANCE(text) CONNECTOR("load-balance { " text " }; \"127.0.0.1:81\"")
+/* Two services of one address, told apart by hosts; open at the end. */
+#define HOSTS(one, two)                                                                            \
+    "services { A { " LISTEN "hosts \"" one "\"; respond }; B { " LISTEN "hosts \"" two "\"; "     \
+    "respond };"
+#define ROUTES(text) "services { A { " LISTEN "routes { " text " } } }"
 
 #endif

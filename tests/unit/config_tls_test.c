@@ -199,7 +199,7 @@ TEST("config: what is written about TLS arrives in the settings")
         return;
     }
     const ServiceSettings *s = &l.settings->services[0];
-    const ListenerTls *tls = &s->listeners[0].tls;
+    const ListenerTls *tls = &l.settings->listeners[0].tls;
     EXPECT(tls->pair_count == 2 && tls->file_count == 8 && !tls->offer_h2);
     EXPECT_STR(tls->files[TLS_FILE_OCSP].path, S("a.ocsp"));
     EXPECT_STR(tls->files[3].path, S("wild.pem"));
@@ -208,15 +208,67 @@ TEST("config: what is written about TLS arrives in the settings")
     EXPECT_STR(tls->versions, S("1.3,1.2"));
     EXPECT_STR(tls->groups, S("X25519"));
     EXPECT(tls->suites.len == 0 && tls->clients == CLIENT_CERTIFICATES_OPTIONAL);
-    EXPECT(s->listeners[1].h2c && s->listeners[1].tls.pair_count == 0);
-    EXPECT(!s->listeners[2].h2c);
-    const ConnectorSettings *c = s->cluster.connectors;
+    EXPECT(l.settings->listeners[1].h2c && l.settings->listeners[1].tls.pair_count == 0);
+    EXPECT(!l.settings->listeners[2].h2c);
+    const ConnectorSettings *c = s->action.cluster.connectors;
     EXPECT(c[0].protocol == PROTOCOL_H2_OR_H1 && c[0].tls.verify);
     EXPECT_STR(l.settings->platform_roots, fixture("ca.pem"));
     EXPECT(c[1].protocol == PROTOCOL_H2 && c[1].tls.name.len == 0);
     EXPECT(c[2].protocol == PROTOCOL_H1);
     EXPECT_STR(c[2].tls.chain.bytes, fixture("client.pem"));
     loaded_close(&l);
+}
+
+/* ---- services that share an address ---- */
+
+#define TWO(first, second)                                                                         \
+    "services { A { listeners { \"127.0.0.1:443\" " first " }; respond; hosts \"a\" };" \
+    " B { listeners { \"127.0.0.1:443\" " second " }; respond; hosts \"b\" } }"
+
+TEST("config: services that share an address join their certificates, each once")
+{
+    Loaded l;
+    load_tls(&l, S(TWO(PAIR, "cert-path=\"wild.pem\" key-path=\"wild.key\" "
+                             "{ certificate cert-path=\"a.pem\" key-path=\"a.key\" }")));
+    EXPECT_STR(shown(&l), S(""));
+    if (l.settings) {
+        const ListenerSettings *one = &l.settings->listeners[0];
+        EXPECT_U64(l.settings->listener_count, 1);
+        EXPECT(one->service_count == 2 && one->services[0] == 0 && one->services[1] == 1);
+        EXPECT_U64(one->tls.pair_count, 2);
+        EXPECT_U64(one->tls.file_count, 8);
+        EXPECT_STR(one->tls.files[TLS_FILE_CHAIN].path, S("a.pem"));
+        EXPECT_STR(one->tls.files[3 + TLS_FILE_KEY].path, S("wild.key"));
+        EXPECT_STR(one->tls.files[3 + TLS_FILE_KEY].bytes, fixture("wild.key"));
+    }
+    loaded_close(&l);
+}
+
+TEST("config: what is decided before the host is known is the same for all who share an address")
+{
+    static const struct {
+        Str text;
+        Str option;
+    } rows[] = {
+        {S_INIT(TWO(PAIR, "")), S_INIT("cert-path")},
+        {S_INIT(TWO(PAIR, PAIR " offer-h2=false")), S_INIT("offer-h2")},
+        {S_INIT(TWO("", "h2c=true")), S_INIT("h2c")},
+        {S_INIT(TWO(PAIR, PAIR " { tls-versions \"1.3\" }")), S_INIT("tls-versions")},
+        {S_INIT(TWO(PAIR " { key-exchange \"X25519\" }", PAIR)), S_INIT("key-exchange")},
+        {S_INIT(TWO(PAIR " { client-certificates \"required\" ca-path=\"ca.pem\" }", PAIR)),
+         S_INIT("client-certificates")},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        Loaded l;
+        uint8_t room[128];
+        Text want = text_in(span_of(room, sizeof room));
+        text_format(&want, "the service `A` shares this address and differs in `%.*s`",
+                    STR_ARG(rows[i].option));
+        load_tls(&l, rows[i].text);
+        EXPECT_U64(l.d->error_count, 1);
+        EXPECT_STR(l.d->count ? l.d->list[0].message : STR_NONE, text_str(&want));
+        loaded_close(&l);
+    }
 }
 
 /* ---- the snapshot ---- */
@@ -280,7 +332,7 @@ TEST("config: new certificates cross as bytes, and take the place of the old one
     const Snapshot *s = build(&l, &m);
     uint8_t why_room[256];
     Text why = text_in(span_of(why_room, sizeof why_room));
-    EXPECT(material_read(&l.settings->services[0].listeners[1].tls, &fixtures, &l.arena, &part,
+    EXPECT(material_read(&l.settings->listeners[1].tls, &fixtures, &l.arena, &part,
                          &why) == ERR_OK);
     EXPECT(material_equal(&part, &m.parts[1]));
     Str changed[5] = {fixture("wild.pem"), fixture("wild.key")};

@@ -220,3 +220,31 @@ TEST("a glob of 63 items is the longest, stars aside")
     text[0] = 'y';
     EXPECT(glob_make(s, true, &g) == ERR_LIMIT);
 }
+
+TEST("a set says of each of its expressions whether it matches")
+{
+    static const Str texts[] = {S_INIT("^/a"), S_INIT("[0-9]$"), S_INIT("(?i)X"), S_INIT("^/a/b$")};
+    bool yes[COUNT_OF(texts)];
+    PatternSet *set = pattern_set_open(texts, COUNT_OF(texts));
+    EXPECT(set != NULL);
+    if (set) {
+        EXPECT(pattern_set_matches(set, S("/a/x7"), yes, COUNT_OF(texts)));
+        EXPECT(yes[0] && yes[1] && yes[2] && !yes[3]);
+        EXPECT(!pattern_set_matches(set, S(""), yes, COUNT_OF(texts)));
+        EXPECT(pattern_set_matches(set, S("/a/b"), yes, COUNT_OF(texts)));
+        EXPECT(yes[0] && !yes[1] && !yes[2] && yes[3]);
+    }
+    pattern_set_close(set);
+}
+
+TEST("expressions that become too large together are no set")
+{
+    static Str texts[PATTERN_SET_MAX];
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        texts[i] = S("\\w{100}");
+    }
+    EXPECT(pattern_set_open(texts, COUNT_OF(texts)) == NULL);
+    PatternSet *set = pattern_set_open(texts, 1);
+    EXPECT(set != NULL);
+    pattern_set_close(set);
+}

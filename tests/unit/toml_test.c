@@ -36,11 +36,11 @@ TEST("toml: a configuration gives the settings that its KDL gives, and one warni
         const ServiceSettings *a = &l.settings->services[0];
         const ServiceSettings *b = &l.settings->services[1];
         EXPECT_U64(l.settings->system.threads, 3);
-        EXPECT_U64(a->listener_count, 2);
-        EXPECT_STR(a->listeners[0].address.text, S("127.0.0.1:80"));
-        EXPECT_STR(a->listeners[1].address.unix_path, S("/tmp/a.sock"));
-        EXPECT_U64(a->cluster.connector_count, 1);
-        EXPECT_STR(a->cluster.connectors[0].address.text, S("[::1]:81"));
+        EXPECT_U64(l.settings->listener_count, 3);
+        EXPECT_STR(l.settings->listeners[0].address.text, S("127.0.0.1:80"));
+        EXPECT_STR(l.settings->listeners[1].address.unix_path, S("/tmp/a.sock"));
+        EXPECT_U64(a->action.cluster.connector_count, 1);
+        EXPECT_STR(a->action.cluster.connectors[0].address.text, S("[::1]:81"));
         EXPECT_STR(b->name, S("B \xc3\xa9"));
         EXPECT_U64(b->line, 15);
     }

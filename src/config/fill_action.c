@@ -1,0 +1,145 @@
+/* fill_action.c - what answers a request: endpoints, `respond`, `redirect`, files. */
+#include "config/fill.h"
+#include "config/value.h"
+
+#define KETAMA_WEIGHT_MAX 10000u /* 160 points of eight bytes for each, twice while it is built */
+
+/* ---- endpoints ---- */
+
+static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
+{
+    *ret = (ConnectorSettings){
+        .weight = (uint32_t)option_number(section_property(one, S("weight"))),
+        .connection_timeout_ms = option_number(section_property(one, S("connection-timeout-ms"))),
+        .total_connection_timeout_ms =
+            option_number(section_property(one, S("total-connection-timeout-ms"))),
+        .read_timeout_ms = option_number(section_property(one, S("read-timeout-ms"))),
+        .write_timeout_ms = option_number(section_property(one, S("write-timeout-ms"))),
+        .idle_timeout_ms = option_number(section_property(one, S("idle-timeout-ms"))),
+        .connections_max = option_number(section_property(one, S("max-connections"))),
+    };
+    TRY(fill_address(f->arena, one.node->name, &ret->address));
+    return fill_connector_tls(f, one, ret);
+}
+
+/* Whether an endpoint of that address is there already: as in River, the first one counts. */
+static bool is_repeated(const ConnectorSettings *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (value_address_equal(&list[i].address, &list[count].address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Ketama's ring grows with the weights. */
+static void check_weights(Filler *f, Section place, Str selection, const ConnectorSettings *list,
+                          size_t count)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += list[i].weight;
+    }
+    if (str_equal(selection, S("Ketama")) && total > KETAMA_WEIGHT_MAX) {
+        check_report(f->checker, SEVERITY_ERROR, where_at(place.node->name_at),
+                     S("divide all weights by a common number"),
+                     "with `Ketama` the weights may be %u together, not %llu", KETAMA_WEIGHT_MAX,
+                     (unsigned long long)total);
+    }
+}
+
+static HashKey fill_hash_key(Option key)
+{
+    if (!key.entry) {
+        return HASH_KEY_NONE;
+    }
+    return str_equal(option_text(key), S("UriPath")) ? HASH_KEY_PATH : HASH_KEY_SOURCE_AND_PATH;
+}
+
+static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
+{
+    size_t room = fill_count(connectors.node);
+    ConnectorSettings *list = arena_array(f->arena, ConnectorSettings, room);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    Section balance = section_child(connectors, S("load-balance"));
+    Str selection = section_text(balance, S("selection"));
+    size_t count = 0;
+    for (const KdlNode *n = connectors.node->children; n; n = n->next) {
+        Section one = {.schema = schema_child(connectors.schema, n->name), .node = n};
+        if (one.schema->flags & SCHEMA_ANY_NAME) {
+            TRY(fill_connector(f, one, &list[count]));
+            count += is_repeated(list, count) ? 0 : 1;
+        }
+    }
+    check_weights(f, section_child(balance, S("selection")), selection, list, count);
+    ret->connector_count = count;
+    ret->connectors = list;
+    ret->selection = selection;
+    Section chosen = section_child(balance, S("selection"));
+    ret->hash_key = fill_hash_key(section_property(chosen, S("key")));
+    return ERR_OK;
+}
+
+/* ---- answers of River's own ---- */
+
+static RespondSettings fill_respond(Section s)
+{
+    return (RespondSettings){
+        .status = (uint16_t)option_number(section_property(s, S("status"))),
+        .content_type = option_text(section_property(s, S("content-type"))),
+        .body = option_text(section_property(s, S("body"))),
+    };
+}
+
+/* A prefix is put before what is left of the path, which begins with a slash or is empty. */
+static Str without_slash(Str prefix)
+{
+    while (prefix.len > 0 && str_at(prefix, prefix.len - 1) == '/') {
+        prefix = str_take(prefix, prefix.len - 1);
+    }
+    return prefix;
+}
+
+static Redirect fill_redirect(Section s, Str route_path)
+{
+    Str path = option_text(section_property(s, S("path")));
+    Str prefix = option_text(section_property(s, S("prefix")));
+    return (Redirect){
+        .status = (uint16_t)option_number(section_property(s, S("status"))),
+        .to = option_text(section_property(s, S("to"))),
+        .scheme = option_text(section_property(s, S("scheme"))),
+        .host = option_text(section_property(s, S("host"))),
+        .port = (uint16_t)option_number(section_property(s, S("port"))),
+        .path_rule = path.len     ? REDIRECT_PATH_REPLACED
+                     : prefix.len ? REDIRECT_PREFIX_REPLACED
+                                  : REDIRECT_PATH_KEPT,
+        .path = path.len ? path : without_slash(prefix),
+        .prefix_bytes = without_slash(route_path).len,
+        .query = option_bool(section_property(s, S("query"))),
+    };
+}
+
+Err fill_action(Filler *f, Section place, Str route_path, ActionSettings *ret)
+{
+    Section connectors = section_child(place, S("connectors"));
+    Section redirect = section_child(place, S("redirect"));
+    Section files = section_child(place, S("file-server"));
+    if (connectors.node) {
+        ret->kind = ACTION_PROXY;
+        return fill_cluster(f, connectors, &ret->cluster);
+    }
+    if (files.node) {
+        ret->kind = ACTION_FILES;
+        return fill_file_server(f, files, &ret->files);
+    }
+    ret->kind = redirect.node ? ACTION_REDIRECT : ACTION_RESPOND;
+    if (redirect.node) {
+        ret->redirect = fill_redirect(redirect, route_path);
+    } else {
+        ret->respond = fill_respond(section_child(place, S("respond")));
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,134 @@
+/* redirect.c - puts a Location together (RFC 9110 §10.2.2, §15.4).
+ *
+ * Where neither scheme, host nor port change, it is a path: whoever stands before River may have
+ * changed those. What the client sent is written so that no reader takes it for something else: the
+ * path begins with exactly one slash and holds no backslash, so it never names another host. */
+#include "filter/redirect.h"
+
+#include "http/bytes.h"
+#include "http/uri.h"
+#include "proxy/exchange.h"
+#include "proxy/forward.h"
+
+#define AUTHORITY_BYTES_MORE 24u /* scheme, "://", ":" and a port */
+
+/* --- parts ----------------------------------------------------------------------------------- */
+
+/* Bytes that have a meaning of their own to some readers of URIs, though none in the standard. */
+static bool is_plain(uint8_t c)
+{
+    return byte_is(c, BYTE_TARGET) && c < 0x80 && str_find(S("\\\"<>^`{|}"), c, 0) == 9;
+}
+
+static void add_escaped(Text *out, Str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (is_plain(s.at[i])) {
+            text_byte(out, s.at[i]);
+        } else {
+            static const Str digits = S_INIT("0123456789ABCDEF");
+            text_byte(out, '%');
+            text_byte(out, str_at(digits, s.at[i] >> 4));
+            text_byte(out, str_at(digits, s.at[i] & 15));
+        }
+    }
+}
+
+/* The path behind its first slash, without more slashes in front. */
+static void add_path(Text *out, Str first, Str second)
+{
+    text_byte(out, '/');
+    bool begun = false;
+    const Str parts[] = {first, second};
+    for (size_t i = 0; i < 2; i++) {
+        size_t from = 0;
+        while (!begun && str_peek(parts[i], from) == '/') {
+            from++;
+        }
+        begun = begun || from < parts[i].len;
+        add_escaped(out, str_drop(parts[i], from));
+    }
+}
+
+static void add_target(Text *out, const Redirect *s, const RequestHead *r)
+{
+    switch (s->path_rule) {
+    case REDIRECT_PATH_KEPT:
+        add_path(out, r->path, STR_NONE);
+        break;
+    case REDIRECT_PATH_REPLACED:
+        add_path(out, s->path, STR_NONE);
+        break;
+    case REDIRECT_PREFIX_REPLACED:
+        add_path(out, s->path, str_drop(r->path, s->prefix_bytes));
+        break;
+    }
+    if (s->query && r->has_query) {
+        text_byte(out, '?');
+        add_escaped(out, r->query);
+    }
+}
+
+/* ERR_SYNTAX: the request names no host, and neither does the rule. */
+static Err add_authority(Text *out, const Redirect *s, const Thread *t, const Exchange *x)
+{
+    Authority theirs = {0};
+    if (authority_split(x->request.host, &theirs) != ERR_OK && s->host.len == 0) {
+        return ERR_SYNTAX;
+    }
+    bool brackets = s->host.len == 0 && str_find(theirs.host, ':', 0) < theirs.host.len;
+    uint16_t port = s->port ? s->port : s->scheme.len ? 0 : theirs.port;
+    text_add(out, s->scheme.len ? s->scheme : forward_scheme(t, x));
+    text_add(out, S("://"));
+    text_add(out, brackets ? S("[") : STR_NONE);
+    text_add(out, s->host.len ? s->host : theirs.host);
+    text_add(out, brackets ? S("]") : STR_NONE);
+    if (port) {
+        text_byte(out, ':');
+        text_u64(out, port);
+    }
+    return ERR_OK;
+}
+
+/* --- the handler ----------------------------------------------------------------------------- */
+
+static Verdict refuse(Fault fault)
+{
+    return (Verdict){.kind = VERDICT_FAIL, .fault = fault};
+}
+
+static size_t room_for(const Redirect *s, const RequestHead *r)
+{
+    return AUTHORITY_BYTES_MORE + s->host.len + r->host.len + s->path.len +
+           3 * (r->path.len + r->query.len) + 2;
+}
+
+static Verdict redirect_request(Thread *t, Exchange *x, const void *state)
+{
+    const Redirect *s = (const Redirect *)state;
+    Span room;
+    x->answer.status = s->status;
+    if (s->to.len) {
+        x->answer.location = s->to;
+        return (Verdict){.kind = VERDICT_ANSWER};
+    }
+    if (!arena_span(&x->arena, room_for(s, &x->request), &room)) {
+        return refuse(FAULT_MEMORY);
+    }
+    Text to = text_in(room);
+    bool moved = s->scheme.len || s->host.len || s->port;
+    if (moved && add_authority(&to, s, t, x) != ERR_OK) {
+        return refuse(fault_of_request(HTTP_FAULT_HOST_MISSING));
+    }
+    add_target(&to, s, &x->request);
+    if (to.overflow) {
+        return refuse(FAULT_MEMORY);
+    }
+    x->answer.location = text_str(&to);
+    return (Verdict){.kind = VERDICT_ANSWER};
+}
+
+const FilterKind filter_redirect = {
+    .schema = {.name = S_INIT("redirect")},
+    .request = redirect_request,
+};

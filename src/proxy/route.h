@@ -1,0 +1,16 @@
+/* route.h - where a request goes. */
+#ifndef PROXY_ROUTE_H
+#define PROXY_ROUTE_H
+
+#include "proxy/balancer.h"
+#include "proxy/filter.h"
+
+/* One of the three holds. */
+typedef struct Route {
+    const Cluster *cluster;
+    const Respond *respond;
+    FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
+    Str path; /* of `routes`, as it is written; empty: all requests of the service come here */
+} Route;
+
+#endif
