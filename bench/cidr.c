@@ -16,6 +16,7 @@
 #define KEYS (1u << 21)
 #define PREFIXES 1000000u
 #define SMALL_MAX 16u
+#define NETWORKS 1000u
 
 static IpAddress keys[KEYS];
 static IpPrefix prefixes[PREFIXES];
@@ -100,23 +101,31 @@ typedef struct Kind {
     uint8_t high;
     size_t share_count;
     const Share *shares;
+    bool crowded; /* all lie in NETWORKS of the prefixes of 32 bits, as where few hand out */
 } Kind;
 
 #define SHARES(list) sizeof(list) / sizeof((list)[0]), (list)
 
 static const Kind kinds[] = {
-    {"IPv4, lengths 16 to 32", 4, 16, 32, 0, NULL},
-    {"IPv4, lengths of the Internet", 4, 0, 0, SHARES(internet_v4)},
-    {"IPv4, hosts", 4, 32, 32, 0, NULL},
-    {"IPv6, lengths 20 to 64", 6, 20, 64, 0, NULL},
-    {"IPv6, lengths of the Internet", 6, 0, 0, SHARES(internet_v6)},
-    {"IPv6, hosts", 6, 128, 128, 0, NULL},
+    {"IPv4, lengths 16 to 32", 4, 16, 32, 0, NULL, false},
+    {"IPv4, lengths of the Internet", 4, 0, 0, SHARES(internet_v4), false},
+    {"IPv4, hosts", 4, 32, 32, 0, NULL, false},
+    {"IPv6, lengths 20 to 64", 6, 20, 64, 0, NULL, false},
+    {"IPv6, lengths of the Internet", 6, 0, 0, SHARES(internet_v6), false},
+    {"IPv6, hosts", 6, 128, 128, 0, NULL, false},
+    {"IPv6, 48 to 64, in 1,000 /32", 6, 48, 64, 0, NULL, true},
 };
+
+static IpPrefix networks[NETWORKS];
 
 static void prefixes_make(const Kind *kind, size_t count)
 {
+    for (size_t i = 0; i < NETWORKS; i++) {
+        networks[i] = (IpPrefix){.address = address_random(kind->family, NULL), .bits = 32};
+    }
     for (size_t i = 0; i < count; i++) {
-        IpPrefix p = {.address = address_random(kind->family, NULL)};
+        const IpPrefix *in = kind->crowded ? &networks[random_next() % NETWORKS] : NULL;
+        IpPrefix p = {.address = address_random(kind->family, in)};
         p.bits = kind->shares
                      ? bits_of(kind->shares, kind->share_count)
                      : (uint8_t)(kind->low + random_next() % (kind->high - kind->low + 1u));
@@ -141,6 +150,9 @@ static void keys_make(const CidrSet *set, const Kind *kind, size_t count, Keys w
 {
     for (size_t i = 0; i < KEYS; i++) {
         const IpPrefix *in = which == KEYS_HIT ? &prefixes[random_next() % count] : NULL;
+        if (kind->crowded && which != KEYS_HIT) {
+            in = &networks[random_next() % NETWORKS];
+        }
         do {
             keys[i] = address_random(kind->family, in);
         } while (which == KEYS_MISS && cidr_holds(set, &keys[i]));

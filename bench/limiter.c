@@ -54,7 +54,7 @@ static void measure(const char *name, LimiterRule rule, uint64_t keys, unsigned 
     Work work[THREADS_MAX];
     double best = 0;
     uint64_t granted = 0;
-    if (limiter_open(&rule, 0, &limiter) != ERR_OK) {
+    if (limiter_open(&rule, 0, NULL, &limiter) != ERR_OK) {
         fprintf(stderr, "limiter: no memory\n");
         exit(1);
     }

@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -127,15 +126,6 @@ static uint32_t files_max(unsigned threads)
     return (uint32_t)u64_max(u64_min(share, FILES_MAX), FILES_MIN);
 }
 
-static uint64_t memory_bytes_max(const SystemSettings *system)
-{
-    struct sysinfo about = {0};
-    if (system->buffer_memory_bytes != 0 || sysinfo(&about) != 0) {
-        return system->buffer_memory_bytes;
-    }
-    return (uint64_t)about.totalram * about.mem_unit / 4;
-}
-
 static AccessStyle access_style(AccessFormat format)
 {
     switch (format) {
@@ -202,7 +192,7 @@ static Err start_threads(WorkerProcess *p)
         .connections_max = connections_max(system),
         .idle_upstreams_max = system->idle_upstreams_max,
         .files_max = p->setup->root_count ? files_max(p->setup->threads) : 0,
-        .memory_bytes_max = memory_bytes_max(system),
+        .memory_bytes_max = config_memory_bytes(system),
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,
         .access_style = access_style(system->log.access_format),

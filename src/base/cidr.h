@@ -3,64 +3,87 @@
  * One type for every list of addresses (trusted proxies, blocked and allowed clients), whether it
  * has three prefixes or a million. It is built off the request path and shared by all threads.
  *
- * IPv4: where the addresses are lined up, the set is a list of edges, at each of which "in" and
- * "out" change places; an address is in the set when the number of edges at or below it is odd. A
- * large list is cut up by the first 16 bits, so that an edge takes two bytes and the part to search
- * is mostly one cache line, as in DXR (Zec, Rizzo and Mikuc, CCR 42(5), 2012). The search takes the
- * same steps for every address: no branch depends on it.
- *
- * IPv6: a multibit trie after Poptrie (Asai and Ohara, SIGCOMM 2015). A node looks at six bits of
- * the address, and one 64-bit word says which of the 64 answers are subtrees, so that a node's
- * children stand side by side and a population count finds them. Because only membership is asked,
- * all other answers are one bit each, in a second word. Two things are ours: prefixes inside others
- * vanish before the trie is built (they change no answer), so outside of a subtree's common bits
- * the answer is always no; and a node carries those common bits (path compression, as in Patricia),
- * so that a lone /128 costs two nodes and not twenty. A large trie begins with a table over the
- * first 16 bits that are not the same for all. */
+ * Prefixes inside others vanish when the set is built (they change no answer), so that the others
+ * stand in a sorted list and at most one of them can hold an address. A fork looks at a few bits
+ * behind those that all of its prefixes share (path compression, as in Patricia; the number of bits
+ * goes by how many prefixes there are, as in the level-compressed tries of Nilsson and Karlsson,
+ * JSAC 17(6), 1999) and leads to other forks or to a leaf: a few neighbours in the sorted list.
+ * Among those a search of always the same steps finds the one that can hold the address. A set that
+ * is spread out has one fork in front of nearly all leaves. So a look-up has no branch whose way
+ * is chance, and the processor is at the next ones while memory answers to this one. */
 #ifndef BASE_CIDR_H
 #define BASE_CIDR_H
 
 #include "base/arena.h"
 #include "base/ip.h"
 
-/* So many that indices of nodes never overflow 31 bits. */
+/* So many that the numbers of items and forks never overflow an entry. */
 #define CIDR_PREFIXES_MAX (1u << 26)
 
-/* IPv4. Either all edges in one list, or a table and the lower halves of the edges. */
-typedef struct CidrRanges {
-    size_t edge_count;
-    uint32_t *edges COUNTED_BY(edge_count);
-    size_t table_count; /* 0, or one for each value of the first 16 bits and one for the end */
-    uint32_t *table COUNTED_BY(table_count); /* where the edges of a value begin in `lows` */
-    size_t low_count; /* one more than there are edges */
-    uint16_t *lows COUNTED_BY(low_count);
-    uint32_t steps; /* of the search among the most edges that one value has */
-} CidrRanges;
+/* An address as 128 bits from the highest down; IPv4 has the first 32 of them. */
+typedef struct CidrKey {
+    uint64_t high;
+    uint64_t low;
+} CidrKey;
 
-typedef struct CidrNode {
-    uint64_t inner;  /* slots that are subtrees */
-    uint64_t member; /* slots that are in the set; of a subtree's slot: 0 */
-    uint64_t common; /* the bits in front of the six, from the highest down */
-    uint32_t first;  /* node of the first subtree */
-    uint32_t skip;   /* how many bits `common` has: at most CIDR_SKIP_MAX */
-} CidrNode;
+/* Looks at `width` bits behind `skip` bits that are those of `common`: else the answer is no. */
+typedef struct CidrFork {
+    uint64_t common; /* from the highest down, zeros behind */
+    uint32_t first;  /* of its 2^width entries */
+    uint8_t skip;
+    uint8_t width;
+} CidrFork;
 
-/* IPv6. The table's entries are 0 (no), 1 (yes) or a node's index + 2. */
+/* What is left of a long prefix behind what its item holds. */
+typedef struct CidrRest {
+    uint64_t bits;  /* from the highest down */
+    uint32_t shift; /* 64 less how many they are */
+} CidrRest;
+
+#define CIDR_LINE_ITEMS 8u
+
+/* What a large set has for each value of the bits behind those that all prefixes share: up to eight
+ * prefixes' next bits, from the highest down. The last bit that is set in a word is not of the
+ * prefix: it says where that ends, and what is behind is free. A word whose very last bit is set
+ * may be only the beginning of its prefix. */
+typedef struct CidrLine {
+    _Alignas(32) uint32_t words[CIDR_LINE_ITEMS];
+} CidrLine;
+
+/* A prefix as it is. */
+typedef struct CidrItem {
+    CidrKey key;
+    uint32_t bits;
+} CidrItem;
+
+/* All prefixes of one family. An entry is a fork's number, or where a leaf's items begin and how
+ * many they are. An item holds a prefix's bits behind those that were looked at before, from the
+ * highest down, and in its last seven bits how many they are (see cidr_trie.h). */
 typedef struct CidrTrie {
-    uint64_t common; /* the bits that all prefixes share, from the highest down ... */
-    uint32_t skip;   /* ... this many: what differs there is in none */
-    size_t table_count; /* 0, or one for each value of the 16 bits behind those */
-    uint32_t *table COUNTED_BY(table_count);
-    size_t node_count; /* without a table the first node is the root */
-    CidrNode *nodes COUNTED_BY(node_count);
+    CidrFork front; /* chooses the line; where there are lines */
+    size_t line_count;
+    CidrLine *lines COUNTED_BY(line_count);
+    size_t full_count;
+    uint64_t *full COUNTED_BY(full_count); /* a bit for each line: too many, its fork has them */
+    size_t number_count; /* 0, or as many as lines */
+    uint32_t *numbers COUNTED_BY(number_count); /* of a line's fork, or of its first far */
+    size_t far_count; /* 0, or one for each prefix: where any is so long */
+    CidrItem *fars COUNTED_BY(far_count);
+    size_t fork_count; /* without lines the first one is the root */
+    CidrFork *forks COUNTED_BY(fork_count);
+    size_t entry_count;
+    uint32_t *entries COUNTED_BY(entry_count);
+    size_t item_count;
+    uint64_t *items COUNTED_BY(item_count);
+    size_t rest_count; /* 0, or as many as items: where any prefix is so long */
+    CidrRest *rests COUNTED_BY(rest_count);
 } CidrTrie;
 
 typedef struct CidrSet {
-    CidrRanges v4;
+    CidrTrie v4;
     CidrTrie v6;
     size_t prefix_count; /* as they were given */
     size_t bytes;        /* what the two take */
-    bool fast_count; /* the processor counts bits in one instruction */
 } CidrSet;
 
 /* Builds the set of `count` prefixes, in any order, with repetitions. What is built lies in the

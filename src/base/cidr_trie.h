@@ -4,18 +4,34 @@
 
 #include "base/cidr.h"
 
-#define CIDR_STRIDE 6u /* bits that a node looks at */
-#define CIDR_SKIP_MAX (64u - CIDR_STRIDE) /* so that one window holds `common` and the six */
-#define CIDR_TABLE_BITS 16u
-#define CIDR_TABLE_NODES 2u /* entries from here on are nodes */
+/* An entry: the low bits say how many items the leaf has, or that it is a fork. */
+#define CIDR_ENTRY_BITS 4u
+#define CIDR_ENTRY_KIND ((1u << CIDR_ENTRY_BITS) - 1)
+#define CIDR_ENTRY_FORK CIDR_ENTRY_KIND
+#define CIDR_LEAF_STEPS 3u /* of the search among ... */
+#define CIDR_LEAF_MAX (1u << CIDR_LEAF_STEPS) /* ... so many items */
+
+/* An item: its last bits are CIDR_ITEM_LONG and a number, by which the item and the window of an
+ * address are shifted before they are compared. A long one is compared whole, without these bits,
+ * and goes on in the rests. */
+#define CIDR_ITEM_BITS 57u
+#define CIDR_ITEM_TAIL UINT64_C(0x7f)
+#define CIDR_ITEM_LONG UINT64_C(0x40)
+#define CIDR_ITEM_SHIFT UINT64_C(0x3f)
+
+/* A line's word: so many bits of a long prefix, and a last bit. Where there is no prefix, a word is
+ * that of a long one that has no far. */
+#define CIDR_WORD_BITS 31u
+#define CIDR_WORD_NONE 1u
+
+/* Frama-C knows no vectors. */
+#if defined(__FRAMAC__)
+#define CIDR_HAS_VECTORS 0
+#else
+#define CIDR_HAS_VECTORS 1
+#endif
 
 #define CIDR_KEY_BITS 128u
-
-/* An address as 128 bits from the highest down; IPv4 has the first 32 of them. */
-typedef struct CidrKey {
-    uint64_t high;
-    uint64_t low;
-} CidrKey;
 
 /* Eight bytes as a number, the highest first. */
 static inline uint64_t cidr_word(const uint8_t *eight)
@@ -47,7 +63,7 @@ ALWAYS_INLINE uint64_t cidr_window(CidrKey key, unsigned from)
     if (from < 64) {
         return key.high << from | (key.low >> 1) >> (63 - from);
     }
-    return key.low << (from - 64);
+    return key.low << (from & 63);
 }
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 #if HAVE_ASAN
 #include <sanitizer/asan_interface.h>
@@ -136,6 +137,12 @@ void memory_release(void *at, size_t bytes)
 void memory_prefer_large_pages(void *at, size_t bytes)
 {
     (void)madvise(at, bytes, MADV_HUGEPAGE); /* a wish: small pages serve too */
+}
+
+uint64_t memory_of_machine(void)
+{
+    struct sysinfo about = {0};
+    return sysinfo(&about) == 0 ? (uint64_t)about.totalram * about.mem_unit : 0;
 }
 
 Span memory_reserve_span(size_t bytes)

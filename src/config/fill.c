@@ -103,6 +103,11 @@ static SystemSettings fill_system(Section system)
     };
 }
 
+uint64_t config_memory_bytes(const SystemSettings *system)
+{
+    return system->buffer_memory_bytes ? system->buffer_memory_bytes : memory_of_machine() / 4;
+}
+
 Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
                   const ConfigFiles *files, const Settings **ret)
 {
@@ -122,6 +127,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
         return ERR_MEMORY;
     }
     settings->system = fill_system(section_child(root, S("system")));
+    f.memory_bytes_max = config_memory_bytes(&settings->system);
     settings->service_count = count;
     settings->services = list;
     TRY(fill_listeners_open(&f, listeners));

@@ -46,6 +46,8 @@ typedef struct Filler {
     FillListeners listeners;
     FillRoot *roots;
     size_t root_count;
+    uint64_t memory_bytes_max; /* the worker's budget; 0: not known */
+    uint64_t limiter_bytes;    /* what the limiters so far need of it */
     Str text;
     size_t counted; /* lines are counted up to here, so that places cost one pass in all */
     uint32_t line;

@@ -41,6 +41,23 @@ static Err fill_value(Filler *f, Section one, const SchemaItem *item, FilterValu
     return ERR_OK;
 }
 
+/* Half of the worker's budget is left for what the rules are there to let through. Says so at the
+ * first rule that needs too much, and at each behind it. */
+static void count_limiter(Filler *f, Section one, const LimiterRule *rule)
+{
+    f->limiter_bytes += limiter_bytes(rule);
+    if (f->memory_bytes_max == 0 || f->limiter_bytes <= f->memory_bytes_max / 2) {
+        return;
+    }
+    const KdlEntry *e = node_property(one.node, S("max-buckets"));
+    check_report(f->checker, SEVERITY_ERROR,
+                 where_at(e ? e->value.location : one.node->name_at),
+                 S("a bucket takes 32 bytes; lower `max-buckets`, or raise "
+                   "`system { buffer-memory-bytes … }`"),
+                 "up to this rule, buckets need %llu bytes, more than half of the worker's %llu",
+                 (unsigned long long)f->limiter_bytes, (unsigned long long)f->memory_bytes_max);
+}
+
 /* Tries the set-up, and notes what it finds wrong. */
 static Err try_setup(Filler *f, Section one, const FilterSettings *s, FilterStage stage)
 {
@@ -48,6 +65,9 @@ static Err try_setup(Filler *f, Section one, const FilterSettings *s, FilterStag
     FilterSetup setup = {.stage = stage, .count = s->value_count, .values = s->values};
     const void *state = s->kind->setup(&setup, f->arena, &mistake);
     if (state) {
+        if (s->kind->limiter) {
+            count_limiter(f, one, s->kind->limiter(state));
+        }
         if (s->kind->drop) {
             s->kind->drop(state);
         }

@@ -267,6 +267,9 @@ typedef struct SystemSettings {
     LogSettings log;
 } SystemSettings;
 
+/* The worker's memory budget in bytes; 0: none, for the machine's memory is not known. */
+uint64_t config_memory_bytes(const SystemSettings *system);
+
 typedef struct Settings {
     SystemSettings system;
     size_t service_count; /* at least 1 */

@@ -1,7 +1,8 @@
 /* limit.c - the rules of `rate-limiting`: `source-ip`, `specific-uri` and `any-matching-uri`.
  *
  * A rule that applies must grant a token of its bucket (proxy/limiter.h). When one refuses, those
- * that have granted get their tokens back, so that a refused request costs nothing. */
+ * that have granted get their tokens back, so that a refused request costs nothing; those behind it
+ * are asked how long they would refuse. */
 #include "base/number.h"
 #include "filter/filters.h"
 #include "filter/patterns.h"
@@ -165,26 +166,45 @@ static void rule_undo(Thread *t, Exchange *x, const void *state)
     }
 }
 
+static const Limiter *limiter_of(const Thread *t, const Rule *r)
+{
+    return t->worker->limiters[r->limiter];
+}
+
 static Verdict source_request(Thread *t, Exchange *x, const void *state)
 {
     const Rule *r = (const Rule *)state;
-    const Limiter *l = t->worker->limiters[r->limiter];
-    return rule_take(t, x, r, source_key(l, x->client_ip, r->ipv6_prefix));
+    return rule_take(t, x, r, source_key(limiter_of(t, r), x->client_ip, r->ipv6_prefix));
 }
 
-static Verdict specific_request(Thread *t, Exchange *x, const void *state)
+static uint64_t source_wait(Thread *t, Exchange *x, const void *state)
 {
     const Rule *r = (const Rule *)state;
-    if (!pattern_matches(r->pattern, x->request.path)) {
-        return PASS;
-    }
-    return rule_take(t, x, r, limiter_key_str(t->worker->limiters[r->limiter], x->request.path));
+    const Limiter *l = limiter_of(t, r);
+    return limiter_wait(l, source_key(l, x->client_ip, r->ipv6_prefix), t->now_ms);
 }
 
-static Verdict any_request(Thread *t, Exchange *x, const void *state)
+/* The key of a path in a rule with `max-buckets`; all are one in the others. */
+static uint64_t uri_key(const Limiter *l, const Rule *r, const Exchange *x)
+{
+    return r->buckets.buckets_max ? limiter_key_str(l, x->request.path) : 0;
+}
+
+static Verdict uri_request(Thread *t, Exchange *x, const void *state)
 {
     const Rule *r = (const Rule *)state;
-    return pattern_matches(r->pattern, x->request.path) ? rule_take(t, x, r, 0) : PASS;
+    return pattern_matches(r->pattern, x->request.path)
+               ? rule_take(t, x, r, uri_key(limiter_of(t, r), r, x))
+               : PASS;
+}
+
+static uint64_t uri_wait(Thread *t, Exchange *x, const void *state)
+{
+    const Rule *r = (const Rule *)state;
+    const Limiter *l = limiter_of(t, r);
+    return pattern_matches(r->pattern, x->request.path)
+               ? limiter_wait(l, uri_key(l, r, x), t->now_ms)
+               : 0;
 }
 
 const FilterKind filter_source_ip = {
@@ -196,6 +216,7 @@ const FilterKind filter_source_ip = {
     .drop = rule_drop,
     .limiter = rule_limiter,
     .request = source_request,
+    .wait = source_wait,
     .undo = rule_undo,
 };
 
@@ -207,7 +228,8 @@ const FilterKind filter_specific_uri = {
     .setup = uri_setup,
     .drop = rule_drop,
     .limiter = rule_limiter,
-    .request = specific_request,
+    .request = uri_request,
+    .wait = uri_wait,
     .undo = rule_undo,
 };
 
@@ -219,6 +241,7 @@ const FilterKind filter_any_matching_uri = {
     .setup = uri_setup,
     .drop = rule_drop,
     .limiter = rule_limiter,
-    .request = any_request,
+    .request = uri_request,
+    .wait = uri_wait,
     .undo = rule_undo,
 };

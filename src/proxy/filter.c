@@ -1,6 +1,9 @@
 /* filter.c - running the chains of filters (see filter.h). */
 #include "proxy/filter.h"
 
+#include "base/number.h"
+#include "proxy/exchange.h"
+
 /* Who passed before `count` gives back what it took. */
 static void undo(Thread *t, Exchange *x, const FilterChain *chain, size_t count)
 {
@@ -12,6 +15,28 @@ static void undo(Thread *t, Exchange *x, const FilterChain *chain, size_t count)
     }
 }
 
+/* Who is refused is told a time at which all would let him pass: behind the one that refuses, too.
+ * Those before it have passed him just now. */
+static Verdict wait_longest(Thread *t, Exchange *x, const FilterChain *chain, size_t at, Verdict v)
+{
+    uint64_t longest_ms = 0;
+    for (size_t i = at + 1; i < chain->count; i++) {
+        const FilterUse *use = &chain->uses[i];
+        longest_ms = u64_max(longest_ms, use->kind->wait ? use->kind->wait(t, x, use->state) : 0);
+    }
+    uint64_t longest_s = longest_ms ? limiter_retry_after(longest_ms) : 0;
+    if (!v.respond || v.respond->retry_after_s >= longest_s) {
+        return v;
+    }
+    Respond *respond = arena_new(&x->arena, Respond);
+    if (respond) {
+        *respond = *v.respond;
+        respond->retry_after_s = (uint32_t)longest_s;
+        v.respond = respond;
+    }
+    return v;
+}
+
 Verdict filter_run_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at)
 {
     for (; *at < chain->count; (*at)++) {
@@ -19,6 +44,7 @@ Verdict filter_run_request(Thread *t, Exchange *x, const FilterChain *chain, siz
         Verdict v = use->kind->request ? use->kind->request(t, x, use->state) : PASS;
         if (v.kind == VERDICT_FAIL) {
             undo(t, x, chain, *at);
+            v = wait_longest(t, x, chain, *at, v);
         }
         if (v.kind != VERDICT_PASS) {
             return v;

@@ -92,6 +92,9 @@ struct FilterKind {
     Verdict (*request)(Thread *t, Exchange *x, const void *state);
     /* STAGE_REQUEST: whether a client's connection is closed at once, before a byte is read. */
     bool (*refuses)(const void *state, const IpAddress *client);
+    /* STAGE_LIMIT: an earlier filter has refused the request. How long until this one would let it
+     * pass, in milliseconds; 0: it would now. Takes nothing. */
+    uint64_t (*wait)(Thread *t, Exchange *x, const void *state);
     /* A later filter of STAGE_LIMIT has refused the request: gives back what `request` took. */
     void (*undo)(Thread *t, Exchange *x, const void *state);
     /* STAGE_UPSTREAM_REQUEST, STAGE_UPSTREAM_RESPONSE and STAGE_RESPONSE. */

@@ -18,7 +18,6 @@
  * itself will be seen by that other. */
 #include "proxy/limiter.h"
 
-#include "base/memory.h"
 #include "base/number.h"
 
 /* The state word: two bits of kind; in a seated slot 38 bits of moment (milliseconds since the
@@ -61,6 +60,7 @@ typedef struct TicketCounter {
 
 struct Limiter {
     LimiterRule rule;
+    Budget *budget; /* in which it is counted */
     HashSecret hash_key;
     uint64_t start_ms;
     uint32_t window; /* slots that a key may stand in */
@@ -307,10 +307,16 @@ static LimiterGrant take_first(Limiter *l, uint64_t key, size_t home, uint64_t n
     return grant_of(&s->spare->state, first);
 }
 
-LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms)
+/* The moment of a time: 1 and later. */
+static uint64_t moment_at(const Limiter *l, uint64_t now_ms)
 {
     uint64_t since = now_ms > l->start_ms ? now_ms - l->start_ms : 0;
-    uint64_t now = u64_min(since + 1, MOMENT_MAX);
+    return u64_min(since, MOMENT_MAX - 1) + 1;
+}
+
+LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms)
+{
+    uint64_t now = moment_at(l, now_ms);
     if (l->window == 0) {
         return shared_take(l, &l->shared[0].state, now);
     }
@@ -334,6 +340,22 @@ LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms)
         }
     }
     return refusal(l->rule.interval_ms);
+}
+
+/* A key that has no slot is asked of the shared bucket, as take_first does it. */
+uint64_t limiter_wait(const Limiter *l, uint64_t key, uint64_t now_ms)
+{
+    uint64_t now = moment_at(l, now_ms);
+    uint64_t next = 0;
+    uint64_t wait = 0;
+    Search s = {0};
+    size_t home = 0;
+    if (l->window > 0) {
+        home = home_of(l, key);
+        s = find_near(l, key, home, now);
+    }
+    uint64_t state = s.slot ? s.state : atomic_load(shared_of(l, home));
+    return taken(&l->rule, state, now, &next, &wait) ? 0 : wait;
 }
 
 /* While the moment is the same there was no refill since, and the slot is still the key's: another
@@ -369,13 +391,21 @@ static size_t slots_for(uint32_t buckets)
 void limiter_close(Limiter *l)
 {
     if (l) {
+        budget_give(l->budget, limiter_bytes(&l->rule));
         memory_release(l->slots, l->slot_count * sizeof *l->slots);
         memory_release(l->shared, l->shared_count * sizeof *l->shared);
         memory_release(l, sizeof *l);
     }
 }
 
-Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Limiter **ret)
+size_t limiter_bytes(const LimiterRule *rule)
+{
+    size_t slots = slots_for(rule->buckets_max);
+    return sizeof(Limiter) + (slots / SLOTS_A_SHARED + 1) * sizeof(SharedBucket) +
+           size_max(slots, 1) * sizeof(Slot);
+}
+
+Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Budget *budget, Limiter **ret)
 {
     CHECK(rule->tokens >= 1 && rule->tokens <= LIMITER_TOKENS_MAX);
     CHECK(rule->refill >= 1 && rule->refill <= LIMITER_TOKENS_MAX);
@@ -383,11 +413,16 @@ Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Limiter **ret)
     CHECK(rule->buckets_max <= LIMITER_BUCKETS_MAX);
     size_t slots = slots_for(rule->buckets_max);
     size_t shared = slots / SLOTS_A_SHARED + 1;
+    if (!budget_take(budget, limiter_bytes(rule))) {
+        return ERR_MEMORY;
+    }
     Limiter *l = (Limiter *)memory_reserve(sizeof *l);
     if (!l) {
+        budget_give(budget, limiter_bytes(rule));
         return ERR_MEMORY;
     }
     l->rule = *rule;
+    l->budget = budget;
     l->start_ms = now_ms;
     l->window = (uint32_t)size_min(slots, WINDOW_SLOTS);
     hash_secret_make(&l->hash_key);

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/keyed_hash.h"
+#include "base/memory.h"
 
 #define LIMITER_TOKENS_MAX 10000000u
 #define LIMITER_INTERVAL_MS_MAX 86400000u
@@ -35,9 +36,11 @@ typedef struct LimiterGrant {
     _Atomic uint64_t *from; /* the bucket; the limiter's own */
 } LimiterGrant;
 
-/* A limiter whose buckets are all full, with a hash key of its own. It reserves 32 to 64 bytes a
- * bucket and touches them as buckets come. ERR_MEMORY. */
-MUST_USE Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Limiter **ret);
+/* What a limiter takes: 32 bytes a bucket, and some KiB. */
+size_t limiter_bytes(const LimiterRule *rule);
+/* A limiter whose buckets are all full, with a hash key of its own. All that it may come to need is
+ * counted in the budget at once (NULL: in none), and touched as buckets come. ERR_MEMORY. */
+MUST_USE Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Budget *budget, Limiter **ret);
 /* NULL is fine. Nobody may be using it any more. */
 void limiter_close(Limiter *l);
 
@@ -51,6 +54,8 @@ uint64_t limiter_key_str(const Limiter *l, Str s);
  * others that are in the same plight, and when room comes it inherits what was taken there: nobody
  * ever gets more than the rule gives. */
 LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms);
+/* How long until the key would be granted a token; 0: it would be now. Takes none. */
+uint64_t limiter_wait(const Limiter *l, uint64_t key, uint64_t now_ms);
 /* As if the token had not been taken; when a refill came in between, it stays taken. */
 void limiter_give_back(const LimiterGrant *grant);
 

@@ -15,7 +15,7 @@ static Err limiters_open(Worker *w)
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < s->limiter_count; i++) {
-        TRY(limiter_open(s->limiters[i], 0, &w->limiters[i]));
+        TRY(limiter_open(s->limiters[i], 0, &w->budget, &w->limiters[i]));
         w->limiter_count = i + 1;
     }
     return ERR_OK;

@@ -2,12 +2,14 @@
 many clients at once."""
 
 import collections
+import os
 import socket
 import threading
 import time
 
 from h2 import H2Client, request
-from harness import SECONDS, Peer, Test, always, answer, get, main, proxy, wait_until
+from harness import (SECONDS, Peer, Test, always, answer, command, get, main, proxy,
+                     wait_until)
 
 SLOW = "tokens-per-bucket={} refill-qty=1 refill-rate-ms=600000"  # no token comes back in time
 
@@ -55,6 +57,51 @@ class Limits(Test):
         self.assertEqual(refused.get("cache-control"), "private, no-store")
         self.assertEqual(refused.body, b"429 Too Many Requests\n")
         self.assertEqual(peer.ask(get(method="HEAD"), "HEAD").status, 429)  # it lives on
+
+    def test_a_refusal_names_a_time_at_which_every_rule_would_grant(self):
+        long, short = (f'rule kind="any-matching-uri" pattern="{pattern}" tokens-per-bucket=1 '
+                       f'refill-qty=1 refill-rate-ms={interval}'
+                       for pattern, interval in (("^/both", 500500), ("both|other", 90500)))
+        other = 'rule kind="any-matching-uri" pattern="^/else" tokens-per-bucket=1 ' \
+                'refill-qty=1 refill-rate-ms=900500'
+        for rules in ((short, long, other), (long, short, other)):
+            self.start(*rules)
+            self.assertEqual(self.statuses(2, "/both"), [200, 429])
+            self.assertEqual(self.statuses(1, "/else"), [200])
+            peer = self.connect(self.listen)
+            self.assertIn(peer.ask(get("/both")).get("retry-after"), ("500", "501"))
+            self.assertIn(peer.ask(get("/other")).get("retry-after"), ("90", "91"))
+
+    def test_a_body_that_is_refused_for_its_size_has_cost_a_token(self):
+        self.start(rule("source-ip", 2, "max-buckets=9"), more="""
+            path-control { request-body { filter kind="max-size" max-bytes=10; }; }""")
+        peer = self.connect(self.listen)
+        self.assertEqual(peer.ask(get("/", "Content-Length: 11", method="POST")).status, 413)
+        self.assertEqual(self.statuses(2), [200, 429])
+
+    def test_buckets_are_counted_in_the_memory_budget(self):
+        small = 'buffer-memory-bytes 67108864'
+        self.start(rule("source-ip", 2, "max-buckets=1000000"), system=small)
+        used = self.river_.status()["worker"]["memory"]["used_bytes"]
+        self.assertGreater(used, 32 * 1000000)
+        self.assertLess(used, 64 * 1000000)
+
+    def test_buckets_that_leave_requests_no_memory_are_a_mistake(self):
+        rules = limits(rule("source-ip", 2, "max-buckets=500000"),
+                       rule("source-ip", 2, "max-buckets=600000"))
+        service = proxy(self.port(), self.port(), rules)
+        text = f"system {{ buffer-memory-bytes 67108864; }}\nservices {{\n{service}}}\n"
+        path = os.path.join(self.directory(), "river.kdl")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        checked = command("check", path)
+        self.assertEqual(checked.returncode, 1, checked.stderr)
+        self.assertIn("more than half of the worker's 67108864", checked.stderr)
+        self.assertIn("max-buckets=600000", checked.stderr)
+        self.assertNotIn("max-buckets=500000", checked.stderr)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace("67108864", "134217728"))
+        self.assertEqual(command("check", path).returncode, 0)
 
     def test_tokens_come_back_after_what_was_said(self):
         self.start('rule kind="any-matching-uri" pattern="." tokens-per-bucket=4 refill-qty=2 '

@@ -2,7 +2,7 @@
  *
  * sources: net/proxy_header.c base/ip.c base/number.c base/text.c base/str.c
  * options: -eva-use-spec ip_parse
- * bytes: 64 quick 28
+ * bytes: 107 quick 28
  */
 #include "harness.h"
 #include "net/proxy_header.h"

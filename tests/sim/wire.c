@@ -174,8 +174,10 @@ static void script_drop(Script *script)
 
 /* --- services -------------------------------------------------------------------------------- */
 
-/* 192.0.2.0/24, as base/cidr.h builds it. */
-static uint32_t trusted_edges[] = {0xc0000200, 0xc0000300};
+/* 192.0.2.0/24, of the parts that base/cidr.h tells of: 23 bits, then all that goes on with 0. */
+static CidrFork trusted_fork = {.common = UINT64_C(0xc000020000000000), .skip = 23, .width = 1};
+static uint32_t trusted_entries[] = {2, 0};
+static uint64_t trusted_items[] = {63, UINT64_C(1) << 63 | 63};
 
 static void change_forwarded(SimWorld *w)
 {
@@ -186,7 +188,13 @@ static void change_trusting(SimWorld *w)
 {
     change_forwarded(w);
     w->site.service.proxies =
-        (CidrSet){.v4 = {.edge_count = 2, .edges = trusted_edges}, .prefix_count = 1};
+        (CidrSet){.v4 = {.fork_count = 1,
+                         .forks = &trusted_fork,
+                         .entry_count = 2,
+                         .entries = trusted_entries,
+                         .item_count = 2,
+                         .items = trusted_items},
+                  .prefix_count = 1};
 }
 
 static void change_respond(SimWorld *w)

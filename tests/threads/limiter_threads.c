@@ -76,7 +76,7 @@ static unsigned test(const char *name, bool back)
         .tokens = TOKENS, .refill = TOKENS, .interval_ms = 500, .buckets_max = BUCKETS};
     pthread_t threads[THREADS];
     unsigned numbers[THREADS];
-    CHECK(limiter_open(&rule, 0, &limiter) == ERR_OK);
+    CHECK(limiter_open(&rule, 0, NULL, &limiter) == ERR_OK);
     gives_back = back;
     atomic_store(&arrived, 0);
     atomic_store(&wrong, 0);

@@ -26,6 +26,8 @@ static void model_step(void);
 /* Another name for each, beside those of the library. */
 #define limiter_open model_limiter_open
 #define limiter_close model_limiter_close
+#define limiter_bytes model_limiter_bytes
+#define limiter_wait model_limiter_wait
 #define limiter_take model_limiter_take
 #define limiter_give_back model_limiter_give_back
 #define limiter_key_pair model_limiter_key_pair
@@ -116,7 +118,7 @@ TEST("under every schedule tried a key gets what its bucket holds, not a token m
         .tokens = TOKENS, .refill = TOKENS, .interval_ms = 10, .buckets_max = BUCKETS};
     unsigned wrong = 0;
     now_ms = 1000;
-    EXPECT(limiter_open(&rule, 0, &limiter) == ERR_OK);
+    EXPECT(limiter_open(&rule, 0, NULL, &limiter) == ERR_OK);
     for (uint64_t seed = 0; seed < SEEDS && wrong == 0; seed++) {
         random_seed_from(&random_steps, seed);
         for (unsigned k = 0; k < KEYS; k++) {

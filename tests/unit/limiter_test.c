@@ -13,7 +13,7 @@ static Limiter *open_rule(uint32_t tokens, uint32_t refill, uint32_t interval_ms
     LimiterRule rule = {
         .tokens = tokens, .refill = refill, .interval_ms = interval_ms, .buckets_max = buckets};
     Limiter *l = NULL;
-    EXPECT(limiter_open(&rule, START_MS, &l) == ERR_OK);
+    EXPECT(limiter_open(&rule, START_MS, NULL, &l) == ERR_OK);
     return l;
 }
 
@@ -112,7 +112,7 @@ TEST("random rules, keys and times agree with a model, and so do refusals' waits
                             .interval_ms = 1 + (uint32_t)(random_next(&random) % 50),
                             .buckets_max = round % 2 ? KEYS : 4000};
         Limiter *l = NULL;
-        EXPECT(limiter_open(&rule, START_MS, &l) == ERR_OK);
+        EXPECT(limiter_open(&rule, START_MS, NULL, &l) == ERR_OK);
         Model models[KEYS];
         for (unsigned i = 0; i < KEYS; i++) {
             models[i] = (Model){.tokens = rule.tokens};
@@ -121,7 +121,9 @@ TEST("random rules, keys and times agree with a model, and so do refusals' waits
         for (unsigned i = 0; i < 2000; i++) {
             now += random_next(&random) % 8 ? random_next(&random) % 3 : random_next(&random) % 400;
             unsigned k = (unsigned)(random_next(&random) % KEYS);
+            uint64_t wait = limiter_wait(l, limiter_key_pair(l, k, 1), now);
             LimiterGrant g = limiter_take(l, limiter_key_pair(l, k, 1), now);
+            EXPECT_U64(wait, g.granted ? 0 : g.wait_ms); /* to be told it takes no token */
             bool want = model_take(&models[k], &rule, now);
             if (g.granted != want) {
                 EXPECT_U64(i, round); /* both name the place */
@@ -242,8 +244,8 @@ TEST("of ten thousand keys nearly all find room in a table made for as many, and
         both += take(l, i, 0) && first;
         EXPECT(!take(l, i, 0));
     }
-    /* Mostly all. Where chance leaves one without a place, what it lacks is inherited by the new keys
-     * of its part of the table, a fifth of it, until the shared bucket is full again. */
+    /* Mostly all. Where chance leaves one without a place, what it lacks is inherited by the new
+     * keys of its part of the table, a fifth of it, until the shared bucket is full again. */
     EXPECT(both >= 9000 && both <= 10000);
     limiter_close(l);
 }
@@ -273,7 +275,7 @@ TEST("without memory there is no limiter")
     for (long n = 0; n < 3; n++) {
         Limiter *l = NULL;
         memory_fail_after(n);
-        EXPECT(limiter_open(&rule, START_MS, &l) == ERR_MEMORY && !l);
+        EXPECT(limiter_open(&rule, START_MS, NULL, &l) == ERR_MEMORY && !l);
         memory_fail_after(-1);
     }
 }
