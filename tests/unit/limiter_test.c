@@ -242,8 +242,8 @@ TEST("of ten thousand keys nearly all find room in a table made for as many, and
         both += take(l, i, 0) && first;
         EXPECT(!take(l, i, 0));
     }
-    /* Mostly all. Where chance leaves one without a place, what it lacks is inherited by the new keys
-     * of its part of the table, a fifth of it, until the shared bucket is full again. */
+    /* Mostly all. Where chance leaves one without a place, what it lacks is inherited by the new
+     * keys of its part of the table, a fifth of it, until the shared bucket is full again. */
     EXPECT(both >= 9000 && both <= 10000);
     limiter_close(l);
 }
