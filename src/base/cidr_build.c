@@ -435,7 +435,7 @@ static Err trie_make(Builder *b, Arena *arena, CidrTrie *ret)
 static Err trie_build(Builder *b, Arena *arena, CidrTrie *ret)
 {
     b->fork_room = 3 * b->item_count + 1;
-    b->entry_room = FILL_MIN * 4 * (b->item_count + 1) + ((size_t)1 << ROOT_BITS_MIN);
+    b->entry_room = (b->item_count + 1) * 4 * FILL_MIN + ((size_t)1 << ROOT_BITS_MIN);
     size_t waiting_bytes = b->fork_room * sizeof(Waiting);
     size_t fork_bytes = b->fork_room * sizeof(CidrFork);
     size_t entry_bytes = b->entry_room * sizeof(uint32_t);

@@ -73,7 +73,7 @@ static inline int str_peek(Str s, size_t i)
     return i < s.len ? (int)str_at(s, i) : -1;
 }
 
-#define STR_WORD_BYTES 8u
+#define STR_WORD_BYTES sizeof(uint64_t)
 
 /* The eight bytes from `i` on as one word, for comparisons (their order is the machine's). The
  * caller has checked the room; out of range is a bug and traps. */
