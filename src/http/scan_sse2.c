@@ -41,24 +41,25 @@ static inline unsigned name_stops(__m128i bytes)
     return (unsigned)_mm_movemask_epi8(common) ^ 0xffffu;
 }
 
-size_t scan_value(Str s, size_t from)
+/* The first position at or behind `from` that stops the scan, or the last whole block's end. */
+ALWAYS_INLINE size_t scan_blocks(Str s, size_t from, unsigned (*stops_of)(__m128i bytes))
 {
     size_t i = from;
     unsigned stops = 0;
     while (stops == 0 && i < s.len && s.len - i >= LANES) {
-        stops = value_stops(block_at(s, i));
+        stops = stops_of(block_at(s, i));
         i += stops ? (unsigned)__builtin_ctz(stops) : LANES;
     }
-    return scan_value_scalar(s, i);
+    return i;
 }
 
+size_t scan_value(Str s, size_t from)
+{
+    return scan_value_scalar(s, scan_blocks(s, from, value_stops));
+}
+
+/* The scalar form also knows the rarer bytes, and goes on behind them. */
 size_t scan_name(Str s, size_t from)
 {
-    size_t i = from;
-    unsigned stops = 0;
-    while (stops == 0 && i < s.len && s.len - i >= LANES) {
-        stops = name_stops(block_at(s, i));
-        i += stops ? (unsigned)__builtin_ctz(stops) : LANES;
-    }
-    return scan_name_scalar(s, i); /* which also knows the rarer bytes, and goes on behind them */
+    return scan_name_scalar(s, scan_blocks(s, from, name_stops));
 }

@@ -164,9 +164,8 @@ static const RouterRule *walk(const Router *r, const RequestHead *request)
 
 static const RouterRule *match_patterns(const Router *r, const RequestHead *request)
 {
-    bool matches[PATTERN_SET_MAX];
-    if (!r->patterns ||
-        !pattern_set_matches(r->patterns, request->path, matches, r->regex_count)) {
+    bool matches[PATTERN_SET_MAX]; /* zeroed each time, so only who has patterns comes here */
+    if (!pattern_set_matches(r->patterns, request->path, matches, r->regex_count)) {
         return NULL;
     }
     Str found = str_of((const uint8_t *)matches, r->regex_count); /* each is 0 or 1 */
@@ -183,7 +182,7 @@ const Route *router_find(const Router *r, const RequestHead *request)
 {
     bool absolute = str_peek(request->path, 0) == '/'; /* else it is the asterisk of OPTIONS */
     const RouterRule *rule = absolute ? walk(r, request) : NULL;
-    if (!rule) {
+    if (!rule && r->patterns) {
         rule = match_patterns(r, request);
     }
     if (!rule) {

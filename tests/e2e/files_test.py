@@ -16,7 +16,7 @@ import unittest
 import certificates
 import harness
 from h2 import H2Client, request
-from harness import Peer, River, Test, connect, get, main, wait_until
+from harness import Peer, River, Test, ask, connect, get, main, wait_until
 
 HOUR = 3600
 
@@ -48,11 +48,7 @@ class FileTest(Test):
         return path
 
     def ask(self, target, *fields, method="GET", **more):
-        peer = connect(self.listen)
-        try:
-            return peer.ask(get(target, *fields, method=method, **more), method)
-        finally:
-            peer.close()
+        return ask(self.listen, target, *fields, method=method, **more)
 
     def h2(self, target, *fields, method="GET"):
         client = H2Client(connect(self.listen))

@@ -209,6 +209,15 @@ def connect(to):
     return Peer(connection)
 
 
+def ask(to, target, *fields, method="GET", **more):
+    """The answer to one request on a connection of its own."""
+    peer = connect(to)
+    try:
+        return peer.ask(get(target, *fields, method=method, **more), method)
+    finally:
+        peer.close()
+
+
 def get(target="/", *fields, method="GET", host="a.example", version="1.1"):
     """The bytes of a request without a body."""
     lines = [f"{method} {target} HTTP/{version}", f"Host: {host}", *fields, "", ""]
@@ -450,6 +459,13 @@ class River:
     def output(self):
         with open(self.output_path, encoding="utf-8", errors="replace") as file:
             return file.read()
+
+    def logged(self, count):
+        """The records of an access log in JSON on stdout, once there are so many."""
+        def records():
+            lines = [line for line in self.output().splitlines() if line.startswith("{")]
+            return [json.loads(line) for line in lines] if len(lines) >= count else None
+        return wait_until(records, f"{count} lines in the access log")
 
     def status(self):
         peer = connect(self.control)

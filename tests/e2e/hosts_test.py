@@ -2,7 +2,6 @@
 """Services that share an address: which host is whose, over HTTP/1, HTTP/2 and TLS, and what holds
 before the host is known."""
 
-import json
 import signal
 import socket
 import ssl
@@ -33,11 +32,6 @@ class HostsTest(Test):
     def ask(self, host, target="/", *fields):
         return self.connect(self.listen).ask(get(target, *fields, host=host))
 
-    @staticmethod
-    def logged(river, count):
-        lines = [json.loads(line) for line in river.output().splitlines()]
-        return lines if len(lines) >= count else None
-
 
 class Choice(HostsTest):
     def test_hosts_choose_the_service(self):
@@ -61,7 +55,7 @@ class Choice(HostsTest):
         client = H2Client(self.connect(self.listen))
         got = [client.fetch(request(authority=host)).body for host in hosts]
         self.assertEqual(got, [b"a", b"b", b"b", b"a"])
-        lines = wait_until(lambda: self.logged(river, 8), "eight lines")
+        lines = river.logged(8)
         self.assertEqual({(line["host"], line["service"]) for line in lines},
                          {("a.example", "a"), ("b.example", "b")})
         served = {s["name"]: s["requests"] for s in river.status()["worker"]["services"]}
@@ -77,7 +71,7 @@ class Choice(HostsTest):
         self.assertEqual(client.fetch(request(authority="a.example")).body, b"a")
         self.assertEqual(self.connect(self.listen).ask(b"GET / HTTP/1.0\r\n\r\n").status, 421)
         self.assertEqual(river.status()["worker"]["faults"]["unknown-host"], 3)
-        lines = wait_until(lambda: self.logged(river, 5), "five lines")
+        lines = river.logged(5)
         self.assertEqual(sorted(line.get("host", "") for line in lines
                                 if line.get("reason") == "unknown-host"),
                          ["", "b.example", "b.example"])
@@ -139,14 +133,14 @@ class BeforeTheHostIsKnown(HostsTest):
         for host in ("a.example", "b.example"):
             self.assertEqual(peer.ask(get("/", "X-Forwarded-For: 198.51.100.7", host=host)).status,
                              200)
-        lines = wait_until(lambda: self.logged(river, 2), "two lines")
+        lines = river.logged(2)
         self.assertEqual([line["client"].split(":")[0] for line in lines],
                          ["198.51.100.7", "127.0.0.1"])
 
     def test_a_malformed_head_belongs_to_whoever_takes_the_rest(self):
         river = self.start(("a", ["a.example"], ""), ("rest", [], ""))
         self.assertEqual(self.connect(self.listen).ask(b"GET / HTTP/1.1\r\n\r\n").status, 400)
-        lines = wait_until(lambda: self.logged(river, 1), "a line")
+        lines = river.logged(1)
         self.assertEqual(lines[0]["service"], "rest")
 
 

@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """Routes: which one a request takes, what each may do with it, and where redirects lead."""
 
-import json
 import os
 import shutil
 import subprocess
 import unittest
 
-import harness
 from h2 import H2Client, request
-from harness import PythonOrigin, Test, always, answer, connect, get, main, post
+from harness import PythonOrigin, Test, always, answer, ask, get, main, post
 
 LOG = 'log { access "stdout" format="json"; }'
 
@@ -28,16 +26,7 @@ class RouteTest(Test):
                           system)
 
     def ask(self, target, *fields, method="GET", **more):
-        peer = connect(self.listen)
-        try:
-            return peer.ask(get(target, *fields, method=method, **more), method)
-        finally:
-            peer.close()
-
-    @staticmethod
-    def logged(river, count):
-        lines = [json.loads(line) for line in river.output().splitlines()]
-        return lines if len(lines) >= count else None
+        return ask(self.listen, target, *fields, method=method, **more)
 
     def body(self, target, **more):
         return self.ask(target, **more).body.decode()
@@ -98,7 +87,7 @@ class Choice(RouteTest):
         self.assertEqual(self.ask("/here", method="DELETE").status, 410)
         self.assertEqual(self.body("/here/x"), "here")
         self.assertEqual(river.status()["worker"]["faults"]["no-route"], 2)
-        lines = harness.wait_until(lambda: self.logged(river, 3), "three lines")
+        lines = river.logged(3)
         got = sorted((line.get("route", ""), line.get("reason")) for line in lines)
         self.assertEqual(got, [("", "no-route"), ("", "no-route"), ("/here", None)])
 
