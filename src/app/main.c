@@ -81,14 +81,15 @@ static int read_configuration(Arena *arena, const Source *source, Str *ret)
 
 /* ---- the commands ---- */
 
-static int run(Arena *arena, const Command *c)
+static int run(Arena *arena, const Command *c, int count, char **words)
 {
     Files files;
     Source source = source_of(c, &files);
-    if (c->upgrade) {
-        return fail(EXIT_FAILED, S("--upgrade is not supported yet"));
-    }
-    int status = supervisor_run(&source, arena);
+    Launch launch = {.count = count,
+                     .words = words,
+                     .upgrade = c->upgrade,
+                     .hand_over_fd = c->hand_over_fd};
+    int status = supervisor_run(&source, &launch, arena);
     files_close(&files);
     return status;
 }
@@ -171,6 +172,20 @@ static int reload(const Command *c)
     return ask(c, c->wait ? S("reload wait\n") : S("reload\n"));
 }
 
+/* The new binary is the one that is asked to upgrade. */
+static int upgrade(const Command *c)
+{
+    uint8_t room[PATH_MAX + 16];
+    char path[PATH_MAX];
+    Text request = text_in(span_of(room, sizeof room));
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path);
+    if (len <= 0 || (size_t)len == sizeof path) {
+        return fail(EXIT_FAILED, S("this binary cannot be found"));
+    }
+    text_format(&request, "upgrade %.*s\n", (int)len, path);
+    return ask(c, text_str(&request));
+}
+
 static int defaults(Arena *arena, const Command *c)
 {
     Str shown;
@@ -202,15 +217,17 @@ static int help(void)
     return EXIT_OK;
 }
 
-static int obey(Arena *arena, const Command *c)
+static int obey(Arena *arena, const Command *c, int count, char **words)
 {
     switch (c->kind) {
     case COMMAND_RUN:
-        return run(arena, c);
+        return run(arena, c, count, words);
     case COMMAND_CHECK:
         return check(arena, c);
     case COMMAND_RELOAD:
         return reload(c);
+    case COMMAND_UPGRADE:
+        return upgrade(c);
     case COMMAND_STATUS:
         return ask(c, c->json ? S("status json\n") : S("status text\n"));
     case COMMAND_DEFAULTS:
@@ -259,7 +276,7 @@ static int start(Arena *arena, int count, char **words)
         return EXIT_USAGE;
     }
     read_environment(&command.overrides);
-    return obey(arena, &command);
+    return obey(arena, &command, count, words);
 }
 
 int main(int argc, char **argv)

@@ -146,7 +146,7 @@ static void commit(Supervisor *s)
 {
     Reload *r = &s->reload;
     Configuration *old = s->current;
-    configuration_close(old, s->next);
+    configuration_close(old, &s->next->listeners);
     if (s->previous && s->previous != s->next) {
         configuration_drop(s->previous);
     }
@@ -176,7 +176,7 @@ static void commit(Supervisor *s)
 /* Gives the next configuration up; a rollback's stays what it was. */
 static void give_up_next(Supervisor *s)
 {
-    configuration_close(s->next, s->current);
+    configuration_close(s->next, &s->current->listeners);
     if (s->next != s->previous) {
         configuration_drop(s->next);
     }
@@ -384,7 +384,7 @@ static void log_warnings(const Source *source, ReloadKind kind, Str shown)
 /* Opens what it names, and gives it to a worker. */
 static Err start_next(Supervisor *s, ConfigurationReport *report)
 {
-    Err err = configuration_open(s->next, s->source.files, s->current, &report->why);
+    Err err = configuration_open(s->next, s->source.files, &s->current->listeners, &report->why);
     if (err != ERR_OK) {
         if (s->next != s->previous) {
             configuration_drop(s->next);
@@ -447,6 +447,10 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
 {
     if (s->state != STATE_SERVING) {
         refuse(s, client, kind, NULL, S("River ends"));
+        return;
+    }
+    if (s->upgrade.fd >= 0 || s->takeover.fd >= 0) {
+        refuse(s, client, kind, NULL, S("an upgrade is under way; try again"));
         return;
     }
     if (s->reload.state != RELOAD_NONE) {

@@ -21,7 +21,7 @@
 #include "app/daemon.h"
 #include "app/exit.h"
 #include "app/pidfile.h"
-#include "app/supervision.h"
+#include "app/upgrade.h"
 #include "base/number.h"
 #include "proxy/worker.h"
 
@@ -29,7 +29,7 @@
 #define DRAIN_GRACE_MS 5000u /* beyond the drain's own deadline */
 #define CONTROL_TICK_MS 500
 #define BLOCK_BYTES 65536u
-#define POLL_MAX (1 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
+#define POLL_MAX (3 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
 
 uint64_t supervisor_clock_ms(void)
 {
@@ -55,6 +55,16 @@ void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
     w->role = KEPT_LEAVING;
     w->kill_at_ms = supervisor_clock_ms() + limit_ms + grace_ms;
     supervisor_order(w, kind, limit_ms);
+}
+
+void supervisor_retire(Supervisor *s)
+{
+    listen_close(&s->current->listeners, NULL, false);
+    s->state = STATE_DRAINING;
+    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    if (serving) {
+        supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
+    }
 }
 
 /* Ends all workers that there are. */
@@ -138,6 +148,9 @@ static void on_signal(Supervisor *s, uint32_t number)
     case SIGUSR1:
         reopen_logs(s);
         return;
+    case SIGQUIT:
+        upgrade_to_waiting(s);
+        return;
     case SIGHUP:
         reload_begin(s, RELOAD_FILE, NULL, false);
         return;
@@ -205,6 +218,9 @@ static void on_ready(Supervisor *s, KeptWorker *w)
         reload_on_ready(s, w);
     }
     log_serving(s, w);
+    if (s->takeover.fd >= 0) {
+        takeover_ready(s);
+    }
     daemon_ready(s->daemon_pipe);
     s->daemon_pipe = -1;
 }
@@ -268,6 +284,7 @@ static void keep_deadlines(Supervisor *s)
     }
     if (s->state == STATE_SERVING) {
         reload_keep_deadlines(s, now);
+        upgrade_keep_deadlines(s, now);
     }
     for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
         KeptWorker *w = &s->keeper.workers[i];
@@ -300,6 +317,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
     }
     if (s->state == STATE_SERVING) {
         sooner(&due, reload_due_ms(s));
+        sooner(&due, s->upgrade.deadline_ms);
     }
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
     if (due != 0) {
@@ -321,6 +339,8 @@ static size_t gather(Supervisor *s, struct pollfd *fds, size_t *ret_control)
             fds[count++] = (struct pollfd){.fd = w->channel, .events = POLLIN};
         }
     }
+    fds[count++] = (struct pollfd){.fd = s->takeover.fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = s->upgrade.fd, .events = POLLIN};
     *ret_control = control_poll(&s->control, &fds[count], POLL_MAX - count);
     return count + *ret_control;
 }
@@ -340,6 +360,12 @@ static void run_loop(Supervisor *s)
         while (keeper_reap(&s->keeper, s->state != STATE_SERVING, &ended, &status)) {
             on_worker_end(s, &ended, status);
         }
+        if (s->takeover.fd >= 0) {
+            takeover_on_readable(s);
+        }
+        if (s->upgrade.fd >= 0) {
+            upgrade_on_readable(s);
+        }
         take_signals(s);
         answers_serve(s);
         if (s->state != STATE_OVER) {
@@ -355,7 +381,7 @@ static Err block_signals(int *ret)
     sigset_t ours;
     (void)sigemptyset(&ours);
     /* SIGCHLD only ends the wait, should the system have no descriptors for processes. */
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         (void)sigaddset(&ours, numbers[i]);
     }
@@ -427,6 +453,21 @@ static Err keep_system(Supervisor *s, Arena *arena)
     return kept ? ERR_OK : ERR_MEMORY;
 }
 
+static Err open_pid_file(Supervisor *s, Text *why)
+{
+    Str path = s->system.pid_file;
+    return path.len > 0 ? pidfile_write(path, &s->pid_file, why) : ERR_OK;
+}
+
+void supervisor_claim_files(Supervisor *s)
+{
+    uint8_t room[512];
+    Text why = text_in(span_of(room, sizeof room));
+    if (open_control(s, s->arena, &why) != ERR_OK || open_pid_file(s, &why) != ERR_OK) {
+        LOG(ERROR, "River serves, but without a file of its own", LOG_STR("why", text_str(&why)));
+    }
+}
+
 /* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
 static Err prepare(Supervisor *s, Arena *arena, Text *why)
 {
@@ -435,13 +476,18 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
-    TRY(configuration_open(s->current, s->source.files, NULL, why));
-    TRY(open_control(s, arena, why));
-    if (system->daemonize) {
+    bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
+    if (takes_over) {
+        TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
+    }
+    TRY(configuration_open(s->current, s->source.files, &s->takeover.sockets, why));
+    listen_close(&s->takeover.sockets, &s->current->listeners, false);
+    if (system->daemonize && s->launch->hand_over_fd < 0) {
         TRY(daemon_start(&s->daemon_pipe));
     }
-    if (system->pid_file.len > 0) {
-        TRY(pidfile_write(system->pid_file, &s->pid_file, why));
+    if (!takes_over) {
+        TRY(open_control(s, arena, why));
+        TRY(open_pid_file(s, why));
     }
     keeper_init(&s->keeper);
     s->started_ms = supervisor_clock_ms();
@@ -464,7 +510,7 @@ static void tidy_up(Supervisor *s)
 }
 
 /* Reads the configuration, and says on standard error what is wrong with it. */
-static int load_first(Supervisor *s, Arena *arena)
+static int load_first(Supervisor *s, Arena *arena, Text *why)
 {
     uint8_t room[1024];
     ConfigurationReport report = {.arena = arena,
@@ -477,20 +523,25 @@ static int load_first(Supervisor *s, Arena *arena)
         return EXIT_OK;
     }
     if (report.mistakes > 0) {
-        (void)fprintf(stderr, "river: %zu mistake%s in %.*s; nothing was started\n",
-                      report.mistakes, report.mistakes == 1 ? "" : "s", STR_ARG(s->source.path));
+        text_format(why, "%zu mistake%s in %.*s; nothing was started", report.mistakes,
+                    report.mistakes == 1 ? "" : "s", STR_ARG(s->source.path));
     } else {
-        Str why = report.why.len > 0 ? text_str(&report.why) : str_from_c(err_sentence(err));
-        (void)fprintf(stderr, "river: %.*s\n", STR_ARG(why));
+        text_add(why, report.why.len > 0 ? text_str(&report.why)
+                                         : str_from_c(err_sentence(err)));
     }
+    (void)fprintf(stderr, "river: %.*s\n", STR_ARG(text_str(why)));
     return EXIT_CONFIGURATION;
 }
 
-int supervisor_run(const Source *source, Arena *arena)
+int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
 {
     static Supervisor supervisor; /* large, and there is only one */
     Supervisor *s = &supervisor;
     *s = (Supervisor){.source = *source,
+                      .launch = launch,
+                      .arena = arena,
+                      .takeover = {.fd = -1, .state = -1},
+                      .upgrade = {.fd = -1},
                       .logs = LOGS_NONE,
                       .reload = {.logs = LOGS_NONE},
                       .signals = -1,
@@ -499,17 +550,20 @@ int supervisor_run(const Source *source, Arena *arena)
     s->current = &s->configurations[0];
     control_none(&s->control);
     blocks_init(&s->blocks, NULL, BLOCK_BYTES, 0);
-    int status = load_first(s, arena);
-    if (status != EXIT_OK) {
-        return status;
-    }
     uint8_t room[1024];
     Text why = text_in(span_of(room, sizeof room));
+    s->takeover.fd = launch->hand_over_fd;
+    int status = load_first(s, arena, &why);
+    if (status != EXIT_OK) {
+        takeover_failed(&s->takeover, text_str(&why));
+        return status;
+    }
     Err err = keep_system(s, arena);
     err = err == ERR_OK ? prepare(s, arena, &why) : err;
     if (err != ERR_OK) {
         Str reason = why.len > 0 ? text_str(&why) : str_from_c(err_sentence(err));
         (void)fprintf(stderr, "river: %.*s\n", STR_ARG(reason));
+        takeover_failed(&s->takeover, reason);
         tidy_up(s);
         return EXIT_FAILED;
     }
