@@ -40,6 +40,7 @@ typedef struct Reload {
 /* What another River gives to this one at its start (upgrade.h). */
 typedef struct Takeover {
     int fd; /* to the old one, until it has let go of everything; -1: none */
+    bool received; /* all that there is */
     ListenSet sockets;
     int state; /* a file with what its worker has counted and remembers; -1: none */
 } Takeover;

@@ -16,6 +16,7 @@
 #define WAIT_FOR_OLD_MS (10 * 60 * 1000) /* for SIGQUIT to reach the old one */
 #define MESSAGE_MS 10000                 /* between two messages of the old one */
 #define READY_MS 120000u                 /* for the new one to serve */
+#define DISCARD_MS 1000                  /* for what is not needed any more */
 #define RETRY_MS 500u                    /* between two tries to reach the one that waits */
 #define RETRIES 20u
 #define SOCKETS_MAX 65536u
@@ -85,6 +86,7 @@ static Err take_all(Takeover *t, Arena *arena)
         TRY(handover_receive(t->fd, span_of(room, sizeof room), MESSAGE_MS, &m));
         TRY(take_message(t, &m, arena));
     } while (m.kind != HANDOVER_OVER);
+    t->received = true;
     return ERR_OK;
 }
 
@@ -119,7 +121,16 @@ Err takeover_receive(Takeover *t, const Launch *launch, const SystemSettings *sy
 
 void takeover_failed(Takeover *t, Str why)
 {
+    uint8_t room[HANDOVER_BYTES_MAX];
+    HandoverMessage m = {.kind = HANDOVER_UNKNOWN};
     if (t->fd >= 0) {
+        /* What is unread when a socket is closed takes with it what was said last. */
+        while (m.kind != HANDOVER_OVER && !t->received &&
+               handover_receive(t->fd, span_of(room, sizeof room), DISCARD_MS, &m) == ERR_OK) {
+            for (size_t i = 0; i < m.fd_count; i++) {
+                (void)close(m.fds[i]);
+            }
+        }
         (void)!handover_send(t->fd, HANDOVER_FAILED, str_take(why, REASON_BYTES_MAX), NULL, 0);
         (void)close(t->fd);
         t->fd = -1;

@@ -27,6 +27,7 @@ class UpgradeTest(Test):
 
     def setUp(self):
         self.successors = []
+        self.processes = []
         self.addCleanup(self.end_successors)
 
     def end_successors(self):
@@ -36,6 +37,8 @@ class UpgradeTest(Test):
             except ProcessLookupError:
                 continue
             wait_until(lambda p=pid: not is_alive(p), "it ends")
+        for process in self.processes:
+            process.wait(10)
 
 
 def is_alive(pid):
@@ -194,7 +197,7 @@ class WithSigquit(UpgradeTest):
                                     "--control-socket", river.control], stderr=log)
         log.close()
         self.successors.append(process.pid)
-        self.addCleanup(process.wait)
+        self.processes.append(process)
         return process
 
     def test_the_flow_of_river(self):
