@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "loop/log.h"
 #include "net/address.h"
 
 /* The kernel cuts this to net.core.somaxconn: bursts wait in the queue, not in retries. */
@@ -146,9 +147,30 @@ Err listen_unix(Str path, uint16_t mode, ListenSocket *ret, Text *why)
     return ERR_OK;
 }
 
-static Err open_one(const Settings *settings, const ListenerSettings *listener, ListenSocket *ret,
-                    Text *why)
+/* The permissions of a passed Unix socket are its maker's: ours are only asked for. */
+static void compare_mode(const ListenerSettings *listener)
 {
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    struct stat about;
+    Str name = listener->address.unix_path;
+    if (name.len > 0 && listener->mode != 0 &&
+        str_to_c(name, span_of(path, sizeof path)) == ERR_OK && lstat(path, &about) == 0 &&
+        (about.st_mode & 07777) != listener->mode) {
+        LOG(WARN, "a passed socket has other permissions than its listener",
+            LOG_STR("listener", name));
+    }
+}
+
+static Err open_one(const Settings *settings, const ListenerSettings *listener, Activation *passed,
+                    ListenSocket *ret, Text *why)
+{
+    int fd = -1;
+    if (activation_find(passed, &listener->address, &fd)) {
+        *ret = (ListenSocket){.fd = fd, .name = listener->address.text, .passed = true};
+        LOG(INFO, "a socket that was passed at the start is used", LOG_STR("listener", ret->name));
+        compare_mode(listener);
+        return ERR_OK;
+    }
     if (listener->address.unix_path.len == 0) {
         return listen_ip(settings, &listener->address, ret, why);
     }
@@ -157,7 +179,8 @@ static Err open_one(const Settings *settings, const ListenerSettings *listener, 
     return ERR_OK;
 }
 
-Err listen_open(Arena *arena, const Settings *settings, ListenSet *ret, Text *why)
+Err listen_open(Arena *arena, const Settings *settings, Activation *passed, ListenSet *ret,
+                Text *why)
 {
     size_t count = settings->listener_count;
     ListenSocket *sockets = arena_array(arena, ListenSocket, count);
@@ -166,13 +189,14 @@ Err listen_open(Arena *arena, const Settings *settings, ListenSet *ret, Text *wh
     }
     ListenSet set = {.room = count, .at = sockets}; /* system call */
     for (size_t i = 0; i < count; i++) {
-        Err err = open_one(settings, &settings->listeners[i], &set.at[i], why);
+        Err err = open_one(settings, &settings->listeners[i], passed, &set.at[i], why);
         if (err != ERR_OK) {
             listen_close(&set, true);
             return err;
         }
         set.count++;
     }
+    activation_close_rest(passed);
     *ret = set;
     return ERR_OK;
 }

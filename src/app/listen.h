@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include "app/activation.h"
 #include "base/arena.h"
 #include "base/text.h"
 #include "config/settings.h"
@@ -13,7 +14,8 @@
 typedef struct ListenSocket {
     int fd;        /* -1 once closed */
     Str name;      /* the address's canonical text */
-    Str unix_path; /* empty: none */
+    bool passed;   /* by the service manager, which keeps it when we end */
+    Str unix_path; /* of a file that is ours to remove; empty: none */
     dev_t device;  /* of the Unix socket's file, so that only our own is removed */
     ino_t inode;
 } ListenSocket;
@@ -24,10 +26,12 @@ typedef struct ListenSet {
     size_t count;
 } ListenSet;
 
-/* Binds every address of the settings, in their order. "[::]:P" serves IPv4 too
+/* Binds every address of the settings, in their order; what was passed at the start is used instead
+ * where it fits, and closed where it does not. "[::]:P" serves IPv4 too
  * unless an IPv4 listener of that port stands in the settings. A Unix socket's file that nobody
  * answers on is replaced. On failure everything is closed again and `why` names the address. */
-MUST_USE Err listen_open(Arena *arena, const Settings *settings, ListenSet *ret, Text *why);
+MUST_USE Err listen_open(Arena *arena, const Settings *settings, Activation *passed, ListenSet *ret,
+                         Text *why);
 
 /* Closes this process's copies. The supervisor also removes the files of Unix sockets. */
 void listen_close(ListenSet *set, bool remove_files);

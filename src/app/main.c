@@ -123,14 +123,28 @@ static int load(Arena *arena, const Command *c, Loaded *ret)
 
 /* ---- the commands ---- */
 
-static int run(Arena *arena, const Command *c)
+/* What a service manager gave us. Taken before anything else is opened. */
+typedef struct Variables {
+    NotifyVariables notify;
+    ActivationVariables activation;
+} Variables;
+
+static int run(Arena *arena, const Command *c, const Variables *variables)
 {
+    static Launch launch; /* large, and there is only one */
+    uint8_t room[128];
+    Text why = text_in(span_of(room, sizeof room));
+    launch.notify = variables->notify;
+    if (activation_take(&launch.passed, &variables->activation, &why) != ERR_OK) {
+        return fail(EXIT_FAILED, text_str(&why));
+    }
     if (c->upgrade) {
         return fail(EXIT_FAILED, S("--upgrade is not supported yet"));
     }
     Loaded loaded;
     int status = load(arena, c, &loaded);
-    return status == EXIT_OK ? supervisor_run(loaded.settings, &loaded.files, arena) : status;
+    return status == EXIT_OK ? supervisor_run(loaded.settings, &loaded.files, &launch, arena)
+                             : status;
 }
 
 static int print_kdl(Arena *arena, const Command *c)
@@ -219,11 +233,11 @@ static int help(void)
     return EXIT_OK;
 }
 
-static int obey(Arena *arena, const Command *c)
+static int obey(Arena *arena, const Command *c, const Variables *variables)
 {
     switch (c->kind) {
     case COMMAND_RUN:
-        return run(arena, c);
+        return run(arena, c, variables);
     case COMMAND_CHECK:
         return check(arena, c);
     case COMMAND_RELOAD:
@@ -241,6 +255,26 @@ static int obey(Arena *arena, const Command *c)
         return EXIT_OK;
     }
     return EXIT_USAGE;
+}
+
+/* A variable of the service manager's: read once, and not for our children. */
+static Err take_variable(Arena *arena, const char *name, Str *ret)
+{
+    Err err = arena_copy(arena, str_from_c(getenv(name)), ret) ? ERR_OK : ERR_MEMORY;
+    (void)unsetenv(name);
+    return err;
+}
+
+static Err take_variables(Arena *arena, Variables *ret)
+{
+    NotifyVariables *n = &ret->notify;
+    ActivationVariables *a = &ret->activation;
+    TRY(take_variable(arena, "NOTIFY_SOCKET", &n->socket));
+    TRY(take_variable(arena, "WATCHDOG_USEC", &n->watchdog_usec));
+    TRY(take_variable(arena, "WATCHDOG_PID", &n->watchdog_pid));
+    TRY(take_variable(arena, "LISTEN_PID", &a->pid));
+    TRY(take_variable(arena, "LISTEN_FDS", &a->fds));
+    return take_variable(arena, "LISTEN_FDNAMES", &a->names);
 }
 
 /* The only place that reads River's environment variables. */
@@ -275,8 +309,12 @@ static int start(Arena *arena, int count, char **words)
         (void)fprintf(stderr, "river: %.*s\n`river --help` tells more\n", STR_ARG(text_str(&why)));
         return EXIT_USAGE;
     }
+    Variables variables = {0};
+    if (take_variables(arena, &variables) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
     read_environment(&command.overrides);
-    return obey(arena, &command);
+    return obey(arena, &command, &variables);
 }
 
 int main(int argc, char **argv)

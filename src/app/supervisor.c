@@ -7,10 +7,8 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +20,8 @@
 #include "app/daemon.h"
 #include "app/exit.h"
 #include "app/keeper.h"
+#include "app/machine.h"
+#include "app/notify.h"
 #include "app/pidfile.h"
 #include "app/renew.h"
 #include "base/number.h"
@@ -48,6 +48,7 @@ typedef struct Supervisor {
     Logs logs;
     Control control;
     Keeper keeper;
+    Notify notify;
     int signals;
     int pid_file;
     int daemon_pipe;
@@ -76,6 +77,7 @@ static void order(Supervisor *s, ChannelKind kind, uint64_t value)
 static void begin_stop(Supervisor *s)
 {
     LOG(INFO, "stopping");
+    notify_stopping(&s->notify, S("stopping"), clock_ms());
     listen_close(&s->listeners, true);
     s->state = s->keeper.pid == 0 ? STATE_OVER : STATE_STOPPING;
     s->kill_at_ms = clock_ms() + STOP_GRACE_MS;
@@ -86,6 +88,7 @@ static void begin_drain(Supervisor *s)
 {
     uint64_t limit_ms = s->settings->system.drain_timeout_ms;
     LOG(INFO, "draining", LOG_U64("timeout_ms", limit_ms));
+    notify_stopping(&s->notify, S("draining: open requests finish"), clock_ms());
     /* Our copies would keep the ports open with nobody to accept. */
     listen_close(&s->listeners, true);
     s->state = s->keeper.pid == 0 ? STATE_OVER : STATE_DRAINING;
@@ -158,6 +161,22 @@ static void renew_certificates(Supervisor *s)
     send_material(s, &fresh);
 }
 
+/* ---- the service manager ---- */
+
+/* Whether traffic is served, as far as the supervisor can know: then the watchdog hears of it. */
+static bool worker_is_well(const Supervisor *s)
+{
+    return s->keeper.pid != 0 && s->keeper.ready;
+}
+
+static void notify_serving(Supervisor *s)
+{
+    if (s->state == STATE_SERVING && s->keeper.ready) {
+        notify_ready(&s->notify, s->settings->service_count, s->listeners.count,
+                     (uint64_t)s->keeper.pid, clock_ms());
+    }
+}
+
 /* ---- what can happen ---- */
 
 static void on_signal(Supervisor *s, uint32_t number)
@@ -179,7 +198,11 @@ static void on_signal(Supervisor *s, uint32_t number)
     case SIGHUP:
         LOG(WARN, "only certificates are read again: reloading the configuration is not "
                   "supported yet");
+        if (s->state == STATE_SERVING) {
+            notify_reloading(&s->notify, clock_ms());
+        }
         renew_certificates(s);
+        notify_serving(s);
         return;
     default:
         return;
@@ -255,6 +278,7 @@ static void on_worker_end(Supervisor *s, int status)
         s->exit_status = EXIT_FAILED;
         return;
     }
+    notify_status(&s->notify, S("the worker died; the next one starts"), clock_ms());
     keeper_plan_restart(&s->keeper, clock_ms());
 }
 
@@ -272,6 +296,7 @@ static void on_message(Supervisor *s, const ChannelMessage *message)
     if (message->kind == CHANNEL_READY && !s->keeper.ready) {
         s->keeper.ready = true;
         log_serving(s);
+        notify_serving(s);
         daemon_ready(s->daemon_pipe);
         s->daemon_pipe = -1;
     }
@@ -372,6 +397,7 @@ static void keep_deadlines(Supervisor *s)
         (void)kill(k->pid, SIGKILL);
         s->kill_at_ms = now + STOP_GRACE_MS;
     }
+    notify_keep(&s->notify, worker_is_well(s), now);
 }
 
 /* Milliseconds until keep_deadlines has something to do; -1: nothing. */
@@ -386,8 +412,9 @@ static int wait_ms(const Supervisor *s, size_t control_count)
         (due == 0 || s->renewal.look_at_ms < due)) {
         due = s->renewal.look_at_ms;
     }
+    due = u64_min(due == 0 ? UINT64_MAX : due, notify_due_ms(&s->notify));
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
-    if (due != 0) {
+    if (due != UINT64_MAX) {
         uint64_t left = due > now ? due - now : 0;
         wait = wait < 0 || left < (uint64_t)wait ? (int)u64_min(left, 60000) : wait;
     }
@@ -433,26 +460,6 @@ static Err block_signals(int *ret)
     (void)sigaction(SIGPIPE, &ignore, NULL);
     *ret = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
     return *ret < 0 ? err_from_errno(errno) : ERR_OK;
-}
-
-/* As many descriptors as we may have: each connection is one. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static unsigned count_threads(const Settings *settings)
-{
-    cpu_set_t cpus;
-    unsigned threads = settings->system.threads;
-    if (threads == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
-        threads = (unsigned)CPU_COUNT(&cpus);
-    }
-    return (unsigned)size_min(threads == 0 ? 1 : threads, WORKER_THREADS_MAX);
 }
 
 /* A River without a control socket serves all the same, unless the socket was asked for. */
@@ -512,17 +519,18 @@ static Err open_key_logs(Supervisor *s, Arena *arena, Text *why)
 }
 
 /* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
-static Err prepare(Supervisor *s, Arena *arena, Text *why)
+static Err prepare(Supervisor *s, Launch *launch, Arena *arena, Text *why)
 {
     const SystemSettings *system = &s->settings->system;
-    raise_descriptor_limit();
+    machine_raise_descriptors();
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
     TRY(renewal_open(&s->renewal, s->settings, s->files, clock_ms()));
     TRY(open_key_logs(s, arena, why));
     TRY(files_roots(s->files, s->settings, arena, &s->roots, why));
-    TRY(listen_open(arena, s->settings, &s->listeners, why));
+    notify_open(&s->notify, &launch->notify, clock_ms());
+    TRY(listen_open(arena, s->settings, &launch->passed, &s->listeners, why));
     TRY(open_control(s, arena, why));
     if (system->daemonize) {
         TRY(daemon_start(&s->daemon_pipe));
@@ -536,7 +544,7 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
                          .material = &s->renewal.material,
                          .key_log_count = s->key_log_count,
                          .root_count = s->settings->root_count,
-                         .threads = count_threads(s->settings)};
+                         .threads = machine_threads(system->threads)};
     setup.key_logs = s->key_logs;
     setup.roots = s->roots;
     keeper_init(&s->keeper, &setup);
@@ -551,9 +559,10 @@ static void tidy_up(Supervisor *s)
     control_close(&s->control);
     pidfile_remove(s->settings->system.pid_file, s->pid_file);
     renewal_close(&s->renewal);
+    notify_close(&s->notify);
 }
 
-int supervisor_run(const Settings *settings, Files *files, Arena *arena)
+int supervisor_run(const Settings *settings, Files *files, Launch *launch, Arena *arena)
 {
     static Supervisor supervisor; /* large, and there is only one */
     Supervisor *s = &supervisor;
@@ -566,7 +575,7 @@ int supervisor_run(const Settings *settings, Files *files, Arena *arena)
     control_none(&s->control);
     uint8_t room[1024];
     Text why = text_in(span_of(room, sizeof room));
-    Err err = prepare(s, arena, &why);
+    Err err = prepare(s, launch, arena, &why);
     if (err != ERR_OK) {
         Str reason = why.len > 0 ? text_str(&why) : str_from_c(err_sentence(err));
         (void)fprintf(stderr, "river: %.*s\n", STR_ARG(reason));

@@ -284,11 +284,14 @@ static void renew(WorkerProcess *p, const ChannelMessage *message)
 }
 
 /* The supervisor has closed its copies of the listeners; shutting ours down refuses newcomers at
- * once, while the threads still hold the descriptors in their pollers. */
+ * once, while the threads still hold the descriptors in their pollers. A socket that the service
+ * manager keeps stays as it is: there newcomers wait for the next River. */
 static void refuse_newcomers(const WorkerProcess *p)
 {
     for (size_t i = 0; i < p->setup->listeners->count; i++) {
-        (void)shutdown(p->setup->listeners->at[i].fd, SHUT_RDWR);
+        if (!p->setup->listeners->at[i].passed) {
+            (void)shutdown(p->setup->listeners->at[i].fd, SHUT_RDWR);
+        }
     }
 }
 
