@@ -36,6 +36,7 @@ typedef struct Client {
     State state;
     unsigned think_ms;
     uint64_t asked_ns;
+    uint64_t next_ns; /* when the next request is due */
     uint64_t deadline_ns;
     uint64_t answers; /* on this connection */
     uint64_t seed;
@@ -172,7 +173,8 @@ static void begin(Client *c)
     } else {
         c->length = lengths[random_below(sizeof lengths / sizeof lengths[0])];
     }
-    c->asked_ns = soak.now_ns;
+    c->asked_ns = c->next_ns != 0 ? c->next_ns : soak.now_ns;
+    c->next_ns = 0;
     if (c->actor.fd >= 0) {
         send_request(c);
         return;
@@ -194,14 +196,20 @@ static void finish(Client *c)
     c->answers++;
     c->state = IDLE;
     c->deadline_ns = NEVER;
-    unsigned think = c->think_ms ? (unsigned)random_below(c->think_ms) : 0;
     if (c->close_after || c->actor.kind == KIND_FRESH || c->actor.kind == KIND_UPLOAD) {
-        drop(c, think);
-    } else if (think > 0) {
-        c->actor.due_ns = soak.now_ns + think * MS;
-    } else if (soak.ending) {
-        c->actor.due_ns = soak.now_ns;
+        drop(c, 0);
+    }
+    if (c->think_ms > 0) {
+        c->actor.due_ns = soak.now_ns + random_below(c->think_ms) * MS;
+    } else if (c->actor.kind == KIND_KEEPALIVE || c->actor.kind == KIND_FRESH) {
+        c->next_ns = soak_pace();
+        c->actor.due_ns = c->next_ns;
     } else {
+        c->actor.due_ns = soak.now_ns;
+    }
+    if (soak.ending) {
+        c->actor.due_ns = soak.now_ns;
+    } else if (c->actor.due_ns <= soak.now_ns) {
         begin(c);
     }
 }

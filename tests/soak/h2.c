@@ -23,6 +23,7 @@ typedef struct Stream {
     bool begun; /* a head came */
     int32_t id;
     uint64_t asked_ns;
+    uint64_t next_ns; /* when the next request is due; 0: not known yet */
     uint64_t seed;
     size_t length;
     size_t at;
@@ -31,6 +32,7 @@ typedef struct Stream {
 typedef struct Client {
     Actor actor;
     bool connecting;
+    uint64_t deadline_ns;
     H2 *h2;
     Budget budget;
     Blocks blocks;
@@ -126,7 +128,7 @@ static void on_closed(void *user, H2Name name, uint32_t code)
     } else {
         fail_stream(c, s, CAUSE_EOF, "the end", code);
     }
-    s->busy = false;
+    *s = (Stream){0};
     c->busy--;
 }
 
@@ -236,7 +238,7 @@ static bool ask(Client *c, unsigned slot)
     char path[64];
     *s = (Stream){.seed = random_u64() >> 1,
                   .length = random_below(LENGTH_MAX),
-                  .asked_ns = soak.now_ns};
+                  .asked_ns = s->next_ns};
     int n = snprintf(path, sizeof path, "/p/%llu/%zu", (unsigned long long)s->seed, s->length);
     const H2Field fields[] = {{S(":method"), S("GET")},
                               {S(":scheme"), S("http")},
@@ -275,8 +277,15 @@ static void go_on(Client *c)
         drop(c, 0);
         return;
     }
+    c->actor.due_ns = c->deadline_ns;
     for (unsigned i = 0; i < STREAMS && !leaves; i++) {
-        if (!c->streams[i].busy && !ask(c, i)) {
+        Stream *s = &c->streams[i];
+        if (!s->busy && s->next_ns == 0) {
+            s->next_ns = soak_pace();
+        }
+        if (!s->busy && s->next_ns > soak.now_ns) {
+            c->actor.due_ns = s->next_ns < c->actor.due_ns ? s->next_ns : c->actor.due_ns;
+        } else if (!s->busy && !ask(c, i)) {
             break;
         }
     }
@@ -301,7 +310,7 @@ static void open_session(Client *c)
     if (!c->h2) {
         die("h2_new");
     }
-    c->actor.due_ns = soak.now_ns + ANSWER_MS * MS;
+    c->deadline_ns = soak.now_ns + ANSWER_MS * MS;
     actor_watch(&c->actor, EPOLLIN);
     go_on(c);
 }
@@ -316,7 +325,7 @@ static void receive(Client *c)
         broken(c, n == 0 ? CAUSE_EOF : CAUSE_RESET, n == 0 ? "the end" : strerror(errno));
         return;
     }
-    c->actor.due_ns = soak.now_ns + ANSWER_MS * MS;
+    c->deadline_ns = soak.now_ns + ANSWER_MS * MS;
     if (h2_feed(c->h2, str_of(soak_room, (size_t)n)) != ERR_OK) {
         broken(c, CAUSE_PROTOCOL, "no HTTP/2");
         return;
@@ -346,8 +355,11 @@ static void on_ready(Actor *a, uint32_t events)
 static void on_time(Actor *a)
 {
     Client *c = (Client *)a;
-    if (c->h2) {
+    if (c->h2 && soak.now_ns >= c->deadline_ns && c->busy > 0) {
         broken(c, CAUSE_TIMEOUT, "silence");
+    } else if (c->h2) {
+        c->deadline_ns = c->busy > 0 ? c->deadline_ns : soak.now_ns + ANSWER_MS * MS;
+        go_on(c);
     } else if (c->connecting) {
         stats_failed(a->kind, CAUSE_TIMEOUT, "no connection");
         drop(c, PAUSE_MS);

@@ -1,9 +1,10 @@
 /* load.c - many kinds of load at once, each answer checked to the last byte.
  *
  *     load [--keepalive N] [--fresh N] [--h2 N] [--websocket N] [--upload N] [--download N]
- *          [--think-ms MS] [--requests N] [--seconds S]
+ *          [--think-ms MS] [--rate N] [--requests N] [--seconds S]
  *
- * N is how many clients of that kind there are (soak.h says what they do). It starts an origin of
+ * N is how many clients of that kind there are (soak.h says what they do); --rate is requests a second
+ * of keepalive, fresh and h2 together. It starts an origin of
  * its own and prints "origin PORT"; then it obeys lines on standard input:
  *
  *     target PORT     the proxy is there: begin, in the phase "before"
@@ -48,6 +49,7 @@ static void read_options(int argc, char **argv)
         KIND_TABLE(X)
 #undef X
         {"think-ms", required_argument, NULL, 't'},
+        {"rate", required_argument, NULL, 'a'},
         {"requests", required_argument, NULL, 'r'},
         {"seconds", required_argument, NULL, 's'},
         {0}};
@@ -59,6 +61,8 @@ static void read_options(int argc, char **argv)
             counts[option] = (unsigned)value;
         } else if (option == 't') {
             soak.think_ms = (unsigned)value;
+        } else if (option == 'a') {
+            soak.rate = value;
         } else if (option == 'r') {
             requests_max = value;
         } else if (option == 's') {

@@ -106,6 +106,16 @@ uint64_t random_below(uint64_t limit)
     return random_u64() % limit;
 }
 
+uint64_t soak_pace(void)
+{
+    static uint64_t next_ns;
+    if (soak.rate == 0) {
+        return soak.now_ns;
+    }
+    next_ns = next_ns == 0 ? soak.now_ns : next_ns + 1000 * MS / soak.rate;
+    return next_ns;
+}
+
 /* ---- connections ---- */
 
 static void watch(const Actor *a, int operation, uint32_t events)

@@ -97,8 +97,14 @@ typedef struct Soak {
     bool ending; /* no new requests */
     uint64_t now_ns;
     unsigned think_ms; /* of every second keep-alive client, at most */
+    uint64_t rate;     /* requests a second of all clients that do not go by their own clock; 0: as
+                          many as they can */
 } Soak;
 extern Soak soak;
+
+/* When the next request is due. With a rate it may lie in the past: then all clients were waiting for
+ * answers, and what they kept waiting counts as latency, too. */
+uint64_t soak_pace(void);
 
 /* Starts to connect; false (and counted): refused at once. Readiness to write says how it went. */
 bool actor_connect(Actor *a);
