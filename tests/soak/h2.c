@@ -1,5 +1,5 @@
-/* h2.c - clients of HTTP/2 without TLS (prior knowledge, RFC 9113 §3.3): several requests at once on
- * each connection. The codec is River's, as a client; what the answers hold is checked here.
+/* h2.c - clients of HTTP/2 without TLS (prior knowledge, RFC 9113 §3.3): several requests at once
+ * on each connection. The codec is River's, as a client; what the answers hold is checked here.
  *
  * GOAWAY is how a server leaves: streams that it names are finished, the connection makes room for
  * a new one. Streams above the last one were not seen, and count as raced. */
@@ -257,7 +257,7 @@ static void keep_deadlines(Client *c)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
         Stream *s = &c->streams[i];
-        if (s->busy && !s->failed && soak.now_ns - s->asked_ns > ANSWER_MS * MS) {
+        if (s->busy && !s->failed && soak.now_ns - s->asked_ns > soak.answer_ms * MS) {
             fail_stream(c, s, CAUSE_TIMEOUT, "silence", 0);
             h2_reset(c->h2, s->id, H2_CANCEL);
         }
@@ -310,7 +310,7 @@ static void open_session(Client *c)
     if (!c->h2) {
         die("h2_new");
     }
-    c->deadline_ns = soak.now_ns + ANSWER_MS * MS;
+    c->deadline_ns = soak.now_ns + soak.answer_ms * MS;
     actor_watch(&c->actor, EPOLLIN);
     go_on(c);
 }
@@ -325,7 +325,7 @@ static void receive(Client *c)
         broken(c, n == 0 ? CAUSE_EOF : CAUSE_RESET, n == 0 ? "the end" : strerror(errno));
         return;
     }
-    c->deadline_ns = soak.now_ns + ANSWER_MS * MS;
+    c->deadline_ns = soak.now_ns + soak.answer_ms * MS;
     if (h2_feed(c->h2, str_of(soak_room, (size_t)n)) != ERR_OK) {
         broken(c, CAUSE_PROTOCOL, "no HTTP/2");
         return;
@@ -358,7 +358,7 @@ static void on_time(Actor *a)
     if (c->h2 && soak.now_ns >= c->deadline_ns && c->busy > 0) {
         broken(c, CAUSE_TIMEOUT, "silence");
     } else if (c->h2) {
-        c->deadline_ns = c->busy > 0 ? c->deadline_ns : soak.now_ns + ANSWER_MS * MS;
+        c->deadline_ns = c->busy > 0 ? c->deadline_ns : soak.now_ns + soak.answer_ms * MS;
         go_on(c);
     } else if (c->connecting) {
         stats_failed(a->kind, CAUSE_TIMEOUT, "no connection");
@@ -367,7 +367,7 @@ static void on_time(Actor *a)
         a->over = true;
         a->due_ns = NEVER;
     } else {
-        a->due_ns = soak.now_ns + ANSWER_MS * MS;
+        a->due_ns = soak.now_ns + soak.answer_ms * MS;
         c->connecting = true;
         if (!actor_connect(a)) {
             drop(c, PAUSE_MS);

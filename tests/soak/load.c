@@ -1,15 +1,16 @@
 /* load.c - many kinds of load at once, each answer checked to the last byte.
  *
  *     load [--keepalive N] [--fresh N] [--h2 N] [--websocket N] [--upload N] [--download N]
- *          [--think-ms MS] [--rate N] [--requests N] [--seconds S]
+ *          [--think-ms MS] [--answer-ms MS] [--rate N] [--requests N] [--seconds S]
  *
- * N is how many clients of that kind there are (soak.h says what they do); --rate is requests a second
- * of keepalive, fresh and h2 together. It starts an origin of
+ * N is how many clients of that kind there are (soak.h says what they do); --rate is requests a
+ * second of keepalive, fresh and h2 together; --answer-ms is their patience. It starts an origin of
  * its own and prints "origin PORT"; then it obeys lines on standard input:
  *
  *     target PORT     the proxy is there: begin, in the phase "before"
  *     phase NAME      from now on answers count for this phase
- *     stop            finish what is under way, report, end; so do --requests, --seconds, the input's end
+ *     stop            finish what is under way, report, end; so do --requests, --seconds, and the
+ *                     input's end
  *
  * While it runs it prints "progress REQUESTS FAILURES" ten times a second, at the end the report as
  * one line of JSON. All is on loopback, at ports that the system chose. */
@@ -49,18 +50,22 @@ static void read_options(int argc, char **argv)
         KIND_TABLE(X)
 #undef X
         {"think-ms", required_argument, NULL, 't'},
+        {"answer-ms", required_argument, NULL, 'w'},
         {"rate", required_argument, NULL, 'a'},
         {"requests", required_argument, NULL, 'r'},
         {"seconds", required_argument, NULL, 's'},
         {0}};
     int option;
     soak.think_ms = 50;
+    soak.answer_ms = 10000;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         uint64_t value = optarg ? strtoull(optarg, NULL, 10) : 0;
         if (option >= 0 && option < KINDS) {
             counts[option] = (unsigned)value;
         } else if (option == 't') {
             soak.think_ms = (unsigned)value;
+        } else if (option == 'w') {
+            soak.answer_ms = value;
         } else if (option == 'a') {
             soak.rate = value;
         } else if (option == 'r') {

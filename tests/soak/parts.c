@@ -142,6 +142,9 @@ bool actor_connect(Actor *a)
     a->fd = socket_new();
     a->generation++;
     (void)setsockopt(a->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (a->receive_bytes > 0) {
+        (void)setsockopt(a->fd, SOL_SOCKET, SO_RCVBUF, &a->receive_bytes, sizeof(int));
+    }
     if (bind(a->fd, (struct sockaddr *)&from, sizeof from) != 0) {
         die("bind");
     }

@@ -17,7 +17,7 @@
     X(KEEPALIVE, "keepalive") /* one request after the other on a connection */                    \
     X(FRESH, "fresh")         /* a connection for each request */                                  \
     X(H2, "h2")               /* streams of HTTP/2, without TLS */                                 \
-    X(WEBSOCKET, "websocket") /* numbered messages through a tunnel that lasts for the whole run */ \
+    X(WEBSOCKET, "websocket") /* numbered messages through a tunnel that lasts for all the run */  \
     X(UPLOAD, "upload")       /* a body that takes seconds */                                      \
     X(DOWNLOAD, "download")   /* large bodies, read slowly */
 
@@ -46,7 +46,6 @@ typedef enum Cause {
 
 #define NEVER UINT64_MAX
 #define MS UINT64_C(1000000)
-#define ANSWER_MS 10000u /* an answer that takes longer is none */
 #define PAUSE_MS 20u     /* after a failure: whoever is refused does not knock a million times */
 
 _Noreturn void die(const char *what);
@@ -85,6 +84,7 @@ struct Actor {
     int fd; /* -1: none */
     uint32_t index;
     uint32_t generation; /* of fd, so that an old event does not meet a new connection */
+    int receive_bytes;   /* what the system may hold for it; 0: as much as it likes */
     uint64_t due_ns;     /* when on_time is called; NEVER */
     bool over;           /* it has stopped, as it was told */
     void (*on_ready)(Actor *a, uint32_t events);
@@ -96,14 +96,15 @@ typedef struct Soak {
     uint16_t port;
     bool ending; /* no new requests */
     uint64_t now_ns;
+    uint64_t answer_ms; /* an answer that takes longer is none */
     unsigned think_ms; /* of every second keep-alive client, at most */
     uint64_t rate;     /* requests a second of all clients that do not go by their own clock; 0: as
                           many as they can */
 } Soak;
 extern Soak soak;
 
-/* When the next request is due. With a rate it may lie in the past: then all clients were waiting for
- * answers, and what they kept waiting counts as latency, too. */
+/* When the next request is due. With a rate it may lie in the past: then all clients were waiting
+ * for answers, and what they kept waiting counts as latency, too. */
 uint64_t soak_pace(void);
 
 /* Starts to connect; false (and counted): refused at once. Readiness to write says how it went. */

@@ -46,7 +46,7 @@ static void failed(Client *c, Cause cause, const char *what)
 static void expect_until(Client *c, State state)
 {
     c->state = state;
-    c->deadline_ns = soak.now_ns + ANSWER_MS * MS;
+    c->deadline_ns = soak.now_ns + soak.answer_ms * MS;
     c->actor.due_ns = c->deadline_ns;
 }
 
