@@ -3,22 +3,33 @@
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/number.h"
 #include "loop/log.h"
 #include "net/address.h"
 
+/* What was passed to this process, at its start; a worker has its own copy of the list. */
+static struct {
+    size_t count;
+    Str names;
+    struct {
+        bool gone; /* closed, or never there */
+        bool wanted;
+        ino_t inode; /* the same in every process that has the socket */
+    } sockets[ACTIVATION_SOCKETS_MAX];
+} passed;
+
 static int fd_of(size_t i)
 {
     return ACTIVATION_FIRST + (int)i;
 }
 
-Err activation_take(Activation *a, const ActivationVariables *v, Text *why)
+Err activation_take(const ActivationVariables *v, Text *why)
 {
     uint64_t pid = 0;
     uint64_t count = 0;
-    *a = (Activation){0};
     if (v->pid.len == 0 || v->fds.len == 0) {
         return ERR_OK;
     }
@@ -34,11 +45,14 @@ Err activation_take(Activation *a, const ActivationVariables *v, Text *why)
         text_format(why, "LISTEN_FDS: River takes at most %u sockets", ACTIVATION_SOCKETS_MAX);
         return ERR_RANGE;
     }
-    a->names = v->names;
-    a->count = (size_t)count;
-    for (size_t i = 0; i < a->count; i++) {
+    passed.names = v->names;
+    passed.count = (size_t)count;
+    for (size_t i = 0; i < passed.count; i++) {
+        struct stat about = {0};
         /* One that is not there must not be closed later: it may be ours by then. */
-        a->used[i] = fcntl(fd_of(i), F_SETFD, FD_CLOEXEC) != 0;
+        passed.sockets[i].gone =
+            fcntl(fd_of(i), F_SETFD, FD_CLOEXEC) != 0 || fstat(fd_of(i), &about) != 0;
+        passed.sockets[i].inode = about.st_ino;
     }
     return ERR_OK;
 }
@@ -99,22 +113,35 @@ static bool is_at(const Address *a, const SettingsAddress *wanted)
                      str_of(&to.as.v6.sin6_addr, sizeof to.as.v6.sin6_addr));
 }
 
-bool activation_find(Activation *a, const SettingsAddress *address, int *ret_fd)
+bool activation_find(const SettingsAddress *address, int *ret_fd)
 {
-    for (size_t i = 0; i < a->count; i++) {
+    for (size_t i = 0; i < passed.count; i++) {
         Address bound;
         int fd = fd_of(i);
-        if (a->used[i] || !is_listener(fd) || !name_of(fd, &bound) || !is_at(&bound, address)) {
+        if (passed.sockets[i].gone || !is_listener(fd) || !name_of(fd, &bound) ||
+            !is_at(&bound, address)) {
             continue;
         }
         int flags = fcntl(fd, F_GETFL);
         if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) {
-            a->used[i] = true;
+            passed.sockets[i].wanted = true;
             *ret_fd = fd;
             return true;
         }
     }
     return false;
+}
+
+bool activation_owns(int fd)
+{
+    struct stat about;
+    bool owns = false;
+    if (passed.count > 0 && fstat(fd, &about) == 0) {
+        for (size_t i = 0; i < passed.count && !owns; i++) {
+            owns = !passed.sockets[i].gone && passed.sockets[i].inode == about.st_ino;
+        }
+    }
+    return owns;
 }
 
 /* ---- what nobody wanted ---- */
@@ -150,11 +177,11 @@ static Str name_at(Str names, size_t i)
     return str_cut(names, ':').head;
 }
 
-void activation_close_rest(Activation *a)
+void activation_close_rest(void)
 {
-    for (size_t i = 0; i < a->count; i++) {
+    for (size_t i = 0; i < passed.count; i++) {
         int fd = fd_of(i);
-        if (a->used[i]) {
+        if (passed.sockets[i].gone || passed.sockets[i].wanted) {
             continue;
         }
         uint8_t room[160];
@@ -163,9 +190,9 @@ void activation_close_rest(Activation *a)
         LOG(WARN, "a socket that was passed at the start is closed",
             LOG_STR("why", is_listener(fd) ? S("no listener has its address")
                                            : S("it is no listening stream socket")),
-            LOG_STR("address", text_str(&address)), LOG_STR("name", name_at(a->names, i)),
+            LOG_STR("address", text_str(&address)), LOG_STR("name", name_at(passed.names, i)),
             LOG_U64("descriptor", (uint64_t)fd));
         (void)close(fd);
-        a->used[i] = true;
+        passed.sockets[i].gone = true;
     }
 }

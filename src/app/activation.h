@@ -21,22 +21,21 @@ typedef struct ActivationVariables {
     Str names; /* LISTEN_FDNAMES: separated by colons */
 } ActivationVariables;
 
-typedef struct Activation {
-    size_t count;
-    Str names;
-    bool used[ACTIVATION_SOCKETS_MAX]; /* it is a listener's now, or closed */
-} Activation;
-
 /* Takes what was passed: from now on it is closed on exec. Must run in the process that was started
- * before that opens anything. ERR_SYNTAX, ERR_RANGE: `why` says what is wrong with the variables;
- * then nothing was taken. */
-MUST_USE Err activation_take(Activation *a, const ActivationVariables *v, Text *why);
+ * before that opens anything; what `v` holds must live as long as River. ERR_SYNTAX, ERR_RANGE:
+ * `why` says what is wrong with the variables; then nothing was taken. */
+MUST_USE Err activation_take(const ActivationVariables *v, Text *why);
 
-/* The passed socket that listens at this address; non-blocking from now on. False: there is
- * none. */
-MUST_USE bool activation_find(Activation *a, const SettingsAddress *address, int *ret_fd);
+/* The passed socket that listens at this address; non-blocking from now on. It is never closed: a
+ * configuration without the listener may be followed by one that has it again, and the service
+ * manager's own copy keeps the address. False: there is none. */
+MUST_USE bool activation_find(const SettingsAddress *address, int *ret_fd);
 
-/* Closes what nobody wanted, and says so. */
-void activation_close_rest(Activation *a);
+/* Closes what nobody wanted so far, and says so. */
+void activation_close_rest(void);
+
+/* Whether it is a passed socket, also under another number or in a worker. The service manager has
+ * it, too, so it must not be shut down: that ends it for everybody. */
+bool activation_owns(int fd);
 
 #endif

@@ -186,6 +186,9 @@ void notify_keep(Notify *n, bool well, uint64_t now_ms)
 
 uint64_t notify_due_ms(const Notify *n)
 {
-    uint64_t due = n->every_ms != 0 ? n->due_ms : UINT64_MAX;
-    return n->kept_len > 0 ? u64_min(due, n->again_ms) : due;
+    uint64_t due = n->every_ms != 0 ? n->due_ms : 0;
+    if (n->kept_len > 0) {
+        due = due == 0 ? n->again_ms : u64_min(due, n->again_ms);
+    }
+    return due;
 }

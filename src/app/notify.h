@@ -50,7 +50,7 @@ void notify_status(Notify *n, Str status, uint64_t now_ms);
 /* Tells what is due: kept news, and a sign of life if all is `well`. One that is not given is
  * given as soon as all is well again, if the manager has not lost its patience before. */
 void notify_keep(Notify *n, bool well, uint64_t now_ms);
-/* When notify_keep must run; UINT64_MAX: no need. */
+/* When notify_keep must run; 0: no need. */
 uint64_t notify_due_ms(const Notify *n);
 
 #endif

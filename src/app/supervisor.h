@@ -3,20 +3,12 @@
 #ifndef APP_SUPERVISOR_H
 #define APP_SUPERVISOR_H
 
-#include "app/activation.h"
-#include "app/files.h"
 #include "app/notify.h"
-#include "base/arena.h"
-#include "config/settings.h"
+#include "app/source.h"
 
-/* What a service manager gave to the process that was started. */
-typedef struct Launch {
-    NotifyVariables notify;
-    Activation passed;
-} Launch;
-
-/* Runs River by these settings until it is told to end; returns the exit status. The arena holds
- * what is made at the start; `files` reads certificates again. */
-int supervisor_run(const Settings *settings, Files *files, Launch *launch, Arena *arena);
+/* Runs River by the configuration at that source until it is told to end; returns the exit status.
+ * The arena holds what is made at the start, and must live as long. `variables`: how the service
+ * manager hears of us. */
+int supervisor_run(const Source *source, const NotifyVariables *variables, Arena *arena);
 
 #endif

@@ -12,7 +12,7 @@
 
 static const Listener *listener_of(const Thread *t, const Client *c)
 {
-    return &t->worker->plan.snapshot->listeners[c->listener];
+    return t->snapshot->listeners[c->listener];
 }
 
 static const Service *service_of(const Thread *t, const Client *c)
@@ -36,17 +36,21 @@ static Err client_seal(Thread *t, const Listener *l, Tls **ret)
     if (!l->tls) {
         return ERR_OK;
     }
-    TlsServer *server = tls_slot_get(l->tls);
-    Err err = tls_accept(server, &t->worker->budget, ret);
-    tls_server_unref(server);
-    return err;
+    return tls_accept(l->tls, &t->worker->budget, ret);
+}
+
+static void client_uncount(Thread *t, uint16_t listener)
+{
+    counter_add(&t->listener_clients[listener], UINT64_MAX);
+    atomic_fetch_sub(&t->worker->client_count, 1);
+    atomic_fetch_sub(&t->client_count, 1);
 }
 
 void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
 {
     Handle h;
     Tls *tls = NULL;
-    const Listener *l = &t->worker->plan.snapshot->listeners[listener];
+    const Listener *l = t->snapshot->listeners[listener];
     Client *c = (Client *)pool_take(&t->clients, &h);
     if (!c || (!l->proxy_protocol && client_seal(t, l, &tls) != ERR_OK) ||
         poller_add(&t->poller, stream.fd, token_of(TOKEN_CLIENT, h)) != ERR_OK) {
@@ -56,14 +60,14 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
         if (c) {
             pool_give(&t->clients, h);
         }
-        atomic_fetch_sub(&t->worker->client_count, 1);
-        atomic_fetch_sub(&t->client_count, 1);
+        client_uncount(t, listener);
         return;
     }
     c->self = h;
     c->wire.stream = stream;
     c->wire.writable = true;
     c->listener = listener;
+    c->leaving = l->leaving;
     c->peer = peer;
     c->wire.tls = tls;
     c->state = l->proxy_protocol ? CLIENT_PROXY : tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
@@ -82,9 +86,8 @@ void client_close(Thread *t, Client *c, bool abort)
     wire_close(&c->wire, &t->wires, abort);
     buf_clear(&c->in, &t->buf_blocks);
     timer_drop(&t->wheel, &c->timer);
+    client_uncount(t, c->listener);
     pool_give(&t->clients, c->self);
-    atomic_fetch_sub(&t->worker->client_count, 1);
-    atomic_fetch_sub(&t->client_count, 1);
 }
 
 /* --- HTTP/2 ---------------------------------------------------------------------------------- */
@@ -470,7 +473,7 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
         client_close(t, c, abort);
         return;
     }
-    if (keep && !t->draining) {
+    if (keep && !t->draining && !c->leaving) {
         c->state = CLIENT_IDLE;
         client_rest(c);
         client_deadline(t, c, service_of(t, c)->limits.keep_alive_ms);
@@ -487,12 +490,19 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
 
 void client_drain(Thread *t, Client *c)
 {
+    c->leaving = true;
     if (c->mux) {
         mux_leave(t, c->mux);
     } else if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD ||
                c->state == CLIENT_HANDSHAKE || c->state == CLIENT_PROXY) {
         client_close(t, c, false);
     }
+}
+
+bool client_is_leaving(const Thread *t, Handle client)
+{
+    const Client *c = client_get(t, client);
+    return t->draining || !c || c->leaving;
 }
 
 /* The session is over and all is sent: the end, as after any last answer. */

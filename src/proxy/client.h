@@ -30,6 +30,7 @@ typedef struct Client {
     bool linger_wanted;
     bool looked; /* `in` was looked at: only more bytes help */
     bool again;  /* is queued in Thread.again */
+    bool leaving; /* no request may follow the one that is under way */
     uint16_t listener;
     Peer peer; /* of the socket, or whom the PROXY protocol named */
     uint32_t scanned;  /* of `in`, for the head's end */
@@ -49,6 +50,9 @@ void client_close(Thread *t, Client *c, bool abort);
 void client_mux_flush(Thread *t, Handle h);
 /* Ends the connection if it is idle, or tells it to end (draining). */
 void client_drain(Thread *t, Client *c);
+
+/* Whether a connection should end with the request that is under way. */
+bool client_is_leaving(const Thread *t, Handle client);
 
 static inline Client *client_get(const Thread *t, Handle h)
 {
