@@ -388,6 +388,7 @@ static Err block_signals(int *ret)
     (void)sigprocmask(SIG_BLOCK, &ours, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGXFSZ, &ignore, NULL); /* a log file that may not grow is a full disk */
     *ret = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
     return *ret < 0 ? err_from_errno(errno) : ERR_OK;
 }

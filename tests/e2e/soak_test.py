@@ -28,7 +28,7 @@ class Soak(Test):
 
     def judge(self, soak):
         report = soak.stop()
-        return report, zero_loss.judge(report, soak.problems)
+        return report, zero_loss.judge(report, soak.problems)[0]
 
     def test_all_kinds_of_load_get_all_of_their_answers(self):
         soak = self.soak("--think-ms", "20")
@@ -53,9 +53,9 @@ class Soak(Test):
         wait_until(soak.river.is_up, "the next worker serves")
         before = soak.load.requests
         soak.load.wait_for(before + 1000)
-        report, wrong = self.judge(soak)
+        report, lost = self.judge(soak)
         failed = {name: kind["failed"] for name, kind in report["kinds"].items()}
-        self.assertTrue(any("failed" in w for w in wrong))
+        self.assertTrue(any("failed" in w for w in lost))
         # Eight tunnels broke, whatever else was under way.
         self.assertEqual(failed["websocket"]["reset"] + failed["websocket"]["eof"], 8, failed)
         self.assertGreater(zero_loss.failed_of(report["kinds"]["h2"]), 0)
@@ -69,9 +69,9 @@ class Soak(Test):
         soak.river.signal(signal.SIGINT)
         soak.river.wait()
         wait_until(lambda: soak.load.failures > 100, "failures are seen")
-        report, wrong = self.judge(soak)
+        report, lost = self.judge(soak)
         self.assertGreater(report["kinds"]["fresh"]["failed"]["refused"], 0)
-        self.assertTrue(any(w.startswith("fresh:") for w in wrong))
+        self.assertTrue(any(w.startswith("fresh:") for w in lost))
 
 
 def head_of(peer):

@@ -7,7 +7,7 @@
  * second of keepalive, fresh and h2 together; --answer-ms is their patience. It starts an origin of
  * its own and prints "origin PORT"; then it obeys lines on standard input:
  *
- *     target PORT     the proxy is there: begin, in the phase "before"
+ *     target PORT     the proxy is there: begin, in the phase "start"
  *     phase NAME      from now on answers count for this phase
  *     stop            finish what is under way, report, end; so do --requests, --seconds, and the
  *                     input's end
@@ -236,7 +236,7 @@ int main(int argc, char **argv)
         take_orders(true);
     }
     soak.now_ns = clock_ns();
-    (void)stats_phase("before");
+    (void)stats_phase("start");
     start_clients();
     run();
     stats_report(stdout);
