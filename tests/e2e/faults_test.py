@@ -50,7 +50,7 @@ class Processes(Test):
     def is_served(self, port):
         try:
             return ask(port, "/p/7/100").status == 200
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return False
 
     def test_a_worker_that_dies_is_replaced_within_a_second(self):
