@@ -26,11 +26,11 @@ static Err load(Configuration *c, const Source *source, const Str *text, const S
     if (!d) {
         return ERR_MEMORY;
     }
-    if (text) {
-        TRY(arena_copy(a, *text, &c->text) ? ERR_OK : ERR_MEMORY);
-    } else {
-        TRY(source_read(source, a, &c->text, &report->why));
+    Str from = STR_NONE;
+    if (!text) {
+        TRY(source_read(source, report->arena, &from, &report->why));
     }
+    TRY(arena_copy(a, text ? *text : from, &c->text) ? ERR_OK : ERR_MEMORY);
     Err err = source_load(source, a, c->text, renew, d, &c->settings);
     report->mistakes = d->error_count;
     if (d->count > 0 && config_show_diagnostics(report->arena, d, report->colour,

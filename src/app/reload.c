@@ -14,7 +14,7 @@
 #include "base/number.h"
 #include "config/diff.h"
 
-#define ANSWER_BYTES_MAX (8u << 20)
+#define ANSWER_BYTES_MAX (32u << 20) /* the text of a file is among it */
 #define WORKER_ANSWER_MS 60000u /* for a worker to take a configuration up, or to start */
 #define LOOK_MS 10000u          /* how often it is looked whether certificates have changed */
 #define WATCH_MS 1000u          /* the same for all files, where that is asked for */
@@ -55,11 +55,6 @@ static void log_mistakes(const Source *source, Str shown)
     }
 }
 
-static const char *of_what(ReloadKind kind)
-{
-    return kind == RELOAD_RENEW ? "certificates not renewed" : "configuration not reloaded";
-}
-
 /* Says everywhere that nothing has changed, and why. */
 static void refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
                    const ConfigurationReport *report, Str reason)
@@ -67,7 +62,11 @@ static void refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
     uint8_t room[1200];
     Text t = text_in(span_of(room, sizeof room));
     log_mistakes(&s->source, report ? report->shown : STR_NONE);
-    LOG(ERROR, of_what(kind), LOG_STR("why", reason));
+    if (kind == RELOAD_RENEW) {
+        LOG(ERROR, "certificates not renewed", LOG_STR("why", reason));
+    } else {
+        LOG(ERROR, "configuration not reloaded", LOG_STR("why", reason));
+    }
     text_format(&t, "%.*s\nnot reloaded; the old configuration stays\n", STR_ARG(reason));
     if (client && report) {
         control_answer(&s->control, client, report->shown);
@@ -165,9 +164,13 @@ static void commit(Supervisor *s)
     r->mark = r->seen = mark_files(s);
     look_again_at(s, supervisor_clock_ms());
     supervisor_notify_serving(s);
-    LOG(INFO, r->kind == RELOAD_RENEW ? "certificates renewed" : "configuration reloaded",
-        LOG_U64("services", s->current->settings->service_count),
-        LOG_U64("listeners", s->current->settings->listener_count));
+    if (r->kind == RELOAD_RENEW) {
+        LOG(INFO, "certificates renewed");
+    } else {
+        LOG(INFO, "configuration reloaded",
+            LOG_U64("services", s->current->settings->service_count),
+            LOG_U64("listeners", s->current->settings->listener_count));
+    }
     conclude(s, waiting_client(s), 0, S("reloaded\n"));
 }
 
@@ -419,9 +422,8 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
     Err err = config_diff(report->arena, s->current->settings, s->next->settings, &diff);
     if (err != ERR_OK || diff.lines.len == 0) {
         drop_next(s);
-        if (err == ERR_OK && (kind != RELOAD_RENEW || report->shown.len == 0)) {
-            LOG(INFO, kind == RELOAD_RENEW ? "certificates read again: nothing new"
-                                           : "configuration read again: nothing new");
+        if (err == ERR_OK && kind != RELOAD_RENEW) {
+            LOG(INFO, "configuration read again: nothing new");
         }
         if (err == ERR_OK) {
             conclude(s, client, 0, S("nothing has changed\n"));

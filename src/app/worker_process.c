@@ -18,6 +18,7 @@
 #include "app/exit.h"
 #include "base/number.h"
 #include "config/build.h"
+#include "proxy/client.h"
 #include "loop/crash.h"
 
 #define BLOCK_BYTES 16384u
@@ -391,7 +392,7 @@ static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
     if (!p->ending) {
         p->ending = true;
         p->stop_at_ms = clock_ms() + limit_ms;
-        worker_drain(p->worker);
+        worker_drain(p->worker, refuse ? 0 : CLIENT_PATIENCE_MS);
         if (refuse) {
             refuse_newcomers(p);
         }

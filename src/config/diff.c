@@ -25,7 +25,8 @@ static bool begin_line(Differ *d, char sign, const char *what, Str name)
     if (d->lines > DIFF_LINES_MAX) {
         return false;
     }
-    text_format(&d->out, "%c %s %.*s", sign, what, STR_ARG(str_take(name, NAME_SHOWN_MAX)));
+    text_format(&d->out, "%c %s%s%.*s", sign, what, name.len > 0 ? " " : "",
+                STR_ARG(str_take(name, NAME_SHOWN_MAX)));
     return true;
 }
 

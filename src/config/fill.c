@@ -35,7 +35,7 @@ Err fill_lower(Arena *a, Str from, Str *ret)
 Str fill_source(const Filler *f, const KdlNode *node)
 {
     Location at = node ? node->whole : (Location){0};
-    return node && at.len == 0 ? f->text : str_slice(f->text, at.from, at.from + at.len);
+    return node && f->toml ? f->text : str_slice(f->text, at.from, at.from + at.len);
 }
 
 static LogPlace place_from(Str text)
@@ -110,6 +110,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
                 .checker = checker,
                 .files = options->files,
                 .renew = options->renew,
+                .toml = options->format == CONFIG_TOML,
                 .text = text};
     KdlNode document_node = {.children = document->nodes};
     Section root = {.schema = &schema_root, .node = &document_node};

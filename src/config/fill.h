@@ -43,6 +43,7 @@ typedef struct Filler {
     const ConfigFiles *files; /* NULL: no file is read */
     const Settings *renew; /* see ConfigOptions; NULL: all is read */
     bool renewing;         /* a listener's files are read */
+    bool toml;
     FillFile *known;
     size_t known_count;
     Str platform_roots;

@@ -67,7 +67,8 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
     c->wire.stream = stream;
     c->wire.writable = true;
     c->listener = listener;
-    c->leaving = l->leaving;
+    c->leaving = l->leaving || t->draining;
+    c->patience_ms = (uint16_t)(t->draining ? t->patience_ms : CLIENT_PATIENCE_MS);
     c->peer = peer;
     c->wire.tls = tls;
     c->state = l->proxy_protocol ? CLIENT_PROXY : tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
@@ -100,6 +101,8 @@ static void mux_deadline(Thread *t, Client *c)
     if (c->wire.out.len > 0) {
         uint64_t due_ms = m->progress_ms + limits->send_timeout_ms;
         client_deadline(t, c, due_ms > t->now_ms ? due_ms - t->now_ms : 0);
+    } else if (m->leave_ms > 0 && !m->leaving) {
+        client_deadline(t, c, m->leave_ms > t->now_ms ? m->leave_ms - t->now_ms : 0);
     } else if (m->count == 0) {
         client_deadline(t, c, limits->keep_alive_ms);
     } else {
@@ -169,6 +172,9 @@ static void mux_begin(Thread *t, Client *c, Str bytes)
     }
     c->state = CLIENT_MUX;
     client_deadline(t, c, limits->head_timeout_ms);
+    if (c->leaving) {
+        client_drain(t, c, c->patience_ms);
+    }
     if (bytes.len > 0) {
         (void)!mux_feed(c->mux, bytes); /* a failure is seen when it is flushed */
     }
@@ -466,6 +472,13 @@ static void client_rest(Client *c)
     }
 }
 
+/* The deadline of an idle connection. */
+static void client_idle_deadline(Thread *t, Client *c)
+{
+    uint64_t idle_ms = service_of(t, c)->limits.keep_alive_ms;
+    client_deadline(t, c, c->leaving ? u64_min(idle_ms, c->patience_ms) : idle_ms);
+}
+
 void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abort)
 {
     c->exchange = HANDLE_NONE;
@@ -473,10 +486,10 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
         client_close(t, c, abort);
         return;
     }
-    if (keep && !t->draining && !c->leaving) {
+    if (keep && (!c->leaving || c->patience_ms > 0)) { /* the answer has said that it stays */
         c->state = CLIENT_IDLE;
         client_rest(c);
-        client_deadline(t, c, service_of(t, c)->limits.keep_alive_ms);
+        client_idle_deadline(t, c);
         if (c->in.len > 0 || c->wire.readable) {
             thread_again(t, c->self);
         }
@@ -488,11 +501,18 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
     client_flush(t, c);
 }
 
-void client_drain(Thread *t, Client *c)
+void client_drain(Thread *t, Client *c, uint64_t patience_ms)
 {
     c->leaving = true;
-    if (c->mux) {
+    c->patience_ms = (uint16_t)u64_min(patience_ms, UINT16_MAX);
+    if (c->mux && patience_ms > 0) {
+        mux_notify(t, c->mux, t->now_ms + patience_ms);
+    } else if (c->mux) {
         mux_leave(t, c->mux);
+    } else if (patience_ms > 0) {
+        if (c->state == CLIENT_IDLE) {
+            client_idle_deadline(t, c);
+        }
     } else if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD ||
                c->state == CLIENT_HANDSHAKE || c->state == CLIENT_PROXY) {
         client_close(t, c, false);

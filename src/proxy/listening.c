@@ -150,7 +150,7 @@ static void drain_clients(Thread *t)
         Handle h;
         Client *c = (Client *)pool_at(&t->clients, i, &h);
         if (c && !c->leaving && t->snapshot->listeners[c->listener]->leaving) {
-            client_drain(t, c);
+            client_drain(t, c, CLIENT_PATIENCE_MS);
         }
     }
 }

@@ -162,19 +162,20 @@ static bool thread_is_over(const Thread *t)
            atomic_load(&t->client_count) == 0;
 }
 
-static void thread_drain(Thread *t)
+static void thread_drain(Thread *t, uint64_t patience_ms)
 {
     if (t->draining) {
         return;
     }
     t->draining = true;
+    t->patience_ms = (uint32_t)u64_min(patience_ms, UINT16_MAX);
     (void)!listening_set(t, false);
     thread_tell_draining(t);
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
         Handle h;
         Client *c = (Client *)pool_at(&t->clients, i, &h);
         if (c) {
-            client_drain(t, c);
+            client_drain(t, c, patience_ms);
         }
     }
 }
@@ -193,7 +194,7 @@ static void thread_close_upstreams(Thread *t)
 
 static void thread_cut(Thread *t)
 {
-    thread_drain(t);
+    thread_drain(t, 0);
     t->stopping = true;
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
         Handle h;
@@ -283,7 +284,7 @@ static void messages_handle(Thread *t)
             origin_receive(t, &m);
             break;
         case MESSAGE_DRAIN:
-            thread_drain(t);
+            thread_drain(t, m.words[0]);
             break;
         case MESSAGE_ALL_DRAIN:
             break;

@@ -90,6 +90,7 @@ typedef struct Thread {
     const Snapshot *snapshot; /* by which new requests are judged; changed between turns only */
     unsigned index;
     bool draining;
+    uint32_t patience_ms; /* of draining: see client_drain */
     bool stopping;
     bool listening;
     Poller poller;

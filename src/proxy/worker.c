@@ -137,9 +137,9 @@ uint64_t worker_listener_clients(const Worker *w, uint32_t listener)
     return sum;
 }
 
-void worker_drain(Worker *w)
+void worker_drain(Worker *w, uint64_t patience_ms)
 {
-    worker_tell(w, &(Message){.kind = MESSAGE_DRAIN});
+    worker_tell(w, &(Message){.kind = MESSAGE_DRAIN, .words = {patience_ms}});
 }
 
 void worker_stop(Worker *w)

@@ -73,9 +73,11 @@ void worker_publish(Worker *w, const Snapshot *fresh);
 bool worker_has_adopted(const Worker *w, uint64_t number);
 /* Clients of a listener that have not ended, all threads together. */
 uint64_t worker_listener_clients(const Worker *w, uint32_t listener);
-/* Stops accepting, ends idle connections, lets requests finish. Returns at once; worker_is_done
- * tells when all is over. The caller watches the deadline and cuts what is left: worker_stop. */
-void worker_drain(Worker *w);
+/* Stops accepting, and lets requests finish. An idle connection is closed, or with `patience_ms`
+ * first given so long for a request that is on its way: where somebody else takes clients from now
+ * on, nobody shall find a connection closed under a request. Returns at once; worker_is_done tells
+ * when all is over. The caller watches the deadline and cuts what is left: worker_stop. */
+void worker_drain(Worker *w, uint64_t patience_ms);
 /* Cuts everything now. */
 void worker_stop(Worker *w);
 /* Whether all threads have ended (after a drain or stop). */

@@ -161,7 +161,7 @@ static unsigned test_pool(void)
     for (unsigned i = 0; i < CLIENT_THREADS; i++) {
         (void)pthread_join(clients[i], NULL);
     }
-    worker_drain(worker);
+    worker_drain(worker, 0);
     worker_join(worker);
     worker_free(worker);
     atomic_store(&origin_stops, true);

@@ -276,7 +276,7 @@ TEST("diff: services, listeners and sections by their names")
                        S("system { threads-per-service 1 }\nservices {\n"
                          "A { listeners { \"127.0.0.1:443\" " PAIR
                          " offer-h2=false }; connectors { \"127.0.0.1:81\" } }\n }")),
-               S("~ system \n~ service A: listeners\n~ listener 127.0.0.1:443: options\n"));
+               S("~ system\n~ service A: listeners\n~ listener 127.0.0.1:443: options\n"));
     arena_reset(&a);
     blocks_drop(&blocks);
 }
