@@ -32,6 +32,8 @@ class Soak(Test):
 
     def test_all_kinds_of_load_get_all_of_their_answers(self):
         soak = self.soak("--think-ms", "20")
+        soak.load.wait_for(1000)
+        soak.load.say("phase before")
         soak.load.wait_for(3000)
         soak.load.say("phase during")
         start = time.monotonic()
@@ -44,6 +46,14 @@ class Soak(Test):
         self.assertEqual(report["kinds"]["websocket"]["connections"], 8)
         self.assertEqual(soak.tls.failures, [])
         self.assertGreater(soak.tls.done, 0)
+
+    def test_reloads_lose_nothing(self):
+        soak = self.own(zero_loss.Soak("--rate", "2000"))
+        report = zero_loss.run(soak, self.directory(), 8000, 10, 0)
+        lost, _ = zero_loss.judge(report, soak.problems)
+        self.assertEqual(lost, [], report["samples"])
+        # Tunnels went on: each has the connection that it began with.
+        self.assertEqual(report["kinds"]["websocket"]["connections"], 8)
 
     def test_a_worker_that_is_killed_is_a_loss(self):
         soak = self.soak()

@@ -135,6 +135,25 @@ class News(Test):
         names = [next(iter(n)) for n in manager.listen()]
         self.assertEqual(names, ["READY", "RELOADING", "READY"])
 
+    def test_reloads_that_succeed_and_that_do_not(self):
+        manager = self.manager()
+        _, _, river = self.start(manager)
+        manager.wait("READY")
+        with open(river.config, encoding="utf-8") as file:
+            text = file.read()
+        added = f'services {{ more {{ listeners {{ "{self.port()}"; }}\nrespond body="x"; }}'
+        for status, changed in ((0, text.replace("services {", added)), (1, text + "}")):
+            manager.listen()
+            manager.news.clear()
+            with open(river.config, "w", encoding="utf-8") as file:
+                file.write(changed)
+            result = command("reload", "--wait", "--control-socket", river.control)
+            self.assertEqual(result.returncode, status, result.stdout + result.stderr)
+            # All was told before the command was answered: systemd looks when that ends.
+            names = [next(iter(n)) for n in manager.listen()]
+            self.assertEqual(names, ["RELOADING", "READY"])
+            self.assertIn("2 services, 2 listeners", manager.news[-1]["STATUS"])
+
     def test_a_worker_that_is_replaced(self):
         manager = self.manager()
         _, _, river = self.start(manager)
@@ -317,6 +336,29 @@ class PassedSockets(Test):
             first = self.start([passed], site)
             self.assertEqual(waiting.response().status, 200)
 
+    def test_a_reload_gives_it_up_and_takes_it_again(self):
+        passed, other = self.listener(), self.listener()
+        address = "%s:%d" % passed.getsockname()
+        kept = "%s:%d" % other.getsockname()
+        river = self.start([passed, other], self.site(kept, address))
+
+        def reload(*addresses):
+            with open(river.config, "w", encoding="utf-8") as file:
+                file.write("services {\n" + self.site(*addresses) + "}\n")
+            result = command("reload", "--wait", "--control-socket", river.control)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        reload(kept)
+        # systemd has it all the time, so whoever comes waits.
+        waiting = self.connect(passed.getsockname())
+        waiting.send(get())
+        self.assertEqual(self.connect(other.getsockname()).ask(get()).status, 200)
+        reload(kept, address)
+        self.assertEqual(waiting.response().status, 200)
+        # It is still the manager's: the end does not shut it down.
+        river.signal(signal.SIGTERM)
+        self.assertEqual(river.wait(), 0)
+        self.connect(passed.getsockname())
+
     def test_what_is_not_passed_is_bound(self):
         passed, port = self.listener(), self.port()
         self.start([passed], self.site("%s:%d" % passed.getsockname(), port))
@@ -443,9 +485,16 @@ class Units(Test):
         river.deaths_expected = True
         os.kill(worker_of(river), signal.SIGKILL)
         wait_until(river.is_up, "the next worker serves")
-        river.signal(signal.SIGHUP)
         river.signal(signal.SIGUSR1)
-        manager.wait("RELOADING")
+        more = self.port()
+        with open(river.config, encoding="utf-8") as file:
+            text = file.read()
+        added = f'services {{ more {{ listeners {{ "{more}"; }}\nrespond body="x"; }}'
+        with open(river.config, "w", encoding="utf-8") as file:
+            file.write(text.replace("services {", added))
+        result = command("reload", "--wait", "--control-socket", river.control)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertEqual(self.connect(more).ask(get()).status, 200)
         self.assertEqual(self.connect(port).ask(get()).status, 200)
         with open(f"/proc/{worker_of(river)}/status", encoding="utf-8") as file:
             status = file.read()

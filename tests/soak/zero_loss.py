@@ -5,7 +5,7 @@ while its configuration changes and its program is replaced.
     tests/soak/zero_loss.py [--requests N] [--reloads N] [--upgrades N] [--rate N]
 
 --rate is requests a second (0: as many as go through; then latencies are those of a machine that
-has nothing left). The first tenth of the requests is the phase "before"; then the reloads and
+has nothing left). The first tenth of the requests is a start and the phase "before"; then the reloads and
 upgrades are spread evenly ("during"); the last tenth is "after". After each reload its effect must
 be there at once. It passes when no answer was lost, cut, wrong or late, no request met a
 connection's end, every reload and upgrade succeeded, and p99 during them is at most 1.5 times p99
@@ -317,7 +317,7 @@ def judge(report, problems):
             lost.append(f"{name}: {kind['raced']} requests met the end of their connection")
         phases = kind["phases"]
         before, during = phases.get("before"), phases.get("during")
-        if (name in P99_KINDS and during and
+        if (name in P99_KINDS and before and during and
                 min(before["count"], during["count"]) >= PHASE_COUNT_MIN and
                 during["p99_us"] > P99_FACTOR_MAX * before["p99_us"]):
             slow.append(f"{name}: p99 is {during['p99_us']} us during, "
