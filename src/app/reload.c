@@ -163,6 +163,7 @@ static void commit(Supervisor *s)
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
     r->mark = r->seen = mark_files(s);
     look_again_at(s, supervisor_clock_ms());
+    supervisor_notify_serving(s);
     if (r->kind == RELOAD_RENEW) {
         LOG(INFO, "certificates renewed");
     } else {
@@ -188,6 +189,7 @@ static void give_up_next(Supervisor *s)
 static void fail(Supervisor *s, Str reason)
 {
     give_up_next(s);
+    supervisor_notify_serving(s);
     refuse(s, waiting_client(s), s->reload.kind, NULL, reason);
 }
 
@@ -465,9 +467,13 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
     arena_init(&arena, &s->blocks, ANSWER_BYTES_MAX);
     ConfigurationReport report = {.arena = &arena, .why = text_in(span_of(room, sizeof room))};
     s->reload.kind = kind;
+    notify_reloading(&s->notify, supervisor_clock_ms());
     Err err = reload_load(s, kind, client, wait, &report);
     if (err != ERR_OK) {
         report_failure(s, client, kind, err, &report);
+    }
+    if (s->reload.state == RELOAD_NONE) {
+        supervisor_notify_serving(s);
     }
     arena_reset(&arena);
 }

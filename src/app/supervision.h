@@ -7,6 +7,7 @@
 #include "app/configuration.h"
 #include "app/control.h"
 #include "app/keeper.h"
+#include "app/notify.h"
 #include "app/supervisor.h"
 
 typedef enum State { STATE_SERVING, STATE_DRAINING, STATE_STOPPING, STATE_OVER } State;
@@ -72,6 +73,7 @@ typedef struct Supervisor {
     Logs logs;
     Control control;
     Keeper keeper;
+    Notify notify;
     int signals;
     int pid_file;
     int daemon_pipe;
@@ -82,6 +84,8 @@ typedef struct Supervisor {
 } Supervisor;
 
 uint64_t supervisor_clock_ms(void);
+/* Tells the service manager that all is well: after the start, and after each reload. */
+void supervisor_notify_serving(Supervisor *s);
 /* What a worker is started with. */
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c);
 /* An order for one worker. */

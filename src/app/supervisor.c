@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/activation.h"
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
@@ -89,6 +90,7 @@ static void begin_stop(Supervisor *s)
     reload_abandon(s);
     listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_STOPPING;
+    notify_stopping(&s->notify, S("stopping"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_STOP);
 }
 
@@ -99,6 +101,7 @@ static void begin_drain(Supervisor *s)
     /* Our copies would keep the ports open with nobody to accept. */
     listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_DRAINING;
+    notify_stopping(&s->notify, S("draining: open requests finish"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_DRAIN);
 }
 
@@ -128,6 +131,35 @@ static void reopen_logs(Supervisor *s)
     }
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
     LOG(INFO, "logs opened again");
+}
+
+static bool has_workers(const Supervisor *s)
+{
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        if (s->keeper.workers[i].role != KEPT_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the service manager ---- */
+
+/* Whether traffic is served, as far as the supervisor can know: then the watchdog hears of it. */
+static bool worker_is_well(Supervisor *s)
+{
+    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
+    return s->state == STATE_SERVING ? w && w->ready : has_workers(s);
+}
+
+void supervisor_notify_serving(Supervisor *s)
+{
+    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
+    if (s->state == STATE_SERVING && w && w->ready) {
+        const Settings *settings = s->current->settings;
+        notify_ready(&s->notify, settings->service_count, settings->listener_count,
+                     (uint64_t)w->pid, supervisor_clock_ms());
+    }
 }
 
 /* ---- what can happen ---- */
@@ -167,16 +199,6 @@ static void take_signals(Supervisor *s)
     }
 }
 
-static bool has_workers(const Supervisor *s)
-{
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        if (s->keeper.workers[i].role != KEPT_NONE) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
 {
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
@@ -198,6 +220,7 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
         s->exit_status = EXIT_FAILED;
         return;
     }
+    notify_status(&s->notify, S("the worker died; the next one starts"), supervisor_clock_ms());
     keeper_plan_restart(&s->keeper, supervisor_clock_ms());
 }
 
@@ -219,7 +242,9 @@ static void on_ready(Supervisor *s, KeptWorker *w)
     }
     log_serving(s, w);
     if (s->takeover.fd >= 0) {
-        takeover_ready(s);
+        takeover_ready(s); /* the service manager hears of us when the old one has said who we are */
+    } else {
+        supervisor_notify_serving(s);
     }
     daemon_ready(s->daemon_pipe);
     s->daemon_pipe = -1;
@@ -294,6 +319,7 @@ static void keep_deadlines(Supervisor *s)
             w->kill_at_ms = now + STOP_GRACE_MS;
         }
     }
+    notify_keep(&s->notify, worker_is_well(s), now);
 }
 
 static void sooner(uint64_t *due, uint64_t other)
@@ -319,6 +345,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
         sooner(&due, reload_due_ms(s));
         sooner(&due, s->upgrade.deadline_ms);
     }
+    sooner(&due, notify_due_ms(&s->notify));
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
     if (due != 0) {
         uint64_t left = due > now ? due - now : 0;
@@ -388,6 +415,7 @@ static Err block_signals(int *ret)
     (void)sigprocmask(SIG_BLOCK, &ours, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGXFSZ, &ignore, NULL); /* a log file that may not grow is a full disk */
     *ret = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
     return *ret < 0 ? err_from_errno(errno) : ERR_OK;
 }
@@ -476,12 +504,14 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
+    notify_open(&s->notify, s->launch->notify, supervisor_clock_ms());
     bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
     if (takes_over) {
         TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
     }
     TRY(configuration_open(s->current, s->source.files, &s->takeover.sockets, why));
     listen_close(&s->takeover.sockets, &s->current->listeners, false);
+    activation_close_rest();
     if (system->daemonize && s->launch->hand_over_fd < 0) {
         TRY(daemon_start(&s->daemon_pipe));
     }
@@ -501,6 +531,7 @@ static void tidy_up(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, true);
     control_close(&s->control);
+    notify_close(&s->notify);
     pidfile_remove(s->system.pid_file, s->pid_file);
     configuration_close(s->current, NULL);
     configuration_drop(s->current);
