@@ -9,10 +9,17 @@
 
 /* Files that were read already: many listeners may name one. */
 typedef struct FillFile {
-    struct FillFile *next;
     FileSettings file;
     bool failed;
 } FillFile;
+
+/* A list that grows; the files stay where they are. */
+typedef struct FillFiles {
+    StrMap paths; /* indexes in the list */
+    size_t room;
+    FillFile **list COUNTED_BY(room);
+    size_t count;
+} FillFiles;
 
 /* A directory below which files are served. */
 typedef struct FillRoot {
@@ -20,10 +27,18 @@ typedef struct FillRoot {
     Str path;
 } FillRoot;
 
-/* An address as it stands in a service. */
+typedef struct FillRoots {
+    StrMap paths; /* positions in the list */
+    FillRoot *first;
+    FillRoot *last;
+} FillRoots;
+
+/* An address as it stands in a service, with the certificates that stand there. */
 typedef struct FillClaim {
     uint32_t listener;
     uint32_t service;
+    size_t file_count;
+    const FileSettings *files COUNTED_BY(file_count);
 } FillClaim;
 
 /* The addresses so far, each once. */
@@ -41,11 +56,10 @@ typedef struct Filler {
     Arena *arena;
     Checker *checker;
     const ConfigFiles *files; /* NULL: no file is read */
-    FillFile *known;
+    FillFiles known;
     Str platform_roots;
     FillListeners listeners;
-    FillRoot *roots;
-    size_t root_count;
+    FillRoots roots;
     uint64_t memory_bytes_max; /* the worker's budget; 0: not known */
     uint64_t limiter_bytes;    /* what the limiters so far need of it */
     Str text;

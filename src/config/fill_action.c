@@ -2,6 +2,7 @@
 #include "config/fill.h"
 #include "config/value.h"
 
+#define CONNECTORS_FEW 16u /* up to so many, comparing with each is cheapest */
 #define KETAMA_WEIGHT_MAX 10000u /* 160 points of eight bytes for each, twice while it is built */
 
 /* ---- endpoints ---- */
@@ -22,15 +23,45 @@ static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
     return fill_connector_tls(f, one, ret);
 }
 
-/* Whether an endpoint of that address is there already: as in River, the first one counts. */
-static bool is_repeated(const ConnectorSettings *list, size_t count)
+/* Whether an endpoint of that address is there already: as in River, the first one counts. Of many,
+ * `known` holds the texts. */
+static bool is_repeated(const ConnectorSettings *list, size_t count, const StrMap *known)
 {
+    uint32_t any = 0;
+    if (count >= CONNECTORS_FEW) {
+        return str_map_find(known, 0, list[count].address.text, &any);
+    }
     for (size_t i = 0; i < count; i++) {
         if (value_address_equal(&list[i].address, &list[count].address)) {
             return true;
         }
     }
     return false;
+}
+
+/* The endpoints, each address once. */
+static Err fill_connectors(Filler *f, Section connectors, ConnectorSettings *list,
+                           size_t *ret_count)
+{
+    size_t count = 0;
+    StrMap known = {0};
+    bool many = fill_count(connectors.node) > CONNECTORS_FEW;
+    for (const KdlNode *n = connectors.node->children; n; n = n->next) {
+        Section one = {.schema = schema_child(connectors.schema, n->name), .node = n};
+        if (!(one.schema->flags & SCHEMA_ANY_NAME)) {
+            continue;
+        }
+        TRY(fill_connector(f, one, &list[count]));
+        if (is_repeated(list, count, &known)) {
+            continue;
+        }
+        if (many) {
+            TRY(str_map_put(f->arena, &known, 0, list[count].address.text, 0));
+        }
+        count++;
+    }
+    *ret_count = count;
+    return ERR_OK;
 }
 
 /* Ketama's ring grows with the weights. */
@@ -67,13 +98,7 @@ static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
     Section balance = section_child(connectors, S("load-balance"));
     Str selection = section_text(balance, S("selection"));
     size_t count = 0;
-    for (const KdlNode *n = connectors.node->children; n; n = n->next) {
-        Section one = {.schema = schema_child(connectors.schema, n->name), .node = n};
-        if (one.schema->flags & SCHEMA_ANY_NAME) {
-            TRY(fill_connector(f, one, &list[count]));
-            count += is_repeated(list, count) ? 0 : 1;
-        }
-    }
+    TRY(fill_connectors(f, connectors, list, &count));
     check_weights(f, section_child(balance, S("selection")), selection, list, count);
     ret->connector_count = count;
     ret->connectors = list;

@@ -4,33 +4,54 @@
 
 #define PATH_SHOWN_MAX 200
 
-/* The file as it was read before, or a place to keep it; NULL without memory. */
-static FillFile *remember(Filler *f, Str path, bool *ret_known)
+#define FILES_ROOM_FIRST 16u
+
+/* Room for one more. */
+static Err list_grow(Arena *a, FillFiles *known)
 {
-    for (FillFile *k = f->known; k; k = k->next) {
-        if (str_equal(k->file.path, path)) {
-            *ret_known = true;
-            return k;
-        }
+    size_t room = known->room ? 2 * known->room : FILES_ROOM_FIRST;
+    FillFile **list = (FillFile **)arena_alloc_array(a, room, sizeof *list);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < known->count; i++) {
+        list[i] = known->list[i];
+    }
+    known->room = room;
+    known->list = list;
+    return ERR_OK;
+}
+
+/* The file as it was read before, or a place to keep it. */
+static Err remember(Filler *f, Str path, FillFile **ret, bool *ret_known)
+{
+    FillFiles *known = &f->known;
+    uint32_t index = 0;
+    *ret_known = str_map_find(&known->paths, 0, path, &index);
+    if (*ret_known) {
+        *ret = known->list[index];
+        return ERR_OK;
     }
     FillFile *fresh = arena_new(f->arena, FillFile);
-    if (fresh) {
-        fresh->file.path = path;
-        fresh->next = f->known;
-        f->known = fresh;
+    if (!fresh) {
+        return ERR_MEMORY;
     }
-    *ret_known = false;
-    return fresh;
+    if (known->count == known->room) {
+        TRY(list_grow(f->arena, known));
+    }
+    TRY(str_map_put(f->arena, &known->paths, 0, path, (uint32_t)known->count));
+    fresh->file.path = path;
+    known->list[known->count++] = fresh;
+    *ret = fresh;
+    return ERR_OK;
 }
 
 Err fill_file(Filler *f, Str path, FillFile **ret)
 {
     bool known = false;
-    FillFile *file = remember(f, path, &known);
+    FillFile *file = NULL;
     Err err = ERR_OK;
-    if (!file) {
-        return ERR_MEMORY;
-    }
+    TRY(remember(f, path, &file, &known));
     if (!known && f->files) {
         err = f->files->read(f->files->context, path, f->arena, &file->file.bytes);
         file->failed = err != ERR_OK;

@@ -5,18 +5,16 @@
 
 static Err fill_upgrades(Filler *f, Section upgrades, ServiceSettings *service)
 {
-    size_t count = 0;
-    while (node_argument(upgrades.node, count)) {
-        count++;
-    }
+    size_t count = node_argument_count(upgrades.node);
     Str *list = arena_array(f->arena, Str, count + 1);
     if (!list) {
         return ERR_MEMORY;
     }
     service->upgrade_count = upgrades.node ? count : 1;
     service->upgrades = list;
-    for (size_t i = 0; i < count; i++) {
-        TRY(fill_lower(f->arena, node_argument(upgrades.node, i)->value.text, &list[i]));
+    size_t i = 0;
+    for (const KdlEntry *e = node_argument(upgrades.node); e; e = argument_next(e), i++) {
+        TRY(fill_lower(f->arena, e->value.text, &list[i]));
     }
     if (!upgrades.node) {
         list[0] = option_text(section_value(upgrades));

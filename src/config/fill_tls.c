@@ -150,8 +150,8 @@ static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Secti
 static Err join_arguments(Filler *f, Section option, Str *ret)
 {
     size_t bytes = 0;
-    const KdlEntry *e;
-    for (size_t i = 0; (e = node_argument(option.node, i)) != NULL; i++) {
+    const KdlEntry *first = node_argument(option.node);
+    for (const KdlEntry *e = first; e; e = argument_next(e)) {
         bytes += e->value.text.len + 1;
     }
     Span room = {0};
@@ -159,8 +159,8 @@ static Err join_arguments(Filler *f, Section option, Str *ret)
         return ERR_MEMORY;
     }
     Text out = text_in(room);
-    for (size_t i = 0; (e = node_argument(option.node, i)) != NULL; i++) {
-        text_add(&out, i > 0 ? S(",") : STR_NONE);
+    for (const KdlEntry *e = first; e; e = argument_next(e)) {
+        text_add(&out, e != first ? S(",") : STR_NONE);
         text_add(&out, e->value.text);
     }
     *ret = text_str(&out);
