@@ -10,9 +10,12 @@ uint32_t fill_line(Filler *f, size_t at)
         f->counted = 0;
         f->line = 1;
     }
-    for (; f->counted < at && f->counted < f->text.len; f->counted++) {
-        f->line += str_at(f->text, f->counted) == '\n' ? 1 : 0;
+    Str until = str_take(f->text, at);
+    for (size_t end = str_find(until, '\n', f->counted); end < until.len;
+         end = str_find(until, '\n', end + 1)) {
+        f->line++;
     }
+    f->counted = until.len;
     return f->line;
 }
 
@@ -130,6 +133,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     f.memory_bytes_max = config_memory_bytes(&settings->system);
     settings->service_count = count;
     settings->services = list;
+    fill_usual(&f.usual);
     TRY(fill_listeners_open(&f, listeners));
     uint32_t i = 0;
     for (const KdlNode *n = services.node->children; n; n = n->next, i++) {

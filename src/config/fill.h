@@ -52,12 +52,21 @@ typedef struct FillListeners {
     StrMap addresses; /* by their canonical texts */
 } FillListeners;
 
+/* What holds where nothing is written: the schema's defaults, looked up once. */
+typedef struct FillUsual {
+    OverloadSettings overload;
+    ForwardedSettings forwarded;
+    NormalizationSettings normalization;
+    ConnectorSettings connector;
+} FillUsual;
+
 typedef struct Filler {
     Arena *arena;
     Checker *checker;
     const ConfigFiles *files; /* NULL: no file is read */
     FillFiles known;
     Str platform_roots;
+    FillUsual usual;
     FillListeners listeners;
     FillRoots roots;
     uint64_t memory_bytes_max; /* the worker's budget; 0: not known */
@@ -72,6 +81,9 @@ typedef struct Filler {
 MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
                            const ConfigFiles *files, const Settings **ret);
 
+/* The defaults of services, and of their connectors (fill_action.c). */
+void fill_usual(FillUsual *ret);
+ConnectorSettings fill_usual_connector(void);
 /* One service; `section` is its node, `index` its place among them. */
 MUST_USE Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret);
 /* The addresses of all services: room for so many; those of one service; and, at the end, the list

@@ -7,9 +7,9 @@
 
 /* ---- endpoints ---- */
 
-static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
+static ConnectorSettings read_connector(Section one)
 {
-    *ret = (ConnectorSettings){
+    return (ConnectorSettings){
         .weight = (uint32_t)option_number(section_property(one, S("weight"))),
         .connection_timeout_ms = option_number(section_property(one, S("connection-timeout-ms"))),
         .total_connection_timeout_ms =
@@ -19,6 +19,17 @@ static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
         .idle_timeout_ms = option_number(section_property(one, S("idle-timeout-ms"))),
         .connections_max = option_number(section_property(one, S("max-connections"))),
     };
+}
+
+ConnectorSettings fill_usual_connector(void)
+{
+    size_t any = schema_index(&schema_connectors, STR_NONE);
+    return read_connector((Section){.schema = schema_at(&schema_connectors, any)});
+}
+
+static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
+{
+    *ret = one.node->entries ? read_connector(one) : f->usual.connector;
     TRY(fill_address(f->arena, one.node->name, &ret->address));
     return fill_connector_tls(f, one, ret);
 }
@@ -90,12 +101,12 @@ static HashKey fill_hash_key(Option key)
 
 static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
 {
-    size_t room = fill_count(connectors.node);
+    Section balance = section_child(connectors, S("load-balance"));
+    size_t room = fill_count(connectors.node) - (balance.node ? 1 : 0);
     ConnectorSettings *list = arena_array(f->arena, ConnectorSettings, room);
     if (!list) {
         return ERR_MEMORY;
     }
-    Section balance = section_child(connectors, S("load-balance"));
     Str selection = section_text(balance, S("selection"));
     size_t count = 0;
     TRY(fill_connectors(f, connectors, list, &count));

@@ -29,8 +29,8 @@ static Err fill_trusted(Filler *f, Str text, ServiceSettings *service)
     for (Str rest = text; value_list_next(&rest, &member);) {
         count++;
     }
-    IpPrefix *list = arena_array(f->arena, IpPrefix, count + 1);
-    if (!list) {
+    IpPrefix *list = count ? arena_array(f->arena, IpPrefix, count) : NULL;
+    if (count && !list) {
         return ERR_MEMORY;
     }
     service->trusted_count = count;
@@ -102,9 +102,23 @@ static NormalizationSettings fill_normalization(Section s)
     };
 }
 
+void fill_usual(FillUsual *ret)
+{
+    Section service = {.schema = &schema_service};
+    *ret = (FillUsual){
+        .overload = fill_overload(section_child(service, S("overload"))),
+        .forwarded = fill_forwarded(section_child(service, S("forwarded-headers"))),
+        .normalization = fill_normalization(section_child(service, S("normalization"))),
+        .connector = fill_usual_connector(),
+    };
+}
+
 Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret)
 {
     Section request_id = section_child(section, S("request-id"));
+    Section forwarded = section_child(section, S("forwarded-headers"));
+    Section overload = section_child(section, S("overload"));
+    Section normalization = section_child(section, S("normalization"));
     *ret = (ServiceSettings){
         .name = section.node->name,
         .line = fill_line(f, section.node->name_at.from),
@@ -113,9 +127,10 @@ Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *re
         .retry_buffer_bytes = section_number(section, S("retry-buffer-bytes")),
         .tunnel_idle_timeout_ms = section_number(section, S("tunnel-idle-timeout-ms")),
         .request_id = {.accept = section_bool(request_id, S("accept"))},
-        .forwarded = fill_forwarded(section_child(section, S("forwarded-headers"))),
-        .overload = fill_overload(section_child(section, S("overload"))),
-        .normalization = fill_normalization(section_child(section, S("normalization"))),
+        .forwarded = forwarded.node ? fill_forwarded(forwarded) : f->usual.forwarded,
+        .overload = overload.node ? fill_overload(overload) : f->usual.overload,
+        .normalization =
+            normalization.node ? fill_normalization(normalization) : f->usual.normalization,
     };
     TRY(fill_lower(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
     TRY(fill_listeners(f, section, index));

@@ -22,11 +22,11 @@ typedef enum KdlKind {
 typedef struct KdlValue {
     KdlKind kind;
     bool has_type;
+    bool truth; /* of KDL_BOOL */
+    bool fits;  /* of KDL_INTEGER: not negative, and `number` holds it */
     Str type;
     Location location; /* with its type annotation */
     Str text; /* the string, or the number's canonical text, exact whatever its size */
-    bool truth;         /* of KDL_BOOL */
-    bool fits;          /* of KDL_INTEGER: not negative, and `number` holds it */
     uint64_t number;
 } KdlValue;
 

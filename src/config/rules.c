@@ -107,15 +107,22 @@ static void check_acme(Checker *c, const KdlNode *acme)
 /* Two services of one name; names are compared as they are. */
 static void check_names(Checker *c, Arena *a, const KdlNode *services)
 {
-    StrMap names = {0};
+    StrMap names;
+    size_t count = 0;
+    for (const KdlNode *n = services; n; n = n->next) {
+        count++;
+    }
+    if (str_map_open(a, count, &names) != ERR_OK) {
+        c->diagnostics->out_of_memory = true;
+        return;
+    }
     for (const KdlNode *n = services; n; n = n->next) {
         uint32_t any = 0;
         if (str_map_find(&names, 0, n->name, &any)) {
             check_report(c, SEVERITY_ERROR, where_at(n->name_at), S("give it another name"),
                          "there is a service of this name already");
-        } else if (str_map_put(a, &names, 0, n->name, 0) != ERR_OK) {
-            c->diagnostics->out_of_memory = true;
-            return;
+        } else {
+            str_map_add(&names, 0, n->name, 0);
         }
     }
 }

@@ -49,7 +49,7 @@ static Err claim_find(Claims *claims, SettingsAddress *address, uint32_t *ret)
         return ERR_MEMORY;
     }
     if (!str_map_find(&claims->addresses, 0, address->text, &index)) {
-        TRY(str_map_put(claims->arena, &claims->addresses, 0, address->text, index));
+        str_map_add(&claims->addresses, 0, address->text, index);
         claims->count++;
     }
     *ret = index;
@@ -96,7 +96,7 @@ static Err hold(Claims *claims, uint32_t service, const KdlEntry *host)
         uint32_t scope = claims->here[i] * 2 + (below ? 1 : 0);
         uint32_t holder = 0;
         if (!str_map_find(&claims->hosts, scope, lower, &holder)) {
-            TRY(str_map_put(claims->arena, &claims->hosts, scope, lower, service));
+            str_map_add(&claims->hosts, scope, lower, service);
             continue;
         }
         if (holder == service) {
@@ -130,12 +130,17 @@ static Err claims_open(Claims *claims, const KdlNode *services)
 {
     size_t room = 0;
     size_t count = 0;
+    size_t hosts = 0;
     for (const KdlNode *s = services; s; s = s->next) {
+        size_t before = room;
         count++;
         for (const KdlNode *n = listeners_of(s); n; n = n->next) {
             room++;
         }
+        hosts += (room - before) * node_argument_count(node_find(s->children, S("hosts")));
     }
+    TRY(str_map_open(claims->arena, room, &claims->addresses));
+    TRY(str_map_open(claims->arena, hosts, &claims->hosts));
     Claim *list = arena_array(claims->arena, Claim, room + 1);
     uint32_t *here = arena_array(claims->arena, uint32_t, room + 1);
     const KdlNode **nodes =
