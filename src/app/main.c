@@ -18,6 +18,7 @@
 typedef struct Loaded {
     Str text;
     Files files;
+    TlsShelf *shelf;
     const Settings *settings;
 } Loaded;
 
@@ -112,10 +113,14 @@ static int load(Arena *arena, const Command *c, Loaded *ret)
         return fail_err(EXIT_FAILED, ERR_MEMORY);
     }
     files_open(&ret->files);
+    if (tls_shelf_new(&ret->shelf) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
     ConfigOptions options = {.overrides = &c->overrides,
                              .compat = c->compat,
                              .format = format_of(c),
-                             .files = &ret->files.config};
+                             .files = &ret->files.config,
+                             .shelf = ret->shelf};
     Err err = config_load(arena, c->file, ret->text, &options, d, &ret->settings);
     show(arena, d);
     return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
@@ -128,9 +133,13 @@ static int run(Arena *arena, const Command *c)
     if (c->upgrade) {
         return fail(EXIT_FAILED, S("--upgrade is not supported yet"));
     }
-    Loaded loaded;
+    Loaded loaded = {0};
     int status = load(arena, c, &loaded);
-    return status == EXIT_OK ? supervisor_run(loaded.settings, &loaded.files, arena) : status;
+    if (status == EXIT_OK) {
+        status = supervisor_run(loaded.settings, &loaded.files, loaded.shelf, arena);
+    }
+    tls_shelf_drop(loaded.shelf);
+    return status;
 }
 
 static int print_kdl(Arena *arena, const Command *c)
@@ -157,8 +166,9 @@ static int check(Arena *arena, const Command *c)
     if (c->print_kdl) {
         return print_kdl(arena, c);
     }
-    Loaded loaded;
+    Loaded loaded = {0};
     int status = load(arena, c, &loaded);
+    tls_shelf_drop(loaded.shelf);
     if (status == EXIT_OK) {
         (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file),
                      loaded.settings->service_count,

@@ -38,6 +38,7 @@ typedef enum State { STATE_SERVING, STATE_DRAINING, STATE_STOPPING, STATE_OVER }
 typedef struct Supervisor {
     const Settings *settings;
     Files *files;
+    TlsShelf *shelf; /* what was parsed when the configuration was checked */
     Renewal renewal;
     size_t key_log_count;
     int *key_logs COUNTED_BY(key_log_count); /* one for each listener; -1: none */
@@ -534,6 +535,7 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
                          .listeners = &s->listeners,
                          .logs = &s->logs,
                          .material = &s->renewal.material,
+                         .shelf = s->shelf,
                          .key_log_count = s->key_log_count,
                          .root_count = s->settings->root_count,
                          .threads = count_threads(s->settings)};
@@ -553,12 +555,13 @@ static void tidy_up(Supervisor *s)
     renewal_close(&s->renewal);
 }
 
-int supervisor_run(const Settings *settings, Files *files, Arena *arena)
+int supervisor_run(const Settings *settings, Files *files, TlsShelf *shelf, Arena *arena)
 {
     static Supervisor supervisor; /* large, and there is only one */
     Supervisor *s = &supervisor;
     *s = (Supervisor){.settings = settings,
                       .files = files,
+                      .shelf = shelf,
                       .logs = LOGS_NONE,
                       .signals = -1,
                       .pid_file = -1,

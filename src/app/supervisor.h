@@ -9,6 +9,6 @@
 
 /* Runs River by these settings until it is told to end; returns the exit status. The arena holds
  * what is made at the start; `files` reads certificates again. */
-int supervisor_run(const Settings *settings, Files *files, Arena *arena);
+int supervisor_run(const Settings *settings, Files *files, TlsShelf *shelf, Arena *arena);
 
 #endif

@@ -156,6 +156,7 @@ static BuildInputs build_inputs(const WorkerProcess *p, size_t count, const Mate
     CHECK(p->setup->key_log_count == count);
     BuildInputs inputs = {.count = count, .material = material};
     inputs.key_logs = p->setup->key_logs;
+    inputs.shelf = p->setup->shelf;
     inputs.root_count = p->setup->root_count;
     inputs.roots = p->setup->roots;
     return inputs;

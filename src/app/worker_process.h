@@ -16,6 +16,7 @@ typedef struct WorkerSetup {
     ListenSet *listeners;
     Logs *logs;
     const Material *material; /* what certificates, keys and their like hold now */
+    TlsShelf *shelf;          /* what was parsed when they were checked */
     size_t key_log_count;     /* as many as listeners in all services */
     const int *key_logs COUNTED_BY(key_log_count); /* -1: none */
     size_t root_count; /* directories of file servers, as in Settings.roots */

@@ -13,6 +13,7 @@ typedef struct BuildInputs {
     const int *fds COUNTED_BY(count);      /* the bound listeners */
     const int *key_logs COUNTED_BY(count); /* -1: none */
     const Material *material;
+    TlsShelf *shelf; /* what was parsed before; NULL: nothing */
     size_t root_count;
     const int *roots COUNTED_BY(root_count); /* the directories of Settings.roots */
 } BuildInputs;
@@ -40,6 +41,7 @@ typedef struct BuiltClients {
     size_t room;
     BuiltClient *list COUNTED_BY(room);
     size_t count;
+    TlsShelf *shelf;
 } BuiltClients;
 
 /* What is built, and what it is built of. */

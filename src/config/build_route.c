@@ -25,7 +25,9 @@ Err build_open(Builder *b)
     size_t room = count_connectors(b->settings) + 1;
     b->snapshot->origins = arena_array(b->arena, const Endpoint *, room);
     b->origin_next = arena_array(b->arena, uint32_t, room);
-    b->clients = (BuiltClients){.room = room, .list = arena_array(b->arena, BuiltClient, room)};
+    b->clients = (BuiltClients){.room = room,
+                                .list = arena_array(b->arena, BuiltClient, room),
+                                .shelf = b->inputs->shelf};
     if (!b->snapshot->origins || !b->origin_next || !b->clients.list) {
         return ERR_MEMORY;
     }

@@ -41,6 +41,7 @@ Err build_client(BuiltClients *all, const Settings *settings, const ConnectorSet
     }
     CHECK(all->count < all->room);
     TlsClientPlan plan = material_client_plan(connector, settings->platform_roots);
+    plan.shelf = all->shelf;
     Err err = tls_client_new(&plan, ret, &mistake, &why);
     if (err != ERR_OK) {
         return refused(err, connector->tls.name, &why);
@@ -85,6 +86,7 @@ static Err make_servers(Arena *scratch, const Settings *settings, const BuildInp
         }
         TlsServerPlan plan =
             material_server_plan(tls, m->parts[i].bytes, pairs, inputs->key_logs[i]);
+        plan.shelf = inputs->shelf;
         Err err = tls_server_new(&plan, &ret[i], &mistake, &why);
         if (err != ERR_OK) {
             return refused(err, listener->address.text, &why);

@@ -112,9 +112,14 @@ uint64_t config_memory_bytes(const SystemSettings *system)
 }
 
 Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
-                  const ConfigFiles *files, const Settings **ret)
+                  const ConfigFiles *files, TlsShelf *shelf, const Settings **ret)
 {
-    Filler f = {.arena = a, .checker = checker, .files = files, .text = text, .line = 1};
+    Filler f = {.arena = a,
+                .checker = checker,
+                .files = files,
+                .shelf = shelf,
+                .text = text,
+                .line = 1};
     KdlNode document_node = {.children = document->nodes};
     Section root = {.schema = &schema_root, .node = &document_node};
     Section services = section_child(root, S("services"));

@@ -65,6 +65,9 @@ typedef struct Filler {
     Checker *checker;
     const ConfigFiles *files; /* NULL: no file is read */
     FillFiles known;
+    TlsShelf *shelf;     /* may be NULL */
+    ListenerTls tried;   /* one whose policy works */
+    StrMap tried_connectors; /* what makes a connector's TLS, in one text */
     Str platform_roots;
     FillUsual usual;
     FillListeners listeners;
@@ -79,7 +82,7 @@ typedef struct Filler {
 /* Fills everything in; the document has no mistake by itself. What is wrong with the files that it
  * names goes to the checker's diagnostics. ERR_MEMORY only. */
 MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
-                           const ConfigFiles *files, const Settings **ret);
+                           const ConfigFiles *files, TlsShelf *shelf, const Settings **ret);
 
 /* The defaults of services, and of their connectors (fill_action.c). */
 void fill_usual(FillUsual *ret);
@@ -98,6 +101,8 @@ MUST_USE Err fill_file(Filler *f, Str path, FillFile **ret);
 /* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
  * read, which is said once for each place. */
 MUST_USE Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good);
+/* Whether both ask clients for certificates in the same way. */
+bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
 MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);

@@ -24,7 +24,7 @@ static bool file_equal(const FileSettings *a, const FileSettings *b)
     return str_equal(a->path, b->path);
 }
 
-static bool clients_equal(const ListenerTls *a, const ListenerTls *b)
+bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b)
 {
     bool equal = a->clients == b->clients;
     for (size_t i = 0; i < TLS_FILES_OF_CLIENTS && a->pair_count && b->pair_count; i++) {
@@ -52,7 +52,7 @@ static Str difference(const ListenerSettings *a, const ListenerSettings *b)
         {S("tls-versions"), str_equal(s->versions, t->versions)},
         {S("cipher-suites"), str_equal(s->suites, t->suites)},
         {S("key-exchange"), str_equal(s->groups, t->groups)},
-        {S("client-certificates"), clients_equal(s, t)},
+        {S("client-certificates"), fill_clients_equal(s, t)},
         {S("key-log-path"), str_equal(s->key_log_path, t->key_log_path)},
     };
     for (size_t i = 0; i < SCHEMA_COUNT(rows); i++) {

@@ -14,6 +14,7 @@
 #include "config/diagnostic.h"
 #include "config/override.h"
 #include "config/settings.h"
+#include "net/tls.h"
 
 #define CONFIG_TEXT_BYTES_MAX (16u << 20) /* a longer file is refused */
 #define CONFIG_ARENA_BYTES_MAX (256u << 20) /* enough for any text within that bound */
@@ -45,6 +46,7 @@ typedef struct ConfigOptions {
     ConfigCompat compat;
     ConfigFormat format;
     const ConfigFiles *files; /* NULL: they are neither read nor checked */
+    TlsShelf *shelf; /* the caller's, for what the files of TLS are parsed to; NULL: none */
 } ConfigOptions;
 
 /* Reads and checks. ERR_OK: *ret holds (`d` may hold warnings). ERR_SYNTAX: `d` says what is wrong,
