@@ -18,12 +18,13 @@ void hash_secret_make(HashSecret *ret);
 uint64_t hash_str(const HashSecret *key, Str s);
 /* The same of the sixteen bytes of two little-endian words. */
 uint64_t hash_pair(const HashSecret *key, uint64_t first, uint64_t second);
-/* 128 bits of SipHash-2-4: so many that equal ones stand for equal texts. */
+/* 128 bits of it: so many that equal ones stand for equal texts, while nobody knows the key. */
 typedef struct HashWide {
     uint64_t words[2];
 } HashWide;
 HashWide hash_str_wide(const HashSecret *key, Str s);
-/* SipHash-2-4, for which the authors give test vectors. */
+/* SipHash-2-4, for which the authors give test vectors; 64 bits and 128. */
 uint64_t hash_str_strong(const HashSecret *key, Str s);
+HashWide hash_str_strong_wide(const HashSecret *key, Str s);
 
 #endif
