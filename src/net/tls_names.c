@@ -1,5 +1,5 @@
-/* tls_names.c - a table of names, looked into once for the name and once for the wildcard that would
- * cover it. */
+/* tls_names.c - a table of names, looked into once for the name and once for the wildcard that
+ * would cover it. */
 #include "net/tls_names.h"
 
 #include "base/number.h"
@@ -33,8 +33,8 @@ static Str key_of(Str name)
     return str_ends(text, S(".")) ? str_take(text, text.len - 1) : text;
 }
 
-/* Puts a pair behind the others of its name, unless it is there or they are as many as anybody looks
- * at. */
+/* Puts a pair behind the others of its name, unless it is there or they are as many as anybody
+ * looks at. */
 static void append(TlsNames *n, uint32_t first, uint32_t pair)
 {
     uint32_t at = first;

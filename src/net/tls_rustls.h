@@ -1,6 +1,6 @@
-/* tls_rustls.h - the one place where rustls's headers come in, for the three files that speak to it:
- * tls_rustls.c (connections), tls_rustls_config.c (what they are made from) and tls_rustls_key.c
- * (keys and authorities). Nobody else may include it. */
+/* tls_rustls.h - the one place where rustls's headers come in, for the three files that speak to
+ * it: tls_rustls.c (connections), tls_rustls_config.c (what they are made from) and
+ * tls_rustls_key.c (keys and authorities). Nobody else may include it. */
 #ifndef NET_TLS_RUSTLS_H
 #define NET_TLS_RUSTLS_H
 

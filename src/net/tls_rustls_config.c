@@ -1,5 +1,5 @@
-/* tls_rustls_config.c - what connections are made from: whom to trust, what to offer; and the choice
- * of a certificate for each client. */
+/* tls_rustls_config.c - what connections are made from: whom to trust, what to offer; and the
+ * choice of a certificate for each client. */
 #include "net/tls_rustls.h"
 
 #define TICKETS 2u /* that a client gets after a handshake in TLS 1.3 */
@@ -146,8 +146,8 @@ static Err server_config(EngineServer *s, const Base *base, const TlsServerPlan 
     /* Only suites and groups that fit no version can be at fault by now. */
     return result == RUSTLS_RESULT_OK
                ? finish_server(s, plan->key_log_fd)
-               : engine_refused_because("none of them fits the versions", TLS_PART_SUITES, 0, ret_mistake,
-                                 why);
+               : engine_refused_because("none of them fits the versions", TLS_PART_SUITES, 0,
+                                        ret_mistake, why);
 }
 
 Err engine_server_new(Arena *a, const TlsServerPlan *plan, const EngineServerParts *parts,
@@ -253,6 +253,18 @@ static Err client_config(EngineClient *c, const Base *base, const ClientParts *p
     return result == RUSTLS_RESULT_OK ? ERR_OK : ERR_MEMORY;
 }
 
+/* rustls looks at the name only when it is asked to connect. */
+static Err try_name(EngineClient *c, TlsMistake *ret_mistake, Text *why)
+{
+    Engine *trial = NULL;
+    Err err = engine_connect(c, &trial);
+    engine_free(trial);
+    return err == ERR_SYNTAX
+               ? engine_refused_because("it is neither a DNS name nor an IP address", TLS_PART_NAME,
+                                        0, ret_mistake, why)
+               : err;
+}
+
 Err engine_client_new(Arena *a, const TlsClientPlan *plan, const EngineKey *own,
                       const EngineRoots *roots, EngineClient **ret, TlsMistake *ret_mistake,
                       Text *why)
@@ -263,20 +275,13 @@ Err engine_client_new(Arena *a, const TlsClientPlan *plan, const EngineKey *own,
     if (!c) {
         return ERR_MEMORY;
     }
-    Engine *trial = NULL;
     if (str_to_c(plan->name, span_of(c->name, sizeof c->name)) != ERR_OK) {
         return engine_refused_because("it is too long", TLS_PART_NAME, 0, ret_mistake, why);
     }
     TRY(base_make(STR_NONE, STR_NONE, STR_NONE, &base, ret_mistake));
     Err err = client_config(c, &base, &parts, ret_mistake, why);
     rustls_crypto_provider_free(base.provider);
-    if (err == ERR_OK) {
-        err = engine_connect(c, &trial); /* rustls looks at the name only now */
-        err = err == ERR_SYNTAX ? engine_refused_because("it is neither a DNS name nor an IP address",
-                                                  TLS_PART_NAME, 0, ret_mistake, why)
-                                : err;
-    }
-    engine_free(trial);
+    err = err == ERR_OK ? try_name(c, ret_mistake, why) : err;
     if (err != ERR_OK) {
         engine_client_drop(c);
         return err;

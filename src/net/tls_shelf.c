@@ -1,6 +1,6 @@
 /* tls_shelf.c - a table of parsed things by the fingerprints of their bytes.
  *
- * Open addressing, never more than half full; it is built anew when it grows and when it is swept. */
+ * Open addressing, never more than half full; built anew when it grows and when it is swept. */
 #include "net/tls_shelf.h"
 
 #define PLACES_FIRST 64u
@@ -168,7 +168,7 @@ typedef enum Kind { KIND_PAIR, KIND_ROOTS, KIND_ROOTS_STRICT } Kind;
 
 #define PRINT_TEXTS 3u
 
-/* The lengths are in it too (SipHash ends with a part of them, and these are whole). */
+/* The lengths are in it whole; SipHash by itself takes in their last byte. */
 static HashWide print_of(const TlsShelf *shelf, Kind kind, Str one, Str two, Str three)
 {
     const Str texts[PRINT_TEXTS] = {one, two, three};

@@ -1,4 +1,5 @@
-/* tls_shelf_test.c - what was parsed once is shared, by bytes alone, and goes when nobody wants it. */
+/* tls_shelf_test.c - what was parsed once is shared, by bytes alone, and goes when nobody wants
+ * it any more. */
 #include <time.h>
 
 #include "test.h"
