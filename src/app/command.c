@@ -56,6 +56,20 @@ static Err take_upgrade(Command *c, Str value)
     return ERR_OK;
 }
 
+static Err take_wait(Command *c, Str value)
+{
+    (void)value;
+    c->wait = true;
+    return ERR_OK;
+}
+
+static Err take_rollback(Command *c, Str value)
+{
+    (void)value;
+    c->rollback = true;
+    return ERR_OK;
+}
+
 static Err take_json(Command *c, Str value)
 {
     (void)value;
@@ -134,6 +148,9 @@ static const Flag flags[] = {
     FLAG_OVERRIDE("--control-socket", "PATH", "the socket that `river status` asks",
                   OF(RUN) | OF(STATUS) | OF(RELOAD), CONTROL_SOCKET),
     FLAG("--json", "", "status as JSON", OF(STATUS), take_json),
+    FLAG("--wait", "", "until every new request goes by the new configuration", OF(RELOAD),
+         take_wait),
+    FLAG("--rollback", "", "go back to the configuration before", OF(RELOAD), take_rollback),
     FLAG("--print-kdl", "", "print it as it was read, as KDL in canonical form", OF(CHECK),
          take_print_kdl),
     FLAG("--kdl-version", "1|2", "read it as this version of KDL", OF(CHECK), take_kdl_version),
@@ -151,7 +168,7 @@ static const Subcommand subcommands[] = {
      COMMAND_CHECK, true},
     {S_INIT("status"), S_INIT("[--json]"), S_INIT("what a running River is doing"), COMMAND_STATUS,
      false},
-    {S_INIT("reload"), S_INIT(""), S_INIT("read the configuration again (not supported yet)"),
+    {S_INIT("reload"), S_INIT("[--wait]"), S_INIT("read the configuration again, lose nothing"),
      COMMAND_RELOAD, false},
     {S_INIT("defaults"), S_INIT(""), S_INIT("print every option with its default"),
      COMMAND_DEFAULTS, false},
@@ -369,6 +386,6 @@ void command_help(Text *out)
     }
     text_add(out, S("\nExit status: 0 ended as asked, 1 the configuration is wrong, 2 the command "
                     "line is\nwrong, 3 River could not start or its worker failed.\n"
-                    "Signals: SIGTERM finishes open requests, SIGINT stops at once, SIGUSR1 opens "
-                    "the\nlog files again.\n"));
+                    "Signals: SIGTERM finishes open requests, SIGINT stops at once, SIGHUP reads the\n"
+                    "configuration again, SIGUSR1 opens the log files again.\n"));
 }

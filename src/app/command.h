@@ -24,6 +24,8 @@ typedef struct Command {
     Str file;          /* of --config-kdl or the argument; empty: none */
     bool file_is_toml; /* of --config-toml, or the argument ends in .toml */
     bool upgrade;
+    bool wait;
+    bool rollback;
     bool json;
     bool markdown;
     bool print_kdl;

@@ -40,7 +40,7 @@ void control_close(Control *c)
     }
     if (c->socket.fd >= 0) {
         ListenSet set = {.room = 1, .at = &c->socket, .count = 1}; /* system call */
-        listen_close(&set, true);
+        listen_close(&set, NULL, true);
     }
     blocks_drop(&c->blocks);
 }
@@ -73,8 +73,27 @@ static void accept_clients(Control *c, uint64_t now_ms)
         if (fd < 0) {
             return;
         }
-        *client = (ControlClient){.fd = fd, .id = ++c->last_id, .since_ms = now_ms};
+        *client = (ControlClient){.fd = fd, .id = ++c->last_id, .until_ms = now_ms + CONTROL_CLIENT_MS};
     }
+}
+
+static ControlAsk ask_from(Str line)
+{
+    static const struct {
+        Str line;
+        ControlAsk ask;
+    } asks[] = {{S_INIT("status text"), CONTROL_STATUS_TEXT},
+                {S_INIT("status json"), CONTROL_STATUS_JSON},
+                {S_INIT("reload"), CONTROL_RELOAD},
+                {S_INIT("reload wait"), CONTROL_RELOAD_WAIT},
+                {S_INIT("rollback"), CONTROL_ROLLBACK},
+                {S_INIT("rollback wait"), CONTROL_ROLLBACK_WAIT}};
+    for (size_t i = 0; i < sizeof asks / sizeof asks[0]; i++) {
+        if (str_equal(line, asks[i].line)) {
+            return asks[i].ask;
+        }
+    }
+    return CONTROL_NOTHING;
 }
 
 /* Reads the client's line. True when it has just become whole. */
@@ -92,13 +111,8 @@ static bool client_read(ControlClient *client, bool *ret_gone)
         *ret_gone = client->line_len == sizeof client->line;
         return false;
     }
-    if (str_equal(cut.head, S("status text"))) {
-        client->ask = CONTROL_STATUS_TEXT;
-    } else if (str_equal(cut.head, S("status json"))) {
-        client->ask = CONTROL_STATUS_JSON;
-    } else {
-        *ret_gone = true;
-    }
+    client->ask = ask_from(cut.head);
+    *ret_gone = client->ask == CONTROL_NOTHING;
     return client->ask != CONTROL_NOTHING;
 }
 
@@ -124,7 +138,7 @@ ControlClient *control_serve(Control *c, uint64_t now_ms)
         if (client->fd < 0) {
             continue;
         }
-        bool gone = now_ms - client->since_ms > CONTROL_CLIENT_MS;
+        bool gone = now_ms >= client->until_ms;
         if (!gone && client->ask == CONTROL_NOTHING && client_read(client, &gone)) {
             return client;
         }
@@ -155,4 +169,9 @@ void control_answer(Control *c, ControlClient *client, Str bytes)
 void control_finish(ControlClient *client)
 {
     client->answered = true;
+}
+
+void control_be_patient(ControlClient *client)
+{
+    client->until_ms += CONTROL_PATIENT_MS;
 }

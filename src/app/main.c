@@ -15,13 +15,6 @@
 #define BLOCK_BYTES 65536u
 #define HELP_BYTES_MAX 16384u
 
-typedef struct Loaded {
-    Str text;
-    Files files;
-    TlsShelf *shelf;
-    const Settings *settings;
-} Loaded;
-
 static void print(FILE *to, Str text)
 {
     (void)fwrite(text.at, 1, text.len, to); /* system call */
@@ -39,30 +32,6 @@ static int fail_err(int status, Err err)
 }
 
 /* ---- the file ---- */
-
-/* Reads all of `fd`, up to one byte more than is allowed: config_load says that it is too long.
- * The room costs memory only where it is touched. */
-static Err read_all(Arena *arena, int fd, Str *ret)
-{
-    Span room;
-    if (!arena_span(arena, CONFIG_TEXT_BYTES_MAX + 1, &room)) {
-        return ERR_MEMORY;
-    }
-    return files_fill(fd, room, ret);
-}
-
-static Err read_file(Arena *arena, Str path, Str *ret)
-{
-    char name[PATH_MAX];
-    TRY(str_to_c(path, span_of(name, sizeof name)));
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return err_from_errno(errno);
-    }
-    Err err = read_all(arena, fd, ret);
-    (void)close(fd);
-    return err;
-}
 
 /* Says what is wrong with the file, on standard error. */
 static void show(Arena *arena, const Diagnostics *d)
@@ -90,62 +59,57 @@ static ConfigFormat format_of(const Command *c)
     return c->file_is_toml ? CONFIG_TOML : CONFIG_KDL;
 }
 
-/* Reads the file. Returns an exit status. */
-static int read_configuration(Arena *arena, const Command *c, Str *ret)
+static Err source_open(const Command *c, Files *files, Source *ret)
 {
-    Err err = read_file(arena, c->file, ret);
-    if (err != ERR_OK) {
-        (void)fprintf(stderr, "river: cannot read %.*s: %s\n", STR_ARG(c->file),
-                      err_sentence(err));
-        return EXIT_CONFIGURATION;
-    }
-    return EXIT_OK;
+    TlsShelf *shelf = NULL;
+    TRY(tls_shelf_new(&shelf));
+    files_open(files);
+    *ret = (Source){.path = c->file,
+                    .format = format_of(c),
+                    .compat = c->compat,
+                    .overrides = &c->overrides,
+                    .files = files,
+                    .shelf = shelf};
+    return ERR_OK;
 }
 
-static int load(Arena *arena, const Command *c, Loaded *ret)
+static void source_close(Source *source)
 {
-    int status = read_configuration(arena, c, &ret->text);
-    if (status != EXIT_OK) {
-        return status;
-    }
-    Diagnostics *d = arena_new(arena, Diagnostics);
-    if (!d) {
-        return fail_err(EXIT_FAILED, ERR_MEMORY);
-    }
-    files_open(&ret->files);
-    if (tls_shelf_new(&ret->shelf) != ERR_OK) {
-        return fail_err(EXIT_FAILED, ERR_MEMORY);
-    }
-    ConfigOptions options = {.overrides = &c->overrides,
-                             .compat = c->compat,
-                             .format = format_of(c),
-                             .files = &ret->files.config,
-                             .shelf = ret->shelf};
-    Err err = config_load(arena, c->file, ret->text, &options, d, &ret->settings);
-    show(arena, d);
-    return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
+    files_close(source->files);
+    tls_shelf_drop(source->shelf);
+}
+
+/* Reads the file. Returns an exit status. */
+static int read_configuration(Arena *arena, const Source *source, Str *ret)
+{
+    uint8_t room[PATH_MAX + 128];
+    Text why = text_in(span_of(room, sizeof room));
+    return source_read(source, arena, ret, &why) == ERR_OK
+               ? EXIT_OK
+               : fail(EXIT_CONFIGURATION, text_str(&why));
 }
 
 /* ---- the commands ---- */
 
 static int run(Arena *arena, const Command *c)
 {
+    Files files;
+    Source source;
     if (c->upgrade) {
         return fail(EXIT_FAILED, S("--upgrade is not supported yet"));
     }
-    Loaded loaded = {0};
-    int status = load(arena, c, &loaded);
-    if (status == EXIT_OK) {
-        status = supervisor_run(loaded.settings, &loaded.files, loaded.shelf, arena);
+    if (source_open(c, &files, &source) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
     }
-    tls_shelf_drop(loaded.shelf);
+    int status = supervisor_run(&source, arena);
+    source_close(&source);
     return status;
 }
 
-static int print_kdl(Arena *arena, const Command *c)
+static int print_kdl(Arena *arena, const Command *c, const Source *source)
 {
     Str text;
-    int status = read_configuration(arena, c, &text);
+    int status = read_configuration(arena, source, &text);
     Diagnostics *d = arena_new(arena, Diagnostics);
     if (status != EXIT_OK || !d) {
         return status;
@@ -161,41 +125,66 @@ static int print_kdl(Arena *arena, const Command *c)
     return EXIT_OK;
 }
 
+static int check_settings(Arena *arena, const Command *c, const Source *source)
+{
+    Str text;
+    int status = read_configuration(arena, source, &text);
+    Diagnostics *d = arena_new(arena, Diagnostics);
+    if (status != EXIT_OK || !d) {
+        return status;
+    }
+    const Settings *settings = NULL;
+    Err err = source_load(source, arena, text, NULL, d, &settings);
+    show(arena, d);
+    if (err != ERR_OK) {
+        return conclude(c, d, err);
+    }
+    (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file), settings->service_count,
+                 settings->service_count == 1 ? "" : "s");
+    return EXIT_OK;
+}
+
 static int check(Arena *arena, const Command *c)
 {
-    if (c->print_kdl) {
-        return print_kdl(arena, c);
+    Files files;
+    Source source;
+    if (source_open(c, &files, &source) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
     }
-    Loaded loaded = {0};
-    int status = load(arena, c, &loaded);
-    tls_shelf_drop(loaded.shelf);
-    if (status == EXIT_OK) {
-        (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file),
-                     loaded.settings->service_count,
-                     loaded.settings->service_count == 1 ? "" : "s");
-    }
+    int status = c->print_kdl ? print_kdl(arena, c, &source) : check_settings(arena, c, &source);
+    source_close(&source);
     return status;
 }
 
-static int ask_status(const Command *c)
+/* Asks a running River, and passes on what it answers. */
+static int ask(const Command *c, Str request)
 {
     Str path = c->overrides.of[OVERRIDE_CONTROL_SOCKET].text;
     uint8_t room[PATH_MAX];
     Text found = text_in(span_of(room, sizeof room));
     Err err = ERR_OK;
+    int status = 0;
     if (!c->overrides.of[OVERRIDE_CONTROL_SOCKET].set) {
         err = control_default_path(false, &found);
         path = text_str(&found);
     }
     if (err == ERR_OK) {
-        err = control_ask(path, c->json ? S("status json\n") : S("status text\n"));
+        err = control_ask(path, request, &status);
     }
     if (err != ERR_OK) {
         (void)fprintf(stderr, "river: no River answers at %.*s: %s\n", STR_ARG(path),
                       err_sentence(err));
         return EXIT_FAILED;
     }
-    return EXIT_OK;
+    return status == 0 ? EXIT_OK : EXIT_CONFIGURATION;
+}
+
+static int reload(const Command *c)
+{
+    if (c->rollback) {
+        return ask(c, c->wait ? S("rollback wait\n") : S("rollback\n"));
+    }
+    return ask(c, c->wait ? S("reload wait\n") : S("reload\n"));
 }
 
 static int defaults(Arena *arena, const Command *c)
@@ -237,9 +226,9 @@ static int obey(Arena *arena, const Command *c)
     case COMMAND_CHECK:
         return check(arena, c);
     case COMMAND_RELOAD:
-        return fail(EXIT_FAILED, S("reloading is not supported yet; restart River instead"));
+        return reload(c);
     case COMMAND_STATUS:
-        return ask_status(c);
+        return ask(c, c->json ? S("status json\n") : S("status text\n"));
     case COMMAND_DEFAULTS:
         return defaults(arena, c);
     case COMMAND_ENV:

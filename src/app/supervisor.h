@@ -3,12 +3,10 @@
 #ifndef APP_SUPERVISOR_H
 #define APP_SUPERVISOR_H
 
-#include "app/files.h"
-#include "base/arena.h"
-#include "config/settings.h"
+#include "app/source.h"
 
-/* Runs River by these settings until it is told to end; returns the exit status. The arena holds
- * what is made at the start; `files` reads certificates again. */
-int supervisor_run(const Settings *settings, Files *files, TlsShelf *shelf, Arena *arena);
+/* Runs River by the configuration at that source until it is told to end; returns the exit status.
+ * The arena holds what is made at the start, and must live as long. */
+int supervisor_run(const Source *source, Arena *arena);
 
 #endif

@@ -95,7 +95,7 @@ uint64_t hash_pair(const HashSecret *key, uint64_t first, uint64_t second)
 }
 
 /* The authors' form with twice the output: two more constants keep it apart from the short one. */
-ALWAYS_INLINE HashWide sip_wide(const HashSecret *key, Str s, unsigned rounds, unsigned end_rounds)
+ALWAYS_INLINE Fingerprint sip_wide(const HashSecret *key, Str s, unsigned rounds, unsigned end_rounds)
 {
     Sip sip = sip_start(key);
     sip.v[1] ^= 0xee;
@@ -103,19 +103,19 @@ ALWAYS_INLINE HashWide sip_wide(const HashSecret *key, Str s, unsigned rounds, u
     sip_word(&sip, last, rounds);
     sip.v[2] ^= 0xee;
     sip_rounds(&sip, end_rounds);
-    HashWide wide = {.words = {sip.v[0] ^ sip.v[1] ^ sip.v[2] ^ sip.v[3]}};
+    Fingerprint wide = {.words = {sip.v[0] ^ sip.v[1] ^ sip.v[2] ^ sip.v[3]}};
     sip.v[1] ^= 0xdd;
     sip_rounds(&sip, end_rounds);
     wide.words[1] = sip.v[0] ^ sip.v[1] ^ sip.v[2] ^ sip.v[3];
     return wide;
 }
 
-HashWide hash_str_wide(const HashSecret *key, Str s)
+Fingerprint hash_str_wide(const HashSecret *key, Str s)
 {
     return sip_wide(key, s, 1, 3);
 }
 
-HashWide hash_str_strong_wide(const HashSecret *key, Str s)
+Fingerprint hash_str_strong_wide(const HashSecret *key, Str s)
 {
     return sip_wide(key, s, 2, 4);
 }
@@ -123,4 +123,27 @@ HashWide hash_str_strong_wide(const HashSecret *key, Str s)
 uint64_t hash_str_strong(const HashSecret *key, Str s)
 {
     return sip_str(key, s, 2, 4);
+}
+
+/* Each text is hashed under a key that all before it have made. */
+void fingerprint_add(Fingerprint *f, Str s)
+{
+    static const HashSecret begin = {{UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)}};
+    HashSecret key = {{begin.words[0] ^ f->words[0], begin.words[1] ^ f->words[1]}};
+    *f = hash_str_wide(&key, s);
+}
+
+void fingerprint_add_number(Fingerprint *f, uint64_t n)
+{
+    fingerprint_add(f, str_of(&n, sizeof n));
+}
+
+void fingerprint_join(Fingerprint *f, const Fingerprint *other)
+{
+    fingerprint_add(f, str_of(other->words, sizeof other->words));
+}
+
+bool fingerprint_equal(const Fingerprint *a, const Fingerprint *b)
+{
+    return a->words[0] == b->words[0] && a->words[1] == b->words[1];
 }

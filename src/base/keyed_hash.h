@@ -18,13 +18,21 @@ void hash_secret_make(HashSecret *ret);
 uint64_t hash_str(const HashSecret *key, Str s);
 /* The same of the sixteen bytes of two little-endian words. */
 uint64_t hash_pair(const HashSecret *key, uint64_t first, uint64_t second);
-/* 128 bits of it: so many that equal ones stand for equal texts, while nobody knows the key. */
-typedef struct HashWide {
+/* 128 bits that say whether two sequences of texts are the same. Nobody chooses the texts to fall
+ * together here, so the key is a constant. Begins as zero. */
+typedef struct Fingerprint {
     uint64_t words[2];
-} HashWide;
-HashWide hash_str_wide(const HashSecret *key, Str s);
+} Fingerprint;
+
+void fingerprint_add(Fingerprint *f, Str s);
+void fingerprint_add_number(Fingerprint *f, uint64_t n);
+void fingerprint_join(Fingerprint *f, const Fingerprint *other);
+bool fingerprint_equal(const Fingerprint *a, const Fingerprint *b);
+
+/* SipHash-1-3 of 128 bits: under a secret key, equal ones stand for equal texts. */
+Fingerprint hash_str_wide(const HashSecret *key, Str s);
 /* SipHash-2-4, for which the authors give test vectors; 64 bits and 128. */
 uint64_t hash_str_strong(const HashSecret *key, Str s);
-HashWide hash_str_strong_wide(const HashSecret *key, Str s);
+Fingerprint hash_str_strong_wide(const HashSecret *key, Str s);
 
 #endif

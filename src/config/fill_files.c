@@ -46,6 +46,62 @@ static Err remember(Filler *f, Str path, FillFile **ret, bool *ret_known)
     return ERR_OK;
 }
 
+/* What a file held for the settings before; empty: it was not read then. */
+static FileSettings file_before(const Filler *f, Str path)
+{
+    uint32_t index = 0;
+    return str_map_find(&f->before, 0, path, &index) ? f->renew->files[index] : (FileSettings){0};
+}
+
+Err fill_files_open(Filler *f)
+{
+    for (uint32_t i = 0; f->renew && i < f->renew->file_count; i++) {
+        TRY(str_map_put(f->arena, &f->before, 0, f->renew->files[i].path, i));
+    }
+    return ERR_OK;
+}
+
+Err fill_files(Filler *f, Settings *settings)
+{
+    FileSettings *list = arena_array(f->arena, FileSettings, f->known.count);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < f->known.count; i++) {
+        list[i] = f->known.list[i]->file;
+    }
+    settings->file_count = f->known.count;
+    settings->files = list;
+    return ERR_OK;
+}
+
+static Err take_before(Filler *f, Str path, FileSettings *file)
+{
+    FileSettings before = file_before(f, path);
+    file->identity = before.identity;
+    return arena_copy(f->arena, before.bytes, &file->bytes) ? ERR_OK : ERR_MEMORY;
+}
+
+Err fill_file_restore(Filler *f, FileSettings *file)
+{
+    bool known = false;
+    FillFile *there = NULL;
+    TRY(remember(f, file->path, &there, &known));
+    TRY(take_before(f, file->path, &there->file));
+    *file = there->file;
+    return ERR_OK;
+}
+
+static Err read_file(Filler *f, Str path, FileSettings *file)
+{
+    if (f->renew && !f->renewing) {
+        return take_before(f, path, file);
+    }
+    TRY(f->files->read(f->files->context, path, f->arena, &file->bytes));
+    fingerprint_add(&file->identity, file->bytes);
+    return ERR_OK;
+}
+
 Err fill_file(Filler *f, Str path, FillFile **ret)
 {
     bool known = false;
@@ -53,7 +109,7 @@ Err fill_file(Filler *f, Str path, FillFile **ret)
     Err err = ERR_OK;
     TRY(remember(f, path, &file, &known));
     if (!known && f->files) {
-        err = f->files->read(f->files->context, path, f->arena, &file->file.bytes);
+        err = read_file(f, path, &file->file);
         file->failed = err != ERR_OK;
     }
     *ret = file;
@@ -75,11 +131,13 @@ Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *i
         const char *reason = err == ERR_OK            ? "see above"
                              : err == ERR_UNSUPPORTED ? "it is no file"
                                                       : err_sentence(err);
-        check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location),
+        check_report(f->checker, f->renew ? SEVERITY_WARNING : SEVERITY_ERROR,
+                     where_at(entry->value.location),
                      err == ERR_DENIED ? S("River reads it as the user who starts it") : STR_NONE,
                      "cannot read %.*s: %s", STR_ARG(str_take(path, PATH_SHOWN_MAX)), reason);
         *io_good = false;
     }
+    fingerprint_join(&f->identity, &file->file.identity);
     *ret = file->file;
     return ERR_OK;
 }

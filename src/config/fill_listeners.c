@@ -218,10 +218,11 @@ Err fill_listeners_close(Filler *f, Settings *settings)
         claims[c->listener][at] = i;
     }
     for (uint32_t i = 0; i < l->count; i++) {
-        const ListenerSettings *one = &l->list[i];
+        ListenerSettings *one = &l->list[i];
         if (one->service_count > 1 && one->tls.pair_count > 0) {
             TRY(join_listener(l, i, claims[i], &joiner));
         }
+        fill_listener_identity(&one->tls);
     }
     settings->listener_count = l->count;
     settings->listeners = l->list;

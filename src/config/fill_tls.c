@@ -54,7 +54,8 @@ static void report_pair(Filler *f, TlsPart part, Location at, Str path, Str why)
         [TLS_PART_ROOTS] = {"holds no authorities", S_INIT("PEM is needed")},
     };
     bool tell = part != TLS_PART_PAIR; /* that is all there is to say */
-    check_report(f->checker, SEVERITY_ERROR, where_at(at), texts[part].help, "%.*s %s%s%.*s",
+    check_report(f->checker, f->renew ? SEVERITY_WARNING : SEVERITY_ERROR, where_at(at),
+                 texts[part].help, "%.*s %s%s%.*s",
                  SHOWN(path), texts[part].what, tell ? ": " : "",
                  STR_ARG(tell ? why : STR_NONE));
 }
@@ -141,25 +142,23 @@ static bool policy_equal(const ListenerTls *a, const ListenerTls *b)
 }
 
 /* Makes a server of the first pair, only to see whether that can be. */
-static Err try_policy(Filler *f, const ListenerTls *tls, const Trial *t, Section one)
+static Err try_policy(Filler *f, const ListenerTls *tls, const Trial *t, Section one,
+                      bool *io_good)
 {
     uint8_t room[WHY_BYTES_MAX];
     Text why = text_in(span_of(room, sizeof room));
     TlsPair *pairs = arena_array(f->arena, TlsPair, tls->pair_count);
-    Str *bytes = arena_array(f->arena, Str, t->count);
-    if (!pairs || !bytes) {
+    if (!pairs) {
         return ERR_MEMORY;
-    }
-    for (size_t i = 0; i < t->count; i++) {
-        bytes[i] = t->files[i].bytes;
     }
     TlsServer *server = NULL;
     TlsMistake mistake = {0};
-    TlsServerPlan plan = material_server_plan(tls, bytes, pairs, -1);
+    TlsServerPlan plan = material_server_plan(tls, pairs, -1);
     plan.pair_count = 1;
     plan.shelf = f->shelf;
     Err err = tls_server_new(&plan, &server, &mistake, &why);
     tls_server_unref(server);
+    *io_good = err == ERR_OK;
     f->tried = err == ERR_OK ? *tls : f->tried;
     if (err == ERR_SYNTAX && mistake.part == TLS_PART_SUITES) {
         const KdlNode *suites = node_find(one.node->children, S("cipher-suites"));
@@ -174,17 +173,28 @@ static Err try_policy(Filler *f, const ListenerTls *tls, const Trial *t, Section
     return err == ERR_MEMORY ? err : ERR_OK;
 }
 
-static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Section one)
+static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Section one,
+                        bool *io_good)
 {
-    bool good = true;
     for (size_t i = 0; i < tls->pair_count; i++) {
-        TRY(try_pair(f, tls, t, i, one.node, &good));
+        TRY(try_pair(f, tls, t, i, one.node, io_good));
     }
     bool tried = f->tried.pair_count > 0 && policy_equal(&f->tried, tls);
-    return good && !tried ? try_policy(f, tls, t, one) : ERR_OK;
+    return *io_good && !tried ? try_policy(f, tls, t, one, io_good) : ERR_OK;
 }
 
 /* ---- listeners ---- */
+
+/* What does not check leaves everything of the listener as it was. */
+static Err keep_old_files(Filler *f, Trial *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->files[i].path.len > 0) {
+            TRY(fill_file_restore(f, &t->files[i]));
+        }
+    }
+    return ERR_OK;
+}
 
 /* The arguments of an option, joined by commas. */
 static Err join_arguments(Filler *f, Section option, Str *ret)
@@ -213,6 +223,34 @@ static ClientCertificates client_policy(Section clients)
     return str_equal(word, S("required"))   ? CLIENT_CERTIFICATES_REQUIRED
            : str_equal(word, S("optional")) ? CLIENT_CERTIFICATES_OPTIONAL
                                             : CLIENT_CERTIFICATES_NONE;
+}
+
+void fill_listener_identity(ListenerTls *tls)
+{
+    Fingerprint *id = &tls->identity;
+    *id = (Fingerprint){{0}};
+    fingerprint_add_number(id, tls->pair_count);
+    for (size_t i = 0; i < tls->file_count; i++) {
+        fingerprint_join(id, &tls->files[i].identity);
+    }
+    fingerprint_add(id, tls->versions);
+    fingerprint_add(id, tls->suites);
+    fingerprint_add(id, tls->groups);
+    fingerprint_add(id, tls->key_log_path);
+    fingerprint_add_number(id, tls->offer_h2);
+    fingerprint_add_number(id, tls->clients);
+}
+
+static void identify_connector(const Filler *f, ConnectorSettings *c)
+{
+    ConnectorTls *tls = &c->tls;
+    Fingerprint *id = &tls->identity;
+    fingerprint_add(id, tls->name);
+    fingerprint_join(id, tls->roots.path.len ? &tls->roots.identity : &f->platform_identity);
+    fingerprint_join(id, &tls->chain.identity);
+    fingerprint_join(id, &tls->key.identity);
+    fingerprint_add_number(id, tls->verify);
+    fingerprint_add_number(id, c->protocol);
 }
 
 static Err read_listener(Filler *f, Section one, Trial *t, size_t pair_count, bool *io_good)
@@ -245,7 +283,10 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
         return ERR_MEMORY;
     }
     Trial trial = {.count = count, .files = files, .place_count = count, .places = places};
-    TRY(read_listener(f, one, &trial, pair_count, &good));
+    f->renewing = true;
+    Err err = read_listener(f, one, &trial, pair_count, &good);
+    f->renewing = false;
+    TRY(err);
     ListenerTls *tls = &ret->tls;
     *tls = (ListenerTls){
         .pair_count = pair_count,
@@ -258,7 +299,10 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
     TRY(join_arguments(f, section_child(one, S("tls-versions")), &tls->versions));
     TRY(join_arguments(f, section_child(one, S("cipher-suites")), &tls->suites));
     TRY(join_arguments(f, section_child(one, S("key-exchange")), &tls->groups));
-    return good && f->files ? try_listener(f, tls, &trial, one) : ERR_OK;
+    if (good && f->files) {
+        TRY(try_listener(f, tls, &trial, one, &good));
+    }
+    return f->renew && !good ? keep_old_files(f, &trial) : ERR_OK;
 }
 
 /* ---- connectors ---- */
@@ -271,36 +315,13 @@ static Err read_platform_roots(Filler *f, Location at, bool *io_good)
             return ERR_MEMORY;
         }
         f->platform_roots = file->failed ? STR_NONE : file->file.bytes;
+        f->platform_identity = file->file.identity;
     }
     if (f->platform_roots.len == 0 && f->files) {
         check_report(f->checker, SEVERITY_ERROR, where_at(at), S("add ca-path=\"FILE\""),
                      "this system has no file of trusted authorities");
         *io_good = false;
     }
-    return ERR_OK;
-}
-
-/* All that decides whether a client can be made, in one text: no name or path holds a NUL. */
-static Err connector_name(Filler *f, const ConnectorSettings *connector, Str *ret)
-{
-    const ConnectorTls *tls = &connector->tls;
-    const Str parts[] = {tls->name,       tls->roots.path,
-                         tls->chain.path, tls->key.path,
-                         tls->verify ? S("verify") : STR_NONE};
-    size_t bytes = 0;
-    Span room;
-    for (size_t i = 0; i < SCHEMA_COUNT(parts); i++) {
-        bytes += parts[i].len + 1;
-    }
-    if (!arena_span(f->arena, bytes, &room)) {
-        return ERR_MEMORY;
-    }
-    Text name = text_in(room);
-    for (size_t i = 0; i < SCHEMA_COUNT(parts); i++) {
-        text_add(&name, parts[i]);
-        text_byte(&name, 0);
-    }
-    *ret = text_str(&name);
     return ERR_OK;
 }
 
@@ -325,10 +346,9 @@ static Err try_connector(Filler *f, const ConnectorSettings *connector, const Kd
     TlsMistake mistake = {0};
     const ConnectorTls *tls = &connector->tls;
     const KdlEntry *sni = node_property(node, S("tls-sni"));
-    Str name = STR_NONE;
+    Str identity = str_of(tls->identity.words, sizeof tls->identity.words);
     uint32_t any = 0;
-    TRY(connector_name(f, connector, &name));
-    if (str_map_find(&f->tried_connectors, 0, name, &any)) {
+    if (str_map_find(&f->tried_connectors, 0, identity, &any)) {
         return check_own_dates(f, tls, node);
     }
     TlsClientPlan plan = material_client_plan(connector, f->platform_roots);
@@ -336,7 +356,10 @@ static Err try_connector(Filler *f, const ConnectorSettings *connector, const Kd
     Err err = tls_client_new(&plan, &client, &mistake, &why);
     tls_client_unref(client);
     if (err == ERR_OK) {
-        TRY(str_map_put(f->arena, &f->tried_connectors, 0, name, 0));
+        if (!arena_copy(f->arena, identity, &identity)) { /* the settings may still move */
+            return ERR_MEMORY;
+        }
+        TRY(str_map_put(f->arena, &f->tried_connectors, 0, identity, 0));
         return check_own_dates(f, tls, node);
     }
     if (err != ERR_SYNTAX) {
@@ -381,5 +404,7 @@ Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret)
     if (tls->verify && tls->roots.path.len == 0) {
         TRY(read_platform_roots(f, sni->value.location, &good));
     }
+    identify_connector(f, ret);
+    fingerprint_join(&f->identity, &tls->identity); /* the system's roots, too */
     return good && f->files ? try_connector(f, ret, one.node) : ERR_OK;
 }

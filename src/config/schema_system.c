@@ -49,6 +49,8 @@ static const SchemaNode system_children[] = {
             .flags = SCHEMA_LATER,
             .later_except = S_INIT("false"),
             .fallback = S_INIT("true")}),
+    OPTION_BOOL("watch", "false",
+                "reload by itself when this file, or one that it names, has changed"),
     OPTION_NUMBER("drain-timeout-ms", 0, SCHEMA_MS_MAX, "300000",
                   "how long open requests may go on after SIGTERM"),
     OPTION_NUMBER("max-connections", 0, SCHEMA_COUNT_MAX, "0",

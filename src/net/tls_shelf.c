@@ -34,7 +34,7 @@ void tls_parsed_unref(TlsParsed *p)
     memory_drop(NULL, p, sizeof *p);
 }
 
-static TlsParsed *parsed_new(HashWide print)
+static TlsParsed *parsed_new(Fingerprint print)
 {
     TlsParsed *p = (TlsParsed *)memory_new(NULL, sizeof *p);
     if (p) {
@@ -46,17 +46,12 @@ static TlsParsed *parsed_new(HashWide print)
 
 /* ---- the table ---- */
 
-static bool wide_equal(HashWide a, HashWide b)
-{
-    return a.words[0] == b.words[0] && a.words[1] == b.words[1];
-}
-
 /* Where it stands, or would stand. The fingerprint is keyed, so nobody makes them fall together. */
-static size_t place_of(const TlsShelf *shelf, HashWide print)
+static size_t place_of(const TlsShelf *shelf, Fingerprint print)
 {
     size_t mask = shelf->room - 1;
     size_t at = (size_t)print.words[0] & mask;
-    while (shelf->places[at] && !wide_equal(shelf->places[at]->print, print)) {
+    while (shelf->places[at] && !fingerprint_equal(&shelf->places[at]->print, &print)) {
         at = (at + 1) & mask;
     }
     return at;
@@ -98,7 +93,7 @@ static bool is_wanted(const TlsShelf *shelf, const TlsParsed *p)
 }
 
 /* A reference, or NULL. */
-static TlsParsed *shelf_find(TlsShelf *shelf, HashWide print)
+static TlsParsed *shelf_find(TlsShelf *shelf, Fingerprint print)
 {
     TlsParsed *p = shelf && shelf->room > 0 ? shelf->places[place_of(shelf, print)] : NULL;
     if (!p) {
@@ -169,15 +164,15 @@ typedef enum Kind { KIND_PAIR, KIND_ROOTS, KIND_ROOTS_STRICT } Kind;
 #define PRINT_TEXTS 3u
 
 /* The lengths are in it whole; SipHash by itself takes in their last byte. */
-static HashWide print_of(const TlsShelf *shelf, Kind kind, Str one, Str two, Str three)
+static Fingerprint print_of(const TlsShelf *shelf, Kind kind, Str one, Str two, Str three)
 {
     const Str texts[PRINT_TEXTS] = {one, two, three};
     uint64_t words[1 + 3 * PRINT_TEXTS] = {(uint64_t)kind};
     if (!shelf) {
-        return (HashWide){{0}};
+        return (Fingerprint){{0}};
     }
     for (size_t i = 0; i < PRINT_TEXTS; i++) {
-        HashWide part = hash_str_wide(&shelf->secret, texts[i]);
+        Fingerprint part = hash_str_wide(&shelf->secret, texts[i]);
         words[1 + 3 * i] = texts[i].len;
         words[2 + 3 * i] = part.words[0];
         words[3 + 3 * i] = part.words[1];
@@ -235,7 +230,7 @@ static Err pair_fill(TlsParsed *p, const TlsPair *pair, size_t index, TlsMistake
 Err tls_parsed_pair(TlsShelf *shelf, const TlsPair *pair, size_t index, TlsParsed **ret,
                     TlsMistake *ret_mistake, Text *why)
 {
-    HashWide print = print_of(shelf, KIND_PAIR, pair->chain, pair->key, pair->ocsp);
+    Fingerprint print = print_of(shelf, KIND_PAIR, pair->chain, pair->key, pair->ocsp);
     TlsParsed *p = shelf_find(shelf, print);
     if (p) {
         *ret = p;
@@ -259,7 +254,7 @@ Err tls_parsed_roots(TlsShelf *shelf, Str pem, bool strict, TlsPart part, TlsPar
                      TlsMistake *ret_mistake, Text *why)
 {
     Kind kind = strict ? KIND_ROOTS_STRICT : KIND_ROOTS;
-    HashWide print = print_of(shelf, kind, pem, STR_NONE, STR_NONE);
+    Fingerprint print = print_of(shelf, kind, pem, STR_NONE, STR_NONE);
     TlsParsed *p = shelf_find(shelf, print);
     if (p) {
         *ret = p;

@@ -11,7 +11,7 @@
 
 typedef struct TlsParsed {
     _Atomic size_t refs;
-    HashWide print; /* stands for the bytes that it was parsed from */
+    Fingerprint print; /* stands for the bytes that it was parsed from */
     uint64_t round; /* the shelf's, when somebody asked for it last */
     EngineRoots *roots; /* of authorities; the rest is of a certificate with its key */
     EngineKey *key;

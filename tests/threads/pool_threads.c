@@ -148,8 +148,7 @@ static unsigned test_pool(unsigned client_count, uint32_t connections)
     site.service.limits.linger_ms = 100;
     site.endpoint.connections_max = connections;
     site.service.limits.concurrent_requests_max = 1000; /* so that requests are counted */
-    WorkerPlan plan = {.snapshot = &site.snapshot,
-                       .threads = WORKER_THREADS,
+    WorkerPlan plan = {.threads = WORKER_THREADS,
                        .connections_max = 1000,
                        .idle_upstreams_max = 1000, .memory_bytes_max = 256u << 20};
     pthread_t origin;
@@ -160,7 +159,7 @@ static unsigned test_pool(unsigned client_count, uint32_t connections)
     unsigned most = connections ? connections : 2 * client_count;
     Worker *worker = NULL;
     CHECK(pthread_create(&origin, NULL, origin_main, NULL) == 0);
-    CHECK(worker_start(&plan, &worker) == ERR_OK);
+    worker = site_work(&site, &plan, true);
     for (unsigned i = 0; i < client_count; i++) {
         numbers[i] = i;
         CHECK(pthread_create(&clients[i], NULL, client_main, &numbers[i]) == 0);
@@ -168,8 +167,9 @@ static unsigned test_pool(unsigned client_count, uint32_t connections)
     for (unsigned i = 0; i < client_count; i++) {
         (void)pthread_join(clients[i], NULL);
     }
-    worker_drain(worker);
+    worker_drain(worker, 0);
     worker_join(worker);
+    worker_free(worker);
     atomic_store(&origin_stops, true);
     (void)pthread_join(origin, NULL);
     close(listener);

@@ -49,10 +49,10 @@ TEST("SipHash gives the authors' numbers, and both ways of hashing agree")
         {16, {UINT64_C(0xbb54b067caa4e26e), UINT64_C(0x77052385bf1533fd)}},
     };
     for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
-        HashWide got = hash_str_strong_wide(&key, str_of(bytes, wide[i].len));
+        Fingerprint got = hash_str_strong_wide(&key, str_of(bytes, wide[i].len));
         EXPECT_U64(got.words[0], wide[i].words[0]);
         EXPECT_U64(got.words[1], wide[i].words[1]);
-        HashWide quick = hash_str_wide(&key, str_of(bytes, wide[i].len));
+        Fingerprint quick = hash_str_wide(&key, str_of(bytes, wide[i].len));
         EXPECT(quick.words[0] != got.words[0] && quick.words[1] != got.words[1]);
     }
     HashSecret one;
