@@ -9,7 +9,7 @@
 #define KDL_DEPTH_MAX 64u       /* children blocks within each other */
 #define KDL_TEXT_BYTES_MAX (16u << 20)
 #define KDL_PROPERTIES_MAX 1000u /* of one node */
-#define KDL_ITEMS_MAX 500000u   /* nodes, arguments and properties of one document */
+#define KDL_ITEMS_MAX 1000000u  /* nodes, arguments and properties of one document */
 
 typedef enum KdlKind {
     KDL_STRING,
