@@ -3,7 +3,7 @@
 
 #include "app/certificates.h"
 #include "app/channel.h"
-#include "app/supervision.h"
+#include "app/upgrade.h"
 
 #define STATUS_BYTES_MAX (64u << 20)
 
@@ -125,6 +125,9 @@ static void obey_client(Supervisor *s, ControlClient *client)
     case CONTROL_ROLLBACK:
     case CONTROL_ROLLBACK_WAIT:
         reload_begin(s, RELOAD_ROLLBACK, client, client->ask == CONTROL_ROLLBACK_WAIT);
+        return;
+    case CONTROL_UPGRADE:
+        upgrade_begin(s, control_argument(client), client);
         return;
     case CONTROL_NOTHING:
         return;

@@ -70,6 +70,14 @@ static Err take_rollback(Command *c, Str value)
     return ERR_OK;
 }
 
+static Err take_hand_over(Command *c, Str value)
+{
+    uint64_t fd = 0;
+    TRY(number_decimal(value, INT32_MAX, &fd));
+    c->hand_over_fd = (int)fd;
+    return ERR_OK;
+}
+
 static Err take_json(Command *c, Str value)
 {
     (void)value;
@@ -141,12 +149,13 @@ static const Flag flags[] = {
     FLAG_OVERRIDE("--daemonize", "", "run in the background (needs a pid file)", OF(RUN),
                   DAEMONIZE),
     FLAG_OVERRIDE("--pidfile", "PATH", "where to write the process id", OF(RUN), PID_FILE),
-    FLAG("--upgrade", "", "take over from a running River (not supported yet)", OF(RUN),
+    FLAG("--upgrade", "", "take over from a running River, which must get SIGQUIT", OF(RUN),
          take_upgrade),
+    FLAG("--hand-over-fd", "N", "(used by `river upgrade`)", OF(RUN), take_hand_over),
     FLAG_OVERRIDE("--upgrade-socket", "PATH", "the socket over which that happens", OF(RUN),
                   UPGRADE_SOCKET),
     FLAG_OVERRIDE("--control-socket", "PATH", "the socket that `river status` asks",
-                  OF(RUN) | OF(STATUS) | OF(RELOAD), CONTROL_SOCKET),
+                  OF(RUN) | OF(STATUS) | OF(RELOAD) | OF(UPGRADE), CONTROL_SOCKET),
     FLAG("--json", "", "status as JSON", OF(STATUS), take_json),
     FLAG("--wait", "", "until every new request goes by the new configuration", OF(RELOAD),
          take_wait),
@@ -170,6 +179,8 @@ static const Subcommand subcommands[] = {
      false},
     {S_INIT("reload"), S_INIT("[--wait]"), S_INIT("read the configuration again, lose nothing"),
      COMMAND_RELOAD, false},
+    {S_INIT("upgrade"), S_INIT(""), S_INIT("let this binary take over, lose nothing"),
+     COMMAND_UPGRADE, false},
     {S_INIT("defaults"), S_INIT(""), S_INIT("print every option with its default"),
      COMMAND_DEFAULTS, false},
     {S_INIT("env"), S_INIT(""), S_INIT("print every environment variable that is read"),
@@ -326,7 +337,7 @@ static Err check_whole(const Command *c, Text *why)
 
 Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why)
 {
-    Command c = {.kind = COMMAND_RUN};
+    Command c = {.kind = COMMAND_RUN, .hand_over_fd = -1};
     const Subcommand *sub = &subcommands[0];
     size_t next = 0;
     if (count > 0 && !str_starts(arguments[0], S("-"))) {

@@ -121,15 +121,14 @@ static void close_roots(Configuration *c)
     c->root_count = 0;
 }
 
-Err configuration_open(Configuration *c, const Files *files, const Configuration *before, Text *why)
+Err configuration_open(Configuration *c, const Files *files, const ListenSet *before, Text *why)
 {
     Err err = open_key_logs(c, why);
     if (err == ERR_OK) {
         err = files_roots(files, c->settings, &c->arena, &c->roots, &c->root_count, why);
     }
     if (err == ERR_OK) {
-        err = listen_open(&c->arena, c->settings, before ? &before->listeners : NULL,
-                          &c->listeners, why);
+        err = listen_open(&c->arena, c->settings, before, &c->listeners, why);
     }
     if (err != ERR_OK) {
         configuration_close(c, before);
@@ -137,11 +136,11 @@ Err configuration_open(Configuration *c, const Files *files, const Configuration
     return err;
 }
 
-void configuration_close(Configuration *c, const Configuration *stays)
+void configuration_close(Configuration *c, const ListenSet *stays)
 {
     close_key_logs(c);
     close_roots(c);
-    listen_close(&c->listeners, stays ? &stays->listeners : NULL, true);
+    listen_close(&c->listeners, stays, true);
     arena_reset(&c->arena);
     c->listeners = (ListenSet){0};
 }

@@ -39,13 +39,13 @@ void configuration_none(Configuration *c);
 MUST_USE Err configuration_load(Configuration *c, const Source *source, const Str *text,
                                 const Settings *renew, ConfigurationReport *report);
 
-/* Opens what it names, sharing what `before` (NULL: none) has open. On failure what was opened for
- * it alone is closed again, and `why` tells what it was. */
-MUST_USE Err configuration_open(Configuration *c, const Files *files, const Configuration *before,
+/* Opens what it names, but for the sockets that `before` (NULL: none) has: they are shared. On
+ * failure what was opened for it alone is closed again, and `why` tells what it was. */
+MUST_USE Err configuration_open(Configuration *c, const Files *files, const ListenSet *before,
                                 Text *why);
-/* Closes what it has open and `stays` (NULL: none) has not, and removes the files of Unix sockets
- * that are closed. It can be opened again. */
-void configuration_close(Configuration *c, const Configuration *stays);
+/* Closes what it has open, but for sockets that `stays` (NULL: none) has, too, and removes the files
+ * of Unix sockets that are closed. It can be opened again. */
+void configuration_close(Configuration *c, const ListenSet *stays);
 /* Ends it; it is closed. */
 void configuration_drop(Configuration *c);
 

@@ -31,6 +31,20 @@ static void client_drop(Control *c, ControlClient *client)
     *client = (ControlClient){.fd = -1};
 }
 
+void control_stop_listening(Control *c)
+{
+    if (c->socket.fd >= 0) {
+        ListenSet set = {.room = 1, .at = &c->socket, .count = 1}; /* system call */
+        listen_close(&set, NULL, true);
+    }
+}
+
+Str control_argument(const ControlClient *client)
+{
+    Str line = str_cut(str_of(client->line, client->line_len), '\n').head;
+    return str_cut(line, ' ').tail;
+}
+
 void control_close(Control *c)
 {
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -38,10 +52,7 @@ void control_close(Control *c)
             client_drop(c, &c->clients[i]);
         }
     }
-    if (c->socket.fd >= 0) {
-        ListenSet set = {.room = 1, .at = &c->socket, .count = 1}; /* system call */
-        listen_close(&set, NULL, true);
-    }
+    control_stop_listening(c);
     blocks_drop(&c->blocks);
 }
 
@@ -93,7 +104,7 @@ static ControlAsk ask_from(Str line)
             return asks[i].ask;
         }
     }
-    return CONTROL_NOTHING;
+    return str_starts(line, S("upgrade /")) ? CONTROL_UPGRADE : CONTROL_NOTHING;
 }
 
 /* Reads the client's line. True when it has just become whole. */

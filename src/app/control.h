@@ -13,7 +13,7 @@
 #include "base/buf.h"
 
 #define CONTROL_CLIENTS_MAX 8u
-#define CONTROL_LINE_BYTES_MAX 64u
+#define CONTROL_LINE_BYTES_MAX 4200u /* a path may stand in it */
 #define CONTROL_CLIENT_MS 5000u    /* a client that is slower is dropped */
 #define CONTROL_PATIENT_MS 120000u /* ... one that waits for the end of a reload */
 
@@ -24,7 +24,8 @@ typedef enum ControlAsk {
     CONTROL_RELOAD,
     CONTROL_RELOAD_WAIT,
     CONTROL_ROLLBACK,
-    CONTROL_ROLLBACK_WAIT
+    CONTROL_ROLLBACK_WAIT,
+    CONTROL_UPGRADE /* what follows the word in `line` is the new binary's path */
 } ControlAsk;
 
 typedef struct ControlClient {
@@ -54,6 +55,10 @@ MUST_USE Err control_default_path(bool make, Text *ret);
 /* Listens at `path`, which must live as long. ERR_EXISTS: another River answers there. */
 MUST_USE Err control_open(Control *c, Str path, Text *why);
 void control_close(Control *c);
+/* Takes no more clients, and frees the path; those that are there get their answers. */
+void control_stop_listening(Control *c);
+/* What a client has asked for behind the first word. */
+Str control_argument(const ControlClient *client);
 /* A control that listens nowhere. */
 void control_none(Control *c);
 

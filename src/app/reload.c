@@ -146,7 +146,7 @@ static void commit(Supervisor *s)
 {
     Reload *r = &s->reload;
     Configuration *old = s->current;
-    configuration_close(old, s->next);
+    configuration_close(old, &s->next->listeners);
     if (s->previous && s->previous != s->next) {
         configuration_drop(s->previous);
     }
@@ -163,6 +163,7 @@ static void commit(Supervisor *s)
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
     r->mark = r->seen = mark_files(s);
     look_again_at(s, supervisor_clock_ms());
+    supervisor_notify_serving(s);
     if (r->kind == RELOAD_RENEW) {
         LOG(INFO, "certificates renewed");
     } else {
@@ -176,7 +177,7 @@ static void commit(Supervisor *s)
 /* Gives the next configuration up; a rollback's stays what it was. */
 static void give_up_next(Supervisor *s)
 {
-    configuration_close(s->next, s->current);
+    configuration_close(s->next, &s->current->listeners);
     if (s->next != s->previous) {
         configuration_drop(s->next);
     }
@@ -188,6 +189,7 @@ static void give_up_next(Supervisor *s)
 static void fail(Supervisor *s, Str reason)
 {
     give_up_next(s);
+    supervisor_notify_serving(s);
     refuse(s, waiting_client(s), s->reload.kind, NULL, reason);
 }
 
@@ -384,7 +386,7 @@ static void log_warnings(const Source *source, ReloadKind kind, Str shown)
 /* Opens what it names, and gives it to a worker. */
 static Err start_next(Supervisor *s, ConfigurationReport *report)
 {
-    Err err = configuration_open(s->next, s->source.files, s->current, &report->why);
+    Err err = configuration_open(s->next, s->source.files, &s->current->listeners, &report->why);
     if (err != ERR_OK) {
         if (s->next != s->previous) {
             configuration_drop(s->next);
@@ -449,6 +451,10 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
         refuse(s, client, kind, NULL, S("River ends"));
         return;
     }
+    if (s->upgrade.fd >= 0 || s->takeover.fd >= 0) {
+        refuse(s, client, kind, NULL, S("an upgrade is under way; try again"));
+        return;
+    }
     if (s->reload.state != RELOAD_NONE) {
         s->reload.again = !client;
         if (client) {
@@ -461,9 +467,13 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
     arena_init(&arena, &s->blocks, ANSWER_BYTES_MAX);
     ConfigurationReport report = {.arena = &arena, .why = text_in(span_of(room, sizeof room))};
     s->reload.kind = kind;
+    notify_reloading(&s->notify, supervisor_clock_ms());
     Err err = reload_load(s, kind, client, wait, &report);
     if (err != ERR_OK) {
         report_failure(s, client, kind, err, &report);
+    }
+    if (s->reload.state == RELOAD_NONE) {
+        supervisor_notify_serving(s);
     }
     arena_reset(&arena);
 }

@@ -7,6 +7,8 @@
 #include "app/configuration.h"
 #include "app/control.h"
 #include "app/keeper.h"
+#include "app/notify.h"
+#include "app/supervisor.h"
 
 typedef enum State { STATE_SERVING, STATE_DRAINING, STATE_STOPPING, STATE_OVER } State;
 
@@ -36,10 +38,28 @@ typedef struct Reload {
     unsigned count;      /* of those that have succeeded */
 } Reload;
 
+/* What another River gives to this one at its start (upgrade.h). */
+typedef struct Takeover {
+    int fd; /* to the old one, until it has let go of everything; -1: none */
+    bool received; /* all that there is */
+    ListenSet sockets;
+    int state; /* a file with what its worker has counted and remembers; -1: none */
+} Takeover;
+
+/* This one gives everything to another. */
+typedef struct Upgrade {
+    int fd;    /* to the new one; -1: none */
+    pid_t pid; /* of the new one, where it is our child; 0: none */
+    uint32_t client;      /* who waits for the end; 0: nobody */
+    unsigned tries_left;  /* to reach the one that waits */
+    uint64_t deadline_ms; /* of the next step; 0: none */
+} Upgrade;
+
 #define CONFIGURATIONS 3u /* the one that holds, the one before, and the next */
 
 typedef struct Supervisor {
     Source source;
+    const Launch *launch;
     State state;
     int exit_status;
     Configuration configurations[CONFIGURATIONS];
@@ -48,24 +68,35 @@ typedef struct Supervisor {
     Configuration *next;     /* open, while a reload is under way */
     SystemSettings system;   /* what of it cannot change while River runs: paths, daemon */
     Reload reload;
+    Takeover takeover;
+    Upgrade upgrade;
     Logs logs;
     Control control;
     Keeper keeper;
+    Notify notify;
     int signals;
     int pid_file;
     int daemon_pipe;
     uint64_t started_ms;
     Blocks blocks; /* of what is made for one answer */
+    Arena *arena;  /* of what stays until the end */
     uint8_t room[CHANNEL_BYTES_MAX];
 } Supervisor;
 
 uint64_t supervisor_clock_ms(void);
+/* Tells the service manager that all is well: after the start, and after each reload. */
+void supervisor_notify_serving(Supervisor *s);
 /* What a worker is started with. */
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c);
 /* An order for one worker. */
 void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value);
 /* Ends a worker that shall finish what it has; it is killed when it does not in time. */
 void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind);
+
+/* Takes the control socket and the pid file, once the River before has let go of them. */
+void supervisor_claim_files(Supervisor *s);
+/* Another River has everything: this one finishes what is open, and ends. */
+void supervisor_retire(Supervisor *s);
 
 /* Serves the control socket (answers.c); a worker's part of an answer; and what is answered when the
  * worker has died over a question. */

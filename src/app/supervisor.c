@@ -17,11 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/activation.h"
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
 #include "app/pidfile.h"
-#include "app/supervision.h"
+#include "app/upgrade.h"
 #include "base/number.h"
 #include "proxy/worker.h"
 
@@ -29,7 +30,7 @@
 #define DRAIN_GRACE_MS 5000u /* beyond the drain's own deadline */
 #define CONTROL_TICK_MS 500
 #define BLOCK_BYTES 65536u
-#define POLL_MAX (1 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
+#define POLL_MAX (3 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
 
 uint64_t supervisor_clock_ms(void)
 {
@@ -57,6 +58,16 @@ void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
     supervisor_order(w, kind, limit_ms);
 }
 
+void supervisor_retire(Supervisor *s)
+{
+    listen_close(&s->current->listeners, NULL, false);
+    s->state = STATE_DRAINING;
+    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    if (serving) {
+        supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
+    }
+}
+
 /* Ends all workers that there are. */
 static void dismiss_all(Supervisor *s, ChannelKind kind)
 {
@@ -79,6 +90,7 @@ static void begin_stop(Supervisor *s)
     reload_abandon(s);
     listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_STOPPING;
+    notify_stopping(&s->notify, S("stopping"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_STOP);
 }
 
@@ -89,6 +101,7 @@ static void begin_drain(Supervisor *s)
     /* Our copies would keep the ports open with nobody to accept. */
     listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_DRAINING;
+    notify_stopping(&s->notify, S("draining: open requests finish"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_DRAIN);
 }
 
@@ -120,6 +133,35 @@ static void reopen_logs(Supervisor *s)
     LOG(INFO, "logs opened again");
 }
 
+static bool has_workers(const Supervisor *s)
+{
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        if (s->keeper.workers[i].role != KEPT_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the service manager ---- */
+
+/* Whether traffic is served, as far as the supervisor can know: then the watchdog hears of it. */
+static bool worker_is_well(Supervisor *s)
+{
+    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
+    return s->state == STATE_SERVING ? w && w->ready : has_workers(s);
+}
+
+void supervisor_notify_serving(Supervisor *s)
+{
+    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
+    if (s->state == STATE_SERVING && w && w->ready) {
+        const Settings *settings = s->current->settings;
+        notify_ready(&s->notify, settings->service_count, settings->listener_count,
+                     (uint64_t)w->pid, supervisor_clock_ms());
+    }
+}
+
 /* ---- what can happen ---- */
 
 static void on_signal(Supervisor *s, uint32_t number)
@@ -138,6 +180,9 @@ static void on_signal(Supervisor *s, uint32_t number)
     case SIGUSR1:
         reopen_logs(s);
         return;
+    case SIGQUIT:
+        upgrade_to_waiting(s);
+        return;
     case SIGHUP:
         reload_begin(s, RELOAD_FILE, NULL, false);
         return;
@@ -152,16 +197,6 @@ static void take_signals(Supervisor *s)
     while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         on_signal(s, info.ssi_signo);
     }
-}
-
-static bool has_workers(const Supervisor *s)
-{
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        if (s->keeper.workers[i].role != KEPT_NONE) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
@@ -185,6 +220,7 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
         s->exit_status = EXIT_FAILED;
         return;
     }
+    notify_status(&s->notify, S("the worker died; the next one starts"), supervisor_clock_ms());
     keeper_plan_restart(&s->keeper, supervisor_clock_ms());
 }
 
@@ -205,6 +241,11 @@ static void on_ready(Supervisor *s, KeptWorker *w)
         reload_on_ready(s, w);
     }
     log_serving(s, w);
+    if (s->takeover.fd >= 0) {
+        takeover_ready(s); /* the service manager hears of us when the old one has said who we are */
+    } else {
+        supervisor_notify_serving(s);
+    }
     daemon_ready(s->daemon_pipe);
     s->daemon_pipe = -1;
 }
@@ -268,6 +309,7 @@ static void keep_deadlines(Supervisor *s)
     }
     if (s->state == STATE_SERVING) {
         reload_keep_deadlines(s, now);
+        upgrade_keep_deadlines(s, now);
     }
     for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
         KeptWorker *w = &s->keeper.workers[i];
@@ -277,6 +319,7 @@ static void keep_deadlines(Supervisor *s)
             w->kill_at_ms = now + STOP_GRACE_MS;
         }
     }
+    notify_keep(&s->notify, worker_is_well(s), now);
 }
 
 static void sooner(uint64_t *due, uint64_t other)
@@ -300,7 +343,9 @@ static int wait_ms(Supervisor *s, size_t control_count)
     }
     if (s->state == STATE_SERVING) {
         sooner(&due, reload_due_ms(s));
+        sooner(&due, s->upgrade.deadline_ms);
     }
+    sooner(&due, notify_due_ms(&s->notify));
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
     if (due != 0) {
         uint64_t left = due > now ? due - now : 0;
@@ -321,6 +366,8 @@ static size_t gather(Supervisor *s, struct pollfd *fds, size_t *ret_control)
             fds[count++] = (struct pollfd){.fd = w->channel, .events = POLLIN};
         }
     }
+    fds[count++] = (struct pollfd){.fd = s->takeover.fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = s->upgrade.fd, .events = POLLIN};
     *ret_control = control_poll(&s->control, &fds[count], POLL_MAX - count);
     return count + *ret_control;
 }
@@ -340,6 +387,12 @@ static void run_loop(Supervisor *s)
         while (keeper_reap(&s->keeper, s->state != STATE_SERVING, &ended, &status)) {
             on_worker_end(s, &ended, status);
         }
+        if (s->takeover.fd >= 0) {
+            takeover_on_readable(s);
+        }
+        if (s->upgrade.fd >= 0) {
+            upgrade_on_readable(s);
+        }
         take_signals(s);
         answers_serve(s);
         if (s->state != STATE_OVER) {
@@ -355,13 +408,14 @@ static Err block_signals(int *ret)
     sigset_t ours;
     (void)sigemptyset(&ours);
     /* SIGCHLD only ends the wait, should the system have no descriptors for processes. */
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         (void)sigaddset(&ours, numbers[i]);
     }
     (void)sigprocmask(SIG_BLOCK, &ours, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGXFSZ, &ignore, NULL); /* a log file that may not grow is a full disk */
     *ret = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
     return *ret < 0 ? err_from_errno(errno) : ERR_OK;
 }
@@ -428,6 +482,21 @@ static Err keep_system(Supervisor *s, Arena *arena)
     return kept ? ERR_OK : ERR_MEMORY;
 }
 
+static Err open_pid_file(Supervisor *s, Text *why)
+{
+    Str path = s->system.pid_file;
+    return path.len > 0 ? pidfile_write(path, &s->pid_file, why) : ERR_OK;
+}
+
+void supervisor_claim_files(Supervisor *s)
+{
+    uint8_t room[512];
+    Text why = text_in(span_of(room, sizeof room));
+    if (open_control(s, s->arena, &why) != ERR_OK || open_pid_file(s, &why) != ERR_OK) {
+        LOG(ERROR, "River serves, but without a file of its own", LOG_STR("why", text_str(&why)));
+    }
+}
+
 /* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
 static Err prepare(Supervisor *s, Arena *arena, Text *why)
 {
@@ -436,13 +505,20 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
-    TRY(configuration_open(s->current, s->source.files, NULL, why));
-    TRY(open_control(s, arena, why));
-    if (system->daemonize) {
+    notify_open(&s->notify, s->launch->notify, supervisor_clock_ms());
+    bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
+    if (takes_over) {
+        TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
+    }
+    TRY(configuration_open(s->current, s->source.files, &s->takeover.sockets, why));
+    listen_close(&s->takeover.sockets, &s->current->listeners, false);
+    activation_close_rest();
+    if (system->daemonize && s->launch->hand_over_fd < 0) {
         TRY(daemon_start(&s->daemon_pipe));
     }
-    if (system->pid_file.len > 0) {
-        TRY(pidfile_write(system->pid_file, &s->pid_file, why));
+    if (!takes_over) {
+        TRY(open_control(s, arena, why));
+        TRY(open_pid_file(s, why));
     }
     keeper_init(&s->keeper);
     s->started_ms = supervisor_clock_ms();
@@ -456,6 +532,7 @@ static void tidy_up(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, true);
     control_close(&s->control);
+    notify_close(&s->notify);
     pidfile_remove(s->system.pid_file, s->pid_file);
     configuration_close(s->current, NULL);
     configuration_drop(s->current);
@@ -465,7 +542,7 @@ static void tidy_up(Supervisor *s)
 }
 
 /* Reads the configuration, and says on standard error what is wrong with it. */
-static int load_first(Supervisor *s, Arena *arena)
+static int load_first(Supervisor *s, Arena *arena, Text *why)
 {
     uint8_t room[1024];
     ConfigurationReport report = {.arena = arena,
@@ -478,20 +555,25 @@ static int load_first(Supervisor *s, Arena *arena)
         return EXIT_OK;
     }
     if (report.mistakes > 0) {
-        (void)fprintf(stderr, "river: %zu mistake%s in %.*s; nothing was started\n",
-                      report.mistakes, report.mistakes == 1 ? "" : "s", STR_ARG(s->source.path));
+        text_format(why, "%zu mistake%s in %.*s; nothing was started", report.mistakes,
+                    report.mistakes == 1 ? "" : "s", STR_ARG(s->source.path));
     } else {
-        Str why = report.why.len > 0 ? text_str(&report.why) : str_from_c(err_sentence(err));
-        (void)fprintf(stderr, "river: %.*s\n", STR_ARG(why));
+        text_add(why, report.why.len > 0 ? text_str(&report.why)
+                                         : str_from_c(err_sentence(err)));
     }
+    (void)fprintf(stderr, "river: %.*s\n", STR_ARG(text_str(why)));
     return EXIT_CONFIGURATION;
 }
 
-int supervisor_run(const Source *source, Arena *arena)
+int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
 {
     static Supervisor supervisor; /* large, and there is only one */
     Supervisor *s = &supervisor;
     *s = (Supervisor){.source = *source,
+                      .launch = launch,
+                      .arena = arena,
+                      .takeover = {.fd = -1, .state = -1},
+                      .upgrade = {.fd = -1},
                       .logs = LOGS_NONE,
                       .reload = {.logs = LOGS_NONE},
                       .signals = -1,
@@ -500,17 +582,20 @@ int supervisor_run(const Source *source, Arena *arena)
     s->current = &s->configurations[0];
     control_none(&s->control);
     blocks_init(&s->blocks, NULL, BLOCK_BYTES, 0);
-    int status = load_first(s, arena);
-    if (status != EXIT_OK) {
-        return status;
-    }
     uint8_t room[1024];
     Text why = text_in(span_of(room, sizeof room));
+    s->takeover.fd = launch->hand_over_fd;
+    int status = load_first(s, arena, &why);
+    if (status != EXIT_OK) {
+        takeover_failed(&s->takeover, text_str(&why));
+        return status;
+    }
     Err err = keep_system(s, arena);
     err = err == ERR_OK ? prepare(s, arena, &why) : err;
     if (err != ERR_OK) {
         Str reason = why.len > 0 ? text_str(&why) : str_from_c(err_sentence(err));
         (void)fprintf(stderr, "river: %.*s\n", STR_ARG(reason));
+        takeover_failed(&s->takeover, reason);
         tidy_up(s);
         return EXIT_FAILED;
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "admin/status.h"
+#include "app/activation.h"
 #include "app/cage.h"
 #include "app/channel.h"
 #include "app/daemon.h"
@@ -374,12 +375,13 @@ static void tidy(WorkerProcess *p)
 /* ---- ending ---- */
 
 /* The supervisor has closed its copies of the listeners; shutting ours down refuses newcomers at
- * once, while the threads still hold the descriptors in their pollers. */
+ * once, while the threads still hold the descriptors in their pollers. A socket that the service
+ * manager has, too, stays as it is: there newcomers wait for the next River. */
 static void refuse_newcomers(const WorkerProcess *p)
 {
     const Snapshot *s = &p->builder.newest->snapshot;
     for (size_t i = 0; i < s->listener_count; i++) {
-        if (s->listeners[i] && !s->listeners[i]->leaving) {
+        if (s->listeners[i] && !s->listeners[i]->leaving && !activation_owns(s->listeners[i]->fd)) {
             (void)shutdown(s->listeners[i]->fd, SHUT_RDWR);
         }
     }

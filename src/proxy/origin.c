@@ -533,6 +533,18 @@ static bool serve_one(Thread *t, Origin *o)
     return true;
 }
 
+/* Gives a connection that cannot be parked to the oldest waiter; false when there is none. */
+static bool serve_any(Thread *t, Origin *o, Upstream *u)
+{
+    Waiter w;
+    while (waiter_pop(o, &w)) {
+        if (waiter_serve(t, o, w, u)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void origin_return(Thread *t, Upstream *u)
 {
     Origin *o = origin_at(t, u->origin);
@@ -541,9 +553,14 @@ void origin_return(Thread *t, Upstream *u)
     uint64_t parked_max = t->worker->plan.idle_upstreams_max / o->thread_count;
     uint64_t due_ms = u64_min(t->now_ms + idle_ms, u->retire_ms);
     bool usable = !u->wire.ended && !u->wire.broken && u->wire.out.len == 0 && u->in.len == 0;
-    if (!usable || t->draining || atomic_load(&o->ends) || due_ms <= t->now_ms || t->parked >= parked_max ||
-        timer_set(&t->wheel, &u->timer, due_ms, token_of(TOKEN_UPSTREAM, u->self)) != ERR_OK) {
-        upstream_close(t, u, false);
+    bool parks = usable && !atomic_load(&o->ends) && due_ms > t->now_ms &&
+                 t->parked < parked_max &&
+                 timer_set(&t->wheel, &u->timer, due_ms,
+                           token_of(TOKEN_UPSTREAM, u->self)) == ERR_OK;
+    if (!parks) {
+        if (!usable || !serve_any(t, o, u)) {
+            upstream_close(t, u, false);
+        }
         return;
     }
     park_push(t, o, u);

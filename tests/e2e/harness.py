@@ -418,10 +418,11 @@ def quoted(endpoint):
 
 
 class River:
-    """A River with this configuration, serving."""
+    """A River with this configuration, serving. A `launcher` is a command that executes what
+    follows it."""
 
     def __init__(self, services, system="", environment=None, flags=(), threads=2, wait=True,
-                 text=None):
+                 text=None, launcher=(), pass_fds=()):
         self.directory = tempfile.mkdtemp(prefix="river-e2e-")
         self.config = os.path.join(self.directory, "river.kdl")
         with open(self.config, "w", encoding="utf-8") as file:
@@ -431,12 +432,14 @@ class River:
         self.output_path = os.path.join(self.directory, "stdout")
         self.deaths_expected = False
         self.closed = False
-        command = [BINARY, "--config-kdl", self.config, "--control-socket", self.control, *flags]
+        command = [*launcher, BINARY, "--config-kdl", self.config,
+                   "--control-socket", self.control, *flags]
         if threads:
             command += ["--threads-per-service", str(threads)]
         with open(self.error_path, "wb") as error, open(self.output_path, "wb") as output:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
-                                            stderr=error, env={**os.environ, **(environment or {})})
+                                            stderr=error, pass_fds=pass_fds,
+                                            env={**os.environ, **(environment or {})})
         if wait:
             wait_until(self.is_up, "River starts")
 

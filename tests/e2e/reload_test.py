@@ -6,8 +6,8 @@ import socket
 import threading
 import time
 
-from harness import Test, always, answer, command, connect, get, is_sanitized, main, proxy,
-                     wait_until
+from harness import (Test, always, answer, command, connect, get, is_sanitized, main, proxy,
+                     wait_until)
 
 
 def service(listener, body, more="", name="app"):
