@@ -230,7 +230,7 @@ static Err start_threads(WorkerProcess *p)
     p->root_count = c->root_count;
     p->roots = c->roots;
     TRY(worker_build(&plan, &p->worker));
-    TRY(builder_open(&p->builder, p->worker));
+    TRY(builder_open(&p->builder, p->worker, p->setup->shelf));
     TRY(build_first(p));
     region_unmap_all();
     restore_state(p);
