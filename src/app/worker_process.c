@@ -57,6 +57,7 @@ typedef struct WorkerProcess {
     bool tidying;        /* something is left of older snapshots */
     bool adopting;       /* not all threads go by the newest */
     bool ending;
+    bool handed_over;    /* the sockets are another one's, too: they must not be shut down */
     size_t pending_count;
     PendingSocket pending[LISTENER_PLACES_MAX];
     uint64_t stop_at_ms; /* 0: the threads may go on */
@@ -433,7 +434,7 @@ static void tidy(WorkerProcess *p)
 static void refuse_newcomers(const WorkerProcess *p)
 {
     const Snapshot *s = &p->builder.newest->snapshot;
-    for (size_t i = 0; i < s->listener_count; i++) {
+    for (size_t i = 0; i < s->listener_count && !p->handed_over; i++) {
         if (s->listeners[i] && !s->listeners[i]->leaving && !activation_owns(s->listeners[i]->fd)) {
             (void)shutdown(s->listeners[i]->fd, SHUT_RDWR);
         }
@@ -444,6 +445,7 @@ static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
 {
     if (!p->ending) {
         p->ending = true;
+        p->handed_over = !refuse;
         p->stop_at_ms = clock_ms() + limit_ms;
         worker_drain(p->worker, refuse ? 0 : CLIENT_PATIENCE_MS);
         if (refuse) {
