@@ -1,10 +1,245 @@
-/* cage.c - what of the cage stands already. */
+/* cage.c - the two steps into the cage, and what is said about it. */
 #include "app/cage.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-Err cage_enter(void)
+#include "app/account.h"
+#include "app/cage_calls.h"
+#include "app/cage_landlock.h"
+#include "app/cage_limits.h"
+#include "app/call_names.h"
+#include "loop/log.h"
+
+#define SOCKET_DIRECTORIES_MAX 256u
+
+/* Linux 6.3: memory that could be written never becomes executable. */
+#define CALL_SET_MDWE 65
+#define MDWE_REFUSE_EXEC_GAIN 1ul
+
+/* ---- the supervisor's side ---- */
+
+Err cage_check(const CagePlan *plan, Text *why)
 {
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? ERR_OK : err_from_errno(errno);
+    TRY(account_check(plan->account, why));
+    if (plan->sandbox && !call_filter_is_there()) {
+        text_add(why, S("cannot cage the worker: this kernel, or the container that River runs in, "
+                        "has no seccomp filters; `sandbox false` in `system` runs River without "
+                        "the cage"));
+        return ERR_UNSUPPORTED;
+    }
+    return ERR_OK;
+}
+
+void cage_warn(const CagePlan *plan)
+{
+    if (!plan->sandbox) {
+        LOG(WARN, "the worker is not caged: `sandbox` is false");
+    }
+    if (account_is_root(plan->account)) {
+        LOG(WARN, "the worker runs as root: set `user` in `system`");
+    }
+}
+
+void cage_log(const CagePlan *plan, CageState state)
+{
+    uint8_t room[256];
+    Text closed = text_in(span_of(room, sizeof room));
+    cage_print(&closed, state);
+    LOG(INFO, "the worker's cage", LOG_STR("closed", text_str(&closed)));
+    if (!plan->sandbox) {
+        return;
+    }
+    if (!(state & CAGE_BAR(LANDLOCK))) {
+        LOG(WARN, "this kernel has no Landlock: files are kept from the worker by their "
+                  "permissions, and by seccomp where no service has files");
+    }
+    if (!(state & CAGE_BAR(NO_EXEC_GAIN))) {
+        LOG(INFO, "this kernel cannot keep written memory from being executed: seccomp does");
+    }
+}
+
+unsigned cage_landlock_version(CageState state)
+{
+    return (unsigned)(state >> 32);
+}
+
+void cage_print(Text *out, CageState state)
+{
+    static const Str names[] = {
+#define X(name, text) S_INIT(text),
+        CAGE_BARS(X)
+#undef X
+    };
+    size_t before = out->len;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (state >> i & 1) {
+            text_add(out, out->len > before ? S(", ") : S(""));
+            text_add(out, names[i]);
+        }
+        if (i == CAGE_BIT_LANDLOCK && (state >> i & 1)) {
+            text_format(out, " %u", cage_landlock_version(state));
+        }
+    }
+    text_add(out, out->len > before ? S("") : S("none"));
+}
+
+void cage_print_call(Text *out, uint32_t number, uint32_t architecture)
+{
+    Str name = STR_NONE;
+    for (size_t i = 0; i < call_name_count && architecture == call_architecture(); i++) {
+        if (call_names[i].number == number) {
+            name = call_names[i].name;
+        }
+    }
+    text_add(out, name);
+    if (name.len == 0) {
+        text_format(out, "%u", number);
+    }
+    if (architecture != call_architecture()) {
+        text_add(out, S(" of another architecture"));
+    }
+}
+
+/* ---- Landlock's plan ---- */
+
+/* The directory of a Unix socket: the socket itself may be made anew, or not be there yet. */
+static int open_directory_of(Str path)
+{
+    uint8_t room[512];
+    Text name = text_in(span_of(room, sizeof room));
+    size_t slash = path.len;
+    while (slash > 0 && str_at(path, slash - 1) != '/') {
+        slash--;
+    }
+    text_add(&name, str_take(path, slash));
+    text_byte(&name, '\0');
+    return name.overflow ? -1 : open((const char *)room, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+typedef struct Directories {
+    size_t count;
+    int at[SOCKET_DIRECTORIES_MAX];
+    bool all; /* every socket's directory is in the list */
+} Directories;
+
+static void add_socket(Directories *d, Str path)
+{
+    int fd = d->count < SOCKET_DIRECTORIES_MAX ? open_directory_of(path) : -1;
+    if (fd < 0) {
+        d->all = false;
+    } else {
+        d->at[d->count++] = fd;
+    }
+}
+
+static void add_sockets_of(Directories *d, const ActionSettings *action)
+{
+    for (size_t i = 0; action->kind == ACTION_PROXY && i < action->cluster.connector_count; i++) {
+        Str path = action->cluster.connectors[i].address.unix_path;
+        if (path.len > 0) {
+            add_socket(d, path);
+        }
+    }
+}
+
+static void find_sockets(Directories *d, const Settings *settings)
+{
+    d->all = true;
+    for (size_t i = 0; i < settings->service_count; i++) {
+        const ServiceSettings *service = &settings->services[i];
+        if (service->route_count == 0) {
+            add_sockets_of(d, &service->action);
+        }
+        for (size_t k = 0; k < service->route_count; k++) {
+            add_sockets_of(d, &service->routes[k].action);
+        }
+    }
+}
+
+static Err enter_landlock(Cage *c, Directories *sockets)
+{
+    LandlockPlan plan = {.root_count = c->plan.root_count,
+                         .socket_directory_count = sockets->count,
+                         .lets_sockets = !sockets->all,
+                         .lets_read = call_extras.for_sanitizer};
+    plan.roots = c->plan.roots;
+    plan.socket_directories = sockets->at; /* system call */
+    unsigned version = 0;
+    Err err = landlock_enter(&plan, &version);
+    if (version > 0) {
+        c->state |= CAGE_BAR(LANDLOCK) | (uint64_t)version << 32;
+    }
+    for (size_t i = 0; i < sockets->count; i++) {
+        (void)close(sockets->at[i]);
+    }
+    return err;
+}
+
+/* ---- the steps ---- */
+
+static Err enter_all(Cage *c)
+{
+    Directories sockets = {.count = 0};
+    if (c->plan.sandbox) {
+        find_sockets(&sockets, c->plan.settings); /* while paths can be opened */
+        c->sizes = limits_open_sizes();
+    }
+    TRY(account_become(c->plan.account, c->plan.sandbox));
+    c->state |= geteuid() != 0 ? CAGE_BAR(USER) : 0;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return err_from_errno(errno);
+    }
+    c->state |= CAGE_BAR(NO_NEW_PRIVS);
+    if (!c->plan.sandbox) {
+        return ERR_OK;
+    }
+    c->state |= CAGE_BAR(POWERLESS);
+    /* From here on /proc/PID is root's: nobody else reads memory, environment or descriptors. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        return err_from_errno(errno);
+    }
+    if (prctl(CALL_SET_MDWE, MDWE_REFUSE_EXEC_GAIN, 0ul, 0ul, 0ul) == 0) {
+        c->state |= CAGE_BAR(NO_EXEC_GAIN);
+    }
+    TRY(limits_lower());
+    return enter_landlock(c, &sockets);
+}
+
+Err cage_enter(Cage *c, const CagePlan *plan)
+{
+    *c = (Cage){.plan = *plan, .sizes = -1};
+    Err err = enter_all(c);
+    if (err != ERR_OK) {
+        LOG(ERROR, "the cage cannot be entered", LOG_STR("why", str_from_c(err_sentence(err))));
+    }
+    return err;
+}
+
+Err cage_close(Cage *c)
+{
+    if (!c->plan.sandbox) {
+        return ERR_OK;
+    }
+    if (!call_extras.for_sanitizer && limits_bound_memory(c->sizes, c->plan.memory_bytes)) {
+        c->state |= CAGE_BAR(MEMORY);
+    }
+    if (c->sizes >= 0) {
+        (void)close(c->sizes);
+        c->sizes = -1;
+    }
+    TRY(limits_forbid_processes());
+    static CallProgram program; /* large, and there is only one */
+    call_program(&program, c->plan.root_count > 0, (uint32_t)getpid());
+    Err err = call_filter_enter(&program);
+    if (err != ERR_OK) {
+        LOG(ERROR, "the cage cannot be closed: seccomp refused",
+            LOG_STR("why", str_from_c(err_sentence(err))));
+        return err;
+    }
+    c->state |= CAGE_BAR(SECCOMP);
+    return ERR_OK;
 }

@@ -10,7 +10,7 @@
 
 typedef enum ChannelKind {
     CHANNEL_NONE,
-    CHANNEL_READY,       /* worker: it serves */
+    CHANNEL_READY,       /* worker: it serves; `value`: what its cage has closed (CageState) */
     CHANNEL_DRAIN,       /* supervisor: finish what is open within `value` ms, then exit */
     CHANNEL_STOP,        /* supervisor: exit now */
     CHANNEL_LOGS,        /* supervisor: new descriptors for error and access log */

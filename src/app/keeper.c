@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/cage.h"
 #include "app/channel.h"
 #include "loop/crash.h"
 #include "loop/log.h"
@@ -74,7 +75,16 @@ static void log_death(const Keeper *k, int status)
     Text requests = text_in(span_of(room, sizeof room));
     print_requests(&requests);
     Str ids = requests.len > 0 ? text_str(&requests) : S("none");
-    if (WIFSIGNALED(status)) {
+    uint32_t number = 0;
+    uint32_t architecture = 0;
+    if (WIFSIGNALED(status) && crash_call(&number, &architecture)) {
+        uint8_t name_room[64];
+        Text name = text_in(span_of(name_room, sizeof name_room));
+        cage_print_call(&name, number, architecture);
+        LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)k->pid),
+            LOG_STR("signal", signal_name(WTERMSIG(status))), LOG_STR("call", text_str(&name)),
+            LOG_U64("thread", atomic_load(&crash_notes->thread)), LOG_STR("request_id", ids));
+    } else if (WIFSIGNALED(status)) {
         LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)k->pid),
             LOG_STR("signal", signal_name(WTERMSIG(status))),
             LOG_U64("thread", atomic_load(&crash_notes->thread)), LOG_STR("request_id", ids));

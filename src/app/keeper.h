@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "app/cage.h"
 #include "app/worker_process.h"
 
 #define KEEPER_DEATHS 5u
@@ -20,6 +21,7 @@ typedef struct Keeper {
     int process;  /* a descriptor that becomes readable when it ends; -1: none */
     int channel;  /* to the worker; -1: none */
     bool ready;   /* it serves */
+    CageState cage; /* what the last worker that served had closed */
     bool failed;  /* the first worker could not start: give up */
     unsigned restarts;
     uint64_t started_ms;

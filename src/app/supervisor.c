@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "admin/status.h"
+#include "app/cage.h"
 #include "app/channel.h"
 #include "app/control.h"
 #include "app/daemon.h"
@@ -258,6 +259,12 @@ static void on_worker_end(Supervisor *s, int status)
     keeper_plan_restart(&s->keeper, clock_ms());
 }
 
+static CagePlan cage_plan(const Supervisor *s)
+{
+    const SystemSettings *system = &s->settings->system;
+    return (CagePlan){.account = &system->account, .sandbox = system->sandbox};
+}
+
 static void log_serving(const Supervisor *s)
 {
     LOG(INFO, "serving", LOG_STR("version", S(RIVER_VERSION)),
@@ -270,7 +277,12 @@ static void log_serving(const Supervisor *s)
 static void on_message(Supervisor *s, const ChannelMessage *message)
 {
     if (message->kind == CHANNEL_READY && !s->keeper.ready) {
+        CagePlan plan = cage_plan(s);
+        if (s->keeper.cage != message->value) {
+            cage_log(&plan, message->value);
+        }
         s->keeper.ready = true;
+        s->keeper.cage = message->value;
         log_serving(s);
         daemon_ready(s->daemon_pipe);
         s->daemon_pipe = -1;
@@ -519,6 +531,9 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
+    CagePlan plan = cage_plan(s);
+    TRY(cage_check(&plan, why));
+    cage_warn(&plan);
     TRY(renewal_open(&s->renewal, s->settings, s->files, clock_ms()));
     TRY(open_key_logs(s, arena, why));
     TRY(files_roots(s->files, s->settings, arena, &s->roots, why));

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "admin/status.h"
+#include "app/breakin.h"
 #include "app/cage.h"
 #include "app/channel.h"
 #include "app/daemon.h"
@@ -42,6 +43,8 @@ typedef struct WorkerProcess {
     const Snapshot *snapshot;
     Log *log;
     Worker *worker;
+    Cage cage;
+    int supervisor;
     bool ending;
     uint64_t stop_at_ms; /* 0: the threads may go on */
     uint8_t room[CHANNEL_BYTES_MAX];
@@ -179,6 +182,11 @@ static Err build_snapshot(WorkerProcess *p, const Snapshot **ret)
     return config_build(&p->arena, settings, &inputs, ret);
 }
 
+static Err close_cage(void *context)
+{
+    return cage_close((Cage *)context);
+}
+
 static Err start_threads(WorkerProcess *p)
 {
     const SystemSettings *system = &p->setup->settings->system;
@@ -196,6 +204,8 @@ static Err start_threads(WorkerProcess *p)
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,
         .access_style = access_style(system->log.access_format),
+        .before_serving = close_cage,
+        .context = &p->cage,
     };
     return worker_start(&plan, &p->worker);
 }
@@ -385,20 +395,46 @@ static void serve(WorkerProcess *p)
 
 /* ---- life ---- */
 
-/* Everything up to serving. */
+/* The supervisor's death kills its worker. A change of user forgets that, so it is asked for again
+ * behind it. */
+static void die_with_supervisor(const WorkerProcess *p)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != p->supervisor) {
+        _exit(EXIT_FAILED); /* it died before we could ask to be told */
+    }
+}
+
+static Err enter_cage(WorkerProcess *p)
+{
+    const WorkerSetup *setup = p->setup;
+    CagePlan plan = {.account = &setup->settings->system.account,
+                     .sandbox = setup->settings->system.sandbox,
+                     .root_count = setup->root_count,
+                     .settings = setup->settings,
+                     .memory_bytes = config_memory_bytes(&setup->settings->system)};
+    plan.roots = setup->roots;
+    TRY(cage_enter(&p->cage, &plan));
+    die_with_supervisor(p);
+    return ERR_OK;
+}
+
+/* Everything up to serving. The order is the cage's (app/cage.h): what must be opened, then the
+ * first step, then all threads, then the second. */
 static Err start(WorkerProcess *p)
 {
     blocks_init(&p->blocks, NULL, BLOCK_BYTES, 0);
     arena_init(&p->arena, &p->blocks, SNAPSHOT_BYTES_MAX);
     crash_catch_signals();
-    crash_enter_thread(p->setup->threads);
-    TRY(start_log(p));
-    TRY(cage_enter());
-    TRY(start_threads(p));
+    breakin_arm();
     if (p->setup->settings->system.daemonize) {
         daemon_let_go();
     }
-    ChannelMessage ready = {.kind = CHANNEL_READY};
+    TRY(enter_cage(p));
+    crash_enter_thread(p->setup->threads);
+    TRY(start_log(p));
+    TRY(start_threads(p));
+    ChannelMessage ready = {.kind = CHANNEL_READY, .value = p->cage.state};
     return channel_send(p->channel, &ready);
 }
 
@@ -406,11 +442,8 @@ void worker_process_run(const WorkerSetup *setup, int channel, int supervisor)
 {
     static WorkerProcess process; /* large, and there is only one */
     WorkerProcess *p = &process;
-    *p = (WorkerProcess){.setup = setup, .channel = channel};
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != supervisor) {
-        _exit(EXIT_FAILED); /* it died before we could ask to be told */
-    }
+    *p = (WorkerProcess){.setup = setup, .channel = channel, .supervisor = supervisor};
+    die_with_supervisor(p);
     close_others(p);
     Err err = start(p);
     if (err != ERR_OK) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "loop/crash.h"
 #include "proxy/exchange.h"
 
 static Err limiters_open(Worker *w)
@@ -39,6 +40,7 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
     w->plan = *plan;
     w->budget.max_bytes = plan->memory_bytes_max;
     w->thread_count = plan->threads;
+    gate_init(&w->gate);
     Err err = ERR_OK;
     size_t origins = plan->snapshot->origin_count;
     w->origins = (Origin *)memory_reserve(sizeof(Origin) * (origins + 1));
@@ -76,6 +78,7 @@ void worker_free(Worker *w)
         origin_drop(&w->origins[i]);
     }
     limiters_close(w);
+    gate_drop(&w->gate);
     memory_release(w->origins, sizeof(Origin) * (w->plan.snapshot->origin_count + 1));
     memory_release(w, sizeof *w);
 }
@@ -105,24 +108,38 @@ static void *thread_main(void *argument)
     if (t->worker->plan.pin) {
         pin_thread(t->index);
     }
-    thread_run(t);
+    crash_enter_thread(t->index);
+    gate_arrive(&t->worker->gate);
+    if (gate_pass(&t->worker->gate)) {
+        thread_run(t);
+    }
     atomic_fetch_sub(&t->worker->threads_running, 1);
     return NULL;
+}
+
+static Err start_threads(Worker *w)
+{
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        atomic_fetch_add(&w->threads_running, 1);
+        if (pthread_create(&w->handles[i], NULL, thread_main, w->threads[i]) != 0) {
+            atomic_fetch_sub(&w->threads_running, 1);
+            return ERR_SYSTEM;
+        }
+        w->started = i + 1;
+    }
+    gate_wait(&w->gate, w->started);
+    return w->plan.before_serving ? w->plan.before_serving(w->plan.context) : ERR_OK;
 }
 
 Err worker_start(const WorkerPlan *plan, Worker **ret)
 {
     Worker *w = NULL;
     TRY(worker_build(plan, &w));
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        atomic_fetch_add(&w->threads_running, 1);
-        if (pthread_create(&w->handles[i], NULL, thread_main, w->threads[i]) != 0) {
-            atomic_fetch_sub(&w->threads_running, 1);
-            worker_stop(w);
-            worker_join(w);
-            return ERR_SYSTEM;
-        }
-        w->started = i + 1;
+    Err err = start_threads(w);
+    gate_open(&w->gate, err == ERR_OK);
+    if (err != ERR_OK) {
+        worker_join(w);
+        return err;
     }
     *ret = w;
     return ERR_OK;

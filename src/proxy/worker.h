@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "loop/disk.h"
+#include "loop/gate.h"
 #include "loop/log.h"
 #include "proxy/access.h"
 #include "proxy/origin.h"
@@ -24,6 +25,10 @@ typedef struct WorkerPlan {
     Log *log;                  /* thread i logs through producer i; NULL: no logs */
     bool access_log;
     AccessStyle access_style;
+    /* Called once all threads exist and before one of them reads a byte; an error ends the start.
+     * NULL: nothing is to be done then. */
+    Err (*before_serving)(void *context);
+    void *context;
 } WorkerPlan;
 
 struct Worker {
@@ -42,6 +47,7 @@ struct Worker {
     Thread *threads[WORKER_THREADS_MAX];
     pthread_t handles[WORKER_THREADS_MAX];
     unsigned started;
+    Gate gate; /* where the threads wait for before_serving */
 };
 
 /* Starts the threads; the plan's parts must outlive the worker. */
