@@ -33,7 +33,8 @@
 #define IS_DESCRIPTOR(n) LACKS(n, UINT32_C(1) << 31)
 /* A stream socket with no other protocol than its family's own. */
 #define STREAM                                                                                     \
-    {.argument = 1, .mask = ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC), .value = SOCK_STREAM}
+    {.argument = 1, .mask = ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC), .value = SOCK_STREAM},      \
+        IS(2, 0)
 
 /* Numbers that only some architectures have. */
 #if defined(__x86_64__)
