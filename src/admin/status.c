@@ -46,6 +46,7 @@ static void json_process(Text *t, const ProcessStatus *p)
     json_number(t, S("worker_pid"), p->worker_pid);
     json_number(t, S("worker_up_ms"), p->worker_up_ms);
     json_number(t, S("restarts"), p->restarts);
+    json_str(t, S("cage"), p->cage);
 }
 
 static const Str answer_names[6] = {S_INIT("none"), S_INIT("1xx"), S_INIT("2xx"),
@@ -190,6 +191,7 @@ static void text_process(Text *t, const ProcessStatus *p)
         text_format(t, "worker      pid %llu, for ", (unsigned long long)p->worker_pid);
         print_duration(t, p->worker_up_ms);
         text_format(t, ", %llu restarts\n", (unsigned long long)p->restarts);
+        text_format(t, "cage        %.*s\n", STR_ARG(p->cage));
     }
 }
 

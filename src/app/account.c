@@ -58,14 +58,24 @@ Err account_find_group(void *context, Str name, uint32_t *ret_group)
 
 /* ---- what this process may ---- */
 
-static bool has_capability(unsigned number)
+uint64_t account_capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
     if (syscall(SYS_capget, &head, sets) != 0) {
-        return false;
+        return 0;
     }
-    return (sets[CAP_TO_INDEX(number)].effective & CAP_TO_MASK(number)) != 0;
+    return (uint64_t)sets[1].effective << 32 | sets[0].effective;
+}
+
+static bool has_capability(unsigned number)
+{
+    return (account_capabilities() >> number & 1) != 0;
+}
+
+bool account_may_bind(void)
+{
+    return has_capability(CAP_NET_BIND_SERVICE);
 }
 
 static bool is_set(const AccountSettings *account)

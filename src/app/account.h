@@ -18,6 +18,11 @@ MUST_USE Err account_check(const AccountSettings *account, Text *why);
 /* Whether a worker of that account would run as root. */
 bool account_is_root(const AccountSettings *account);
 
+/* The effective capabilities of this process, as bits. */
+uint64_t account_capabilities(void);
+/* Whether this process may listen below the unprivileged ports. */
+bool account_may_bind(void);
+
 /* Worker: gives up all supplementary groups, the group, the user and every capability, and makes
  * sure that there is no way back. Where River was not started by root there is nothing to give up,
  * and the groups stay. Where no account is set, only a `powerless` worker loses its capabilities. */

@@ -47,9 +47,8 @@ void cage_warn(const CagePlan *plan)
 void cage_log(const CagePlan *plan, CageState state)
 {
     uint8_t room[256];
-    Text closed = text_in(span_of(room, sizeof room));
-    cage_print(&closed, state);
-    LOG(INFO, "the worker's cage", LOG_STR("closed", text_str(&closed)));
+    LOG(INFO, "the worker's cage",
+        LOG_STR("closed", cage_text(span_of(room, sizeof room), state)));
     if (!plan->sandbox) {
         return;
     }
@@ -85,6 +84,13 @@ void cage_print(Text *out, CageState state)
         }
     }
     text_add(out, out->len > before ? S("") : S("none"));
+}
+
+Str cage_text(Span room, CageState state)
+{
+    Text out = text_in(room);
+    cage_print(&out, state);
+    return text_str(&out);
 }
 
 void cage_print_call(Text *out, uint32_t number, uint32_t architecture)
@@ -224,14 +230,14 @@ Err cage_close(Cage *c)
     if (!c->plan.sandbox) {
         return ERR_OK;
     }
-    if (!call_extras.for_sanitizer && limits_bound_memory(c->sizes, c->plan.memory_bytes)) {
-        c->state |= CAGE_BAR(MEMORY);
+    if (!call_extras.for_sanitizer) {
+        c->state |= limits_bound_memory(c->sizes, c->plan.memory_bytes) ? CAGE_BAR(MEMORY) : 0;
+        TRY(limits_forbid_processes());
     }
     if (c->sizes >= 0) {
         (void)close(c->sizes);
         c->sizes = -1;
     }
-    TRY(limits_forbid_processes());
     static CallProgram program; /* large, and there is only one */
     call_program(&program, c->plan.root_count > 0, (uint32_t)getpid());
     Err err = call_filter_enter(&program);

@@ -71,6 +71,8 @@ MUST_USE Err cage_close(Cage *c);
 unsigned cage_landlock_version(CageState state);
 /* "seccomp, landlock 7, ..."; "none" for nothing. */
 void cage_print(Text *out, CageState state);
+/* The same in the caller's room. */
+Str cage_text(Span room, CageState state);
 /* The name of a system call that a dead worker was not allowed (crash_call). */
 void cage_print_call(Text *out, uint32_t number, uint32_t architecture);
 

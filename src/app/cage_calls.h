@@ -44,7 +44,7 @@ typedef struct CallRow {
 /* What the build adds: nothing, or what a sanitizer's reports need (cage_plain.c,
  * cage_sanitizer.c; the build chooses). */
 typedef struct CallExtras {
-    bool for_sanitizer; /* Landlock lets files be read, and memory has no limit */
+    bool for_sanitizer; /* Landlock lets files be read; memory and processes have no limit */
     size_t count;
     const CallRow *rows; /* as many as `count` */
 } CallExtras;

@@ -86,7 +86,7 @@ static Err allow_beneath(int ruleset, int directory, uint64_t rights)
 static Err add_rules(int ruleset, const LandlockPlan *plan, uint64_t handled)
 {
     for (size_t i = 0; i < plan->root_count; i++) {
-        TRY(allow_beneath(ruleset, plan->roots[i], FILES_TO_READ));
+        TRY(allow_beneath(ruleset, plan->roots[i], handled & FILES_TO_READ));
     }
     for (size_t i = 0; i < plan->socket_directory_count; i++) {
         TRY(allow_beneath(ruleset, plan->socket_directories[i], handled & FILES_RESOLVE_UNIX));

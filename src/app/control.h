@@ -66,5 +66,7 @@ void control_finish(ControlClient *client);
 /* The client's side: asks the River at `path` and passes what it answers to standard output.
  * ERR_REFUSED: no River answers there. */
 MUST_USE Err control_ask(Str path, Str request);
+/* The same, but the answer goes to `room`; what does not fit is left out. */
+MUST_USE Err control_read(Str path, Str request, Span room, Str *ret);
 
 #endif

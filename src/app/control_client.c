@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/control.h"
+#include "app/files.h"
 
 #define ANSWER_MS 10000
 
@@ -90,12 +91,34 @@ static Err print_answer(int fd)
     }
 }
 
-Err control_ask(Str path, Str request)
+/* Connects and sends the request. */
+static Err ask(Str path, Str request, int *ret)
 {
     int fd = -1;
     TRY(dial(path, &fd));
     ssize_t n = send(fd, request.at, request.len, MSG_NOSIGNAL); /* system call */
-    Err err = n == (ssize_t)request.len ? print_answer(fd) : ERR_CLOSED;
+    if (n != (ssize_t)request.len) {
+        (void)close(fd);
+        return ERR_CLOSED;
+    }
+    *ret = fd;
+    return ERR_OK;
+}
+
+Err control_ask(Str path, Str request)
+{
+    int fd = -1;
+    TRY(ask(path, request, &fd));
+    Err err = print_answer(fd);
+    (void)close(fd);
+    return err;
+}
+
+Err control_read(Str path, Str request, Span room, Str *ret)
+{
+    int fd = -1;
+    TRY(ask(path, request, &fd));
+    Err err = files_fill(fd, room, ret);
     (void)close(fd);
     return err;
 }

@@ -9,6 +9,7 @@
 
 #include "app/command.h"
 #include "app/control.h"
+#include "app/doctor.h"
 #include "app/exit.h"
 #include "app/supervisor.h"
 
@@ -167,16 +168,24 @@ static int check(Arena *arena, const Command *c)
     return status;
 }
 
+/* Where a running River is asked: as given, else where it is by default. */
+static Err control_path(const Command *c, Text *found, Str *ret)
+{
+    *ret = c->overrides.of[OVERRIDE_CONTROL_SOCKET].text;
+    if (c->overrides.of[OVERRIDE_CONTROL_SOCKET].set) {
+        return ERR_OK;
+    }
+    Err err = control_default_path(false, found);
+    *ret = text_str(found);
+    return err;
+}
+
 static int ask_status(const Command *c)
 {
-    Str path = c->overrides.of[OVERRIDE_CONTROL_SOCKET].text;
+    Str path = STR_NONE;
     uint8_t room[PATH_MAX];
     Text found = text_in(span_of(room, sizeof room));
-    Err err = ERR_OK;
-    if (!c->overrides.of[OVERRIDE_CONTROL_SOCKET].set) {
-        err = control_default_path(false, &found);
-        path = text_str(&found);
-    }
+    Err err = control_path(c, &found, &path);
     if (err == ERR_OK) {
         err = control_ask(path, c->json ? S("status json\n") : S("status text\n"));
     }
@@ -186,6 +195,28 @@ static int ask_status(const Command *c)
         return EXIT_FAILED;
     }
     return EXIT_OK;
+}
+
+static int ask_doctor(Arena *arena, const Command *c)
+{
+    Loaded loaded = {.settings = NULL};
+    int status = c->file.len > 0 ? load(arena, c, &loaded) : EXIT_OK;
+    if (status != EXIT_OK) {
+        return status;
+    }
+    uint8_t path_room[PATH_MAX];
+    Text found = text_in(span_of(path_room, sizeof path_room));
+    DoctorQuestion question = {.settings = loaded.settings};
+    if (loaded.settings && loaded.settings->system.control_socket.len > 0) {
+        question.control_path = loaded.settings->system.control_socket;
+    } else {
+        question.control_error = control_path(c, &found, &question.control_path);
+    }
+    uint8_t room[DOCTOR_BYTES_MAX];
+    Text out = text_in(span_of(room, sizeof room));
+    bool fit = doctor_examine(&question, c->json, &out);
+    print(stdout, text_str(&out));
+    return fit ? EXIT_OK : EXIT_UNFIT;
 }
 
 static int defaults(Arena *arena, const Command *c)
@@ -230,6 +261,8 @@ static int obey(Arena *arena, const Command *c)
         return fail(EXIT_FAILED, S("reloading is not supported yet; restart River instead"));
     case COMMAND_STATUS:
         return ask_status(c);
+    case COMMAND_DOCTOR:
+        return ask_doctor(arena, c);
     case COMMAND_DEFAULTS:
         return defaults(arena, c);
     case COMMAND_ENV:

@@ -342,7 +342,9 @@ static void answer_status(Supervisor *s, ControlClient *client)
     bool json = client->ask == CONTROL_STATUS_JSON;
     ProcessStatus status = process_status(s);
     uint8_t room[1024];
+    uint8_t cage_room[256];
     Text t = text_in(span_of(room, sizeof room));
+    status.cage = cage_text(span_of(cage_room, sizeof cage_room), s->keeper.cage);
     status_print_process(&t, &status, json);
     control_answer(&s->control, client, text_str(&t));
     if (json) {
