@@ -12,8 +12,8 @@
 MUST_USE Err account_find_user(void *context, Str name, uint32_t *ret_user, uint32_t *ret_group);
 MUST_USE Err account_find_group(void *context, Str name, uint32_t *ret_group);
 
-/* Supervisor, before the first worker: whether this process may become that account. ERR_DENIED:
- * `why` tells a person what is missing. */
+/* Supervisor, before the first worker: whether this process may become that account.
+ * ERR_DENIED: `why` tells a person what is missing. */
 MUST_USE Err account_check(const AccountSettings *account, Text *why);
 /* Whether a worker of that account would run as root. */
 bool account_is_root(const AccountSettings *account);
@@ -25,7 +25,8 @@ bool account_may_bind(void);
 
 /* Worker: gives up all supplementary groups, the group, the user and every capability, and makes
  * sure that there is no way back. Where River was not started by root there is nothing to give up,
- * and the groups stay. Where no account is set, only a `powerless` worker loses its capabilities. */
+ * and the groups stay. Where no account is set, only a `powerless` worker loses its
+ * capabilities. */
 MUST_USE Err account_become(const AccountSettings *account, bool powerless);
 
 #endif

@@ -122,8 +122,8 @@ static long try_option(void)
     return syscall(SYS_setsockopt, 0, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 }
 
-/* Where there are file servers this call is allowed: then Landlock must refuse. A descriptor that is
- * none will do, for an absolute path needs none. */
+/* Where there are file servers this call is allowed: then Landlock must refuse. Any descriptor will
+ * do, for an absolute path needs none. */
 static long try_openat2(void)
 {
     struct open_how how = {.flags = O_RDONLY};

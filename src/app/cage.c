@@ -34,6 +34,15 @@ Err cage_check(const CagePlan *plan, Text *why)
     return ERR_OK;
 }
 
+void cage_hide(const CagePlan *plan)
+{
+    struct rlimit none = {0};
+    if (plan->sandbox) {
+        (void)setrlimit(RLIMIT_CORE, &none);
+        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    }
+}
+
 void cage_warn(const CagePlan *plan)
 {
     if (!plan->sandbox) {

@@ -4,15 +4,16 @@
  * Landlock belong to threads: those that start later inherit them. cage_close comes when the last
  * thread exists, because seccomp then also forbids to make another one; it puts all threads behind
  * the list at once. In between no thread may read a byte from the network (WorkerPlan,
- * before_serving). One list that is closed once, instead of a wide one that is narrowed later: each
- * further list costs at every call, and there would be two to keep right.
+ * before_serving). One list that is closed once, instead of a wide one that is narrowed later:
+ * each further list costs at every call, and there would be two to keep right.
  *
- * What threads must have done before cage_close: everything that the C library does when one begins.
- * So whoever starts a thread waits for it (loop/gate.h).
+ * What threads must have done before cage_close: everything that the C library does when one
+ * begins. So whoever starts a thread waits for it (loop/gate.h).
  *
- * After cage_close, a worker can open nothing but files beneath the roots of its plan, and connect to
- * Unix sockets only in the directories of its plan (Linux 7.1). A configuration that needs more,
- * another user, or another `sandbox`, needs another worker. */
+ * After cage_close, a worker can open nothing but files beneath the roots of its plan, and connect
+ * to Unix sockets only in the directories of its plan (Linux 7.1). A configuration that needs more,
+ * another user, or another `sandbox`, needs another worker.
+ */
 #ifndef APP_CAGE_H
 #define APP_CAGE_H
 
@@ -54,9 +55,12 @@ typedef struct Cage {
     int sizes; /* /proc/self/statm, opened while that was possible; -1: not */
 } Cage;
 
-/* Supervisor, before the first worker: whether a worker can be caged as the plan says. `why` tells a
- * person what to do otherwise. */
+/* Supervisor, before the first worker: whether a worker can be caged as the plan says. `why` tells
+ * a person what to do otherwise. */
 MUST_USE Err cage_check(const CagePlan *plan, Text *why);
+/* Supervisor, where workers are caged: keeps its own memory, with the keys in it, from other
+ * processes of its user, and out of core dumps. */
+void cage_hide(const CagePlan *plan);
 /* Supervisor: says in the log what is not as it should be (no user, no sandbox). */
 void cage_warn(const CagePlan *plan);
 /* Supervisor, once a worker has told its state: says what this kernel could not close. */

@@ -217,7 +217,8 @@ bool call_filter_is_there(void)
 Err call_filter_enter(const CallProgram *program)
 {
     CallProgram copy = *program; /* the kernel's type wants no const */
-    struct sock_fprog handed = {.len = (unsigned short)copy.count, .filter = copy.at};
+    struct sock_fprog handed = {.len = (unsigned short)copy.count};
+    handed.filter = copy.at; /* system call */
     long n = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &handed);
     if (n > 0) {
         return ERR_SYSTEM; /* the thread of that number is behind another filter */

@@ -68,8 +68,8 @@ static uint64_t mapped_bytes(int sizes)
     return err == ERR_OK && page > 0 ? pages * (uint64_t)page : 0;
 }
 
-/* The budget counts what River and its codecs ask for. Beside it there are the allocator's own losses
- * (half as much again), and TLS: sessions that rustls holds, bounded by the machine. */
+/* The budget counts what River and its codecs ask for. Beside it there are the allocator's own
+ * losses (half as much again), and TLS: sessions that rustls holds, bounded by the machine. */
 uint64_t limits_growth(uint64_t budget_bytes, uint64_t machine_bytes)
 {
     uint64_t budget = u64_min(budget_bytes, UINT64_MAX / 4);

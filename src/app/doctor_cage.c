@@ -1,5 +1,5 @@
-/* doctor_cage.c - what keeps a broken worker harmless: the kernel's part, the build's, and a running
- * River's. */
+/* doctor_cage.c - what keeps a broken worker harmless: the kernel's part, the build's, and that of
+ * a running River. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -104,9 +104,13 @@ void doctor_account(const DoctorQuestion *q, Finding *f)
 
 void doctor_capabilities(const DoctorQuestion *q, Finding *f)
 {
-    (void)q;
     uint64_t held = account_capabilities();
-    text_format(&f->found, "supervisor %llx, workers none", (Big)held);
+    bool given_up = wants_cage(q) || q->settings->system.account.user.len > 0;
+    text_format(&f->found, "supervisor %llx, workers %s", (Big)held,
+                given_up ? "none" : "the same");
+    if (!given_up && held != 0) {
+        finding_set(f, HEALTH_WEAKER, S("Cage the worker, or set `user`."));
+    }
 }
 
 /* ---- the build's part ---- */
@@ -193,19 +197,12 @@ void doctor_cores(const DoctorQuestion *q, Finding *f)
 
 void doctor_tracing(const DoctorQuestion *q, Finding *f)
 {
-    (void)q;
-    uint64_t scope = 0;
-    bool known = doctor_read_number("/proc/sys/kernel/yama/ptrace_scope", &scope);
-    if (geteuid() == 0) {
-        text_add(&f->found, S("only root can look into the supervisor"));
+    if (wants_cage(q)) {
+        text_add(&f->found, S("only root can look into River's processes"));
         return;
     }
-    text_format(&f->found, known ? "kernel.yama.ptrace_scope %llu" : "not restricted", (Big)scope);
-    if (scope == 0) {
-        finding_set(f, HEALTH_WEAKER,
-                    S("Other processes of this user can read the supervisor's memory: set "
-                      "kernel.yama.ptrace_scope to 1, or start River as root with `user`."));
-    }
+    text_add(&f->found, S("processes of the same user can look into River's"));
+    finding_set(f, HEALTH_WEAKER, S("They would see private keys: cage the worker."));
 }
 
 /* ---- a running River ---- */

@@ -535,6 +535,7 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
     CagePlan plan = cage_plan(s);
     TRY(cage_check(&plan, why));
+    cage_hide(&plan);
     cage_warn(&plan);
     TRY(renewal_open(&s->renewal, s->settings, s->files, clock_ms()));
     TRY(open_key_logs(s, arena, why));

@@ -4,8 +4,8 @@
 static void report_missing(Filler *f, const KdlEntry *entry, const char *what, Err err)
 {
     const char *why = err == ERR_MISSING ? "there is none of this name" : err_sentence(err);
-    check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location), STR_NONE, "%s `%.*s`: %s",
-                 what, STR_ARG(entry_text(entry)), why);
+    check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location), STR_NONE,
+                 "%s `%.*s`: %s", what, STR_ARG(entry_text(entry)), why);
 }
 
 static void find_user(Filler *f, const KdlEntry *entry, AccountSettings *account)

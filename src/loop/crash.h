@@ -3,7 +3,8 @@
  * The notes are one shared page that outlives the worker: the supervisor makes it before the fork
  * and reads it afterwards. A thread writes the id of the request it is working on before each step
  * and clears it behind; that is a copy of a few words into its own cache line. A fatal signal's
- * handler adds the signal and the thread, and the system call if that was not allowed. Nothing here depends on sane memory of the worker. */
+ * handler adds the signal and the thread, and the system call if that was not allowed. Nothing here
+ * depends on sane memory of the worker. */
 #ifndef LOOP_CRASH_H
 #define LOOP_CRASH_H
 

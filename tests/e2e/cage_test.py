@@ -1,4 +1,4 @@
-"""The cage: who the worker is, what it may do, and a worker that tries to get out (build/breakin)."""
+"""The cage: who the worker is, what it may do, and one that tries to get out (build/breakin)."""
 
 import ctypes
 import json
