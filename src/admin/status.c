@@ -46,6 +46,7 @@ static void json_process(Text *t, const ProcessStatus *p)
     json_number(t, S("worker_pid"), p->worker_pid);
     json_number(t, S("worker_up_ms"), p->worker_up_ms);
     json_number(t, S("restarts"), p->restarts);
+    json_number(t, S("reloads"), p->reloads);
     json_str(t, S("cage"), p->cage);
 }
 
@@ -190,7 +191,8 @@ static void text_process(Text *t, const ProcessStatus *p)
     if (p->worker_pid != 0) {
         text_format(t, "worker      pid %llu, for ", (unsigned long long)p->worker_pid);
         print_duration(t, p->worker_up_ms);
-        text_format(t, ", %llu restarts\n", (unsigned long long)p->restarts);
+        text_format(t, ", %llu restarts, %llu reloads\n", (unsigned long long)p->restarts,
+                    (unsigned long long)p->reloads);
         text_format(t, "cage        %.*s\n", STR_ARG(p->cage));
     }
 }

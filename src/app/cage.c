@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -22,6 +23,15 @@
 
 /* ---- the supervisor's side ---- */
 
+CagePlan cage_plan(const Settings *settings)
+{
+    const SystemSettings *system = &settings->system;
+    return (CagePlan){.account = &system->account,
+                      .sandbox = system->sandbox,
+                      .settings = settings,
+                      .memory_bytes = config_memory_bytes(system)};
+}
+
 Err cage_check(const CagePlan *plan, Text *why)
 {
     TRY(account_check(plan->account, why));
@@ -36,9 +46,10 @@ Err cage_check(const CagePlan *plan, Text *why)
 
 void cage_hide(const CagePlan *plan)
 {
-    struct rlimit none = {0};
-    if (plan->sandbox) {
-        (void)setrlimit(RLIMIT_CORE, &none);
+    struct rlimit cores = {0};
+    if (plan->sandbox && getrlimit(RLIMIT_CORE, &cores) == 0) {
+        cores.rlim_cur = 0; /* a River that takes over may have other wishes */
+        (void)setrlimit(RLIMIT_CORE, &cores);
         (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     }
 }
@@ -53,12 +64,16 @@ void cage_warn(const CagePlan *plan)
     }
 }
 
-void cage_log(const CagePlan *plan, CageState state)
+void cage_log(CageState *io_told, CageState state, bool sandbox)
 {
+    if (*io_told == state) {
+        return;
+    }
+    *io_told = state;
     uint8_t room[256];
     LOG(INFO, "the worker's cage",
         LOG_STR("closed", cage_text(span_of(room, sizeof room), state)));
-    if (!plan->sandbox) {
+    if (!sandbox) {
         return;
     }
     if (!(state & CAGE_BAR(LANDLOCK))) {
@@ -122,28 +137,30 @@ void cage_print_call(Text *out, uint32_t number, uint32_t architecture)
 /* ---- Landlock's plan ---- */
 
 /* The directory of a Unix socket: the socket itself may be made anew, or not be there yet. */
-static int open_directory_of(Str path)
+static Str directory_of(Str path)
 {
-    uint8_t room[512];
-    Text name = text_in(span_of(room, sizeof room));
     size_t slash = path.len;
     while (slash > 0 && str_at(path, slash - 1) != '/') {
         slash--;
     }
-    text_add(&name, str_take(path, slash));
-    text_byte(&name, '\0');
-    return name.overflow ? -1 : open((const char *)room, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return str_take(path, slash);
 }
 
 typedef struct Directories {
     size_t count;
     int at[SOCKET_DIRECTORIES_MAX];
-    bool all; /* every socket's directory is in the list */
+    bool all;      /* every socket's directory is in the list */
+    uint64_t mark; /* differs where the names do */
 } Directories;
 
-static void add_socket(Directories *d, Str path)
+static void open_directory(Directories *d, Str directory)
 {
-    int fd = d->count < SOCKET_DIRECTORIES_MAX ? open_directory_of(path) : -1;
+    char name[PATH_MAX];
+    int fd = -1;
+    if (d->count < SOCKET_DIRECTORIES_MAX &&
+        str_to_c(directory, span_of(name, sizeof name)) == ERR_OK) {
+        fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
     if (fd < 0) {
         d->all = false;
     } else {
@@ -151,28 +168,43 @@ static void add_socket(Directories *d, Str path)
     }
 }
 
-static void add_sockets_of(Directories *d, const ActionSettings *action)
+static void add_sockets_of(Directories *d, const ActionSettings *action, bool open_them)
 {
     for (size_t i = 0; action->kind == ACTION_PROXY && i < action->cluster.connector_count; i++) {
         Str path = action->cluster.connectors[i].address.unix_path;
         if (path.len > 0) {
-            add_socket(d, path);
+            d->mark = str_fnv(directory_of(path), d->mark);
+        }
+        if (path.len > 0 && open_them) {
+            open_directory(d, directory_of(path));
         }
     }
 }
 
-static void find_sockets(Directories *d, const Settings *settings)
+static void find_sockets(Directories *d, const Settings *settings, bool open_them)
 {
-    d->all = true;
+    *d = (Directories){.all = true};
     for (size_t i = 0; i < settings->service_count; i++) {
         const ServiceSettings *service = &settings->services[i];
         if (service->route_count == 0) {
-            add_sockets_of(d, &service->action);
+            add_sockets_of(d, &service->action, open_them);
         }
         for (size_t k = 0; k < service->route_count; k++) {
-            add_sockets_of(d, &service->routes[k].action);
+            add_sockets_of(d, &service->routes[k].action, open_them);
         }
     }
+}
+
+uint64_t cage_mark(const Settings *settings)
+{
+    Directories sockets = {.mark = 0};
+    if (landlock_handles_sockets()) {
+        find_sockets(&sockets, settings, false);
+    }
+    const AccountSettings *account = &settings->system.account;
+    const uint64_t facts[] = {account->user.len > 0, account->user_id, account->group.len > 0,
+                              account->group_id, settings->system.sandbox};
+    return str_fnv(str_of(facts, sizeof facts), sockets.mark);
 }
 
 static Err enter_landlock(Cage *c, Directories *sockets)
@@ -199,8 +231,8 @@ static Err enter_landlock(Cage *c, Directories *sockets)
 static Err enter_all(Cage *c)
 {
     Directories sockets = {.count = 0};
-    if (c->plan.sandbox) {
-        find_sockets(&sockets, c->plan.settings); /* while paths can be opened */
+    if (c->plan.sandbox) { /* while paths can be opened */
+        find_sockets(&sockets, c->plan.settings, landlock_handles_sockets());
         c->sizes = limits_open_sizes();
     }
     TRY(account_become(c->plan.account, c->plan.sandbox));
@@ -228,6 +260,8 @@ Err cage_enter(Cage *c, const CagePlan *plan)
 {
     *c = (Cage){.plan = *plan, .sizes = -1};
     Err err = enter_all(c);
+    c->plan.account = NULL; /* the settings do not stay */
+    c->plan.settings = NULL;
     if (err != ERR_OK) {
         LOG(ERROR, "the cage cannot be entered", LOG_STR("why", str_from_c(err_sentence(err))));
     }

@@ -55,6 +55,12 @@ typedef struct Cage {
     int sizes; /* /proc/self/statm, opened while that was possible; -1: not */
 } Cage;
 
+/* The plan of these settings, without descriptors. */
+CagePlan cage_plan(const Settings *settings);
+/* A number that differs where a worker that is caged for one of two configurations cannot go on by
+ * the other: another account, another `sandbox`, sockets in other directories. */
+uint64_t cage_mark(const Settings *settings);
+
 /* Supervisor, before the first worker: whether a worker can be caged as the plan says. `why` tells
  * a person what to do otherwise. */
 MUST_USE Err cage_check(const CagePlan *plan, Text *why);
@@ -63,8 +69,9 @@ MUST_USE Err cage_check(const CagePlan *plan, Text *why);
 void cage_hide(const CagePlan *plan);
 /* Supervisor: says in the log what is not as it should be (no user, no sandbox). */
 void cage_warn(const CagePlan *plan);
-/* Supervisor, once a worker has told its state: says what this kernel could not close. */
-void cage_log(const CagePlan *plan, CageState state);
+/* Supervisor, once a worker has told its state: says what it has closed and what this kernel could
+ * not close, unless that is what was said the last time. */
+void cage_log(CageState *io_told, CageState state, bool sandbox);
 
 /* Worker, with one thread: account, capabilities, no_new_privs, limits, Landlock. An error means
  * that it must not serve; it is in the log. */

@@ -69,6 +69,11 @@ LandlockHandled landlock_handled(unsigned version)
     return all;
 }
 
+bool landlock_handles_sockets(void)
+{
+    return (landlock_handled(landlock_version()).files & FILES_RESOLVE_UNIX) != 0;
+}
+
 /* The attributes grew with versions 4 and 6. */
 static size_t attributes_size(unsigned version)
 {

@@ -32,6 +32,8 @@ typedef struct LandlockHandled {
 
 /* The version of Landlock that this kernel has; 0: none. */
 unsigned landlock_version(void);
+/* Whether this kernel can keep a process from Unix sockets by their paths. */
+bool landlock_handles_sockets(void);
 /* What a kernel of this version can take away. */
 LandlockHandled landlock_handled(unsigned version);
 /* Closes. The process has no_new_privs and one thread; what it opens later is up to the rules.

@@ -2,18 +2,20 @@
 #include "app/channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/number.h"
 
+#define PATIENCE_MS 1000
+
 typedef struct WireHead { /* both ends are one program, so the layout is the compiler's */
     uint32_t kind;
     uint32_t id;
     uint64_t value;
-    uint32_t fd_set; /* bit n: fds[n] travels along */
-    uint32_t padding;
+    uint64_t fd_set; /* bit n: fds[n] travels along */
 } WireHead;
 
 typedef union FdRoom { /* aligned for its cmsghdr */
@@ -40,7 +42,7 @@ static void attach_fds(struct msghdr *packet, FdRoom *room, const ChannelMessage
     size_t count = 0;
     for (size_t i = 0; i < message->fd_count; i++) {
         if (message->fds[i] >= 0) {
-            head->fd_set |= 1u << i;
+            head->fd_set |= UINT64_C(1) << i;
             fds[count++] = message->fds[i];
         }
     }
@@ -74,21 +76,32 @@ Err channel_send(int fd, const ChannelMessage *message)
     return n < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
+Err channel_send_patiently(int fd, const ChannelMessage *message)
+{
+    Err err = channel_send(fd, message);
+    if (err == ERR_AGAIN) {
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        (void)poll(&room, 1, PATIENCE_MS);
+        err = channel_send(fd, message);
+    }
+    return err;
+}
+
 /* Takes the descriptors of a received packet, at their places. */
-static void collect_fds(struct msghdr *packet, uint32_t fd_set, bool take, ChannelMessage *ret)
+static void collect_fds(struct msghdr *packet, uint64_t fd_set, bool take, ChannelMessage *ret)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
             continue;
         }
-        int fds[CHANNEL_FDS_MAX] = {-1, -1};
+        int fds[CHANNEL_FDS_MAX];
         size_t bytes = size_min(c->cmsg_len - CMSG_LEN(0), sizeof fds);
         (void)span_copy(span_of(fds, sizeof fds), str_of(CMSG_DATA(c), bytes));
         size_t next = 0;
         for (size_t i = 0; i < CHANNEL_FDS_MAX && next < bytes / sizeof(int); i++) {
             if (!take) {
                 (void)close(fds[next++]);
-            } else if (fd_set & (1u << i)) {
+            } else if (fd_set & UINT64_C(1) << i) {
                 ret->fds[i] = fds[next++];
             }
         }
@@ -114,9 +127,12 @@ Err channel_receive(int fd, Span room, bool take_fds, ChannelMessage *ret)
     if (n == 0) {
         return ERR_CLOSED;
     }
-    *ret = (ChannelMessage){.fd_count = CHANNEL_FDS_MAX, .fds = {-1, -1}};
+    *ret = (ChannelMessage){.fd_count = CHANNEL_FDS_MAX};
+    for (size_t i = 0; i < CHANNEL_FDS_MAX; i++) {
+        ret->fds[i] = -1;
+    }
     collect_fds(&packet, head.fd_set, take_fds, ret);
-    if ((size_t)n < sizeof head || head.kind > CHANNEL_RENEW ||
+    if ((size_t)n < sizeof head || head.kind > CHANNEL_RELOADED ||
         (packet.msg_flags & MSG_TRUNC)) {
         return ERR_SYNTAX;
     }

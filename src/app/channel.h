@@ -12,16 +12,22 @@ typedef enum ChannelKind {
     CHANNEL_NONE,
     CHANNEL_READY,       /* worker: it serves; `value`: what its cage has closed (CageState) */
     CHANNEL_DRAIN,       /* supervisor: finish what is open within `value` ms, then exit */
+    CHANNEL_HAND_OVER,   /* supervisor: the same, but another one takes clients from now on */
     CHANNEL_STOP,        /* supervisor: exit now */
     CHANNEL_LOGS,        /* supervisor: new descriptors for error and access log */
     CHANNEL_STATUS,      /* supervisor: tell what you are doing; `value`: 1 as JSON, 0 as text */
     CHANNEL_STATUS_PART, /* worker: a piece of the answer; `value` is the request's id */
     CHANNEL_STATUS_END,  /* worker: the answer is complete */
-    CHANNEL_RENEW        /* supervisor: new certificates, in a memory file (app/renew.h) */
+    CHANNEL_LISTENERS,   /* supervisor: bound sockets for the next configuration; `bytes`: numbers
+                          * of four bytes, each socket's place in its settings */
+    CHANNEL_CONFIGURATION, /* supervisor: take this one, in a region (base/region.h) whose slot is
+                            * `id`; `value` is the address of its settings */
+    CHANNEL_RELOADED     /* worker: all threads go by it (`value` 1), or it stays with the old one
+                          * (0, and `bytes` say why) */
 } ChannelKind;
 
 #define CHANNEL_BYTES_MAX 32768u
-#define CHANNEL_FDS_MAX 2u
+#define CHANNEL_FDS_MAX 64u
 
 typedef struct ChannelMessage {
     ChannelKind kind;
@@ -36,6 +42,8 @@ typedef struct ChannelMessage {
 MUST_USE Err channel_open(int *ret_supervisor, int *ret_worker);
 /* Sends; ERR_AGAIN when the other side does not read. The descriptors stay the caller's. */
 MUST_USE Err channel_send(int fd, const ChannelMessage *message);
+/* The same, waiting up to a second for a side that is busy. */
+MUST_USE Err channel_send_patiently(int fd, const ChannelMessage *message);
 /* Receives without waiting, the bytes into `room` (CHANNEL_BYTES_MAX). ERR_AGAIN: nothing there.
  * ERR_CLOSED: the other side is gone. Descriptors are the caller's now; where `take_fds` is false
  * they are closed. */

@@ -56,6 +56,28 @@ static Err take_upgrade(Command *c, Str value)
     return ERR_OK;
 }
 
+static Err take_wait(Command *c, Str value)
+{
+    (void)value;
+    c->wait = true;
+    return ERR_OK;
+}
+
+static Err take_rollback(Command *c, Str value)
+{
+    (void)value;
+    c->rollback = true;
+    return ERR_OK;
+}
+
+static Err take_hand_over(Command *c, Str value)
+{
+    uint64_t fd = 0;
+    TRY(number_decimal(value, INT32_MAX, &fd));
+    c->hand_over_fd = (int)fd;
+    return ERR_OK;
+}
+
 static Err take_json(Command *c, Str value)
 {
     (void)value;
@@ -127,13 +149,17 @@ static const Flag flags[] = {
     FLAG_OVERRIDE("--daemonize", "", "run in the background (needs a pid file)", OF(RUN),
                   DAEMONIZE),
     FLAG_OVERRIDE("--pidfile", "PATH", "where to write the process id", OF(RUN), PID_FILE),
-    FLAG("--upgrade", "", "take over from a running River (not supported yet)", OF(RUN),
+    FLAG("--upgrade", "", "take over from a running River, which must get SIGQUIT", OF(RUN),
          take_upgrade),
+    FLAG("--hand-over-fd", "N", "(used by `river upgrade`)", OF(RUN), take_hand_over),
     FLAG_OVERRIDE("--upgrade-socket", "PATH", "the socket over which that happens", OF(RUN),
                   UPGRADE_SOCKET),
     FLAG_OVERRIDE("--control-socket", "PATH", "the socket that `river status` asks",
-                  OF(RUN) | OF(STATUS) | OF(RELOAD) | OF(DOCTOR), CONTROL_SOCKET),
+                  OF(RUN) | OF(STATUS) | OF(RELOAD) | OF(UPGRADE) | OF(DOCTOR), CONTROL_SOCKET),
     FLAG("--json", "", "the answer as JSON", OF(STATUS) | OF(DOCTOR), take_json),
+    FLAG("--wait", "", "until every new request goes by the new configuration", OF(RELOAD),
+         take_wait),
+    FLAG("--rollback", "", "go back to the configuration before", OF(RELOAD), take_rollback),
     FLAG("--print-kdl", "", "print it as it was read, as KDL in canonical form", OF(CHECK),
          take_print_kdl),
     FLAG("--kdl-version", "1|2", "read it as this version of KDL", OF(CHECK), take_kdl_version),
@@ -151,8 +177,10 @@ static const Subcommand subcommands[] = {
      COMMAND_CHECK, true},
     {S_INIT("status"), S_INIT("[--json]"), S_INIT("what a running River is doing"), COMMAND_STATUS,
      false},
-    {S_INIT("reload"), S_INIT(""), S_INIT("read the configuration again (not supported yet)"),
+    {S_INIT("reload"), S_INIT("[--wait]"), S_INIT("read the configuration again, lose nothing"),
      COMMAND_RELOAD, false},
+    {S_INIT("upgrade"), S_INIT(""), S_INIT("let this binary take over, lose nothing"),
+     COMMAND_UPGRADE, false},
     {S_INIT("doctor"), S_INIT("[--json] [FILE]"),
      S_INIT("what this machine gives River, and what is missing"), COMMAND_DOCTOR, true},
     {S_INIT("defaults"), S_INIT(""), S_INIT("print every option with its default"),
@@ -311,7 +339,7 @@ static Err check_whole(const Command *c, Text *why)
 
 Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why)
 {
-    Command c = {.kind = COMMAND_RUN};
+    Command c = {.kind = COMMAND_RUN, .hand_over_fd = -1};
     const Subcommand *sub = &subcommands[0];
     size_t next = 0;
     if (count > 0 && !str_starts(arguments[0], S("-"))) {
@@ -371,6 +399,6 @@ void command_help(Text *out)
     }
     text_add(out, S("\nExit status: 0 ended as asked, 1 the configuration is wrong, 2 the command "
                     "line is\nwrong, 3 River could not start or its worker failed.\n"
-                    "Signals: SIGTERM finishes open requests, SIGINT stops at once, SIGUSR1 opens "
-                    "the\nlog files again.\n"));
+                    "Signals: SIGTERM finishes open requests, SIGINT stops at once, SIGHUP reads the\n"
+                    "configuration again, SIGUSR1 opens the log files again.\n"));
 }

@@ -12,6 +12,7 @@ typedef enum CommandKind {
     COMMAND_RUN,
     COMMAND_CHECK,
     COMMAND_RELOAD,
+    COMMAND_UPGRADE,
     COMMAND_STATUS,
     COMMAND_DOCTOR,
     COMMAND_DEFAULTS,
@@ -25,6 +26,9 @@ typedef struct Command {
     Str file;          /* of --config-kdl or the argument; empty: none */
     bool file_is_toml; /* of --config-toml, or the argument ends in .toml */
     bool upgrade;
+    int hand_over_fd; /* -1: none */
+    bool wait;
+    bool rollback;
     bool json;
     bool markdown;
     bool print_kdl;

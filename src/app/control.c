@@ -31,6 +31,20 @@ static void client_drop(Control *c, ControlClient *client)
     *client = (ControlClient){.fd = -1};
 }
 
+void control_stop_listening(Control *c)
+{
+    if (c->socket.fd >= 0) {
+        ListenSet set = {.room = 1, .at = &c->socket, .count = 1}; /* system call */
+        listen_close(&set, NULL, true);
+    }
+}
+
+Str control_argument(const ControlClient *client)
+{
+    Str line = str_cut(str_of(client->line, client->line_len), '\n').head;
+    return str_cut(line, ' ').tail;
+}
+
 void control_close(Control *c)
 {
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -38,10 +52,7 @@ void control_close(Control *c)
             client_drop(c, &c->clients[i]);
         }
     }
-    if (c->socket.fd >= 0) {
-        ListenSet set = {.room = 1, .at = &c->socket, .count = 1}; /* system call */
-        listen_close(&set, true);
-    }
+    control_stop_listening(c);
     blocks_drop(&c->blocks);
 }
 
@@ -73,8 +84,27 @@ static void accept_clients(Control *c, uint64_t now_ms)
         if (fd < 0) {
             return;
         }
-        *client = (ControlClient){.fd = fd, .id = ++c->last_id, .since_ms = now_ms};
+        *client = (ControlClient){.fd = fd, .id = ++c->last_id, .until_ms = now_ms + CONTROL_CLIENT_MS};
     }
+}
+
+static ControlAsk ask_from(Str line)
+{
+    static const struct {
+        Str line;
+        ControlAsk ask;
+    } asks[] = {{S_INIT("status text"), CONTROL_STATUS_TEXT},
+                {S_INIT("status json"), CONTROL_STATUS_JSON},
+                {S_INIT("reload"), CONTROL_RELOAD},
+                {S_INIT("reload wait"), CONTROL_RELOAD_WAIT},
+                {S_INIT("rollback"), CONTROL_ROLLBACK},
+                {S_INIT("rollback wait"), CONTROL_ROLLBACK_WAIT}};
+    for (size_t i = 0; i < sizeof asks / sizeof asks[0]; i++) {
+        if (str_equal(line, asks[i].line)) {
+            return asks[i].ask;
+        }
+    }
+    return str_starts(line, S("upgrade /")) ? CONTROL_UPGRADE : CONTROL_NOTHING;
 }
 
 /* Reads the client's line. True when it has just become whole. */
@@ -92,13 +122,8 @@ static bool client_read(ControlClient *client, bool *ret_gone)
         *ret_gone = client->line_len == sizeof client->line;
         return false;
     }
-    if (str_equal(cut.head, S("status text"))) {
-        client->ask = CONTROL_STATUS_TEXT;
-    } else if (str_equal(cut.head, S("status json"))) {
-        client->ask = CONTROL_STATUS_JSON;
-    } else {
-        *ret_gone = true;
-    }
+    client->ask = ask_from(cut.head);
+    *ret_gone = client->ask == CONTROL_NOTHING;
     return client->ask != CONTROL_NOTHING;
 }
 
@@ -124,7 +149,7 @@ ControlClient *control_serve(Control *c, uint64_t now_ms)
         if (client->fd < 0) {
             continue;
         }
-        bool gone = now_ms - client->since_ms > CONTROL_CLIENT_MS;
+        bool gone = now_ms >= client->until_ms;
         if (!gone && client->ask == CONTROL_NOTHING && client_read(client, &gone)) {
             return client;
         }
@@ -155,4 +180,9 @@ void control_answer(Control *c, ControlClient *client, Str bytes)
 void control_finish(ControlClient *client)
 {
     client->answered = true;
+}
+
+void control_be_patient(ControlClient *client)
+{
+    client->until_ms += CONTROL_PATIENT_MS;
 }

@@ -1,6 +1,7 @@
-/* control.h - the control socket: where `river status` asks a running River.
+/* control.h - the control socket: where `river status` and `river reload` ask a running River.
  *
- * A client sends one line ("status text" or "status json"), gets an answer, and that is all.
+ * A client sends one line ("status text", "reload wait"), gets an answer, and that is all. The last
+ * line of an answer about a reload is "exit 0" or "exit 1", for the client's exit status.
  * The socket's mode is 0600: only the user who runs River (and root) may ask. The supervisor serves
  * it within its loop, without ever waiting for a client. */
 #ifndef APP_CONTROL_H
@@ -12,19 +13,25 @@
 #include "base/buf.h"
 
 #define CONTROL_CLIENTS_MAX 8u
-#define CONTROL_LINE_BYTES_MAX 64u
-#define CONTROL_CLIENT_MS 5000u /* a client that is slower is dropped */
+#define CONTROL_LINE_BYTES_MAX 4200u /* a path may stand in it */
+#define CONTROL_CLIENT_MS 5000u    /* a client that is slower is dropped */
+#define CONTROL_PATIENT_MS 120000u /* ... one that waits for the end of a reload */
 
 typedef enum ControlAsk {
     CONTROL_NOTHING,
     CONTROL_STATUS_TEXT,
-    CONTROL_STATUS_JSON
+    CONTROL_STATUS_JSON,
+    CONTROL_RELOAD,
+    CONTROL_RELOAD_WAIT,
+    CONTROL_ROLLBACK,
+    CONTROL_ROLLBACK_WAIT,
+    CONTROL_UPGRADE /* what follows the word in `line` is the new binary's path */
 } ControlAsk;
 
 typedef struct ControlClient {
     int fd; /* -1: free */
     uint32_t id;
-    uint64_t since_ms;
+    uint64_t until_ms; /* then it is dropped */
     ControlAsk ask; /* what it waits for */
     bool answered;  /* everything stands in `out` */
     bool begun;     /* the worker has begun to answer */
@@ -48,6 +55,10 @@ MUST_USE Err control_default_path(bool make, Text *ret);
 /* Listens at `path`, which must live as long. ERR_EXISTS: another River answers there. */
 MUST_USE Err control_open(Control *c, Str path, Text *why);
 void control_close(Control *c);
+/* Takes no more clients, and frees the path; those that are there get their answers. */
+void control_stop_listening(Control *c);
+/* What a client has asked for behind the first word. */
+Str control_argument(const ControlClient *client);
 /* A control that listens nowhere. */
 void control_none(Control *c);
 
@@ -62,11 +73,14 @@ ControlClient *control_find(Control *c, uint32_t id);
 /* Adds to its answer; then, at the end, control_finish lets it go once all is sent. */
 void control_answer(Control *c, ControlClient *client, Str bytes);
 void control_finish(ControlClient *client);
+/* Its answer will take a while. */
+void control_be_patient(ControlClient *client);
 
-/* The client's side: asks the River at `path` and passes what it answers to standard output.
- * ERR_REFUSED: no River answers there. */
-MUST_USE Err control_ask(Str path, Str request);
-/* The same, but the answer goes to `room`; what does not fit is left out. */
+/* The client's side: asks the River at `path` and passes what it answers to standard output, but
+ * for a last line "exit N", which is *ret_status (0 without one). ERR_REFUSED: no River answers
+ * there. */
+MUST_USE Err control_ask(Str path, Str request, int *ret_status);
+/* The same, but the answer goes to `room` as it is; what does not fit is left out. */
 MUST_USE Err control_read(Str path, Str request, Span room, Str *ret);
 
 #endif

@@ -9,7 +9,7 @@
 #include "app/control.h"
 #include "app/files.h"
 
-#define ANSWER_MS 10000
+#define ANSWER_MS 130000 /* a reload that is waited for may take so long */
 
 /* Whether `path` is a directory of ours that nobody else can write to. */
 static bool is_private(const char *path)
@@ -68,31 +68,67 @@ static Err dial(Str path, int *ret)
     return ERR_OK;
 }
 
-/* Copies the answer to standard output until it ends. */
-static Err print_answer(int fd)
+static Err print(Str rest)
 {
-    uint8_t room[4096];
-    for (;;) {
-        ssize_t n = recv(fd, room, sizeof room, 0);
-        if (n < 0 && errno == EINTR) {
-            continue;
+    while (rest.len > 0) {
+        ssize_t written = write(STDOUT_FILENO, rest.at, rest.len); /* system call */
+        if (written < 0) {
+            return err_from_errno(errno);
         }
-        if (n <= 0) {
-            return n == 0 ? ERR_OK : ERR_TIMEOUT;
-        }
-        Str rest = str_of(room, (size_t)n);
-        while (rest.len > 0) {
-            ssize_t written = write(STDOUT_FILENO, rest.at, rest.len); /* system call */
-            if (written < 0) {
-                return err_from_errno(errno);
-            }
-            rest = str_drop(rest, (size_t)written);
+        rest = str_drop(rest, (size_t)written);
+    }
+    return ERR_OK;
+}
+
+static Err receive(int fd, Span room, size_t *ret)
+{
+    ssize_t n;
+    do {
+        n = recv(fd, room.at, room.len, 0); /* system call */
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return ERR_TIMEOUT;
+    }
+    *ret = (size_t)n;
+    return n > 0 ? ERR_OK : ERR_CLOSED;
+}
+
+/* Where a last line "exit N" begins; the length when there is none. */
+static size_t find_exit(Str text, int *ret_status)
+{
+    for (int status = 0; status < 2; status++) {
+        Str line = status == 0 ? S("exit 0\n") : S("exit 1\n");
+        if (str_ends(text, line)) {
+            *ret_status = status;
+            return text.len - line.len;
         }
     }
+    return text.len;
+}
+
+/* Copies the answer to standard output until it ends. The end of what has come is held back as long
+ * as it may be the line about the status. */
+static Err print_answer(int fd, int *ret_status)
+{
+    enum { HELD = 7 };
+    uint8_t room[4096];
+    size_t held = 0;
+    size_t fresh = 0;
+    Err err;
+    while ((err = receive(fd, span_drop(span_of(room, sizeof room), held), &fresh)) == ERR_OK) {
+        Str all = str_of(room, held + fresh);
+        size_t done = all.len > HELD ? all.len - HELD : 0;
+        TRY(print(str_take(all, done)));
+        held = all.len - done;
+        (void)span_copy(span_of(room, held), str_drop(all, done));
+    }
+    Str rest = str_of(room, held);
+    TRY(print(str_take(rest, find_exit(rest, ret_status))));
+    return err == ERR_CLOSED ? ERR_OK : err;
 }
 
 /* Connects and sends the request. */
-static Err ask(Str path, Str request, int *ret)
+static Err send_request(Str path, Str request, int *ret)
 {
     int fd = -1;
     TRY(dial(path, &fd));
@@ -105,11 +141,12 @@ static Err ask(Str path, Str request, int *ret)
     return ERR_OK;
 }
 
-Err control_ask(Str path, Str request)
+Err control_ask(Str path, Str request, int *ret_status)
 {
     int fd = -1;
-    TRY(ask(path, request, &fd));
-    Err err = print_answer(fd);
+    *ret_status = 0;
+    TRY(send_request(path, request, &fd));
+    Err err = print_answer(fd, ret_status);
     (void)close(fd);
     return err;
 }
@@ -117,7 +154,7 @@ Err control_ask(Str path, Str request)
 Err control_read(Str path, Str request, Span room, Str *ret)
 {
     int fd = -1;
-    TRY(ask(path, request, &fd));
+    TRY(send_request(path, request, &fd));
     Err err = files_fill(fd, room, ret);
     (void)close(fd);
     return err;

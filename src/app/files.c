@@ -98,18 +98,22 @@ static Err look_at_directory(void *context, Str path)
     return ERR_OK;
 }
 
-Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret, Text *why)
+Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret, size_t *ret_count,
+                Text *why)
 {
     int *fds = arena_array(a, int, settings->root_count + 1);
     Err err = fds ? ERR_OK : ERR_MEMORY;
-    for (size_t i = 0; i < settings->root_count && err == ERR_OK; i++) {
-        err = open_directory(f, settings->roots[i], &fds[i]);
-        if (err != ERR_OK) {
-            text_format(why, "cannot serve files from %.*s: %s", STR_ARG(settings->roots[i]),
-                        err_sentence(err));
-        }
+    size_t count = 0;
+    while (err == ERR_OK && count < settings->root_count) {
+        err = open_directory(f, settings->roots[count], &fds[count]);
+        count += err == ERR_OK ? 1 : 0;
+    }
+    if (err != ERR_OK && fds) {
+        text_format(why, "cannot serve files from %.*s: %s", STR_ARG(settings->roots[count]),
+                    err_sentence(err));
     }
     *ret = fds;
+    *ret_count = count; /* on failure, too: they are open */
     return err;
 }
 

@@ -27,7 +27,8 @@ void files_look_at_clock(Files *f);
 uint64_t files_mark(const Files *f, Str path, uint64_t mark);
 
 /* Opens the directories of all file servers, for a worker that may not; `why` tells a person. */
-MUST_USE Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret, Text *why);
+MUST_USE Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret,
+                         size_t *ret_count, Text *why);
 
 /* Opens a file to append to, for its owner alone. */
 MUST_USE Err files_append(Str path, int *ret_fd);

@@ -13,34 +13,60 @@
 #include "loop/crash.h"
 #include "loop/log.h"
 
-void keeper_init(Keeper *k, const WorkerSetup *setup)
+void keeper_init(Keeper *k)
 {
-    *k = (Keeper){.setup = *setup, .process = -1, .channel = -1};
+    *k = (Keeper){0};
 }
 
-Err keeper_start(Keeper *k, uint64_t now_ms)
+KeptWorker *keeper_find(Keeper *k, KeptRole role)
 {
-    int worker_end = -1;
-    TRY(channel_open(&k->channel, &worker_end));
-    crash_reset();
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        if (k->workers[i].role == role) {
+            return &k->workers[i];
+        }
+    }
+    return NULL;
+}
+
+/* The fork itself; the child never returns. */
+static Err fork_worker(KeptWorker *w, const WorkerSetup *setup, int worker_end)
+{
     int supervisor = getpid();
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)close(k->channel);
-        worker_process_run(&k->setup, worker_end, supervisor);
+    w->pid = fork();
+    if (w->pid == 0) {
+        (void)close(w->channel);
+        crash_notes = w->notes;
+        worker_process_run(setup, worker_end, supervisor);
     }
-    int number = errno;
-    (void)close(worker_end);
-    if (pid < 0) {
-        (void)close(k->channel);
-        k->channel = -1;
-        return err_from_errno(number);
+    return w->pid < 0 ? err_from_errno(errno) : ERR_OK;
+}
+
+Err keeper_start(Keeper *k, const WorkerSetup *setup, KeptRole role, uint64_t now_ms,
+                 KeptWorker **ret)
+{
+    KeptWorker *place = keeper_find(k, KEPT_NONE);
+    KeptWorker w = {.role = role, .process = -1, .channel = -1, .started_ms = now_ms};
+    int worker_end = -1;
+    if (!place) {
+        return ERR_FULL;
     }
-    k->pid = pid;
-    k->process = pidfd_open(pid, 0);
-    k->ready = false;
-    k->started_ms = now_ms;
+    TRY(crash_open(&w.notes));
+    Err err = channel_open(&w.channel, &worker_end);
+    if (err == ERR_OK) {
+        err = fork_worker(&w, setup, worker_end);
+        (void)close(worker_end);
+    }
+    if (err != ERR_OK) {
+        if (w.channel >= 0) {
+            (void)close(w.channel);
+        }
+        crash_close(w.notes);
+        return err;
+    }
+    w.process = pidfd_open(w.pid, 0);
     k->start_at_ms = 0;
+    *place = w;
+    *ret = place;
     return ERR_OK;
 }
 
@@ -52,16 +78,16 @@ static Str signal_name(int number)
 }
 
 /* The ids of the requests that were being handled: the dead thread's if it is known, else all. */
-static void print_requests(Text *out)
+static void print_requests(CrashNotes *notes, Text *out)
 {
-    uint32_t dead = atomic_load(&crash_notes->thread);
+    uint32_t dead = atomic_load(&notes->thread);
     Str id;
-    if (dead > 0 && crash_read(dead - 1, &id)) {
+    if (dead > 0 && crash_read(notes, dead - 1, &id)) {
         text_add(out, id);
         return;
     }
-    for (unsigned i = 0; dead == 0 && i < crash_notes->threads_max; i++) {
-        if (crash_read(i, &id)) {
+    for (unsigned i = 0; dead == 0 && i < CRASH_THREADS_MAX; i++) {
+        if (crash_read(notes, i, &id)) {
             text_add(out, out->len > 0 ? S(",") : S(""));
             text_add(out, id);
         }
@@ -69,54 +95,61 @@ static void print_requests(Text *out)
 }
 
 /* The crash line. */
-static void log_death(const Keeper *k, int status)
+static void log_death(const KeptWorker *w, int status)
 {
     uint8_t room[1024];
     Text requests = text_in(span_of(room, sizeof room));
-    print_requests(&requests);
+    print_requests(w->notes, &requests);
     Str ids = requests.len > 0 ? text_str(&requests) : S("none");
     uint32_t number = 0;
     uint32_t architecture = 0;
-    if (WIFSIGNALED(status) && crash_call(&number, &architecture)) {
+    if (WIFSIGNALED(status) && crash_call(w->notes, &number, &architecture)) {
         uint8_t name_room[64];
         Text name = text_in(span_of(name_room, sizeof name_room));
         cage_print_call(&name, number, architecture);
-        LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)k->pid),
+        LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)w->pid),
             LOG_STR("signal", signal_name(WTERMSIG(status))), LOG_STR("call", text_str(&name)),
-            LOG_U64("thread", atomic_load(&crash_notes->thread)), LOG_STR("request_id", ids));
+            LOG_U64("thread", atomic_load(&w->notes->thread)), LOG_STR("request_id", ids));
     } else if (WIFSIGNALED(status)) {
-        LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)k->pid),
+        LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)w->pid),
             LOG_STR("signal", signal_name(WTERMSIG(status))),
-            LOG_U64("thread", atomic_load(&crash_notes->thread)), LOG_STR("request_id", ids));
+            LOG_U64("thread", atomic_load(&w->notes->thread)), LOG_STR("request_id", ids));
     } else {
-        LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)k->pid),
+        LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)w->pid),
             LOG_U64("exit_status", (uint64_t)WEXITSTATUS(status)), LOG_STR("request_id", ids));
     }
 }
 
-bool keeper_reap(Keeper *k, bool expected, int *ret_status)
+static void place_free(KeptWorker *w)
 {
-    int status = 0;
-    if (k->pid == 0 || waitpid(k->pid, &status, WNOHANG) != k->pid) {
-        return false;
+    if (w->process >= 0) {
+        (void)close(w->process);
     }
-    if (!expected) {
-        log_death(k, status);
+    if (w->channel >= 0) {
+        (void)close(w->channel);
     }
-    if (!k->ready && k->restarts == 0) {
-        k->failed = true;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        int fd = i == 0 ? k->process : k->channel;
-        if (fd >= 0) {
-            (void)close(fd);
+    crash_close(w->notes);
+    *w = (KeptWorker){0};
+}
+
+bool keeper_reap(Keeper *k, bool expected, KeptWorker *ret, int *ret_status)
+{
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        KeptWorker *w = &k->workers[i];
+        int status = 0;
+        if (w->role == KEPT_NONE || waitpid(w->pid, &status, WNOHANG) != w->pid) {
+            continue;
         }
+        bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        if (!expected && !(w->role == KEPT_LEAVING && clean)) {
+            log_death(w, status);
+        }
+        *ret = *w;
+        *ret_status = status;
+        place_free(w);
+        return true;
     }
-    k->process = k->channel = -1;
-    k->pid = 0;
-    k->ready = false;
-    *ret_status = status;
-    return true;
+    return false;
 }
 
 void keeper_plan_restart(Keeper *k, uint64_t now_ms)

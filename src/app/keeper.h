@@ -1,5 +1,5 @@
-/* keeper.h - keeps one worker alive: starts it, notices its death, says what it died of, and starts
- * the next one.
+/* keeper.h - keeps one worker alive: starts it, notices its death, says what it died of, and plans
+ * the next one. While one takes over from another there are two, or more where several leave.
  *
  * A worker that dies is replaced at once; from the fifth death within ten seconds on, after a
  * second, so that a worker that cannot live does not eat a processor. */
@@ -10,32 +10,49 @@
 
 #include "app/cage.h"
 #include "app/worker_process.h"
+#include "loop/crash.h"
 
 #define KEEPER_DEATHS 5u
 #define KEEPER_WINDOW_MS 10000u
 #define KEEPER_PAUSE_MS 1000u
+#define KEEPER_WORKERS_MAX 8u
+
+typedef enum KeptRole {
+    KEPT_NONE,    /* the place is free */
+    KEPT_COMING,  /* it starts, to take over from the one that serves */
+    KEPT_SERVING, /* or it starts, and there is no other */
+    KEPT_LEAVING  /* it finishes what it has */
+} KeptRole;
+
+typedef struct KeptWorker {
+    KeptRole role;
+    pid_t pid;
+    int process; /* a descriptor that becomes readable when it ends; -1: none */
+    int channel; /* -1: it has closed its side */
+    bool ready;  /* it serves */
+    CageState cage; /* what it has closed, once it is ready */
+    CrashNotes *notes;
+    uint64_t started_ms;
+    uint64_t kill_at_ms; /* 0: it may live */
+} KeptWorker;
 
 typedef struct Keeper {
-    WorkerSetup setup;
-    pid_t pid;    /* 0: there is no worker */
-    int process;  /* a descriptor that becomes readable when it ends; -1: none */
-    int channel;  /* to the worker; -1: none */
-    bool ready;   /* it serves */
-    CageState cage; /* what the last worker that served had closed */
-    bool failed;  /* the first worker could not start: give up */
+    KeptWorker workers[KEEPER_WORKERS_MAX];
     unsigned restarts;
-    uint64_t started_ms;
     uint64_t start_at_ms; /* when the next one is due; 0: not waiting */
     unsigned death_count;
     uint64_t deaths_ms[KEEPER_DEATHS]; /* a ring */
 } Keeper;
 
-void keeper_init(Keeper *k, const WorkerSetup *setup);
-/* Forks a worker. */
-MUST_USE Err keeper_start(Keeper *k, uint64_t now_ms);
-/* Looks whether the worker has ended. Then *ret_status is its wait status, what it died of is
- * logged unless `expected`, and the keeper is without a worker. */
-bool keeper_reap(Keeper *k, bool expected, int *ret_status);
+void keeper_init(Keeper *k);
+/* Forks a worker. ERR_FULL: there are too many that leave. */
+MUST_USE Err keeper_start(Keeper *k, const WorkerSetup *setup, KeptRole role, uint64_t now_ms,
+                          KeptWorker **ret);
+/* The worker in that role, or NULL. Of those that leave, any. */
+KeptWorker *keeper_find(Keeper *k, KeptRole role);
+/* Looks whether a worker has ended. Then *ret is what it was, *ret_status its wait status, and its
+ * place is free. What it died of is logged unless `expected`. Call again until false. */
+bool keeper_reap(Keeper *k, bool expected, KeptWorker *ret, int *ret_status);
 /* Decides when the next worker starts. */
 void keeper_plan_restart(Keeper *k, uint64_t now_ms);
 

@@ -157,23 +157,50 @@ static Err open_one(const Settings *settings, const ListenerSettings *listener, 
     return ERR_OK;
 }
 
-Err listen_open(Arena *arena, const Settings *settings, ListenSet *ret, Text *why)
+/* The socket of a name that a set has open, or NULL. */
+static const ListenSocket *find(const ListenSet *set, Str name)
+{
+    uint32_t at = 0;
+    bool there = set && str_map_find(&set->names, 0, name, &at);
+    return there && set->at[at].fd >= 0 ? &set->at[at] : NULL;
+}
+
+/* Takes what the set before has. A new mode of a Unix socket's file is set; whether a socket has one
+ * family or both cannot be changed. */
+static void share(const ListenSocket *there, const ListenerSettings *from, ListenSocket *ret)
+{
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    *ret = *there;
+    ret->name = from->address.text;
+    ret->unix_path = from->address.unix_path;
+    ret->shared = true;
+    if (ret->unix_path.len > 0 && from->mode != 0 &&
+        str_to_c(ret->unix_path, span_of(path, sizeof path)) == ERR_OK) {
+        (void)chmod(path, from->mode);
+    }
+}
+
+Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before, ListenSet *ret,
+                Text *why)
 {
     size_t count = settings->listener_count;
     ListenSocket *sockets = arena_array(arena, ListenSocket, count);
     if (!sockets) {
         return ERR_MEMORY;
     }
-    ListenSet set = {.room = count, .at = sockets}; /* system call */
-    for (size_t i = 0; i < count; i++) {
-        Err err = open_one(settings, &settings->listeners[i], &set.at[i], why);
-        if (err != ERR_OK) {
-            listen_close(&set, true);
-            return err;
+    *ret = (ListenSet){.room = count, .at = sockets}; /* system call */
+    TRY(str_map_open(arena, count, &ret->names));
+    for (uint32_t i = 0; i < count; i++) {
+        const ListenerSettings *from = &settings->listeners[i];
+        const ListenSocket *there = find(before, from->address.text);
+        if (there) {
+            share(there, from, &ret->at[i]);
+        } else {
+            TRY(open_one(settings, from, &ret->at[i], why));
         }
-        set.count++;
+        str_map_add(&ret->names, 0, from->address.text, i);
+        ret->count++;
     }
-    *ret = set;
     return ERR_OK;
 }
 
@@ -189,11 +216,12 @@ static void remove_file(const ListenSocket *socket)
     }
 }
 
-void listen_close(ListenSet *set, bool remove_files)
+void listen_close(ListenSet *set, const ListenSet *stays, bool remove_files)
 {
     for (size_t i = 0; i < set->count; i++) {
         ListenSocket *socket = &set->at[i];
-        if (socket->fd < 0) {
+        const ListenSocket *other = find(stays, socket->name);
+        if (socket->fd < 0 || (other && other->fd == socket->fd)) {
             continue;
         }
         if (remove_files && socket->unix_path.len > 0) {

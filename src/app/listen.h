@@ -6,12 +6,13 @@
 
 #include <sys/types.h>
 
-#include "base/arena.h"
+#include "base/str_map.h"
 #include "base/text.h"
 #include "config/settings.h"
 
 typedef struct ListenSocket {
     int fd;        /* -1 once closed */
+    bool shared;   /* the configuration before has it, too */
     Str name;      /* the address's canonical text */
     Str unix_path; /* empty: none */
     dev_t device;  /* of the Unix socket's file, so that only our own is removed */
@@ -22,15 +23,19 @@ typedef struct ListenSet {
     size_t room;
     ListenSocket *at COUNTED_BY(room);
     size_t count;
+    StrMap names;
 } ListenSet;
 
-/* Binds every address of the settings, in their order. "[::]:P" serves IPv4 too
- * unless an IPv4 listener of that port stands in the settings. A Unix socket's file that nobody
- * answers on is replaced. On failure everything is closed again and `why` names the address. */
-MUST_USE Err listen_open(Arena *arena, const Settings *settings, ListenSet *ret, Text *why);
+/* Binds every address of the settings, in their order, but for those that `before` (NULL: none) has
+ * a socket for: that is shared. "[::]:P" serves IPv4 too unless an IPv4 listener of that port stands
+ * in the settings. A Unix socket's file that nobody answers on is replaced. On failure `why` names
+ * the address, and *ret has what was opened so far. */
+MUST_USE Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
+                         ListenSet *ret, Text *why);
 
-/* Closes this process's copies. The supervisor also removes the files of Unix sockets. */
-void listen_close(ListenSet *set, bool remove_files);
+/* Closes this process's copies, but for those that `stays` (NULL: none) has, too. With
+ * `remove_files` the files of Unix sockets that are closed go as well. */
+void listen_close(ListenSet *set, const ListenSet *stays, bool remove_files);
 
 /* A listening Unix socket at `path`, of this mode (0: as the umask says). ERR_EXISTS: a process
  * answers there, or the file is no socket; `why` says which. */

@@ -16,12 +16,6 @@
 #define BLOCK_BYTES 65536u
 #define HELP_BYTES_MAX 16384u
 
-typedef struct Loaded {
-    Str text;
-    Files files;
-    const Settings *settings;
-} Loaded;
-
 static void print(FILE *to, Str text)
 {
     (void)fwrite(text.at, 1, text.len, to); /* system call */
@@ -39,30 +33,6 @@ static int fail_err(int status, Err err)
 }
 
 /* ---- the file ---- */
-
-/* Reads all of `fd`, up to one byte more than is allowed: config_load says that it is too long.
- * The room costs memory only where it is touched. */
-static Err read_all(Arena *arena, int fd, Str *ret)
-{
-    Span room;
-    if (!arena_span(arena, CONFIG_TEXT_BYTES_MAX + 1, &room)) {
-        return ERR_MEMORY;
-    }
-    return files_fill(fd, room, ret);
-}
-
-static Err read_file(Arena *arena, Str path, Str *ret)
-{
-    char name[PATH_MAX];
-    TRY(str_to_c(path, span_of(name, sizeof name)));
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return err_from_errno(errno);
-    }
-    Err err = read_all(arena, fd, ret);
-    (void)close(fd);
-    return err;
-}
 
 /* Says what is wrong with the file, on standard error. */
 static void show(Arena *arena, const Diagnostics *d)
@@ -90,54 +60,45 @@ static ConfigFormat format_of(const Command *c)
     return c->file_is_toml ? CONFIG_TOML : CONFIG_KDL;
 }
 
-/* Reads the file. Returns an exit status. */
-static int read_configuration(Arena *arena, const Command *c, Str *ret)
+static Source source_of(const Command *c, Files *files)
 {
-    Err err = read_file(arena, c->file, ret);
-    if (err != ERR_OK) {
-        (void)fprintf(stderr, "river: cannot read %.*s: %s\n", STR_ARG(c->file),
-                      err_sentence(err));
-        return EXIT_CONFIGURATION;
-    }
-    return EXIT_OK;
+    files_open(files);
+    return (Source){.path = c->file,
+                    .format = format_of(c),
+                    .compat = c->compat,
+                    .overrides = &c->overrides,
+                    .files = files};
 }
 
-static int load(Arena *arena, const Command *c, Loaded *ret)
+/* Reads the file. Returns an exit status. */
+static int read_configuration(Arena *arena, const Source *source, Str *ret)
 {
-    int status = read_configuration(arena, c, &ret->text);
-    if (status != EXIT_OK) {
-        return status;
-    }
-    Diagnostics *d = arena_new(arena, Diagnostics);
-    if (!d) {
-        return fail_err(EXIT_FAILED, ERR_MEMORY);
-    }
-    files_open(&ret->files);
-    ConfigOptions options = {.overrides = &c->overrides,
-                             .compat = c->compat,
-                             .format = format_of(c),
-                             .files = &ret->files.config};
-    Err err = config_load(arena, c->file, ret->text, &options, d, &ret->settings);
-    show(arena, d);
-    return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
+    uint8_t room[PATH_MAX + 128];
+    Text why = text_in(span_of(room, sizeof room));
+    return source_read(source, arena, ret, &why) == ERR_OK
+               ? EXIT_OK
+               : fail(EXIT_CONFIGURATION, text_str(&why));
 }
 
 /* ---- the commands ---- */
 
-static int run(Arena *arena, const Command *c)
+static int run(Arena *arena, const Command *c, int count, char **words)
 {
-    if (c->upgrade) {
-        return fail(EXIT_FAILED, S("--upgrade is not supported yet"));
-    }
-    Loaded loaded;
-    int status = load(arena, c, &loaded);
-    return status == EXIT_OK ? supervisor_run(loaded.settings, &loaded.files, arena) : status;
+    Files files;
+    Source source = source_of(c, &files);
+    Launch launch = {.count = count,
+                     .words = words,
+                     .upgrade = c->upgrade,
+                     .hand_over_fd = c->hand_over_fd};
+    int status = supervisor_run(&source, &launch, arena);
+    files_close(&files);
+    return status;
 }
 
-static int print_kdl(Arena *arena, const Command *c)
+static int print_kdl(Arena *arena, const Command *c, const Source *source)
 {
     Str text;
-    int status = read_configuration(arena, c, &text);
+    int status = read_configuration(arena, source, &text);
     Diagnostics *d = arena_new(arena, Diagnostics);
     if (status != EXIT_OK || !d) {
         return status;
@@ -153,18 +114,38 @@ static int print_kdl(Arena *arena, const Command *c)
     return EXIT_OK;
 }
 
+/* Reads the file and says what is wrong with it. Returns an exit status. */
+static int load(Arena *arena, const Command *c, const Source *source, const Settings **ret)
+{
+    Str text;
+    int status = read_configuration(arena, source, &text);
+    Diagnostics *d = arena_new(arena, Diagnostics);
+    if (status != EXIT_OK || !d) {
+        return status;
+    }
+    Err err = source_load(source, arena, text, NULL, d, ret);
+    show(arena, d);
+    return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
+}
+
+static int check_settings(Arena *arena, const Command *c, const Source *source)
+{
+    const Settings *settings = NULL;
+    int status = load(arena, c, source, &settings);
+    if (status != EXIT_OK) {
+        return status;
+    }
+    (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file), settings->service_count,
+                 settings->service_count == 1 ? "" : "s");
+    return EXIT_OK;
+}
+
 static int check(Arena *arena, const Command *c)
 {
-    if (c->print_kdl) {
-        return print_kdl(arena, c);
-    }
-    Loaded loaded;
-    int status = load(arena, c, &loaded);
-    if (status == EXIT_OK) {
-        (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file),
-                     loaded.settings->service_count,
-                     loaded.settings->service_count == 1 ? "" : "s");
-    }
+    Files files;
+    Source source = source_of(c, &files);
+    int status = c->print_kdl ? print_kdl(arena, c, &source) : check_settings(arena, c, &source);
+    files_close(&files);
     return status;
 }
 
@@ -180,35 +161,54 @@ static Err control_path(const Command *c, Text *found, Str *ret)
     return err;
 }
 
-static int ask_status(const Command *c)
+/* Asks a running River, and passes on what it answers. */
+static int ask(const Command *c, Str request)
 {
     Str path = STR_NONE;
     uint8_t room[PATH_MAX];
     Text found = text_in(span_of(room, sizeof room));
     Err err = control_path(c, &found, &path);
+    int status = 0;
     if (err == ERR_OK) {
-        err = control_ask(path, c->json ? S("status json\n") : S("status text\n"));
+        err = control_ask(path, request, &status);
     }
     if (err != ERR_OK) {
         (void)fprintf(stderr, "river: no River answers at %.*s: %s\n", STR_ARG(path),
                       err_sentence(err));
         return EXIT_FAILED;
     }
-    return EXIT_OK;
+    return status == 0 ? EXIT_OK : EXIT_CONFIGURATION;
 }
 
-static int ask_doctor(Arena *arena, const Command *c)
+static int reload(const Command *c)
 {
-    Loaded loaded = {.settings = NULL};
-    int status = c->file.len > 0 ? load(arena, c, &loaded) : EXIT_OK;
-    if (status != EXIT_OK) {
-        return status;
+    if (c->rollback) {
+        return ask(c, c->wait ? S("rollback wait\n") : S("rollback\n"));
     }
+    return ask(c, c->wait ? S("reload wait\n") : S("reload\n"));
+}
+
+/* The new binary is the one that is asked to upgrade. */
+static int upgrade(const Command *c)
+{
+    uint8_t room[PATH_MAX + 16];
+    char path[PATH_MAX];
+    Text request = text_in(span_of(room, sizeof room));
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path);
+    if (len <= 0 || (size_t)len == sizeof path) {
+        return fail(EXIT_FAILED, S("this binary cannot be found"));
+    }
+    text_format(&request, "upgrade %.*s\n", (int)len, path);
+    return ask(c, text_str(&request));
+}
+
+static int examine(const Command *c, const Settings *settings)
+{
     uint8_t path_room[PATH_MAX];
     Text found = text_in(span_of(path_room, sizeof path_room));
-    DoctorQuestion question = {.settings = loaded.settings};
-    if (loaded.settings && loaded.settings->system.control_socket.len > 0) {
-        question.control_path = loaded.settings->system.control_socket;
+    DoctorQuestion question = {.settings = settings};
+    if (settings && settings->system.control_socket.len > 0) {
+        question.control_path = settings->system.control_socket;
     } else {
         question.control_error = control_path(c, &found, &question.control_path);
     }
@@ -217,6 +217,19 @@ static int ask_doctor(Arena *arena, const Command *c)
     bool fit = doctor_examine(&question, c->json, &out);
     print(stdout, text_str(&out));
     return fit ? EXIT_OK : EXIT_UNFIT;
+}
+
+static int ask_doctor(Arena *arena, const Command *c)
+{
+    if (c->file.len == 0) {
+        return examine(c, NULL);
+    }
+    Files files;
+    const Settings *settings = NULL;
+    Source source = source_of(c, &files);
+    int status = load(arena, c, &source, &settings);
+    files_close(&files);
+    return status == EXIT_OK ? examine(c, settings) : status;
 }
 
 static int defaults(Arena *arena, const Command *c)
@@ -250,17 +263,19 @@ static int help(void)
     return EXIT_OK;
 }
 
-static int obey(Arena *arena, const Command *c)
+static int obey(Arena *arena, const Command *c, int count, char **words)
 {
     switch (c->kind) {
     case COMMAND_RUN:
-        return run(arena, c);
+        return run(arena, c, count, words);
     case COMMAND_CHECK:
         return check(arena, c);
     case COMMAND_RELOAD:
-        return fail(EXIT_FAILED, S("reloading is not supported yet; restart River instead"));
+        return reload(c);
+    case COMMAND_UPGRADE:
+        return upgrade(c);
     case COMMAND_STATUS:
-        return ask_status(c);
+        return ask(c, c->json ? S("status json\n") : S("status text\n"));
     case COMMAND_DOCTOR:
         return ask_doctor(arena, c);
     case COMMAND_DEFAULTS:
@@ -309,7 +324,7 @@ static int start(Arena *arena, int count, char **words)
         return EXIT_USAGE;
     }
     read_environment(&command.overrides);
-    return obey(arena, &command);
+    return obey(arena, &command, count, words);
 }
 
 int main(int argc, char **argv)

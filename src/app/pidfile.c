@@ -54,3 +54,11 @@ void pidfile_remove(Str path, int fd)
     }
     (void)close(fd);
 }
+
+void pidfile_release(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+        *fd = -1;
+    }
+}

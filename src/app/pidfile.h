@@ -9,5 +9,7 @@
 MUST_USE Err pidfile_write(Str path, int *ret_fd, Text *why);
 /* Removes the file and ends the lock; -1 is fine. */
 void pidfile_remove(Str path, int fd);
+/* Ends the lock, and leaves the file to the next who writes it; *fd becomes -1. */
+void pidfile_release(int *fd);
 
 #endif

@@ -10,88 +10,96 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "admin/status.h"
-#include "app/cage.h"
 #include "app/channel.h"
-#include "app/control.h"
 #include "app/daemon.h"
 #include "app/exit.h"
-#include "app/keeper.h"
 #include "app/pidfile.h"
-#include "app/renew.h"
+#include "app/upgrade.h"
 #include "base/number.h"
-#include "loop/crash.h"
+#include "proxy/worker.h"
 
 #define STOP_GRACE_MS 3000u  /* for a worker that was told to stop, before it is killed */
 #define DRAIN_GRACE_MS 5000u /* beyond the drain's own deadline */
 #define CONTROL_TICK_MS 500
-#define STATUS_BYTES_MAX (64u << 20)
-#define POLL_MAX (3 + 1 + CONTROL_CLIENTS_MAX)
+#define BLOCK_BYTES 65536u
+#define POLL_MAX (3 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
 
-typedef enum State { STATE_SERVING, STATE_DRAINING, STATE_STOPPING, STATE_OVER } State;
-
-typedef struct Supervisor {
-    const Settings *settings;
-    Files *files;
-    Renewal renewal;
-    size_t key_log_count;
-    int *key_logs COUNTED_BY(key_log_count); /* one for each listener; -1: none */
-    int *roots; /* the directories of file servers, as in Settings.roots */
-    State state;
-    int exit_status;
-    ListenSet listeners;
-    Logs logs;
-    Control control;
-    Keeper keeper;
-    int signals;
-    int pid_file;
-    int daemon_pipe;
-    uint64_t started_ms;
-    uint64_t kill_at_ms; /* 0: the worker may live */
-    uint8_t room[CHANNEL_BYTES_MAX];
-} Supervisor;
-
-static uint64_t clock_ms(void)
+uint64_t supervisor_clock_ms(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ---- orders to the worker ---- */
+/* ---- orders to workers ---- */
 
-static void order(Supervisor *s, ChannelKind kind, uint64_t value)
+void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value)
 {
     ChannelMessage message = {.kind = kind, .value = value};
-    if (s->keeper.pid != 0 && channel_send(s->keeper.channel, &message) != ERR_OK) {
-        LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)s->keeper.pid));
+    if (w->role != KEPT_NONE && channel_send(w->channel, &message) != ERR_OK) {
+        LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
+    }
+}
+
+void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
+{
+    uint64_t limit_ms = kind == CHANNEL_STOP ? 0 : s->current->settings->system.drain_timeout_ms;
+    uint64_t grace_ms = kind == CHANNEL_STOP ? STOP_GRACE_MS : DRAIN_GRACE_MS;
+    w->role = KEPT_LEAVING;
+    w->kill_at_ms = supervisor_clock_ms() + limit_ms + grace_ms;
+    supervisor_order(w, kind, limit_ms);
+}
+
+void supervisor_retire(Supervisor *s)
+{
+    listen_close(&s->current->listeners, NULL, false);
+    s->state = STATE_DRAINING;
+    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    if (serving) {
+        supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
+    }
+}
+
+/* Ends all workers that there are. */
+static void dismiss_all(Supervisor *s, ChannelKind kind)
+{
+    bool any = false;
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        KeptWorker *w = &s->keeper.workers[i];
+        if (w->role != KEPT_NONE) {
+            supervisor_dismiss(s, w, kind);
+            any = true;
+        }
+    }
+    if (!any) {
+        s->state = STATE_OVER;
     }
 }
 
 static void begin_stop(Supervisor *s)
 {
     LOG(INFO, "stopping");
-    listen_close(&s->listeners, true);
-    s->state = s->keeper.pid == 0 ? STATE_OVER : STATE_STOPPING;
-    s->kill_at_ms = clock_ms() + STOP_GRACE_MS;
-    order(s, CHANNEL_STOP, 0);
+    reload_abandon(s);
+    listen_close(&s->current->listeners, NULL, true);
+    s->state = STATE_STOPPING;
+    dismiss_all(s, CHANNEL_STOP);
 }
 
 static void begin_drain(Supervisor *s)
 {
-    uint64_t limit_ms = s->settings->system.drain_timeout_ms;
-    LOG(INFO, "draining", LOG_U64("timeout_ms", limit_ms));
+    LOG(INFO, "draining", LOG_U64("timeout_ms", s->current->settings->system.drain_timeout_ms));
+    reload_abandon(s);
     /* Our copies would keep the ports open with nobody to accept. */
-    listen_close(&s->listeners, true);
-    s->state = s->keeper.pid == 0 ? STATE_OVER : STATE_DRAINING;
-    s->kill_at_ms = clock_ms() + limit_ms + DRAIN_GRACE_MS;
-    order(s, CHANNEL_DRAIN, limit_ms);
+    listen_close(&s->current->listeners, NULL, true);
+    s->state = STATE_DRAINING;
+    dismiss_all(s, CHANNEL_DRAIN);
 }
 
 static void reopen_logs(Supervisor *s)
@@ -99,15 +107,18 @@ static void reopen_logs(Supervisor *s)
     uint8_t room[512];
     Text why = text_in(span_of(room, sizeof room));
     Logs fresh = LOGS_NONE;
-    if (logs_reopen(&s->settings->system.log, &fresh, &why) != ERR_OK) {
+    if (logs_reopen(&s->current->settings->system.log, &fresh, &why) != ERR_OK) {
         LOG(ERROR, "logs not opened again", LOG_STR("why", text_str(&why)));
         return;
     }
     ChannelMessage message = {.kind = CHANNEL_LOGS,
                               .fd_count = LOG_STREAMS,
                               .fds = {fresh.fds[LOG_TO_ERROR], fresh.fds[LOG_TO_ACCESS]}};
-    if (s->keeper.pid != 0 && channel_send(s->keeper.channel, &message) != ERR_OK) {
-        LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)s->keeper.pid));
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->keeper.workers[i];
+        if (w->role != KEPT_NONE && channel_send(w->channel, &message) != ERR_OK) {
+            LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
+        }
     }
     for (unsigned i = 0; i < LOG_STREAMS; i++) {
         if (fresh.fds[i] >= 0) {
@@ -115,48 +126,8 @@ static void reopen_logs(Supervisor *s)
             s->logs.fds[i] = fresh.fds[i];
         }
     }
-    log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->settings->system.log));
+    log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
     LOG(INFO, "logs opened again");
-}
-
-/* ---- certificates ---- */
-
-/* Hands new bytes to the worker; one that starts later gets them anyway. */
-static void send_material(Supervisor *s, const Material *fresh)
-{
-    ChannelMessage message = {.kind = CHANNEL_RENEW, .fd_count = 1, .fds = {-1, -1}};
-    Err err = s->keeper.pid != 0 ? renewal_pack(fresh, &message.fds[0]) : ERR_OK;
-    if (err == ERR_OK && s->keeper.pid != 0) {
-        err = channel_send(s->keeper.channel, &message);
-        (void)close(message.fds[0]);
-    }
-    if (err != ERR_OK) {
-        LOG(ERROR, "certificates did not reach the worker",
-            LOG_STR("why", str_from_c(err_sentence(err))));
-    }
-}
-
-static void renew_certificates(Supervisor *s)
-{
-    Material fresh = {0};
-    Err err = renewal_read(&s->renewal, &fresh);
-    if (err == ERR_MISSING) {
-        if (s->renewal.refused == 0) {
-            LOG(INFO, "certificates read again: nothing new");
-        }
-        return;
-    }
-    if (err != ERR_OK) {
-        LOG(ERROR, "certificates not read again", LOG_STR("why", str_from_c(err_sentence(err))));
-        return;
-    }
-    for (size_t i = 0; i < fresh.count; i++) {
-        if (fresh.parts[i].count > 0) {
-            LOG(INFO, "new certificates",
-                LOG_STR("listener", s->settings->listeners[i].address.text));
-        }
-    }
-    send_material(s, &fresh);
 }
 
 /* ---- what can happen ---- */
@@ -177,10 +148,11 @@ static void on_signal(Supervisor *s, uint32_t number)
     case SIGUSR1:
         reopen_logs(s);
         return;
+    case SIGQUIT:
+        upgrade_to_waiting(s);
+        return;
     case SIGHUP:
-        LOG(WARN, "only certificates are read again: reloading the configuration is not "
-                  "supported yet");
-        renew_certificates(s);
+        reload_begin(s, RELOAD_FILE, NULL, false);
         return;
     default:
         return;
@@ -195,236 +167,209 @@ static void take_signals(Supervisor *s)
     }
 }
 
-/* Adds the certificates to an answer. */
-static void answer_certificates(Supervisor *s, ControlClient *client)
+static bool has_workers(const Supervisor *s)
 {
-    Arena arena;
-    const CertificateStatus *list = NULL;
-    size_t count = 0;
-    Span room = {0};
-    bool json = client->ask == CONTROL_STATUS_JSON;
-    arena_init(&arena, &s->renewal.blocks, STATUS_BYTES_MAX);
-    files_look_at_clock(s->files);
-    if (renewal_status(&s->renewal, &arena, &list, &count) != ERR_OK ||
-        !arena_span(&arena, status_certificates_bytes(list, count), &room)) {
-        count = 0;
-        list = NULL;
-    }
-    uint8_t least[64];
-    Text t = text_in(room.len > 0 ? room : span_of(least, sizeof least));
-    status_print_certificates(&t, list, count, s->files->config.now_s, json);
-    control_answer(&s->control, client, text_str(&t));
-    arena_reset(&arena);
-}
-
-/* Ends an answer: as text the certificates stand last. */
-static void finish_answer(Supervisor *s, ControlClient *client, Str text, Str json)
-{
-    bool is_json = client->ask == CONTROL_STATUS_JSON;
-    control_answer(&s->control, client, is_json ? json : text);
-    if (!is_json) {
-        answer_certificates(s, client);
-    }
-    control_finish(client);
-}
-
-/* Whoever waits for the dead worker's part of the status gets the rest without it. */
-static void answer_without_worker(Supervisor *s)
-{
-    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-        ControlClient *client = &s->control.clients[i];
-        if (client->fd >= 0 && client->ask != CONTROL_NOTHING && !client->answered) {
-            bool json = client->ask == CONTROL_STATUS_JSON && !client->begun;
-            finish_answer(s, client, S("the worker died\n"),
-                          json ? S("null}\n") : S("the worker died\n"));
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        if (s->keeper.workers[i].role != KEPT_NONE) {
+            return true;
         }
     }
+    return false;
 }
 
-static void on_worker_end(Supervisor *s, int status)
+static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
 {
-    answer_without_worker(s);
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
     if (s->state != STATE_SERVING) {
-        s->state = STATE_OVER;
-        s->exit_status = clean ? EXIT_OK : EXIT_FAILED;
+        s->exit_status = clean ? s->exit_status : EXIT_FAILED;
+        if (!has_workers(s)) {
+            s->state = STATE_OVER;
+        }
         return;
     }
-    if (s->keeper.failed) {
+    reload_on_death(s, w->role);
+    if (w->role != KEPT_SERVING) {
+        return;
+    }
+    answers_without_worker(s);
+    if (!w->ready && s->keeper.restarts == 0 && s->reload.count == 0) {
         LOG(ERROR, "the first worker could not start");
         s->state = STATE_OVER;
         s->exit_status = EXIT_FAILED;
         return;
     }
-    keeper_plan_restart(&s->keeper, clock_ms());
+    keeper_plan_restart(&s->keeper, supervisor_clock_ms());
 }
 
-static CagePlan cage_plan(const Supervisor *s)
+static void log_serving(const Supervisor *s, const KeptWorker *w)
 {
-    const SystemSettings *system = &s->settings->system;
-    return (CagePlan){.account = &system->account, .sandbox = system->sandbox};
-}
-
-static void log_serving(const Supervisor *s)
-{
+    const Settings *settings = s->current->settings;
     LOG(INFO, "serving", LOG_STR("version", S(RIVER_VERSION)),
-        LOG_U64("pid", (uint64_t)getpid()), LOG_U64("worker", (uint64_t)s->keeper.pid),
-        LOG_U64("threads", s->keeper.setup.threads),
-        LOG_U64("services", s->settings->service_count),
-        LOG_U64("listeners", s->listeners.count));
+        LOG_U64("pid", (uint64_t)getpid()), LOG_U64("worker", (uint64_t)w->pid),
+        LOG_U64("threads", supervisor_worker_setup(s, s->current).threads),
+        LOG_U64("services", settings->service_count),
+        LOG_U64("listeners", settings->listener_count));
 }
 
-static void on_message(Supervisor *s, const ChannelMessage *message)
+static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
 {
-    if (message->kind == CHANNEL_READY && !s->keeper.ready) {
-        CagePlan plan = cage_plan(s);
-        if (s->keeper.cage != message->value) {
-            cage_log(&plan, message->value);
-        }
-        s->keeper.ready = true;
-        s->keeper.cage = message->value;
-        log_serving(s);
-        daemon_ready(s->daemon_pipe);
-        s->daemon_pipe = -1;
+    w->ready = true;
+    w->cage = cage;
+    cage_log(&s->cage_told, cage, s->current->settings->system.sandbox);
+    if (w->role == KEPT_COMING) {
+        reload_on_ready(s, w);
     }
-    ControlClient *client = control_find(&s->control, message->id);
-    if (!client) {
+    log_serving(s, w);
+    if (s->takeover.fd >= 0) {
+        takeover_ready(s);
+    }
+    daemon_ready(s->daemon_pipe);
+    s->daemon_pipe = -1;
+}
+
+static void on_message(Supervisor *s, KeptWorker *w, const ChannelMessage *message)
+{
+    if (message->kind == CHANNEL_READY && !w->ready && w->role != KEPT_LEAVING) {
+        on_ready(s, w, message->value);
         return;
     }
-    client->begun = true;
-    if (message->kind == CHANNEL_STATUS_PART) {
-        control_answer(&s->control, client, message->bytes);
-    } else if (message->kind == CHANNEL_STATUS_END) {
-        finish_answer(s, client, S(""), S("}\n"));
+    if (message->kind == CHANNEL_RELOADED) {
+        reload_on_message(s, w, message);
+        return;
     }
+    answers_on_message(s, message);
 }
 
-static void take_messages(Supervisor *s)
+static void take_messages(Supervisor *s, KeptWorker *w)
 {
     ChannelMessage message;
-    while (s->keeper.channel >= 0) {
-        Err err = channel_receive(s->keeper.channel, span_of(s->room, sizeof s->room), false,
-                                  &message);
+    while (w->role != KEPT_NONE && w->channel >= 0) {
+        Err err = channel_receive(w->channel, span_of(s->room, sizeof s->room), false, &message);
         if (err == ERR_AGAIN) {
             return;
         }
         if (err != ERR_OK && err != ERR_SYNTAX) {
             /* It ends now, or has closed its side: either way there is nothing to wait for here. */
-            (void)close(s->keeper.channel);
-            s->keeper.channel = -1;
+            (void)close(w->channel);
+            w->channel = -1;
             return;
         }
         if (err == ERR_OK) {
-            on_message(s, &message);
+            on_message(s, w, &message);
         }
-    }
-}
-
-/* ---- the control socket ---- */
-
-static ProcessStatus process_status(const Supervisor *s)
-{
-    uint64_t now = clock_ms();
-    return (ProcessStatus){
-        .version = S(RIVER_VERSION),
-        .state = s->state == STATE_SERVING ? S("serving") : S("draining"),
-        .supervisor_pid = (uint64_t)getpid(),
-        .worker_pid = (uint64_t)s->keeper.pid,
-        .up_ms = now - s->started_ms,
-        .worker_up_ms = s->keeper.pid == 0 ? 0 : now - s->keeper.started_ms,
-        .restarts = s->keeper.restarts,
-    };
-}
-
-/* Answers with what the supervisor knows; the worker adds its part when it can. */
-static void answer_status(Supervisor *s, ControlClient *client)
-{
-    bool json = client->ask == CONTROL_STATUS_JSON;
-    ProcessStatus status = process_status(s);
-    uint8_t room[1024];
-    uint8_t cage_room[256];
-    Text t = text_in(span_of(room, sizeof room));
-    status.cage = cage_text(span_of(cage_room, sizeof cage_room), s->keeper.cage);
-    status_print_process(&t, &status, json);
-    control_answer(&s->control, client, text_str(&t));
-    if (json) {
-        answer_certificates(s, client);
-        control_answer(&s->control, client, S("\"worker\":"));
-    }
-    ChannelMessage question = {.kind = CHANNEL_STATUS, .id = client->id, .value = json};
-    if (s->keeper.ready && channel_send(s->keeper.channel, &question) == ERR_OK) {
-        return;
-    }
-    finish_answer(s, client, S("no worker serves now\n"), S("null}\n"));
-}
-
-static void serve_control(Supervisor *s)
-{
-    ControlClient *client;
-    while ((client = control_serve(&s->control, clock_ms())) != NULL) {
-        answer_status(s, client);
     }
 }
 
 /* ---- the loop ---- */
 
+static void start_worker(Supervisor *s, uint64_t now)
+{
+    KeptWorker *w = NULL;
+    WorkerSetup setup = supervisor_worker_setup(s, s->current);
+    if (keeper_start(&s->keeper, &setup, KEPT_SERVING, now, &w) != ERR_OK) {
+        s->keeper.start_at_ms = now + KEEPER_PAUSE_MS;
+        LOG(ERROR, "worker cannot be forked");
+    }
+}
+
+/* A worker is missing, and none comes. */
+static bool needs_worker(Supervisor *s)
+{
+    return s->state == STATE_SERVING && !keeper_find(&s->keeper, KEPT_SERVING);
+}
+
 static void keep_deadlines(Supervisor *s)
 {
-    uint64_t now = clock_ms();
-    Keeper *k = &s->keeper;
-    if (s->state == STATE_SERVING && k->pid == 0 && now >= k->start_at_ms) {
-        if (keeper_start(k, now) != ERR_OK) {
-            k->start_at_ms = now + KEEPER_PAUSE_MS;
-            LOG(ERROR, "worker cannot be forked");
+    uint64_t now = supervisor_clock_ms();
+    if (needs_worker(s) && now >= s->keeper.start_at_ms) {
+        start_worker(s, now);
+    }
+    if (s->state == STATE_SERVING) {
+        reload_keep_deadlines(s, now);
+        upgrade_keep_deadlines(s, now);
+    }
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        KeptWorker *w = &s->keeper.workers[i];
+        if (w->role != KEPT_NONE && w->kill_at_ms != 0 && now >= w->kill_at_ms) {
+            LOG(ERROR, "worker did not end in time: killed", LOG_U64("pid", (uint64_t)w->pid));
+            (void)kill(w->pid, SIGKILL);
+            w->kill_at_ms = now + STOP_GRACE_MS;
         }
     }
-    if (s->state == STATE_SERVING && renewal_is_due(&s->renewal, now)) {
-        renew_certificates(s);
-    }
-    if (s->kill_at_ms != 0 && now >= s->kill_at_ms && k->pid != 0) {
-        LOG(ERROR, "worker did not end in time: killed", LOG_U64("pid", (uint64_t)k->pid));
-        (void)kill(k->pid, SIGKILL);
-        s->kill_at_ms = now + STOP_GRACE_MS;
+}
+
+static void sooner(uint64_t *due, uint64_t other)
+{
+    if (other != 0 && (*due == 0 || other < *due)) {
+        *due = other;
     }
 }
 
 /* Milliseconds until keep_deadlines has something to do; -1: nothing. */
-static int wait_ms(const Supervisor *s, size_t control_count)
+static int wait_ms(Supervisor *s, size_t control_count)
 {
-    uint64_t now = clock_ms();
-    uint64_t due = s->kill_at_ms;
-    if (s->state == STATE_SERVING && s->keeper.pid == 0) {
-        due = s->keeper.start_at_ms;
+    uint64_t now = supervisor_clock_ms();
+    uint64_t due = 0;
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->keeper.workers[i];
+        sooner(&due, w->role != KEPT_NONE ? w->kill_at_ms : 0);
     }
-    if (s->state == STATE_SERVING && s->renewal.tls_count > 0 &&
-        (due == 0 || s->renewal.look_at_ms < due)) {
-        due = s->renewal.look_at_ms;
+    if (needs_worker(s)) {
+        sooner(&due, u64_max(s->keeper.start_at_ms, 1));
+    }
+    if (s->state == STATE_SERVING) {
+        sooner(&due, reload_due_ms(s));
+        sooner(&due, s->upgrade.deadline_ms);
     }
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
     if (due != 0) {
         uint64_t left = due > now ? due - now : 0;
-        wait = wait < 0 || left < (uint64_t)wait ? (int)u64_min(left, 60000) : wait;
+        wait = left < (uint64_t)INT32_MAX && (wait < 0 || left < (uint64_t)wait) ? (int)left : wait;
     }
     return wait;
+}
+
+/* Everything that may become readable: signals, workers, and who asks. */
+static size_t gather(Supervisor *s, struct pollfd *fds, size_t *ret_control)
+{
+    size_t count = 0;
+    fds[count++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->keeper.workers[i];
+        if (w->role != KEPT_NONE) {
+            fds[count++] = (struct pollfd){.fd = w->process, .events = POLLIN};
+            fds[count++] = (struct pollfd){.fd = w->channel, .events = POLLIN};
+        }
+    }
+    fds[count++] = (struct pollfd){.fd = s->takeover.fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = s->upgrade.fd, .events = POLLIN};
+    *ret_control = control_poll(&s->control, &fds[count], POLL_MAX - count);
+    return count + *ret_control;
 }
 
 static void run_loop(Supervisor *s)
 {
     while (s->state != STATE_OVER) {
-        struct pollfd fds[POLL_MAX] = {
-            {.fd = s->signals, .events = POLLIN},
-            {.fd = s->keeper.process, .events = POLLIN},
-            {.fd = s->keeper.channel, .events = POLLIN},
-        };
-        size_t control = control_poll(&s->control, &fds[3], POLL_MAX - 3);
-        (void)poll(fds, 3 + control, wait_ms(s, control));
-        take_messages(s);
+        struct pollfd fds[POLL_MAX];
+        size_t control = 0;
+        size_t count = gather(s, fds, &control);
+        (void)poll(fds, count, wait_ms(s, control));
+        for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+            take_messages(s, &s->keeper.workers[i]);
+        }
         int status = 0;
-        if (keeper_reap(&s->keeper, s->state != STATE_SERVING, &status)) {
-            on_worker_end(s, status);
+        KeptWorker ended;
+        while (keeper_reap(&s->keeper, s->state != STATE_SERVING, &ended, &status)) {
+            on_worker_end(s, &ended, status);
+        }
+        if (s->takeover.fd >= 0) {
+            takeover_on_readable(s);
+        }
+        if (s->upgrade.fd >= 0) {
+            upgrade_on_readable(s);
         }
         take_signals(s);
-        serve_control(s);
+        answers_serve(s);
         if (s->state != STATE_OVER) {
             keep_deadlines(s);
         }
@@ -438,7 +383,7 @@ static Err block_signals(int *ret)
     sigset_t ours;
     (void)sigemptyset(&ours);
     /* SIGCHLD only ends the wait, should the system have no descriptors for processes. */
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         (void)sigaddset(&ours, numbers[i]);
     }
@@ -469,11 +414,17 @@ static unsigned count_threads(const Settings *settings)
     return (unsigned)size_min(threads == 0 ? 1 : threads, WORKER_THREADS_MAX);
 }
 
+WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
+{
+    return (WorkerSetup){
+        .configuration = c, .logs = &s->logs, .threads = count_threads(c->settings)};
+}
+
 /* A River without a control socket serves all the same, unless the socket was asked for. */
 static Err open_control(Supervisor *s, Arena *arena, Text *why)
 {
     control_none(&s->control);
-    Str path = s->settings->system.control_socket;
+    Str path = s->system.control_socket;
     if (path.len > 0) {
         return control_open(&s->control, path, why);
     }
@@ -494,100 +445,131 @@ static Err open_control(Supervisor *s, Arena *arena, Text *why)
     return ERR_OK;
 }
 
-/* Opens the key logs; listeners that name one file share it. */
-static Err open_key_logs(Supervisor *s, Arena *arena, Text *why)
+/* What of `system` holds until River ends, in memory that stays. */
+static Err keep_system(Supervisor *s, Arena *arena)
 {
-    size_t count = s->renewal.material.count;
-    int *fds = arena_array(arena, int, count);
-    if (!fds) {
-        return ERR_MEMORY;
+    s->system = s->current->settings->system;
+    bool kept = arena_copy(arena, s->system.pid_file, &s->system.pid_file) &&
+                arena_copy(arena, s->system.control_socket, &s->system.control_socket) &&
+                arena_copy(arena, s->system.upgrade_socket, &s->system.upgrade_socket);
+    return kept ? ERR_OK : ERR_MEMORY;
+}
+
+static Err open_pid_file(Supervisor *s, Text *why)
+{
+    Str path = s->system.pid_file;
+    return path.len > 0 ? pidfile_write(path, &s->pid_file, why) : ERR_OK;
+}
+
+void supervisor_claim_files(Supervisor *s)
+{
+    uint8_t room[512];
+    Text why = text_in(span_of(room, sizeof room));
+    if (open_control(s, s->arena, &why) != ERR_OK || open_pid_file(s, &why) != ERR_OK) {
+        LOG(ERROR, "River serves, but without a file of its own", LOG_STR("why", text_str(&why)));
     }
-    s->key_logs = fds;
-    s->key_log_count = count;
-    for (size_t i = 0; i < count; i++) {
-        Str path = s->settings->listeners[i].tls.key_log_path;
-        s->key_logs[i] = -1;
-        for (size_t k = 0; k < i && path.len > 0; k++) {
-            if (str_equal(s->settings->listeners[k].tls.key_log_path, path)) {
-                s->key_logs[i] = s->key_logs[k];
-            }
-        }
-        if (path.len == 0 || s->key_logs[i] >= 0) {
-            continue;
-        }
-        Err err = files_append(path, &s->key_logs[i]);
-        if (err != ERR_OK) {
-            text_format(why, "cannot write %.*s: %s", STR_ARG(path), err_sentence(err));
-            return err;
-        }
-        LOG(WARN, "the secrets of TLS sessions are written to a file", LOG_STR("path", path));
-    }
-    return ERR_OK;
 }
 
 /* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
 static Err prepare(Supervisor *s, Arena *arena, Text *why)
 {
-    const SystemSettings *system = &s->settings->system;
+    const SystemSettings *system = &s->system;
     raise_descriptor_limit();
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
-    CagePlan plan = cage_plan(s);
+    CagePlan plan = cage_plan(s->current->settings);
     TRY(cage_check(&plan, why));
     cage_hide(&plan);
     cage_warn(&plan);
-    TRY(renewal_open(&s->renewal, s->settings, s->files, clock_ms()));
-    TRY(open_key_logs(s, arena, why));
-    TRY(files_roots(s->files, s->settings, arena, &s->roots, why));
-    TRY(listen_open(arena, s->settings, &s->listeners, why));
-    TRY(open_control(s, arena, why));
-    if (system->daemonize) {
+    bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
+    if (takes_over) {
+        TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
+    }
+    TRY(configuration_open(s->current, s->source.files, &s->takeover.sockets, why));
+    listen_close(&s->takeover.sockets, &s->current->listeners, false);
+    if (system->daemonize && s->launch->hand_over_fd < 0) {
         TRY(daemon_start(&s->daemon_pipe));
     }
-    if (system->pid_file.len > 0) {
-        TRY(pidfile_write(system->pid_file, &s->pid_file, why));
+    if (!takes_over) {
+        TRY(open_control(s, arena, why));
+        TRY(open_pid_file(s, why));
     }
-    WorkerSetup setup = {.settings = s->settings,
-                         .listeners = &s->listeners,
-                         .logs = &s->logs,
-                         .material = &s->renewal.material,
-                         .key_log_count = s->key_log_count,
-                         .root_count = s->settings->root_count,
-                         .threads = count_threads(s->settings)};
-    setup.key_logs = s->key_logs;
-    setup.roots = s->roots;
-    keeper_init(&s->keeper, &setup);
-    TRY(crash_open(setup.threads + 1));
-    s->started_ms = clock_ms();
-    return keeper_start(&s->keeper, s->started_ms);
+    keeper_init(&s->keeper);
+    s->started_ms = supervisor_clock_ms();
+    reload_first(s, s->started_ms);
+    KeptWorker *w = NULL;
+    WorkerSetup setup = supervisor_worker_setup(s, s->current);
+    return keeper_start(&s->keeper, &setup, KEPT_SERVING, s->started_ms, &w);
 }
 
 static void tidy_up(Supervisor *s)
 {
-    listen_close(&s->listeners, true);
+    listen_close(&s->current->listeners, NULL, true);
     control_close(&s->control);
-    pidfile_remove(s->settings->system.pid_file, s->pid_file);
-    renewal_close(&s->renewal);
+    pidfile_remove(s->system.pid_file, s->pid_file);
+    configuration_close(s->current, NULL);
+    configuration_drop(s->current);
+    if (s->previous) {
+        configuration_drop(s->previous);
+    }
 }
 
-int supervisor_run(const Settings *settings, Files *files, Arena *arena)
+/* Reads the configuration, and says on standard error what is wrong with it. */
+static int load_first(Supervisor *s, Arena *arena, Text *why)
+{
+    uint8_t room[1024];
+    ConfigurationReport report = {.arena = arena,
+                                  .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
+                                  .why = text_in(span_of(room, sizeof room))};
+    Err err = region_reserve();
+    err = err == ERR_OK ? configuration_load(s->current, &s->source, NULL, NULL, &report) : err;
+    (void)fwrite(report.shown.at, 1, report.shown.len, stderr); /* system call */
+    if (err == ERR_OK) {
+        return EXIT_OK;
+    }
+    if (report.mistakes > 0) {
+        text_format(why, "%zu mistake%s in %.*s; nothing was started", report.mistakes,
+                    report.mistakes == 1 ? "" : "s", STR_ARG(s->source.path));
+    } else {
+        text_add(why, report.why.len > 0 ? text_str(&report.why)
+                                         : str_from_c(err_sentence(err)));
+    }
+    (void)fprintf(stderr, "river: %.*s\n", STR_ARG(text_str(why)));
+    return EXIT_CONFIGURATION;
+}
+
+int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
 {
     static Supervisor supervisor; /* large, and there is only one */
     Supervisor *s = &supervisor;
-    *s = (Supervisor){.settings = settings,
-                      .files = files,
+    *s = (Supervisor){.source = *source,
+                      .launch = launch,
+                      .arena = arena,
+                      .takeover = {.fd = -1, .state = -1},
+                      .upgrade = {.fd = -1},
                       .logs = LOGS_NONE,
+                      .reload = {.logs = LOGS_NONE},
                       .signals = -1,
                       .pid_file = -1,
                       .daemon_pipe = -1};
+    s->current = &s->configurations[0];
     control_none(&s->control);
+    blocks_init(&s->blocks, NULL, BLOCK_BYTES, 0);
     uint8_t room[1024];
     Text why = text_in(span_of(room, sizeof room));
-    Err err = prepare(s, arena, &why);
+    s->takeover.fd = launch->hand_over_fd;
+    int status = load_first(s, arena, &why);
+    if (status != EXIT_OK) {
+        takeover_failed(&s->takeover, text_str(&why));
+        return status;
+    }
+    Err err = keep_system(s, arena);
+    err = err == ERR_OK ? prepare(s, arena, &why) : err;
     if (err != ERR_OK) {
         Str reason = why.len > 0 ? text_str(&why) : str_from_c(err_sentence(err));
         (void)fprintf(stderr, "river: %.*s\n", STR_ARG(reason));
+        takeover_failed(&s->takeover, reason);
         tidy_up(s);
         return EXIT_FAILED;
     }

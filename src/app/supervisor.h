@@ -3,12 +3,18 @@
 #ifndef APP_SUPERVISOR_H
 #define APP_SUPERVISOR_H
 
-#include "app/files.h"
-#include "base/arena.h"
-#include "config/settings.h"
+#include "app/source.h"
 
-/* Runs River by these settings until it is told to end; returns the exit status. The arena holds
- * what is made at the start; `files` reads certificates again. */
-int supervisor_run(const Settings *settings, Files *files, Arena *arena);
+/* How this process was started, and from whom it takes over. */
+typedef struct Launch {
+    int count;
+    char **words; /* the command line */
+    bool upgrade; /* take over from the one that hands over at the upgrade socket */
+    int hand_over_fd; /* ... from the one that has started us; -1: nobody has */
+} Launch;
+
+/* Runs River by the configuration at that source until it is told to end; returns the exit status.
+ * The arena holds what is made at the start, and must live as long, as must all the rest. */
+int supervisor_run(const Source *source, const Launch *launch, Arena *arena);
 
 #endif

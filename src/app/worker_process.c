@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -17,35 +16,47 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
-#include "app/renew.h"
 #include "base/number.h"
 #include "config/build.h"
+#include "proxy/client.h"
 #include "loop/crash.h"
 
 #define BLOCK_BYTES 16384u
-#define SNAPSHOT_BYTES_MAX (256u << 20)
+#define RELOAD_BYTES_MAX (16u << 20)
 #define STATUS_BYTES_MAX (16u << 20)
 #define STATUS_LINE_BYTES 1024u /* room for one service, upstream or fault */
 #define STATUS_PART_BYTES 16384u
-#define STATUS_SEND_MS 1000 /* a supervisor that does not read for so long gets no answer */
 #define DONE_TICK_MS 20     /* how often a drain looks whether all is over */
+#define ADOPT_TICK_MS 2     /* ... a reload whether all threads have taken it up */
+#define TIDY_TICK_MS 100    /* ... it is looked what may be freed */
 #define LOG_STOP_MS 2000u
 #define DESCRIPTORS_KEPT 256u /* for logs, listeners and the like */
 #define CONNECTIONS_MIN 16u
 #define FILES_MAX 1024u
 #define FILES_MIN 16u
 
+/* A bound socket for the next configuration. */
+typedef struct PendingSocket {
+    uint32_t place; /* among its settings' listeners */
+    int fd;
+} PendingSocket;
+
 typedef struct WorkerProcess {
     const WorkerSetup *setup;
+    SystemSettings system; /* its texts are gone once the threads run */
     int channel;
     Blocks blocks;
-    Arena arena; /* of the snapshot */
-    const Snapshot *snapshot;
     Log *log;
     Worker *worker;
+    Builder builder;
     Cage cage;
-    int supervisor;
+    size_t root_count;
+    const int *roots COUNTED_BY(root_count);
+    bool tidying;        /* something is left of older snapshots */
+    bool adopting;       /* not all threads go by the newest */
     bool ending;
+    size_t pending_count;
+    PendingSocket pending[LISTENER_PLACES_MAX];
     uint64_t stop_at_ms; /* 0: the threads may go on */
     uint8_t room[CHANNEL_BYTES_MAX];
 } WorkerProcess;
@@ -65,14 +76,14 @@ static bool is_kept(const WorkerProcess *p, int fd)
     for (size_t i = 0; i < LOG_STREAMS; i++) {
         kept = kept || p->setup->logs->fds[i] == fd;
     }
-    for (size_t i = 0; i < p->setup->listeners->count; i++) {
-        kept = kept || p->setup->listeners->at[i].fd == fd;
+    for (size_t i = 0; i < p->setup->configuration->listeners.count; i++) {
+        kept = kept || p->setup->configuration->listeners.at[i].fd == fd;
     }
-    for (size_t i = 0; i < p->setup->key_log_count; i++) {
-        kept = kept || p->setup->key_logs[i] == fd;
+    for (size_t i = 0; i < p->setup->configuration->key_log_count; i++) {
+        kept = kept || p->setup->configuration->key_logs[i] == fd;
     }
-    for (size_t i = 0; i < p->setup->root_count; i++) {
-        kept = kept || p->setup->roots[i] == fd;
+    for (size_t i = 0; i < p->setup->configuration->root_count; i++) {
+        kept = kept || p->setup->configuration->roots[i] == fd;
     }
     return kept;
 }
@@ -90,14 +101,14 @@ static void close_others(const WorkerProcess *p)
     for (size_t i = 0; i < LOG_STREAMS; i++) {
         highest = higher(highest, p->setup->logs->fds[i]);
     }
-    for (size_t i = 0; i < p->setup->listeners->count; i++) {
-        highest = higher(highest, p->setup->listeners->at[i].fd);
+    for (size_t i = 0; i < p->setup->configuration->listeners.count; i++) {
+        highest = higher(highest, p->setup->configuration->listeners.at[i].fd);
     }
-    for (size_t i = 0; i < p->setup->key_log_count; i++) {
-        highest = higher(highest, p->setup->key_logs[i]);
+    for (size_t i = 0; i < p->setup->configuration->key_log_count; i++) {
+        highest = higher(highest, p->setup->configuration->key_logs[i]);
     }
-    for (size_t i = 0; i < p->setup->root_count; i++) {
-        highest = higher(highest, p->setup->roots[i]);
+    for (size_t i = 0; i < p->setup->configuration->root_count; i++) {
+        highest = higher(highest, p->setup->configuration->roots[i]);
     }
     for (int fd = STDERR_FILENO + 1; fd <= highest; fd++) {
         if (!is_kept(p, fd)) {
@@ -148,38 +159,32 @@ static Err start_log(WorkerProcess *p)
     const WorkerSetup *setup = p->setup;
     LogOptions options = {.producers = setup->threads + 1,
                           .fds = {setup->logs->fds[LOG_TO_ERROR], setup->logs->fds[LOG_TO_ACCESS]},
-                          .level = logs_level(&setup->settings->system.log)};
+                          .level = logs_level(&setup->configuration->settings->system.log)};
     TRY(log_start(&options, NULL, &p->log));
     log_bind(p->log, setup->threads);
     return ERR_OK;
 }
 
-static BuildInputs build_inputs(const WorkerProcess *p, size_t count, const Material *material)
+/* The first snapshot, from what the supervisor has opened. */
+static Err build_first(WorkerProcess *p)
 {
-    CHECK(p->setup->key_log_count == count);
-    BuildInputs inputs = {.count = count, .material = material};
-    inputs.key_logs = p->setup->key_logs;
-    inputs.root_count = p->setup->root_count;
-    inputs.roots = p->setup->roots;
-    return inputs;
-}
-
-static Err build_snapshot(WorkerProcess *p, const Snapshot **ret)
-{
-    const Settings *settings = p->setup->settings;
-    const ListenSet *listeners = p->setup->listeners;
-    size_t count = settings->listener_count;
-    int *fds = arena_array(&p->arena, int, count);
-    if (!fds) {
-        return ERR_MEMORY;
+    const Configuration *c = p->setup->configuration;
+    Arena scratch;
+    arena_init(&scratch, &p->blocks, RELOAD_BYTES_MAX);
+    int *fds = arena_array(&scratch, int, c->listeners.count);
+    Err err = fds ? ERR_OK : ERR_MEMORY;
+    for (size_t i = 0; err == ERR_OK && i < c->listeners.count; i++) {
+        fds[i] = c->listeners.at[i].fd;
     }
-    CHECK(listeners->count == count);
-    for (size_t i = 0; i < count; i++) {
-        fds[i] = listeners->at[i].fd;
+    if (err == ERR_OK) {
+        BuildInputs inputs = {.count = c->listeners.count, .root_count = c->root_count};
+        inputs.fds = fds;
+        inputs.key_logs = c->key_logs;
+        inputs.roots = c->roots;
+        err = builder_build(&p->builder, c->settings, &inputs);
     }
-    BuildInputs inputs = build_inputs(p, count, p->setup->material);
-    inputs.fds = fds;
-    return config_build(&p->arena, settings, &inputs, ret);
+    arena_reset(&scratch);
+    return err;
 }
 
 static Err close_cage(void *context)
@@ -187,19 +192,17 @@ static Err close_cage(void *context)
     return cage_close((Cage *)context);
 }
 
+/* The settings, and with them the bytes of keys, go as soon as all is built of them. */
 static Err start_threads(WorkerProcess *p)
 {
-    const SystemSettings *system = &p->setup->settings->system;
-    const Snapshot *snapshot = NULL;
-    TRY(build_snapshot(p, &snapshot));
-    p->snapshot = snapshot;
+    const Configuration *c = p->setup->configuration;
+    const SystemSettings *system = &c->settings->system;
     WorkerPlan plan = {
-        .snapshot = snapshot,
         .threads = p->setup->threads,
         .pin = true,
         .connections_max = connections_max(system),
         .idle_upstreams_max = system->idle_upstreams_max,
-        .files_max = p->setup->root_count ? files_max(p->setup->threads) : 0,
+        .files_max = c->root_count ? files_max(p->setup->threads) : 0,
         .memory_bytes_max = config_memory_bytes(system),
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,
@@ -207,22 +210,17 @@ static Err start_threads(WorkerProcess *p)
         .before_serving = close_cage,
         .context = &p->cage,
     };
-    return worker_start(&plan, &p->worker);
+    p->system = *system;
+    p->root_count = c->root_count;
+    p->roots = c->roots;
+    TRY(worker_build(&plan, &p->worker));
+    TRY(builder_open(&p->builder, p->worker));
+    TRY(build_first(p));
+    region_unmap_all();
+    return worker_start(p->worker, &p->builder.newest->snapshot);
 }
 
 /* ---- the channel ---- */
-
-/* Sends one message, waiting a little for a supervisor that is busy. */
-static Err tell(const WorkerProcess *p, const ChannelMessage *message)
-{
-    Err err = channel_send(p->channel, message);
-    if (err == ERR_AGAIN) {
-        struct pollfd room = {.fd = p->channel, .events = POLLOUT};
-        (void)poll(&room, 1, STATUS_SEND_MS);
-        err = channel_send(p->channel, message);
-    }
-    return err;
-}
 
 /* Prints the picture of the counters into `arena`. */
 static Err print_status(const WorkerProcess *p, Arena *arena, bool json, Str *ret)
@@ -255,11 +253,11 @@ static void answer_status(WorkerProcess *p, const ChannelMessage *question)
         ChannelMessage part = {.kind = CHANNEL_STATUS_PART,
                                .id = question->id,
                                .bytes = str_take(rest, STATUS_PART_BYTES)};
-        err = tell(p, &part);
+        err = channel_send_patiently(p->channel, &part);
         rest = str_drop(rest, STATUS_PART_BYTES);
     }
     ChannelMessage end = {.kind = CHANNEL_STATUS_END, .id = question->id};
-    (void)!tell(p, &end);
+    (void)!channel_send_patiently(p->channel, &end);
     arena_reset(&arena);
 }
 
@@ -272,43 +270,139 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
     }
 }
 
-/* New certificates: all of them, or none. */
-static void renew(WorkerProcess *p, const ChannelMessage *message)
+/* ---- another configuration ---- */
+
+static void take_sockets(WorkerProcess *p, const ChannelMessage *message)
+{
+    Str places = message->bytes;
+    for (size_t i = 0; i < message->fd_count; i++) {
+        uint32_t place = 0;
+        if (message->fds[i] < 0) {
+            continue;
+        }
+        if (places.len < sizeof place || p->pending_count == LISTENER_PLACES_MAX) {
+            (void)close(message->fds[i]);
+            continue;
+        }
+        (void)span_copy(span_of(&place, sizeof place), str_take(places, sizeof place));
+        places = str_drop(places, sizeof place);
+        p->pending[p->pending_count] = (PendingSocket){.place = place, .fd = message->fds[i]};
+        p->pending_count++;
+    }
+}
+
+static void forget_sockets(WorkerProcess *p, bool close_them)
+{
+    for (size_t i = 0; close_them && i < p->pending_count; i++) {
+        (void)close(p->pending[i].fd);
+    }
+    p->pending_count = 0;
+}
+
+static Err build_next(WorkerProcess *p, const Settings *settings)
 {
     Arena scratch;
-    Material fresh = {0};
-    const Settings *settings = p->setup->settings;
-    arena_init(&scratch, &p->blocks, SNAPSHOT_BYTES_MAX);
-    Err err = renewal_unpack(message->fds[0], settings, &scratch, &fresh);
-    if (err == ERR_OK) {
-        BuildInputs inputs = build_inputs(p, fresh.count, &fresh);
-        err = config_renew(p->snapshot, settings, &inputs, &scratch);
+    arena_init(&scratch, &p->blocks, RELOAD_BYTES_MAX);
+    size_t count = settings->listener_count;
+    int *fds = arena_array(&scratch, int, count);
+    int *key_logs = arena_array(&scratch, int, count);
+    Err err = fds && key_logs ? ERR_OK : ERR_MEMORY;
+    for (size_t i = 0; err == ERR_OK && i < count; i++) {
+        fds[i] = -1; /* it is there already */
+        key_logs[i] = -1;
+    }
+    for (size_t i = 0; err == ERR_OK && i < p->pending_count; i++) {
+        if (p->pending[i].place < count) {
+            fds[p->pending[i].place] = p->pending[i].fd;
+        }
     }
     if (err == ERR_OK) {
-        LOG(INFO, "certificates renewed");
-    } else {
-        LOG(ERROR, "certificates not renewed", LOG_STR("why", str_from_c(err_sentence(err))));
+        BuildInputs inputs = {.count = count, .root_count = p->root_count};
+        inputs.fds = fds;
+        inputs.key_logs = key_logs;
+        inputs.roots = p->roots;
+        err = builder_build(&p->builder, settings, &inputs);
     }
-    (void)close(message->fds[0]);
     arena_reset(&scratch);
+    return err;
 }
+
+/* What the supervisor has put there is looked at only as far as that it is where it should be. */
+static Err reload_from(WorkerProcess *p, const ChannelMessage *message)
+{
+    unsigned slot = message->id;
+    const Settings *settings = (const Settings *)(uintptr_t)message->value;
+    TRY(region_map(message->fds[0], slot));
+    Err err = region_holds(slot, settings, sizeof *settings) ? build_next(p, settings) : ERR_SYNTAX;
+    region_unmap(slot);
+    return err;
+}
+
+static void reload(WorkerProcess *p, const ChannelMessage *message)
+{
+    Err err = p->ending ? ERR_CLOSED : reload_from(p, message);
+    (void)close(message->fds[0]);
+    forget_sockets(p, err != ERR_OK);
+    if (err != ERR_OK) {
+        ChannelMessage answer = {.kind = CHANNEL_RELOADED, .bytes = str_from_c(err_sentence(err))};
+        (void)!channel_send_patiently(p->channel, &answer);
+        return;
+    }
+    worker_publish(p->worker, &p->builder.newest->snapshot);
+    p->adopting = true;
+    p->tidying = true;
+}
+
+/* No thread watches a listener that leaves any more: its socket goes, and with the supervisor's
+ * copy the port. */
+static void close_left(const WorkerProcess *p)
+{
+    Generation *g = p->builder.newest;
+    for (size_t i = 0; i < g->leaver_count; i++) {
+        if (!g->leavers[i].closed) {
+            (void)close(g->snapshot.listeners[g->leavers[i].place]->fd);
+            g->leavers[i].closed = true;
+        }
+    }
+}
+
+/* Goes on with what a reload has begun. */
+static void tidy(WorkerProcess *p)
+{
+    if (p->adopting && worker_has_adopted(p->worker, p->builder.number)) {
+        p->adopting = false;
+        close_left(p);
+        ChannelMessage answer = {.kind = CHANNEL_RELOADED, .value = 1};
+        (void)!channel_send_patiently(p->channel, &answer);
+    }
+    if (p->tidying && !p->adopting) {
+        p->tidying = builder_tidy(&p->builder);
+    }
+}
+
+/* ---- ending ---- */
 
 /* The supervisor has closed its copies of the listeners; shutting ours down refuses newcomers at
  * once, while the threads still hold the descriptors in their pollers. */
 static void refuse_newcomers(const WorkerProcess *p)
 {
-    for (size_t i = 0; i < p->setup->listeners->count; i++) {
-        (void)shutdown(p->setup->listeners->at[i].fd, SHUT_RDWR);
+    const Snapshot *s = &p->builder.newest->snapshot;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        if (s->listeners[i] && !s->listeners[i]->leaving) {
+            (void)shutdown(s->listeners[i]->fd, SHUT_RDWR);
+        }
     }
 }
 
-static void begin_drain(WorkerProcess *p, uint64_t limit_ms)
+static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
 {
     if (!p->ending) {
         p->ending = true;
         p->stop_at_ms = clock_ms() + limit_ms;
-        worker_drain(p->worker);
-        refuse_newcomers(p);
+        worker_drain(p->worker, refuse ? 0 : CLIENT_PATIENCE_MS);
+        if (refuse) {
+            refuse_newcomers(p);
+        }
     }
 }
 
@@ -325,13 +419,13 @@ static void begin_stop(WorkerProcess *p)
     refuse_newcomers(p);
 }
 
-/* Nobody gives orders any more. The listeners are left alone: they are shared, and should a
- * supervisor be there all the same, its next worker needs them. */
+/* Nobody gives orders any more: what is open is finished, and the addresses are free for another
+ * River at once. */
 static void on_channel_lost(WorkerProcess *p)
 {
     if (!p->ending) {
-        LOG(ERROR, "the supervisor is gone");
-        stop_threads(p);
+        LOG(ERROR, "the supervisor is gone: finishing what is open");
+        begin_drain(p, p->system.drain_timeout_ms, true);
     }
 }
 
@@ -339,7 +433,10 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
 {
     switch (message->kind) {
     case CHANNEL_DRAIN:
-        begin_drain(p, message->value);
+        begin_drain(p, message->value, true);
+        return;
+    case CHANNEL_HAND_OVER:
+        begin_drain(p, message->value, false);
         return;
     case CHANNEL_STOP:
         begin_stop(p);
@@ -350,13 +447,17 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
     case CHANNEL_STATUS:
         answer_status(p, message);
         return;
-    case CHANNEL_RENEW:
-        renew(p, message);
+    case CHANNEL_LISTENERS:
+        take_sockets(p, message);
+        return;
+    case CHANNEL_CONFIGURATION:
+        reload(p, message);
         return;
     case CHANNEL_NONE:
     case CHANNEL_READY:
     case CHANNEL_STATUS_PART:
     case CHANNEL_STATUS_END:
+    case CHANNEL_RELOADED:
         return;
     }
 }
@@ -374,11 +475,19 @@ static void take_orders(WorkerProcess *p)
     }
 }
 
+/* How long may be waited for orders; -1: for ever. */
+static int tick_ms(const WorkerProcess *p)
+{
+    int tick = p->tidying ? TIDY_TICK_MS : -1;
+    tick = p->ending ? DONE_TICK_MS : tick;
+    return p->adopting ? ADOPT_TICK_MS : tick;
+}
+
 static void serve(WorkerProcess *p)
 {
     while (!worker_is_done(p->worker)) {
         struct pollfd ready = {.fd = p->channel, .events = POLLIN};
-        int n = poll(&ready, 1, p->ending ? DONE_TICK_MS : -1);
+        int n = poll(&ready, 1, tick_ms(p));
         if (n > 0 && (ready.revents & POLLIN)) {
             take_orders(p);
         } else if (n > 0 && !p->ending) {
@@ -386,6 +495,7 @@ static void serve(WorkerProcess *p)
         } else if (n > 0) {
             (void)poll(NULL, 0, DONE_TICK_MS); /* nobody speaks any more: only the threads count */
         }
+        tidy(p);
         if (p->stop_at_ms != 0 && clock_ms() >= p->stop_at_ms) {
             LOG(WARN, "drain deadline passed: open requests are cut");
             begin_stop(p);
@@ -395,28 +505,12 @@ static void serve(WorkerProcess *p)
 
 /* ---- life ---- */
 
-/* The supervisor's death kills its worker. A change of user forgets that, so it is asked for again
- * behind it. */
-static void die_with_supervisor(const WorkerProcess *p)
-{
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != p->supervisor) {
-        _exit(EXIT_FAILED); /* it died before we could ask to be told */
-    }
-}
-
 static Err enter_cage(WorkerProcess *p)
 {
-    const WorkerSetup *setup = p->setup;
-    CagePlan plan = {.account = &setup->settings->system.account,
-                     .sandbox = setup->settings->system.sandbox,
-                     .root_count = setup->root_count,
-                     .settings = setup->settings,
-                     .memory_bytes = config_memory_bytes(&setup->settings->system)};
-    plan.roots = setup->roots;
-    TRY(cage_enter(&p->cage, &plan));
-    die_with_supervisor(p);
-    return ERR_OK;
+    CagePlan plan = cage_plan(p->setup->configuration->settings);
+    plan.root_count = p->setup->configuration->root_count;
+    plan.roots = p->setup->configuration->roots;
+    return cage_enter(&p->cage, &plan);
 }
 
 /* Everything up to serving. The order is the cage's (app/cage.h): what must be opened, then the
@@ -424,10 +518,9 @@ static Err enter_cage(WorkerProcess *p)
 static Err start(WorkerProcess *p)
 {
     blocks_init(&p->blocks, NULL, BLOCK_BYTES, 0);
-    arena_init(&p->arena, &p->blocks, SNAPSHOT_BYTES_MAX);
     crash_catch_signals();
     breakin_arm();
-    if (p->setup->settings->system.daemonize) {
+    if (p->setup->configuration->settings->system.daemonize) {
         daemon_let_go();
     }
     TRY(enter_cage(p));
@@ -442,8 +535,10 @@ void worker_process_run(const WorkerSetup *setup, int channel, int supervisor)
 {
     static WorkerProcess process; /* large, and there is only one */
     WorkerProcess *p = &process;
-    *p = (WorkerProcess){.setup = setup, .channel = channel, .supervisor = supervisor};
-    die_with_supervisor(p);
+    *p = (WorkerProcess){.setup = setup, .channel = channel};
+    if (getppid() != supervisor) {
+        _exit(EXIT_FAILED); /* it has died already */
+    }
     close_others(p);
     Err err = start(p);
     if (err != ERR_OK) {
@@ -453,8 +548,8 @@ void worker_process_run(const WorkerSetup *setup, int channel, int supervisor)
     }
     serve(p);
     worker_join(p->worker);
+    builder_close(&p->builder);
+    worker_free(p->worker);
     log_stop(p->log, LOG_STOP_MS);
-    config_drop(p->snapshot);
-    arena_reset(&p->arena);
     exit(EXIT_OK);
 }

@@ -5,21 +5,13 @@
 #ifndef APP_WORKER_PROCESS_H
 #define APP_WORKER_PROCESS_H
 
-#include "app/listen.h"
+#include "app/configuration.h"
 #include "app/logs.h"
-#include "config/material.h"
-#include "config/settings.h"
 
 /* What the supervisor has made ready; the worker's memory is a copy of the supervisor's. */
 typedef struct WorkerSetup {
-    const Settings *settings;
-    ListenSet *listeners;
-    Logs *logs;
-    const Material *material; /* what certificates, keys and their like hold now */
-    size_t key_log_count;     /* as many as listeners in all services */
-    const int *key_logs COUNTED_BY(key_log_count); /* -1: none */
-    size_t root_count; /* directories of file servers, as in Settings.roots */
-    const int *roots COUNTED_BY(root_count);
+    const Configuration *configuration; /* open */
+    const Logs *logs;
     unsigned threads;
 } WorkerSetup;
 

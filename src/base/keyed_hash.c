@@ -90,3 +90,28 @@ uint64_t hash_str_strong(const HashSecret *key, Str s)
 {
     return sip_str(key, s, 2, 4);
 }
+
+/* Each text is hashed under a key that all before it have made. */
+void fingerprint_add(Fingerprint *f, Str s)
+{
+    static const HashSecret begin = {{UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)}};
+    HashSecret one = {{begin.words[0] ^ f->words[0], begin.words[1] ^ f->words[1]}};
+    HashSecret two = {{one.words[1], ~one.words[0]}};
+    f->words[0] = hash_str(&one, s);
+    f->words[1] = hash_str(&two, s);
+}
+
+void fingerprint_add_number(Fingerprint *f, uint64_t n)
+{
+    fingerprint_add(f, str_of(&n, sizeof n));
+}
+
+void fingerprint_join(Fingerprint *f, const Fingerprint *other)
+{
+    fingerprint_add(f, str_of(other->words, sizeof other->words));
+}
+
+bool fingerprint_equal(const Fingerprint *a, const Fingerprint *b)
+{
+    return a->words[0] == b->words[0] && a->words[1] == b->words[1];
+}

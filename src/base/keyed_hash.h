@@ -18,6 +18,17 @@ void hash_secret_make(HashSecret *ret);
 uint64_t hash_str(const HashSecret *key, Str s);
 /* The same of the sixteen bytes of two little-endian words. */
 uint64_t hash_pair(const HashSecret *key, uint64_t first, uint64_t second);
+/* 128 bits that say whether two sequences of texts are the same. Nobody chooses the texts to fall
+ * together here, so the key is a constant. Begins as zero. */
+typedef struct Fingerprint {
+    uint64_t words[2];
+} Fingerprint;
+
+void fingerprint_add(Fingerprint *f, Str s);
+void fingerprint_add_number(Fingerprint *f, uint64_t n);
+void fingerprint_join(Fingerprint *f, const Fingerprint *other);
+bool fingerprint_equal(const Fingerprint *a, const Fingerprint *b);
+
 /* SipHash-2-4, for which the authors give test vectors. */
 uint64_t hash_str_strong(const HashSecret *key, Str s);
 

@@ -1,171 +1,218 @@
-/* build.c - the snapshot: services with their limits, and listeners. */
+/* build.c - generations of the snapshot: what is shared, what is built, and what may be freed. */
 #include "config/build.h"
 
 #include "base/number.h"
 
-static ServiceLimits limits_build(const ServiceSettings *from)
-{
-    const OverloadSettings *o = &from->overload;
-    return (ServiceLimits){
-        .head = {.head_bytes_max = (size_t)o->head_bytes_max,
-                 .fields_max = (size_t)o->fields_max,
-                 .target_bytes_max = (size_t)o->target_bytes_max},
-        .head_set = o->fields_set || o->head_set || o->target_set,
-        .head_timeout_ms = o->head_timeout_ms,
-        .keep_alive_ms = o->keep_alive_timeout_ms,
-        .body_timeout_ms = o->read_timeout_ms,
-        .send_timeout_ms = o->write_timeout_ms,
-        .linger_ms = o->drain_timeout_ms,
-        .tunnel_idle_ms = from->tunnel_idle_timeout_ms,
-        .receive_rate_min = o->min_receive_rate_bytes,
-        .send_rate_min = o->min_send_rate_bytes,
-        .concurrent_requests_max = o->concurrent_requests_max,
-        .streams_max = o->streams_max,
-        .retry_buffer_bytes = from->retry_buffer_bytes,
-        .tries_max = from->tries_max,
-        .overload_status = o->status,
-        .overload_body = o->body,
-    };
-}
+#define PART_BLOCK_BYTES 4000u
+#define GENERATION_BYTES_MAX (256u << 20)
 
-static Normalization normalization_build(const NormalizationSettings *from)
-{
-    UriRules rules = {.dot_segments = from->dot_segments,
-                      .duplicate_slashes = from->duplicate_slashes,
-                      .encoded_separators = from->encoded_separators,
-                      .control_characters = from->control_characters,
-                      .percent_encoding = from->percent_encoding};
-    return (Normalization){.paths = rules.dot_segments || rules.duplicate_slashes ||
-                                    rules.encoded_separators || rules.control_characters ||
-                                    rules.percent_encoding,
-                           .rules = rules,
-                           .hosts = from->host,
-                           .non_ascii = from->header_non_ascii,
-                           .refusal = {.status = from->status, .body = from->body}};
-}
+/* ---- life ---- */
 
-static Err service_build(Builder *b, const ServiceSettings *from, Service *ret)
+Err builder_open(Builder *b, Worker *w)
 {
-    *ret = (Service){
-        .name = from->name,
-        .index = ret->index,
-        .limits = limits_build(from),
-        .normalization = normalization_build(&from->normalization),
-        .forwarded = {.x_forwarded_for = from->forwarded.x_forwarded_for,
-                      .x_forwarded_proto = from->forwarded.x_forwarded_proto,
-                      .x_forwarded_host = from->forwarded.x_forwarded_host,
-                      .x_real_ip = from->forwarded.x_real_ip,
-                      .forwarded = from->forwarded.forwarded},
-        .host = from->host,
-        .request_id_name = from->request_id.header,
-        .request_id_field = field_id(from->request_id.header),
-        .request_id_accept = from->request_id.accept,
-        .upgrade_count = from->upgrade_count,
-        .upgrades = from->upgrades,
-        .client_ip_name = from->client_ip_header,
-        .client_ip_field = field_id(from->client_ip_header),
-        .active = (_Atomic uint32_t *)arena_alloc(b->arena, 64),
-    };
-    if (!ret->active) {
-        return ERR_MEMORY;
+    *b = (Builder){.worker = w};
+    blocks_init(&b->blocks, NULL, PART_BLOCK_BYTES, 64);
+    b->clients = (TlsClient **)memory_reserve(sizeof(TlsClient *) * WORKER_ORIGINS_MAX);
+    Err err = roster_open(&b->client_names, WORKER_ORIGINS_MAX);
+    if (err == ERR_OK && !b->clients) {
+        err = ERR_MEMORY;
     }
-    TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
-    TRY(build_chains(b->arena, from, b->snapshot, ret));
-    return build_routes(b, from, ret);
-}
-
-/* ---- listeners ---- */
-
-static void least(uint64_t *into, uint64_t n)
-{
-    *into = u64_min(*into, n);
-}
-
-/* What holds before it is known for which service a request is. */
-static void limits_join(ServiceLimits *into, const ServiceLimits *more)
-{
-    HeadLimits *head = &into->head;
-    head->head_bytes_max = size_min(head->head_bytes_max, more->head.head_bytes_max);
-    head->fields_max = size_min(head->fields_max, more->head.fields_max);
-    head->target_bytes_max = size_min(head->target_bytes_max, more->head.target_bytes_max);
-    into->streams_max = (uint32_t)u64_min(into->streams_max, more->streams_max);
-    least(&into->head_timeout_ms, more->head_timeout_ms);
-    least(&into->keep_alive_ms, more->keep_alive_ms);
-    least(&into->body_timeout_ms, more->body_timeout_ms);
-    least(&into->send_timeout_ms, more->send_timeout_ms);
-    least(&into->linger_ms, more->linger_ms);
-}
-
-/* What stands for all services of an address: the one for all other hosts, or else the first, with
- * the strictest limits of all. */
-static Err reception_build(Builder *b, const ListenerSettings *from, const Service **ret)
-{
-    size_t names = 0;
-    for (size_t i = 0; i < from->service_count; i++) {
-        names += b->settings->services[from->services[i]].host_count;
+    if (err != ERR_OK) {
+        builder_close(b);
     }
-    Hosts *hosts = arena_new(b->arena, Hosts);
-    Service *reception = arena_new(b->arena, Service);
-    if (!hosts || !reception) {
-        return ERR_MEMORY;
-    }
-    TRY(hosts_open(b->arena, from->service_count, names, hosts));
-    for (uint32_t i = 0; i < from->service_count; i++) {
-        const ServiceSettings *settings = &b->settings->services[from->services[i]];
-        const Service *s = &b->snapshot->services[from->services[i]];
-        hosts->services[i] = s;
-        hosts->otherwise = settings->host_count ? hosts->otherwise : s;
-        for (size_t k = 0; k < settings->host_count; k++) {
-            hosts_add(hosts, settings->hosts[k].name, settings->hosts[k].below, i);
+    return err;
+}
+
+Err build_keep(Arena *a, Str *s)
+{
+    return arena_copy(a, *s, s) ? ERR_OK : ERR_MEMORY;
+}
+
+/* Frees the parts that no generation has and no exchange uses. */
+static bool tidy_parts(Builder *b)
+{
+    bool more = false;
+    for (Part **link = &b->parts; *link;) {
+        Part *p = *link;
+        if (p->holders > 0) {
+            link = &p->next;
+        } else if (worker_pins(b->worker, p->service.part) > 0) {
+            more = true;
+            link = &p->next;
+        } else {
+            *link = p->next;
+            part_drop(b, p);
         }
     }
-    *reception = hosts->otherwise ? *hosts->otherwise : *hosts->services[0];
-    reception->hosts = hosts;
-    for (size_t i = 0; i < from->service_count; i++) {
-        limits_join(&reception->limits, &hosts->services[i]->limits);
+    return more;
+}
+
+static void generation_drop(Builder *b, Generation *g)
+{
+    drop_listeners(g);
+    for (size_t i = 0; i < g->leaver_count; i++) {
+        if (g->leavers[i].home) {
+            g->leavers[i].home->holders--;
+        }
     }
-    *ret = reception;
+    for (size_t i = 0; i < g->part_count; i++) {
+        if (g->parts[i]) {
+            g->parts[i]->holders--;
+        }
+    }
+    worker_give_part(b->worker, g->part);
+    arena_reset(&g->arena);
+    memory_drop(NULL, g, sizeof *g);
+}
+
+/* Lets go of where the listeners came from whose last client has gone. */
+static bool tidy_leavers(Builder *b, Generation *g)
+{
+    bool more = false;
+    for (size_t i = 0; i < g->leaver_count; i++) {
+        Leaver *leaver = &g->leavers[i];
+        if (leaver->home && worker_listener_clients(b->worker, leaver->place) == 0) {
+            leaver->home->holders--;
+            leaver->home = NULL;
+        }
+        more = more || leaver->home;
+    }
+    return more;
+}
+
+/* Frees older generations, if all threads have taken up the newest. */
+static bool tidy_generations(Builder *b)
+{
+    if (!worker_has_adopted(b->worker, b->newest->snapshot.number)) {
+        return true;
+    }
+    bool more = tidy_leavers(b, b->newest);
+    for (Generation **link = &b->newest->next; *link;) {
+        Generation *g = *link;
+        if (g->holders > 0 || worker_pins(b->worker, g->part) > 0) {
+            more = true;
+            link = &g->next;
+        } else {
+            *link = g->next;
+            generation_drop(b, g);
+        }
+    }
+    return more;
+}
+
+bool builder_tidy(Builder *b)
+{
+    bool generations = b->newest && tidy_generations(b);
+    bool parts = tidy_parts(b);
+    bool origins = worker_tidy_origins(b->worker);
+    return generations || parts || origins;
+}
+
+void builder_close(Builder *b)
+{
+    while (b->newest) {
+        Generation *g = b->newest;
+        b->newest = g->next;
+        generation_drop(b, g);
+    }
+    (void)tidy_parts(b);
+    for (uint32_t i = 0; b->clients && i < b->client_names.touched; i++) {
+        tls_client_unref(b->clients[i]);
+    }
+    roster_close(&b->client_names);
+    memory_release(b->clients, sizeof(TlsClient *) * WORKER_ORIGINS_MAX);
+    blocks_drop(&b->blocks);
+}
+
+/* ---- a generation ---- */
+
+/* The part with these settings that the generation before has, or NULL. */
+static Part *find_part(const Generation *before, const StrMap *names, const ServiceSettings *from)
+{
+    uint32_t at = 0;
+    if (!before || !str_map_find(names, 0, from->name, &at)) {
+        return NULL;
+    }
+    Part *p = before->parts[at];
+    return fingerprint_equal(&p->identity, &from->identity) ? p : NULL;
+}
+
+static Err name_parts(Arena *a, const Generation *before, StrMap *ret)
+{
+    size_t count = before ? before->part_count : 0;
+    TRY(str_map_open(a, count, ret));
+    for (uint32_t i = 0; i < count; i++) {
+        str_map_add(ret, 0, before->parts[i]->service.name, i);
+    }
     return ERR_OK;
 }
 
-static Err listener_build(Builder *b, const ListenerSettings *from, int fd, Listener *ret)
+static Err build_services(Build *b, Arena *scratch)
 {
-    uint32_t only = from->services[0];
-    *ret = (Listener){.fd = fd,
-                      .name = from->address.text,
-                      .service = &b->snapshot->services[only],
-                      .h2c = from->h2c,
-                      .proxy_protocol = from->proxy_protocol};
-    bool shared = from->service_count > 1 || b->settings->services[only].host_count > 0;
-    return shared ? reception_build(b, from, &ret->service) : ERR_OK;
+    Generation *g = b->generation;
+    const Generation *before = b->builder->newest;
+    StrMap names;
+    TRY(name_parts(scratch, before, &names));
+    for (size_t i = 0; i < g->part_count; i++) {
+        const ServiceSettings *from = &b->settings->services[i];
+        Part *p = find_part(before, &names, from);
+        if (!p) {
+            TRY(build_part(b, from, &p));
+        }
+        p->holders++;
+        g->parts[i] = p;
+        g->snapshot.services[i] = &p->service;
+    }
+    return ERR_OK;
 }
 
-Err config_build(Arena *a, const Settings *settings, const BuildInputs *inputs,
-                 const Snapshot **ret)
+static Err generation_open(Build *b)
 {
-    size_t listeners = settings->listener_count;
-    CHECK(listeners == inputs->count && listeners == inputs->material->count);
-    Snapshot *s = arena_new(a, Snapshot);
-    Service *services = arena_array(a, Service, settings->service_count);
-    Listener *all = arena_array(a, Listener, listeners);
-    if (!s || !services || !all) {
+    Generation *g = b->generation;
+    size_t count = b->settings->service_count;
+    arena_init(&g->arena, &b->builder->blocks, GENERATION_BYTES_MAX);
+    Part **parts = (Part **)arena_alloc_array(&g->arena, count, sizeof(Part *));
+    const Service **services =
+        (const Service **)arena_alloc_array(&g->arena, count, sizeof(Service *));
+    if (!parts || !services) {
         return ERR_MEMORY;
     }
-    *s = (Snapshot){.service_count = settings->service_count,
-                    .services = services,
-                    .listener_count = listeners,
-                    .listeners = all};
-    Builder b = {.arena = a, .settings = settings, .inputs = inputs, .snapshot = s};
-    TRY(build_open(&b));
-    TRY(build_limiters(a, settings, s));
-    for (size_t i = 0; i < settings->service_count; i++) {
-        services[i].index = (uint32_t)i;
-        TRY(service_build(&b, &settings->services[i], &services[i]));
+    g->part_count = count;
+    g->parts = parts;
+    g->snapshot.service_count = count;
+    g->snapshot.services = services;
+    return ERR_OK;
+}
+
+/* What was built for nothing is freed at once: no thread has seen it. */
+static void undo(Build *b)
+{
+    generation_drop(b->builder, b->generation);
+    (void)tidy_parts(b->builder);
+}
+
+Err builder_build(Builder *b, const Settings *settings, const BuildInputs *inputs)
+{
+    CHECK(settings->listener_count == inputs->count);
+    Generation *g = (Generation *)memory_new(NULL, sizeof *g);
+    Err err = g ? worker_take_part(b->worker, &g->part) : ERR_MEMORY;
+    if (err != ERR_OK) {
+        memory_drop(NULL, g, sizeof *g);
+        return err;
     }
-    for (size_t i = 0; i < listeners; i++) {
-        TRY(listener_build(&b, &settings->listeners[i], inputs->fds[i], &all[i]));
+    Build build = {.builder = b, .settings = settings, .inputs = inputs, .generation = g};
+    Arena scratch;
+    arena_init(&scratch, &b->blocks, GENERATION_BYTES_MAX);
+    err = generation_open(&build);
+    err = err == ERR_OK ? build_services(&build, &scratch) : err;
+    err = err == ERR_OK ? build_listeners(&build) : err;
+    arena_reset(&scratch);
+    if (err != ERR_OK) {
+        undo(&build);
+        return err;
     }
-    TRY(build_slots(a, settings, inputs, s));
-    *ret = s;
+    g->snapshot.number = ++b->number;
+    g->next = b->newest;
+    b->newest = g;
     return ERR_OK;
 }

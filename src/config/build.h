@@ -1,73 +1,121 @@
-/* build.h - from checked settings to the snapshot that the worker runs by. */
+/* build.h - from checked settings to the snapshot that the worker runs by, again and again: what
+ * has not changed is shared with the snapshot before.
+ *
+ * A service as it was built is a `Part`: it lies in an arena of its own and keeps nothing of the
+ * settings, so that those can go at once. Snapshots share parts that are the same (by the identity
+ * of their settings); a part is freed when no snapshot has it and no exchange uses it. Everything
+ * here runs on the worker's main thread, beside the traffic. */
 #ifndef CONFIG_BUILD_H
 #define CONFIG_BUILD_H
 
 #include "base/str_map.h"
-#include "config/material.h"
 #include "config/settings.h"
-#include "proxy/snapshot.h"
+#include "proxy/worker.h"
 
-/* What the supervisor has opened and read, in the order of the settings' listeners. */
+/* What the supervisor has opened, in the order of the settings' listeners. */
 typedef struct BuildInputs {
     size_t count;
-    const int *fds COUNTED_BY(count);      /* the bound listeners */
+    const int *fds COUNTED_BY(count); /* the bound listeners; -1: the one that is there already */
     const int *key_logs COUNTED_BY(count); /* -1: none */
-    const Material *material;
     size_t root_count;
     const int *roots COUNTED_BY(root_count); /* the directories of Settings.roots */
 } BuildInputs;
 
-/* Builds the snapshot in `arena`. ERR_MEMORY; ERR_SYSTEM when the TLS library refuses what it took
- * when the configuration was checked. */
-MUST_USE Err config_build(Arena *arena, const Settings *settings, const BuildInputs *inputs,
-                          const Snapshot **ret);
-/* Gives up what does not lie in the arena. */
-void config_drop(const Snapshot *s);
+/* A service, as it was built. */
+typedef struct Part {
+    struct Part *next;
+    Fingerprint identity;
+    uint32_t holders; /* generations that have it */
+    Arena arena;
+    Service service;
+    size_t origin_room;
+    uint32_t *origins COUNTED_BY(origin_room); /* held for it */
+    uint32_t *clients COUNTED_BY(origin_room); /* of origins that are spoken to with TLS */
+    size_t origin_count;
+    size_t client_count;
+    size_t limiter_room;
+    uint32_t *limiters COUNTED_BY(limiter_room);
+    size_t limiter_count;
+} Part;
 
-/* Puts fresh servers where `material` has a part; sessions go on with those that they began with.
- * All or nothing; errors as of config_build. */
-MUST_USE Err config_renew(const Snapshot *s, const Settings *settings, const BuildInputs *inputs,
-                          Arena *scratch);
+/* A listener that leaves, and the snapshot in which it took clients. */
+typedef struct Leaver {
+    uint32_t place;
+    struct Generation *home; /* NULL: all of its clients have gone */
+    bool closed; /* its socket (the owner's to know) */
+} Leaver;
+
+/* A snapshot, and what it holds. */
+typedef struct Generation {
+    struct Generation *next; /* an older one */
+    Arena arena;
+    Snapshot snapshot;
+    uint32_t part;    /* where exchanges are counted that use what lies in this arena */
+    uint32_t holders; /* generations that have leavers from here */
+    size_t part_count;
+    Part **parts COUNTED_BY(part_count);
+    size_t leaver_room;
+    Leaver *leavers COUNTED_BY(leaver_room);
+    size_t leaver_count;
+} Generation;
+
+typedef struct Builder {
+    Worker *worker;
+    Blocks blocks;
+    Generation *newest; /* published, or about to be; older ones behind it */
+    Part *parts;        /* all that there are */
+    Roster client_names;  /* of connectors that speak TLS */
+    TlsClient **clients;  /* by their numbers */
+    uint64_t number;
+} Builder;
+
+/* ERR_MEMORY. The worker must outlive it. */
+MUST_USE Err builder_open(Builder *b, Worker *w);
+/* When the worker's threads have ended. */
+void builder_close(Builder *b);
+
+/* Builds the next snapshot; it is `newest` then, and the caller gives it to the worker. On failure
+ * nothing has changed. ERR_MEMORY, ERR_FULL; ERR_SYSTEM when the TLS library refuses what it took
+ * when the configuration was checked; ERR_MISSING: a listener has neither a descriptor nor a
+ * predecessor. */
+MUST_USE Err builder_build(Builder *b, const Settings *settings, const BuildInputs *inputs);
+
+/* Frees what nobody uses any more. True: something is still used that no new request will use, so
+ * it should be called again. */
+bool builder_tidy(Builder *b);
 
 /* ---- within the room ---- */
 
-/* The client of a connector, shared with an equal one of the `count` before it. */
-typedef struct BuiltClient {
-    const ConnectorSettings *connector;
-    TlsClient *client;
-} BuiltClient;
-typedef struct BuiltClients {
-    size_t room;
-    BuiltClient *list COUNTED_BY(room);
-    size_t count;
-} BuiltClients;
-
-/* What is built, and what it is built of. */
-typedef struct Builder {
-    Arena *arena;
+/* What is built now, and of what. */
+typedef struct Build {
+    Builder *builder;
     const Settings *settings;
     const BuildInputs *inputs;
-    Snapshot *snapshot;
-    BuiltClients clients;
-    StrMap origins; /* the first of each name */
-    uint32_t *origin_next; /* the next of the same name; 0: none */
-} Builder;
+    Generation *generation;
+    Part *part;    /* the service that is being built */
+    Arena *arena;  /* its */
+} Build;
 
-/* Room for the endpoints, and what answers the requests of a service (build_route.c). */
-MUST_USE Err build_open(Builder *b);
-MUST_USE Err build_routes(Builder *b, const ServiceSettings *from, Service *ret);
-/* Gives up what routes hold outside of the arena. */
-void drop_routes(const Service *s);
+/* Makes a slice's bytes the part's own. */
+MUST_USE Err build_keep(Arena *a, Str *s);
+/* A service that has not been built yet (build_part.c). */
+MUST_USE Err build_part(Build *b, const ServiceSettings *from, Part **ret);
+/* Gives up all that a part holds; nobody uses it. */
+void part_drop(Builder *b, Part *p);
+/* What answers the requests of a service (build_route.c). */
+MUST_USE Err build_routes(Build *b, const ServiceSettings *from, Service *ret);
+/* Gives up what routes hold outside of the arena, and what the part holds of the worker's. */
+void drop_routes(Builder *b, Part *p);
 /* The filters of a service (build_filter.c). */
-MUST_USE Err build_chains(Arena *a, const ServiceSettings *from, Snapshot *s, Service *ret);
-/* Room in the snapshot for the limiters of all services. */
-MUST_USE Err build_limiters(Arena *a, const Settings *settings, Snapshot *s);
-/* Gives up what the filters hold outside of the arena. */
-void drop_chains(const Service *s);
-/* TLS of the whole snapshot (build_tls.c). */
-MUST_USE Err build_slots(Arena *arena, const Settings *settings, const BuildInputs *inputs,
-                         Snapshot *s);
-MUST_USE Err build_client(BuiltClients *all, const Settings *settings,
-                          const ConnectorSettings *connector, TlsClient **ret);
+MUST_USE Err build_chains(Build *b, const ServiceSettings *from, Service *ret);
+void drop_chains(Builder *b, Part *p);
+/* The listeners (build_listener.c): those of the settings, and those that leave. */
+MUST_USE Err build_listeners(Build *b);
+void drop_listeners(Generation *g);
+/* TLS (build_tls.c). Parts hold clients by their numbers. */
+MUST_USE Err build_server(const ListenerSettings *from, int key_log_fd, Arena *scratch,
+                          TlsServer **ret);
+MUST_USE Err hold_client(Build *b, const ConnectorSettings *from, uint32_t *ret);
+void release_client(Builder *b, uint32_t client);
 
 #endif

@@ -1,59 +1,120 @@
-/* build_filter.c - the snapshot's chains of filters, and the rules of their limiters. */
+/* build_filter.c - a service's chains of filters, and the limiters of their rules. */
 #include "config/build.h"
 
-static Err build_chain(Arena *a, const ChainSettings *from, FilterStage stage, Snapshot *snapshot,
-                       FilterChain *ret)
+/* What was written, in the part's own memory; `bytes` of files are only needed for the set-up. */
+static Err values_keep(Arena *a, const FilterSettings *from, FilterValue **ret)
 {
-    FilterUse *uses = arena_array(a, FilterUse, from->count + 1);
-    if (!uses) {
+    FilterValue *values = arena_array(a, FilterValue, from->value_count + 1);
+    if (!values) {
         return ERR_MEMORY;
     }
-    for (size_t i = 0; i < from->count; i++) {
-        const FilterSettings *s = &from->filters[i];
-        uint32_t limiter = (uint32_t)snapshot->limiter_count;
-        FilterSetup setup = {
-            .stage = stage, .limiter = limiter, .count = s->value_count, .values = s->values};
-        FilterMistake mistake = {0};
-        uses[i] = (FilterUse){.kind = s->kind, .state = s->kind->setup(&setup, a, &mistake)};
-        if (!uses[i].state) {
-            return ERR_MEMORY; /* mistakes were found when the file was checked */
-        }
-        if (s->kind->limiter) {
-            snapshot->limiter_count++;
-            snapshot->limiters[limiter] = s->kind->limiter(uses[i].state);
-        }
+    for (size_t i = 0; i < from->value_count; i++) {
+        values[i] = from->values[i];
+        TRY(build_keep(a, &values[i].text));
     }
-    *ret = (FilterChain){.count = from->count, .uses = uses};
+    *ret = values;
     return ERR_OK;
 }
 
-Err build_limiters(Arena *a, const Settings *settings, Snapshot *s)
+/* A limiter is known by its service and by all that its rule says; equal rules of a service have
+ * one each, by their order. */
+static Err limiter_key(Arena *a, const Build *b, const FilterSettings *from, Str *ret)
 {
-    size_t room = 0;
-    for (size_t i = 0; i < settings->service_count; i++) {
-        room += settings->services[i].chains[STAGE_LIMIT].count;
+    Fingerprint id = {{0}};
+    Span room;
+    Str service = b->part->service.name;
+    for (size_t i = 0; i < from->value_count; i++) {
+        fingerprint_add(&id, from->values[i].text);
+        fingerprint_add_number(&id, from->values[i].number);
     }
-    const LimiterRule **limiters = arena_array(a, const LimiterRule *, room + 1);
-    s->limiters = limiters; /* its count grows with what is built */
-    return limiters ? ERR_OK : ERR_MEMORY;
+    if (!arena_span(a, service.len + from->kind->schema.name.len + 64, &room)) {
+        return ERR_MEMORY;
+    }
+    Text t = text_in(room);
+    text_add(&t, service);
+    text_byte(&t, '\n');
+    text_add(&t, from->kind->schema.name);
+    text_hex_word(&t, id.words[0]);
+    text_hex_word(&t, id.words[1]);
+    size_t same = 0;
+    for (size_t i = 0; i < b->part->limiter_count; i++) {
+        Str other = roster_name(&b->builder->worker->limiter_names, b->part->limiters[i]);
+        same += str_starts(other, text_str(&t)) ? 1 : 0;
+    }
+    text_format(&t, " %zu", same);
+    *ret = text_str(&t);
+    return ERR_OK;
 }
 
-void drop_chains(const Service *s)
+static Err limiter_hold(Build *b, const FilterSettings *from, const LimiterRule *rule,
+                        uint32_t *ret)
+{
+    Part *p = b->part;
+    Str key;
+    TRY(limiter_key(b->arena, b, from, &key));
+    TRY(worker_hold_limiter(b->builder->worker, key, rule, ret));
+    CHECK(p->limiter_count < p->limiter_room);
+    p->limiters[p->limiter_count++] = *ret;
+    return ERR_OK;
+}
+
+static Err use_build(Build *b, const FilterSettings *from, FilterStage stage, FilterUse *ret)
+{
+    FilterValue *values = NULL;
+    TRY(values_keep(b->arena, from, &values));
+    FilterSetup setup = {.stage = stage, .count = from->value_count, .values = values};
+    if (from->kind->limiter) {
+        LimiterRule rule = from->kind->limiter(&setup);
+        TRY(limiter_hold(b, from, &rule, &setup.limiter));
+    }
+    FilterMistake mistake = {0};
+    *ret = (FilterUse){.kind = from->kind, .state = from->kind->setup(&setup, b->arena, &mistake)};
+    for (size_t i = 0; i < from->value_count; i++) {
+        values[i].bytes = STR_NONE;
+    }
+    return ret->state ? ERR_OK : ERR_MEMORY; /* mistakes were found when the file was checked */
+}
+
+static Err chain_build(Build *b, const ChainSettings *from, FilterStage stage, FilterChain *ret)
+{
+    FilterUse *uses = arena_array(b->arena, FilterUse, from->count + 1);
+    if (!uses) {
+        return ERR_MEMORY;
+    }
+    *ret = (FilterChain){.count = 0, .uses = uses};
+    for (size_t i = 0; i < from->count; i++) {
+        TRY(use_build(b, &from->filters[i], stage, &uses[i]));
+        *ret = (FilterChain){.count = i + 1, .uses = uses};
+    }
+    return ERR_OK;
+}
+
+Err build_chains(Build *b, const ServiceSettings *from, Service *ret)
+{
+    Part *p = b->part;
+    size_t room = from->chains[STAGE_LIMIT].count + 1;
+    p->limiters = arena_array(b->arena, uint32_t, room);
+    if (!p->limiters) {
+        return ERR_MEMORY;
+    }
+    p->limiter_room = room;
+    for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
+        TRY(chain_build(b, &from->chains[stage], (FilterStage)stage, &ret->chains[stage]));
+    }
+    return ERR_OK;
+}
+
+void drop_chains(Builder *b, Part *p)
 {
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
-        const FilterChain *chain = &s->chains[stage];
+        const FilterChain *chain = &p->service.chains[stage];
         for (size_t i = 0; i < chain->count; i++) {
             if (chain->uses[i].kind->drop) {
                 chain->uses[i].kind->drop(chain->uses[i].state);
             }
         }
     }
-}
-
-Err build_chains(Arena *a, const ServiceSettings *from, Snapshot *s, Service *ret)
-{
-    for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
-        TRY(build_chain(a, &from->chains[stage], (FilterStage)stage, s, &ret->chains[stage]));
+    for (size_t i = 0; i < p->limiter_count; i++) {
+        worker_release_limiter(b->worker, p->limiters[i]);
     }
-    return ERR_OK;
 }

@@ -1,35 +1,21 @@
-/* build_route.c - where requests go: clusters with their balancing tables, one shared pool for each
- * distinct endpoint, River's own answers, and the router that chooses among routes. */
+/* build_route.c - where requests go: clusters with their balancing tables, the shared pool of each
+ * endpoint, River's own answers, and the router that chooses among routes. */
 #include "balance/policies.h"
 #include "base/number.h"
 #include "config/build.h"
 #include "filter/file_server.h"
 
+#define ORIGIN_KEY_BYTES_MAX 512u
+
 /* ---- endpoints ---- */
 
-static size_t count_connectors(const Settings *settings)
+static size_t count_connectors(const ServiceSettings *s)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < settings->service_count; i++) {
-        const ServiceSettings *s = &settings->services[i];
-        count += s->action.cluster.connector_count;
-        for (size_t k = 0; k < s->route_count; k++) {
-            count += s->routes[k].action.cluster.connector_count;
-        }
+    size_t count = s->action.cluster.connector_count;
+    for (size_t k = 0; k < s->route_count; k++) {
+        count += s->routes[k].action.cluster.connector_count;
     }
     return count;
-}
-
-Err build_open(Builder *b)
-{
-    size_t room = count_connectors(b->settings) + 1;
-    b->snapshot->origins = arena_array(b->arena, const Endpoint *, room);
-    b->origin_next = arena_array(b->arena, uint32_t, room);
-    b->clients = (BuiltClients){.room = room, .list = arena_array(b->arena, BuiltClient, room)};
-    if (!b->snapshot->origins || !b->origin_next || !b->clients.list) {
-        return ERR_MEMORY;
-    }
-    return str_map_open(b->arena, room, &b->origins);
 }
 
 static Err address_build(const SettingsAddress *from, Address *ret)
@@ -39,43 +25,6 @@ static Err address_build(const SettingsAddress *from, Address *ret)
     }
     *ret = address_ip(from->ip, from->port);
     return ERR_OK;
-}
-
-/* Endpoints that differ in a limit or a deadline of their connections, in their TLS identity or in
- * what is spoken do not share a pool. */
-static bool is_same_origin(const Endpoint *a, const Endpoint *b)
-{
-    return a->tls == b->tls && a->protocol == b->protocol &&
-           a->connections_max == b->connections_max && a->idle_timeout_ms == b->idle_timeout_ms &&
-           a->connect_timeout_ms == b->connect_timeout_ms;
-}
-
-/* The pool for an endpoint: that of an equal one, if there is one. Those of one name are a chain
- * that begins at the oldest. */
-static uint32_t origin_index(Builder *b, const Endpoint *e)
-{
-    Snapshot *s = b->snapshot;
-    uint32_t fresh = (uint32_t)s->origin_count;
-    uint32_t at = 0;
-    if (str_map_find(&b->origins, 0, e->name, &at)) {
-        while (!is_same_origin(s->origins[at], e)) {
-            if (b->origin_next[at] == 0) {
-                b->origin_next[at] = fresh;
-            }
-            at = b->origin_next[at];
-            if (at == fresh) {
-                break;
-            }
-        }
-    } else {
-        str_map_add(&b->origins, 0, e->name, fresh);
-        at = fresh;
-    }
-    if (at == fresh) {
-        s->origin_count++;
-        s->origins[fresh] = e;
-    }
-    return at;
 }
 
 static EndpointProtocol protocol_build(ProtocolChoice from)
@@ -91,7 +40,39 @@ static EndpointProtocol protocol_build(ProtocolChoice from)
     return ENDPOINT_H1;
 }
 
-static Err endpoint_build(Builder *b, const ConnectorSettings *from, Endpoint *e)
+/* What the pool of an endpoint is known by. Endpoints that differ in a limit or a deadline of their
+ * connections, in their TLS identity or in what is spoken do not share one. */
+static Str origin_key(const ConnectorSettings *from, const Endpoint *e, Text *t)
+{
+    text_add(t, e->name);
+    text_format(t, "\n%d %u %llu %llu ", (int)e->protocol, e->connections_max,
+                (unsigned long long)e->idle_timeout_ms, (unsigned long long)e->connect_timeout_ms);
+    text_hex_word(t, from->tls.identity.words[0]);
+    text_hex_word(t, from->tls.identity.words[1]);
+    return text_str(t);
+}
+
+/* Finds the pool of an endpoint, or opens one, with its TLS. */
+static Err hold_origin(Build *b, const ConnectorSettings *from, Endpoint *e)
+{
+    Builder *builder = b->builder;
+    Part *p = b->part;
+    uint8_t room[ORIGIN_KEY_BYTES_MAX];
+    Text t = text_in(span_of(room, sizeof room));
+    Str key = origin_key(from, e, &t);
+    CHECK(!t.overflow && p->origin_count < p->origin_room);
+    if (from->tls.name.len > 0) {
+        uint32_t client = 0;
+        TRY(hold_client(b, from, &client));
+        p->clients[p->client_count++] = client;
+        e->tls = builder->clients[client];
+    }
+    TRY(worker_hold_origin(builder->worker, key, e, &e->origin));
+    p->origins[p->origin_count++] = e->origin;
+    return ERR_OK;
+}
+
+static Err endpoint_build(Build *b, const ConnectorSettings *from, Endpoint *e)
 {
     *e = (Endpoint){
         .protocol = protocol_build(from->protocol),
@@ -105,15 +86,12 @@ static Err endpoint_build(Builder *b, const ConnectorSettings *from, Endpoint *e
         .idle_timeout_ms = from->idle_timeout_ms,
         .connections_max = (uint32_t)u64_min(from->connections_max, UINT32_MAX),
     };
+    TRY(build_keep(b->arena, &e->name));
     TRY(address_build(&from->address, &e->address));
-    if (from->tls.name.len > 0) {
-        TRY(build_client(&b->clients, b->settings, from, &e->tls));
-    }
-    e->origin = origin_index(b, e);
-    return ERR_OK;
+    return hold_origin(b, from, e);
 }
 
-static Err cluster_build(Builder *b, const ClusterSettings *from, const Cluster **ret)
+static Err cluster_build(Build *b, const ClusterSettings *from, const Cluster **ret)
 {
     Arena *a = b->arena;
     Cluster *c = arena_new(a, Cluster);
@@ -138,7 +116,7 @@ static Err cluster_build(Builder *b, const ClusterSettings *from, const Cluster 
 
 /* ---- answers of River's own ---- */
 
-static Err file_server_build(Builder *b, const FileServerSettings *from, Route *ret)
+static Err file_server_build(Build *b, const FileServerSettings *from, Route *ret)
 {
     FileServer *files = arena_new(b->arena, FileServer);
     if (!files) {
@@ -149,11 +127,13 @@ static Err file_server_build(Builder *b, const FileServerSettings *from, Route *
                           .dotfiles = from->dotfiles,
                           .index = from->index,
                           .prefix = from->prefix};
+    TRY(build_keep(b->arena, &files->index));
+    TRY(build_keep(b->arena, &files->prefix));
     ret->handler = (FilterUse){.kind = &filter_file_server, .state = files};
     return ERR_OK;
 }
 
-static Err respond_build(Builder *b, const RespondSettings *from, const Respond **ret)
+static Err respond_build(Build *b, const RespondSettings *from, const Respond **ret)
 {
     Respond *respond = arena_new(b->arena, Respond);
     if (!respond) {
@@ -161,11 +141,27 @@ static Err respond_build(Builder *b, const RespondSettings *from, const Respond 
     }
     *respond = (Respond){
         .status = from->status, .content_type = from->content_type, .body = from->body};
+    TRY(build_keep(b->arena, &respond->content_type));
     *ret = respond;
+    return build_keep(b->arena, &respond->body);
+}
+
+static Err redirect_build(Arena *a, const Redirect *from, Route *ret)
+{
+    Redirect *r = arena_new(a, Redirect);
+    if (!r) {
+        return ERR_MEMORY;
+    }
+    *r = *from;
+    TRY(build_keep(a, &r->to));
+    TRY(build_keep(a, &r->scheme));
+    TRY(build_keep(a, &r->host));
+    TRY(build_keep(a, &r->path));
+    ret->handler = (FilterUse){.kind = &filter_redirect, .state = r};
     return ERR_OK;
 }
 
-static Err action_build(Builder *b, const ActionSettings *from, Route *ret)
+static Err action_build(Build *b, const ActionSettings *from, Route *ret)
 {
     switch (from->kind) {
     case ACTION_PROXY:
@@ -173,8 +169,7 @@ static Err action_build(Builder *b, const ActionSettings *from, Route *ret)
     case ACTION_RESPOND:
         return respond_build(b, &from->respond, &ret->respond);
     case ACTION_REDIRECT:
-        ret->handler = (FilterUse){.kind = &filter_redirect, .state = &from->redirect};
-        return ERR_OK;
+        return redirect_build(b->arena, &from->redirect, ret);
     case ACTION_FILES:
         return file_server_build(b, &from->files, ret);
     }
@@ -183,8 +178,42 @@ static Err action_build(Builder *b, const ActionSettings *from, Route *ret)
 
 /* ---- routes ---- */
 
-Err build_routes(Builder *b, const ServiceSettings *from, Service *ret)
+static Err methods_build(Arena *a, RouteMethods *m)
 {
+    Str *others = arena_array(a, Str, m->other_count + 1);
+    if (!others) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < m->other_count; i++) {
+        others[i] = m->others[i];
+        TRY(build_keep(a, &others[i]));
+    }
+    m->others = others;
+    return ERR_OK;
+}
+
+static Err rule_build(Build *b, const RouteSettings *from, RouterRule *ret)
+{
+    Str path = from->path;
+    TRY(build_keep(b->arena, &path));
+    *ret = (RouterRule){
+        .match = from->match, .path = path, .methods = from->methods, .route = {.path = path}};
+    TRY(methods_build(b->arena, &ret->methods));
+    return action_build(b, &from->action, &ret->route);
+}
+
+Err build_routes(Build *b, const ServiceSettings *from, Service *ret)
+{
+    Part *p = b->part;
+    size_t room = count_connectors(from) + 1;
+    uint32_t *origins = arena_array(b->arena, uint32_t, room);
+    uint32_t *clients = arena_array(b->arena, uint32_t, room);
+    if (!origins || !clients) {
+        return ERR_MEMORY;
+    }
+    p->origin_room = room;
+    p->origins = origins;
+    p->clients = clients;
     if (from->route_count == 0) {
         return action_build(b, &from->action, &ret->route);
     }
@@ -194,12 +223,7 @@ Err build_routes(Builder *b, const ServiceSettings *from, Service *ret)
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < from->route_count; i++) {
-        const RouteSettings *route = &from->routes[i];
-        rules[i] = (RouterRule){.match = route->match,
-                                .path = route->path,
-                                .methods = route->methods,
-                                .route = {.path = route->path}};
-        TRY(action_build(b, &route->action, &rules[i].route));
+        TRY(rule_build(b, &from->routes[i], &rules[i]));
     }
     TRY(respond_build(b, &from->no_route, &ret->no_route));
     TRY(router_build(b->arena, rules, from->route_count, router));
@@ -207,20 +231,15 @@ Err build_routes(Builder *b, const ServiceSettings *from, Service *ret)
     return ERR_OK;
 }
 
-static void drop_route(const Route *route)
+void drop_routes(Builder *b, Part *p)
 {
-    for (size_t i = 0; route->cluster && i < route->cluster->endpoint_count; i++) {
-        tls_client_unref(route->cluster->endpoints[i].tls);
+    for (size_t i = 0; i < p->origin_count; i++) {
+        worker_release_origin(b->worker, p->origins[i]);
     }
-}
-
-void drop_routes(const Service *s)
-{
-    drop_route(&s->route);
-    for (size_t i = 0; s->router && i < s->router->rule_count; i++) {
-        drop_route(&s->router->rules[i].route);
+    for (size_t i = 0; i < p->client_count; i++) {
+        release_client(b, p->clients[i]);
     }
-    if (s->router) {
-        router_drop(s->router);
+    if (p->service.router) {
+        router_drop(p->service.router);
     }
 }

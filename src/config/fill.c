@@ -4,18 +4,6 @@
 #include "config/check.h"
 #include "config/value.h"
 
-uint32_t fill_line(Filler *f, size_t at)
-{
-    if (at < f->counted) {
-        f->counted = 0;
-        f->line = 1;
-    }
-    for (; f->counted < at && f->counted < f->text.len; f->counted++) {
-        f->line += str_at(f->text, f->counted) == '\n' ? 1 : 0;
-    }
-    return f->line;
-}
-
 size_t fill_count(const KdlNode *node)
 {
     size_t count = 0;
@@ -42,6 +30,12 @@ Err fill_lower(Arena *a, Str from, Str *ret)
     }
     *ret = span_str(room);
     return ERR_OK;
+}
+
+Str fill_source(const Filler *f, const KdlNode *node)
+{
+    Location at = node ? node->whole : (Location){0};
+    return node && f->toml ? f->text : str_slice(f->text, at.from, at.from + at.len);
 }
 
 static LogPlace place_from(Str text)
@@ -96,6 +90,7 @@ static SystemSettings fill_system(Section system)
         .upgrade_socket = section_text(system, S("upgrade-socket")),
         .control_socket = section_text(system, S("control-socket")),
         .sandbox = section_bool(system, S("sandbox")),
+        .watch = section_bool(system, S("watch")),
         .drain_timeout_ms = section_number(system, S("drain-timeout-ms")),
         .connections_max = section_number(system, S("max-connections")),
         .idle_upstreams_max = section_number(system, S("max-idle-upstream-connections")),
@@ -110,9 +105,14 @@ uint64_t config_memory_bytes(const SystemSettings *system)
 }
 
 Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
-                  const ConfigFiles *files, const Settings **ret)
+                  const ConfigOptions *options, const Settings **ret)
 {
-    Filler f = {.arena = a, .checker = checker, .files = files, .text = text, .line = 1};
+    Filler f = {.arena = a,
+                .checker = checker,
+                .files = options->files,
+                .renew = options->renew,
+                .toml = options->format == CONFIG_TOML,
+                .text = text};
     KdlNode document_node = {.children = document->nodes};
     Section root = {.schema = &schema_root, .node = &document_node};
     Section services = section_child(root, S("services"));
@@ -141,6 +141,8 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     TRY(fill_listeners_close(&f, settings));
     settings->platform_roots = f.platform_roots;
     TRY(fill_roots(&f, settings));
+    TRY(fill_files(&f, settings));
+    settings->system_source = fill_source(&f, section_child(root, S("system")).node);
     *ret = settings;
     return ERR_OK;
 }

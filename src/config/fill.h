@@ -41,22 +41,26 @@ typedef struct Filler {
     Arena *arena;
     Checker *checker;
     const ConfigFiles *files; /* NULL: no file is read */
+    const Settings *renew; /* see ConfigOptions; NULL: all is read */
+    bool renewing;         /* a listener's files are read */
+    bool toml;
     FillFile *known;
+    size_t known_count;
     Str platform_roots;
+    Fingerprint platform_identity;
     FillListeners listeners;
     FillRoot *roots;
     size_t root_count;
     uint64_t memory_bytes_max; /* the worker's budget; 0: not known */
     uint64_t limiter_bytes;    /* what the limiters so far need of it */
     Str text;
-    size_t counted; /* lines are counted up to here, so that places cost one pass in all */
-    uint32_t line;
+    Fingerprint identity; /* of the service that is being filled in, so far */
 } Filler;
 
 /* Fills everything in; the document has no mistake by itself. What is wrong with the files that it
  * names goes to the checker's diagnostics. ERR_MEMORY only. */
 MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
-                           const ConfigFiles *files, const Settings **ret);
+                           const ConfigOptions *options, const Settings **ret);
 
 /* Who the worker runs as, looked up (fill_account.c). */
 void fill_account(Filler *f, Section system, AccountSettings *ret);
@@ -71,12 +75,18 @@ MUST_USE Err fill_listeners_close(Filler *f, Settings *settings);
 MUST_USE Err fill_hosts(Filler *f, Section hosts, ServiceSettings *ret);
 /* Reads a file, the first time. The error is of that time; later calls find file->failed. */
 MUST_USE Err fill_file(Filler *f, Str path, FillFile **ret);
+/* Lets a file (which names its path) hold what it held for the settings before. */
+MUST_USE Err fill_file_restore(Filler *f, FileSettings *file);
+/* All files that were read. */
+MUST_USE Err fill_files(Filler *f, Settings *settings);
 /* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
  * read, which is said once for each place. */
 MUST_USE Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
 MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);
+/* Sets what tells a listener's TLS from others, once all of it is there. */
+void fill_listener_identity(ListenerTls *tls);
 /* The filters of a service, each with its set-up tried (fill_filter.c). */
 MUST_USE Err fill_filters(Filler *f, Section service, ServiceSettings *ret);
 /* A file server, with its directory looked at; and all directories (fill_file_server.c). */
@@ -89,9 +99,8 @@ MUST_USE Err fill_routes(Filler *f, Section routes, ServiceSettings *ret);
 MUST_USE Err fill_address(Arena *a, Str text, SettingsAddress *ret);
 /* A copy in lower case. */
 MUST_USE Err fill_lower(Arena *a, Str from, Str *ret);
+/* The text of a node; where that is not known (TOML), all of it. NULL: none. */
+Str fill_source(const Filler *f, const KdlNode *node);
 /* How many nodes stand below one. */
 size_t fill_count(const KdlNode *node);
-/* The line of a position. */
-uint32_t fill_line(Filler *f, size_t at);
-
 #endif

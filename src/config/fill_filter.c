@@ -66,7 +66,8 @@ static Err try_setup(Filler *f, Section one, const FilterSettings *s, FilterStag
     const void *state = s->kind->setup(&setup, f->arena, &mistake);
     if (state) {
         if (s->kind->limiter) {
-            count_limiter(f, one, s->kind->limiter(state));
+            LimiterRule rule = s->kind->limiter(&setup);
+            count_limiter(f, one, &rule);
         }
         if (s->kind->drop) {
             s->kind->drop(state);

@@ -172,6 +172,7 @@ Err fill_listeners_close(Filler *f, Settings *settings)
             return ERR_MEMORY;
         }
         l->list[i].services = lists[i];
+        fill_listener_identity(&l->list[i].tls);
         l->list[i].service_count = 0; /* counts again, to the same number */
     }
     for (size_t i = 0; i < l->claim_count; i++) {

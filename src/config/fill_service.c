@@ -104,12 +104,19 @@ static NormalizationSettings fill_normalization(Section s)
     };
 }
 
+static Err fill_answers(Filler *f, Section section, ServiceSettings *ret)
+{
+    Section routes = section_child(section, S("routes"));
+    return routes.node ? fill_routes(f, routes, ret)
+                       : fill_action(f, section, STR_NONE, &ret->action);
+}
+
 Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret)
 {
     Section request_id = section_child(section, S("request-id"));
     *ret = (ServiceSettings){
         .name = section.node->name,
-        .line = fill_line(f, section.node->name_at.from),
+        .source = fill_source(f, section.node),
         .host = section_text(section, S("host")),
         .tries_max = (uint32_t)section_number(section, S("retries")) + 1,
         .retry_buffer_bytes = section_number(section, S("retry-buffer-bytes")),
@@ -126,8 +133,10 @@ Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *re
     Section client = section_child(section, S("client-ip"));
     TRY(fill_trusted(f, section_text(client, S("trusted-proxies")), ret));
     TRY(fill_lower(f->arena, section_text(client, S("header")), &ret->client_ip_header));
+    f->identity = (Fingerprint){{0}};
+    fingerprint_add(&f->identity, ret->source);
     TRY(fill_filters(f, section, ret));
-    Section routes = section_child(section, S("routes"));
-    return routes.node ? fill_routes(f, routes, ret)
-                       : fill_action(f, section, STR_NONE, &ret->action);
+    TRY(fill_answers(f, section, ret));
+    ret->identity = f->identity;
+    return ERR_OK;
 }

@@ -58,7 +58,8 @@ static void report_pair(Filler *f, TlsPart part, Location at, Str path, Str why)
         [TLS_PART_ROOTS] = {"holds no authorities", S_INIT("PEM is needed")},
     };
     bool tell = part != TLS_PART_PAIR; /* that is all there is to say */
-    check_report(f->checker, SEVERITY_ERROR, where_at(at), texts[part].help, "%.*s %s%s%.*s",
+    check_report(f->checker, f->renew ? SEVERITY_WARNING : SEVERITY_ERROR, where_at(at),
+                 texts[part].help, "%.*s %s%s%.*s",
                  SHOWN(path), texts[part].what, tell ? ": " : "",
                  STR_ARG(tell ? why : STR_NONE));
 }
@@ -110,23 +111,21 @@ static Location place_of_file(const Trial *t, size_t at, Location otherwise)
 }
 
 /* Makes a server of it, only to see whether that can be. */
-static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Section one)
+static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Section one,
+                        bool *io_good)
 {
     uint8_t room[WHY_BYTES_MAX];
     Text why = text_in(span_of(room, sizeof room));
     TlsPair *pairs = arena_array(f->arena, TlsPair, tls->pair_count);
-    Str *bytes = arena_array(f->arena, Str, t->count);
-    if (!pairs || !bytes) {
+    if (!pairs) {
         return ERR_MEMORY;
-    }
-    for (size_t i = 0; i < t->count; i++) {
-        bytes[i] = t->files[i].bytes;
     }
     TlsServer *server = NULL;
     TlsMistake mistake = {0};
-    TlsServerPlan plan = material_server_plan(tls, bytes, pairs, -1);
+    TlsServerPlan plan = material_server_plan(tls, pairs, -1);
     Err err = tls_server_new(&plan, &server, &mistake, &why);
     tls_server_unref(server);
+    *io_good = err == ERR_OK;
     if (err == ERR_SYNTAX && mistake.part == TLS_PART_SUITES) {
         const KdlNode *suites = node_find(one.node->children, S("cipher-suites"));
         check_report(f->checker, SEVERITY_ERROR,
@@ -139,12 +138,23 @@ static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Secti
     }
     for (size_t i = 0; err == ERR_OK && i < tls->pair_count; i++) {
         size_t at = i * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN;
-        check_dates(f, bytes[at], place_of_file(t, at, one.node->name_at));
+        check_dates(f, t->files[at].bytes, place_of_file(t, at, one.node->name_at));
     }
     return err == ERR_MEMORY ? err : ERR_OK;
 }
 
 /* ---- listeners ---- */
+
+/* What does not check leaves everything of the listener as it was. */
+static Err keep_old_files(Filler *f, Trial *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->files[i].path.len > 0) {
+            TRY(fill_file_restore(f, &t->files[i]));
+        }
+    }
+    return ERR_OK;
+}
 
 /* The arguments of an option, joined by commas. */
 static Err join_arguments(Filler *f, Section option, Str *ret)
@@ -173,6 +183,34 @@ static ClientCertificates client_policy(Section clients)
     return str_equal(word, S("required"))   ? CLIENT_CERTIFICATES_REQUIRED
            : str_equal(word, S("optional")) ? CLIENT_CERTIFICATES_OPTIONAL
                                             : CLIENT_CERTIFICATES_NONE;
+}
+
+void fill_listener_identity(ListenerTls *tls)
+{
+    Fingerprint *id = &tls->identity;
+    *id = (Fingerprint){{0}};
+    fingerprint_add_number(id, tls->pair_count);
+    for (size_t i = 0; i < tls->file_count; i++) {
+        fingerprint_join(id, &tls->files[i].identity);
+    }
+    fingerprint_add(id, tls->versions);
+    fingerprint_add(id, tls->suites);
+    fingerprint_add(id, tls->groups);
+    fingerprint_add(id, tls->key_log_path);
+    fingerprint_add_number(id, tls->offer_h2);
+    fingerprint_add_number(id, tls->clients);
+}
+
+static void identify_connector(const Filler *f, ConnectorSettings *c)
+{
+    ConnectorTls *tls = &c->tls;
+    Fingerprint *id = &tls->identity;
+    fingerprint_add(id, tls->name);
+    fingerprint_join(id, tls->roots.path.len ? &tls->roots.identity : &f->platform_identity);
+    fingerprint_join(id, &tls->chain.identity);
+    fingerprint_join(id, &tls->key.identity);
+    fingerprint_add_number(id, tls->verify);
+    fingerprint_add_number(id, c->protocol);
 }
 
 static Err read_listener(Filler *f, Section one, Trial *t, size_t pair_count, bool *io_good)
@@ -205,7 +243,10 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
         return ERR_MEMORY;
     }
     Trial trial = {.count = count, .files = files, .place_count = count, .places = places};
-    TRY(read_listener(f, one, &trial, pair_count, &good));
+    f->renewing = true;
+    Err err = read_listener(f, one, &trial, pair_count, &good);
+    f->renewing = false;
+    TRY(err);
     ListenerTls *tls = &ret->tls;
     *tls = (ListenerTls){
         .pair_count = pair_count,
@@ -218,7 +259,10 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
     TRY(join_arguments(f, section_child(one, S("tls-versions")), &tls->versions));
     TRY(join_arguments(f, section_child(one, S("cipher-suites")), &tls->suites));
     TRY(join_arguments(f, section_child(one, S("key-exchange")), &tls->groups));
-    return good && f->files ? try_listener(f, tls, &trial, one) : ERR_OK;
+    if (good && f->files) {
+        TRY(try_listener(f, tls, &trial, one, &good));
+    }
+    return f->renew && !good ? keep_old_files(f, &trial) : ERR_OK;
 }
 
 /* ---- connectors ---- */
@@ -231,6 +275,7 @@ static Err read_platform_roots(Filler *f, Location at, bool *io_good)
             return ERR_MEMORY;
         }
         f->platform_roots = file->failed ? STR_NONE : file->file.bytes;
+        f->platform_identity = file->file.identity;
     }
     if (f->platform_roots.len == 0 && f->files) {
         check_report(f->checker, SEVERITY_ERROR, where_at(at), S("add ca-path=\"FILE\""),
@@ -297,5 +342,7 @@ Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret)
     if (tls->verify && tls->roots.path.len == 0) {
         TRY(read_platform_roots(f, sni->value.location, &good));
     }
+    identify_connector(f, ret);
+    fingerprint_join(&f->identity, &tls->identity); /* the system's roots, too */
     return good && f->files ? try_connector(f, ret, one.node) : ERR_OK;
 }

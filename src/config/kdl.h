@@ -46,6 +46,7 @@ typedef struct KdlNode {
     Str type;
     Str name;
     Location name_at;
+    Location whole; /* from the name to what ends the node; empty: not known */
     KdlEntry *entries; /* in the order of the text */
     bool has_children; /* a block stands there, maybe an empty one */
     struct KdlNode *children;

@@ -474,6 +474,7 @@ static Err parse_node(Parser *p, KdlNode **ret)
     node->name_at = location_of(p->token.from, p->token.to);
     TRY(parse_name(p, "the name of a node is expected here", &node->name));
     TRY(parse_node_rest(p, node));
+    node->whole = location_of(node->name_at.from, p->token.from);
     *ret = discard ? NULL : node;
     return ERR_OK;
 }

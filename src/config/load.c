@@ -71,9 +71,8 @@ Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options,
     TRY(apply_overrides(&c, a, overrides, &document));
     rules_check(&c, a, overrides, &document);
     TRY(verdict(d));
-    const ConfigFiles *files = options ? options->files : NULL;
     const Settings *settings = NULL;
-    TRY(fill_settings(a, text, &document, &c, files, &settings));
+    TRY(fill_settings(a, text, &document, &c, options, &settings));
     TRY(verdict(d));
     *ret = settings;
     return ERR_OK;

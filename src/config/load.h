@@ -51,6 +51,10 @@ typedef struct ConfigOptions {
     ConfigCompat compat;
     ConfigFormat format;
     const ConfigFiles *files; /* NULL: they are neither read nor checked */
+    /* Only the certificates of listeners are read again; other files hold what they held for these
+     * settings. A listener whose files do not check keeps its own, with a warning. NULL: all files
+     * are read, and each must check. */
+    const Settings *renew;
 } ConfigOptions;
 
 /* Reads and checks. ERR_OK: *ret holds (`d` may hold warnings). ERR_SYNTAX: `d` says what is wrong,

@@ -45,6 +45,8 @@ static const SchemaNode system_children[] = {
            ITEM_VALUE("\"NAME\"", NAME, 0, "river", "")),
     OPTION_BOOL("sandbox", "true",
                 "cage the worker: seccomp, Landlock, no capabilities, limits"),
+    OPTION_BOOL("watch", "false",
+                "reload by itself when this file, or one that it names, has changed"),
     OPTION_NUMBER("drain-timeout-ms", 0, SCHEMA_MS_MAX, "300000",
                   "how long open requests may go on after SIGTERM"),
     OPTION_NUMBER("max-connections", 0, SCHEMA_COUNT_MAX, "0",

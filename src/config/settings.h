@@ -7,6 +7,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/ip.h"
+#include "base/keyed_hash.h"
 #include "filter/redirect.h"
 #include "proxy/router.h"
 
@@ -23,6 +24,7 @@ typedef struct SettingsAddress {
 typedef struct FileSettings {
     Str path; /* as it is written; empty: none */
     Str bytes;
+    Fingerprint identity; /* of the bytes */
 } FileSettings;
 
 typedef enum ClientCertificates {
@@ -45,6 +47,7 @@ typedef struct ListenerTls {
     bool offer_h2;
     ClientCertificates clients;
     Str key_log_path; /* absolute; empty: none */
+    Fingerprint identity; /* of all of it, files too: the same, and so is the server */
 } ListenerTls;
 
 /* An address where clients arrive; several services may share it. */
@@ -75,6 +78,7 @@ typedef struct ConnectorTls {
     FileSettings chain; /* of River's own certificate; no path: none */
     FileSettings key;
     bool verify;
+    Fingerprint identity; /* of all of it, with the protocol and the roots that it trusts */
 } ConnectorTls;
 
 typedef struct ConnectorSettings {
@@ -202,7 +206,9 @@ typedef struct RouteSettings {
 
 typedef struct ServiceSettings {
     Str name;
-    uint32_t line;
+    Str source; /* its text in the file */
+    Fingerprint identity; /* of its text and of what the files it names hold: the same, and so is
+                           * the service, but for its listeners' certificates */
     size_t host_count; /* 0: it serves all hosts that no other service of its address has */
     const HostSettings *hosts COUNTED_BY(host_count);
     ActionSettings action; /* where there are no routes */
@@ -270,6 +276,7 @@ typedef struct SystemSettings {
     Str control_socket;
     AccountSettings account;
     bool sandbox; /* the worker is caged */
+    bool watch; /* reload when a file has changed */
     uint64_t drain_timeout_ms;
     uint64_t connections_max;      /* clients at once; 0: as many as descriptors allow */
     uint64_t idle_upstreams_max;   /* idle connections to origins, all together */
@@ -288,6 +295,9 @@ typedef struct Settings {
     const ListenerSettings *listeners COUNTED_BY(listener_count); /* each address once */
     size_t root_count;
     const Str *roots COUNTED_BY(root_count); /* directories of file servers, each once */
+    Str system_source; /* the text of `system`; empty: there is none */
+    size_t file_count;
+    const FileSettings *files COUNTED_BY(file_count); /* all that were read, each once */
     Str platform_roots; /* PEM of the system's authorities, where a connector needs them */
 } Settings;
 

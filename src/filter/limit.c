@@ -57,14 +57,32 @@ static const SchemaItem specific_properties[] = {
     COMMON_PROPERTIES, [URI_PATTERN] = PATH_PATTERN, [URI_BUCKETS] = BUCKETS_MAX};
 static const SchemaItem any_properties[] = {COMMON_PROPERTIES, [URI_PATTERN] = PATH_PATTERN};
 
-static Rule *rule_new(const FilterSetup *setup, Arena *arena)
+static LimiterRule buckets_of(const FilterSetup *setup, uint64_t buckets_max)
+{
+    const FilterValue *v = setup->values;
+    return (LimiterRule){.tokens = (uint32_t)v[TOKENS].number,
+                         .refill = (uint32_t)v[REFILL].number,
+                         .interval_ms = (uint32_t)v[INTERVAL].number,
+                         .buckets_max = (uint32_t)buckets_max};
+}
+
+static LimiterRule source_limiter(const FilterSetup *setup)
+{
+    return buckets_of(setup, setup->values[SOURCE_BUCKETS].number);
+}
+
+/* Without `max-buckets` all paths share one bucket. */
+static LimiterRule uri_limiter(const FilterSetup *setup)
+{
+    return buckets_of(setup, setup->count > URI_BUCKETS ? setup->values[URI_BUCKETS].number : 0);
+}
+
+static Rule *rule_new(const FilterSetup *setup, LimiterRule buckets, Arena *arena)
 {
     Rule *r = arena_new(arena, Rule);
     if (r) {
         const FilterValue *v = setup->values;
-        *r = (Rule){.buckets = {.tokens = (uint32_t)v[TOKENS].number,
-                                .refill = (uint32_t)v[REFILL].number,
-                                .interval_ms = (uint32_t)v[INTERVAL].number},
+        *r = (Rule){.buckets = buckets,
                     .limiter = setup->limiter,
                     .refusal = {.status = (uint16_t)v[STATUS].number, .body = v[BODY].text}};
     }
@@ -74,21 +92,17 @@ static Rule *rule_new(const FilterSetup *setup, Arena *arena)
 static const void *source_setup(const FilterSetup *setup, Arena *arena, FilterMistake *ret_mistake)
 {
     (void)ret_mistake; /* numbers were checked as such */
-    Rule *r = rule_new(setup, arena);
+    Rule *r = rule_new(setup, source_limiter(setup), arena);
     if (r) {
-        r->buckets.buckets_max = (uint32_t)setup->values[SOURCE_BUCKETS].number;
         r->ipv6_prefix = (uint32_t)setup->values[SOURCE_PREFIX].number;
     }
     return r;
 }
 
-/* Without `max-buckets` all paths share one bucket. */
 static const void *uri_setup(const FilterSetup *setup, Arena *arena, FilterMistake *ret_mistake)
 {
-    Rule *r = rule_new(setup, arena);
+    Rule *r = rule_new(setup, uri_limiter(setup), arena);
     if (r) {
-        r->buckets.buckets_max =
-            setup->count > URI_BUCKETS ? (uint32_t)setup->values[URI_BUCKETS].number : 0;
         r->pattern = filter_pattern(setup, URI_PATTERN, 0, arena, ret_mistake);
     }
     return r && r->pattern ? r : NULL;
@@ -97,11 +111,6 @@ static const void *uri_setup(const FilterSetup *setup, Arena *arena, FilterMista
 static void rule_drop(const void *state)
 {
     pattern_close(((const Rule *)state)->pattern);
-}
-
-static const LimiterRule *rule_limiter(const void *state)
-{
-    return &((const Rule *)state)->buckets;
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -214,7 +223,7 @@ const FilterKind filter_source_ip = {
                .properties = source_properties},
     .setup = source_setup,
     .drop = rule_drop,
-    .limiter = rule_limiter,
+    .limiter = source_limiter,
     .request = source_request,
     .wait = source_wait,
     .undo = rule_undo,
@@ -227,7 +236,7 @@ const FilterKind filter_specific_uri = {
                .properties = specific_properties},
     .setup = uri_setup,
     .drop = rule_drop,
-    .limiter = rule_limiter,
+    .limiter = uri_limiter,
     .request = uri_request,
     .wait = uri_wait,
     .undo = rule_undo,
@@ -240,7 +249,7 @@ const FilterKind filter_any_matching_uri = {
                .properties = any_properties},
     .setup = uri_setup,
     .drop = rule_drop,
-    .limiter = rule_limiter,
+    .limiter = uri_limiter,
     .request = uri_request,
     .wait = uri_wait,
     .undo = rule_undo,

@@ -14,35 +14,30 @@ CrashNotes *crash_notes;
 
 static _Thread_local uint32_t current_thread; /* plus 1; 0: not one that has notes */
 
-Err crash_open(unsigned threads)
+Err crash_open(CrashNotes **ret)
 {
-    CHECK(threads <= CRASH_THREADS_MAX);
-    size_t bytes = sizeof(CrashNotes) + threads * sizeof(CrashNote);
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *at = mmap(NULL, sizeof(CrashNotes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                    -1, 0);
     if (at == MAP_FAILED) {
         return err_from_errno(errno);
     }
-    crash_notes = (CrashNotes *)at;
-    crash_notes->threads_max = threads;
+    *ret = (CrashNotes *)at;
     return ERR_OK;
 }
 
-void crash_reset(void)
+void crash_close(CrashNotes *notes)
 {
-    atomic_store(&crash_notes->signal, 0);
-    atomic_store(&crash_notes->thread, 0);
-    atomic_store(&crash_notes->call, 0);
-    for (unsigned i = 0; i < crash_notes->threads_max; i++) {
-        crash_notes->notes[i].len = 0;
+    if (notes) {
+        (void)munmap(notes, sizeof(CrashNotes));
     }
 }
 
-bool crash_read(unsigned thread, Str *ret_id)
+bool crash_read(CrashNotes *notes, unsigned thread, Str *ret_id)
 {
-    if (!crash_notes || thread >= crash_notes->threads_max) {
+    if (!notes || thread >= CRASH_THREADS_MAX) {
         return false;
     }
-    CrashNote *note = &crash_notes->notes[thread];
+    CrashNote *note = &notes->notes[thread];
     /* A worker that has gone mad may have written anything here. */
     size_t len = note->len < CRASH_ID_BYTES_MAX ? note->len : CRASH_ID_BYTES_MAX;
     *ret_id = str_of(note->id, len);
@@ -73,9 +68,9 @@ static void on_forbidden_call(int number, siginfo_t *info, void *context)
     on_fatal_signal(number);
 }
 
-bool crash_call(uint32_t *ret_number, uint32_t *ret_architecture)
+bool crash_call(const CrashNotes *notes, uint32_t *ret_number, uint32_t *ret_architecture)
 {
-    uint64_t call = crash_notes ? atomic_load(&crash_notes->call) : 0;
+    uint64_t call = notes ? atomic_load(&notes->call) : 0;
     *ret_number = (uint32_t)(call - 1);
     *ret_architecture = (uint32_t)((call - 1) >> 32);
     return call != 0;

@@ -24,23 +24,22 @@ typedef struct CrashNotes {
     _Atomic uint32_t signal; /* of the fatal signal; 0: none was caught */
     _Atomic uint32_t thread; /* that received it, plus 1; 0: not one of the threads below */
     _Atomic uint64_t call; /* a system call that was not allowed: crash_call; 0: none */
-    uint32_t threads_max;
-    CrashNote notes[]; /* one for each thread */
+    CrashNote notes[CRASH_THREADS_MAX]; /* one for each thread; costs memory where it is used */
 } CrashNotes;
 
 /* The notes of this process; NULL where nobody wants any (tests): setting them does nothing. */
 extern CrashNotes *crash_notes;
 
-/* Supervisor: makes the shared page; it is there for all workers that are forked afterwards. */
-MUST_USE Err crash_open(unsigned threads);
-/* Supervisor, before a fork: forgets the last worker's notes. */
-void crash_reset(void);
+/* Supervisor: a shared page for one worker, which takes it for its own (crash_notes) behind the
+ * fork; and its end. */
+MUST_USE Err crash_open(CrashNotes **ret);
+void crash_close(CrashNotes *notes);
 /* Supervisor: the ids that were being worked on, after a death; false when `thread` had none. */
-bool crash_read(unsigned thread, Str *ret_id);
+bool crash_read(CrashNotes *notes, unsigned thread, Str *ret_id);
 
 /* Supervisor, after a death: the system call that the worker was not allowed, and the architecture
  * (AUDIT_ARCH_...) whose number it is; false: it died of something else. */
-bool crash_call(uint32_t *ret_number, uint32_t *ret_architecture);
+bool crash_call(const CrashNotes *notes, uint32_t *ret_number, uint32_t *ret_architecture);
 
 /* Worker, once: notes fatal signals, then dies of them as if nobody had looked. */
 void crash_catch_signals(void);
@@ -50,7 +49,7 @@ void crash_enter_thread(unsigned thread);
 /* The thread works on this request from now on. */
 static inline void crash_note_set(unsigned thread, Str id)
 {
-    if (crash_notes && thread < crash_notes->threads_max) {
+    if (crash_notes && thread < CRASH_THREADS_MAX) {
         CrashNote *note = &crash_notes->notes[thread];
         Str cut = str_take(id, CRASH_ID_BYTES_MAX);
         (void)span_copy(span_of(note->id, CRASH_ID_BYTES_MAX), cut);
@@ -61,7 +60,7 @@ static inline void crash_note_set(unsigned thread, Str id)
 /* The thread works on no request. */
 static inline void crash_note_clear(unsigned thread)
 {
-    if (crash_notes && thread < crash_notes->threads_max) {
+    if (crash_notes && thread < CRASH_THREADS_MAX) {
         crash_notes->notes[thread].len = 0;
     }
 }

@@ -175,49 +175,6 @@ Err tls_certificate_read(Str chain, Arena *a, TlsCertificate *ret)
     return engine_certificate_read(chain, a, ret);
 }
 
-/* ---- slots ---- */
-
-struct TlsSlot {
-    pthread_mutex_t lock;
-    TlsServer *server;
-};
-
-Err tls_slot_new(Arena *a, TlsServer *first, TlsSlot **ret)
-{
-    TlsSlot *slot = arena_new(a, TlsSlot);
-    if (!slot) {
-        return ERR_MEMORY;
-    }
-    CHECK(pthread_mutex_init(&slot->lock, NULL) == 0);
-    slot->server = first;
-    *ret = slot;
-    return ERR_OK;
-}
-
-TlsServer *tls_slot_get(TlsSlot *slot)
-{
-    CHECK(pthread_mutex_lock(&slot->lock) == 0);
-    TlsServer *server = tls_server_ref(slot->server);
-    CHECK(pthread_mutex_unlock(&slot->lock) == 0);
-    return server;
-}
-
-void tls_slot_set(TlsSlot *slot, TlsServer *fresh)
-{
-    CHECK(pthread_mutex_lock(&slot->lock) == 0);
-    TlsServer *old = slot->server;
-    slot->server = fresh;
-    CHECK(pthread_mutex_unlock(&slot->lock) == 0);
-    tls_server_unref(old);
-}
-
-void tls_slot_drop(TlsSlot *slot)
-{
-    tls_server_unref(slot->server);
-    slot->server = NULL;
-    (void)pthread_mutex_destroy(&slot->lock);
-}
-
 /* ---- the life of a session ---- */
 
 /* A session without its engine, counted as one that shakes hands. */

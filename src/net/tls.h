@@ -82,14 +82,6 @@ void tls_server_unref(TlsServer *s); /* NULL is fine */
  * names that no certificate has. */
 size_t tls_server_identity(const TlsServer *s, Str host);
 
-/* Where a listener's current server stands: it is replaced when certificates change, while sessions
- * go on with the one that they began with. For any thread; the lock is held for a copy. */
-typedef struct TlsSlot TlsSlot;
-MUST_USE Err tls_slot_new(Arena *a, TlsServer *first, TlsSlot **ret); /* takes `first` over */
-TlsServer *tls_slot_get(TlsSlot *slot);                 /* a reference of the caller's own */
-void tls_slot_set(TlsSlot *slot, TlsServer *fresh);     /* takes `fresh` over */
-void tls_slot_drop(TlsSlot *slot);
-
 /* What is known of a certificate, for status and diagnostics. */
 typedef struct TlsCertificate {
     int64_t not_before; /* seconds since 1970 */

@@ -215,7 +215,8 @@ static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
 {
     Link client = link_client(t, x);
     relay_discard_request(t, x);
-    if (!x->request_parsed || !x->request_body.done || t->draining) {
+    if (!x->request_parsed || !x->request_body.done ||
+        client_is_leaving(t, x->client)) {
         x->keep_client = false;
     }
     HeadOut head = link_head(t, client);

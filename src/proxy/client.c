@@ -12,7 +12,7 @@
 
 static const Listener *listener_of(const Thread *t, const Client *c)
 {
-    return &t->worker->plan.snapshot->listeners[c->listener];
+    return t->snapshot->listeners[c->listener];
 }
 
 static const Service *service_of(const Thread *t, const Client *c)
@@ -36,17 +36,21 @@ static Err client_seal(Thread *t, const Listener *l, Tls **ret)
     if (!l->tls) {
         return ERR_OK;
     }
-    TlsServer *server = tls_slot_get(l->tls);
-    Err err = tls_accept(server, &t->worker->budget, ret);
-    tls_server_unref(server);
-    return err;
+    return tls_accept(l->tls, &t->worker->budget, ret);
+}
+
+static void client_uncount(Thread *t, uint16_t listener)
+{
+    counter_add(&t->listener_clients[listener], UINT64_MAX);
+    atomic_fetch_sub(&t->worker->client_count, 1);
+    atomic_fetch_sub(&t->client_count, 1);
 }
 
 void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
 {
     Handle h;
     Tls *tls = NULL;
-    const Listener *l = &t->worker->plan.snapshot->listeners[listener];
+    const Listener *l = t->snapshot->listeners[listener];
     Client *c = (Client *)pool_take(&t->clients, &h);
     if (!c || (!l->proxy_protocol && client_seal(t, l, &tls) != ERR_OK) ||
         poller_add(&t->poller, stream.fd, token_of(TOKEN_CLIENT, h)) != ERR_OK) {
@@ -56,14 +60,15 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
         if (c) {
             pool_give(&t->clients, h);
         }
-        atomic_fetch_sub(&t->worker->client_count, 1);
-        atomic_fetch_sub(&t->client_count, 1);
+        client_uncount(t, listener);
         return;
     }
     c->self = h;
     c->wire.stream = stream;
     c->wire.writable = true;
     c->listener = listener;
+    c->leaving = l->leaving || t->draining;
+    c->patience_ms = (uint16_t)(t->draining ? t->patience_ms : CLIENT_PATIENCE_MS);
     c->peer = peer;
     c->wire.tls = tls;
     c->state = l->proxy_protocol ? CLIENT_PROXY : tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
@@ -82,9 +87,8 @@ void client_close(Thread *t, Client *c, bool abort)
     wire_close(&c->wire, &t->wires, abort);
     buf_clear(&c->in, &t->buf_blocks);
     timer_drop(&t->wheel, &c->timer);
+    client_uncount(t, c->listener);
     pool_give(&t->clients, c->self);
-    atomic_fetch_sub(&t->worker->client_count, 1);
-    atomic_fetch_sub(&t->client_count, 1);
 }
 
 /* --- HTTP/2 ---------------------------------------------------------------------------------- */
@@ -97,6 +101,8 @@ static void mux_deadline(Thread *t, Client *c)
     if (c->wire.out.len > 0) {
         uint64_t due_ms = m->progress_ms + limits->send_timeout_ms;
         client_deadline(t, c, due_ms > t->now_ms ? due_ms - t->now_ms : 0);
+    } else if (m->leave_ms > 0 && !m->leaving) {
+        client_deadline(t, c, m->leave_ms > t->now_ms ? m->leave_ms - t->now_ms : 0);
     } else if (m->count == 0) {
         client_deadline(t, c, limits->keep_alive_ms);
     } else {
@@ -166,6 +172,9 @@ static void mux_begin(Thread *t, Client *c, Str bytes)
     }
     c->state = CLIENT_MUX;
     client_deadline(t, c, limits->head_timeout_ms);
+    if (c->leaving) {
+        client_drain(t, c, c->patience_ms);
+    }
     if (bytes.len > 0) {
         (void)!mux_feed(c->mux, bytes); /* a failure is seen when it is flushed */
     }
@@ -463,6 +472,13 @@ static void client_rest(Client *c)
     }
 }
 
+/* The deadline of an idle connection. */
+static void client_idle_deadline(Thread *t, Client *c)
+{
+    uint64_t idle_ms = service_of(t, c)->limits.keep_alive_ms;
+    client_deadline(t, c, c->leaving ? u64_min(idle_ms, c->patience_ms) : idle_ms);
+}
+
 void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abort)
 {
     c->exchange = HANDLE_NONE;
@@ -470,10 +486,10 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
         client_close(t, c, abort);
         return;
     }
-    if (keep && !t->draining) {
+    if (keep && (!c->leaving || c->patience_ms > 0)) { /* the answer has said that it stays */
         c->state = CLIENT_IDLE;
         client_rest(c);
-        client_deadline(t, c, service_of(t, c)->limits.keep_alive_ms);
+        client_idle_deadline(t, c);
         if (c->in.len > 0 || c->wire.readable) {
             thread_again(t, c->self);
         }
@@ -485,14 +501,28 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
     client_flush(t, c);
 }
 
-void client_drain(Thread *t, Client *c)
+void client_drain(Thread *t, Client *c, uint64_t patience_ms)
 {
-    if (c->mux) {
+    c->leaving = true;
+    c->patience_ms = (uint16_t)u64_min(patience_ms, UINT16_MAX);
+    if (c->mux && patience_ms > 0) {
+        mux_notify(t, c->mux, t->now_ms + patience_ms);
+    } else if (c->mux) {
         mux_leave(t, c->mux);
+    } else if (patience_ms > 0) {
+        if (c->state == CLIENT_IDLE) {
+            client_idle_deadline(t, c);
+        }
     } else if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD ||
                c->state == CLIENT_HANDSHAKE || c->state == CLIENT_PROXY) {
         client_close(t, c, false);
     }
+}
+
+bool client_is_leaving(const Thread *t, Handle client)
+{
+    const Client *c = client_get(t, client);
+    return t->draining || !c || c->leaving;
 }
 
 /* The session is over and all is sent: the end, as after any last answer. */

@@ -30,6 +30,8 @@ typedef struct Client {
     bool linger_wanted;
     bool looked; /* `in` was looked at: only more bytes help */
     bool again;  /* is queued in Thread.again */
+    bool leaving; /* no request may follow the one that is under way */
+    uint16_t patience_ms; /* ... but one that was sent before the client could know */
     uint16_t listener;
     Peer peer; /* of the socket, or whom the PROXY protocol named */
     uint32_t scanned;  /* of `in`, for the head's end */
@@ -47,8 +49,15 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
 void client_close(Thread *t, Client *c, bool abort);
 /* Sends what its HTTP/2 session has to say, and ends it when that is over. */
 void client_mux_flush(Thread *t, Handle h);
-/* Ends the connection if it is idle, or tells it to end (draining). */
-void client_drain(Thread *t, Client *c);
+/* How long a connection that leaves is still given for a request that may be on its way. */
+#define CLIENT_PATIENCE_MS 2000u
+
+/* The connection ends with what is under way; if it is idle, at once or when `patience_ms` have
+ * passed without a request. HTTP/2 is told twice (RFC 9113 §6.8), with so long in between. */
+void client_drain(Thread *t, Client *c, uint64_t patience_ms);
+
+/* Whether a connection should end with the request that is under way. */
+bool client_is_leaving(const Thread *t, Handle client);
 
 static inline Client *client_get(const Thread *t, Handle h)
 {

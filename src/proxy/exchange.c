@@ -252,6 +252,13 @@ static void write_counters(Thread *t, Exchange *x)
     counter_add(&s->bytes_out, x->bytes_out);
 }
 
+/* All that was done with the service comes before: who frees it reads the counter. */
+static void service_unpin(Thread *t, const Service *s)
+{
+    Counter *pins = &t->pins[s->part];
+    atomic_store_explicit(pins, counter_read(pins) - 1, memory_order_release);
+}
+
 static void finish(Thread *t, Exchange *x)
 {
     Client *c = client_get(t, x->client);
@@ -275,6 +282,7 @@ static void finish(Thread *t, Exchange *x)
     buf_clear(&x->replay, &t->buf_blocks);
     arena_reset(&x->response_arena);
     arena_reset(&x->arena);
+    service_unpin(t, x->service);
     pool_give(&t->exchanges, x->self);
     thread_dismiss(t);
     if (s) {
@@ -497,6 +505,15 @@ void exchange_cut(Thread *t, Exchange *x, Fault fault)
 
 /* --- starting -------------------------------------------------------------------------------- */
 
+void exchange_set_service(Thread *t, Exchange *x, const Service *s)
+{
+    counter_add(&t->pins[s->part], 1);
+    if (x->service) {
+        service_unpin(t, x->service);
+    }
+    x->service = s;
+}
+
 static Exchange *exchange_new(Thread *t, Client *c)
 {
     Handle h;
@@ -507,7 +524,7 @@ static Exchange *exchange_new(Thread *t, Client *c)
     x->self = h;
     x->client = c->self;
     x->request.major = 1;
-    x->service = t->worker->plan.snapshot->listeners[c->listener].service;
+    exchange_set_service(t, x, t->snapshot->listeners[c->listener]->service);
     x->client_ip = c->peer.ip;
     x->client_port = c->peer.port;
     x->replay_whole = true;

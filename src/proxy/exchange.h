@@ -188,6 +188,9 @@ void exchange_release_upstream(Thread *t, Exchange *x);
 /* Ends the upstream connection and forgets it. */
 void exchange_close_upstream(Thread *t, Exchange *x);
 
+/* The exchange is judged by this service from now on, which stays as it is until the end. */
+void exchange_set_service(Thread *t, Exchange *x, const Service *s);
+
 /* Whether a connection or stream to the origin is there. */
 static inline bool exchange_has_upstream(const Exchange *x)
 {

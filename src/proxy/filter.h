@@ -85,9 +85,9 @@ struct FilterKind {
     const void *(*setup)(const FilterSetup *setup, Arena *arena, FilterMistake *ret_mistake);
     /* Gives up what of the state does not lie in the arena; NULL: nothing. */
     void (*drop)(const void *state);
-    /* The buckets that this filter shares among all threads. They change, so they are the worker's
-     * (Worker.limiters), apart from the configuration that is read once. NULL: none. */
-    const LimiterRule *(*limiter)(const void *state);
+    /* The rule of the buckets that this filter shares among all threads, by what was written. They
+     * change and outlive configurations, so they are the worker's (Worker.limiters). NULL: none. */
+    LimiterRule (*limiter)(const FilterSetup *setup);
     /* STAGE_REQUEST, STAGE_LIMIT and STAGE_PEER. */
     Verdict (*request)(Thread *t, Exchange *x, const void *state);
     /* STAGE_REQUEST: whether a client's connection is closed at once, before a byte is read. */

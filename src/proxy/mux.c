@@ -402,6 +402,15 @@ void mux_flush_later(Thread *t, Mux *m)
     }
 }
 
+void mux_notify(Thread *t, Mux *m, uint64_t leave_ms)
+{
+    if (!m->leaving && m->leave_ms == 0) {
+        m->leave_ms = leave_ms;
+        h2_goaway(m->h2, false);
+        mux_flush_later(t, m);
+    }
+}
+
 void mux_leave(Thread *t, Mux *m)
 {
     if (!m->leaving) {

@@ -67,6 +67,7 @@ typedef struct Mux {
     bool server;
     bool flushing;     /* is queued in Thread.flush */
     bool leaving;      /* River has said goodbye */
+    uint64_t leave_ms; /* when it is to leave, as was notified; 0: never */
     bool failed;
     uint32_t count;    /* streams in the list */
     Handle first;
@@ -89,6 +90,9 @@ MUST_USE Err mux_flush(Thread *t, Mux *m, Wire *w);
 void mux_flush_later(Thread *t, Mux *m);
 /* Takes no more streams, and tells the peer. */
 void mux_leave(Thread *t, Mux *m);
+/* Says that the connection will end, while new streams are still taken; mux_leave is the owner's to
+ * call at `leave_ms`. */
+void mux_notify(Thread *t, Mux *m, uint64_t leave_ms);
 /* Whether nothing is left to do on it after it said goodbye, or the peer did. */
 bool mux_is_over(const Mux *m);
 

@@ -8,13 +8,17 @@
 
 static Origin *origin_at(Thread *t, uint32_t index)
 {
-    CHECK(index < t->worker->origin_count);
+    CHECK(index < WORKER_ORIGINS_MAX);
     return &t->worker->origins[index];
 }
 
 Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned threads)
 {
-    *o = (Origin){.endpoint = endpoint, .index = index, .thread_count = threads};
+    *o = (Origin){.own = *endpoint, .index = index, .thread_count = threads};
+    o->endpoint = &o->own;
+    if (o->own.tls) {
+        o->own.tls = tls_client_ref(o->own.tls);
+    }
     atomic_store(&o->speaks, endpoint->protocol == ENDPOINT_H1   ? ORIGIN_H1
                              : endpoint->protocol == ENDPOINT_H2 ? ORIGIN_H2
                                                                  : ORIGIN_UNKNOWN);
@@ -35,6 +39,7 @@ void origin_drop(Origin *o)
 {
     memory_release(o->lists, sizeof(ParkList) * o->thread_count);
     memory_release(o->waiters, sizeof(Waiter) * ORIGIN_WAITERS_MAX);
+    tls_client_unref(o->own.tls);
     *o = (Origin){0};
 }
 
@@ -501,6 +506,18 @@ static bool serve_one(Thread *t, Origin *o)
     return true;
 }
 
+/* Gives a connection that cannot be parked to the oldest waiter; false when there is none. */
+static bool serve_any(Thread *t, Origin *o, Upstream *u)
+{
+    Waiter w;
+    while (waiter_pop(o, &w)) {
+        if (waiter_serve(t, o, w, u)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void origin_return(Thread *t, Upstream *u)
 {
     Origin *o = origin_at(t, u->origin);
@@ -509,9 +526,14 @@ void origin_return(Thread *t, Upstream *u)
     uint64_t parked_max = t->worker->plan.idle_upstreams_max / o->thread_count;
     uint64_t due_ms = u64_min(t->now_ms + idle_ms, u->retire_ms);
     bool usable = !u->wire.ended && !u->wire.broken && u->wire.out.len == 0 && u->in.len == 0;
-    if (!usable || t->draining || due_ms <= t->now_ms || t->parked >= parked_max ||
-        timer_set(&t->wheel, &u->timer, due_ms, token_of(TOKEN_UPSTREAM, u->self)) != ERR_OK) {
-        upstream_close(t, u, false);
+    bool parks = usable && !atomic_load(&o->ends) && due_ms > t->now_ms &&
+                 t->parked < parked_max &&
+                 timer_set(&t->wheel, &u->timer, due_ms,
+                           token_of(TOKEN_UPSTREAM, u->self)) == ERR_OK;
+    if (!parks) {
+        if (!usable || !serve_any(t, o, u)) {
+            upstream_close(t, u, false);
+        }
         return;
     }
     park_push(t, o, u);
@@ -536,4 +558,21 @@ void origin_receive(Thread *t, const Message *m)
         return;
     }
     exchange_connected(t, x, u);
+}
+
+void origin_end(Thread *t, const Message *m)
+{
+    Origin *o = origin_at(t, (uint32_t)m->words[0]);
+    MuxPlace *place = place_of(t, o->index);
+    Upstream *u;
+    while (atomic_load(&o->ends) && (u = park_pop(t, o)) != NULL) {
+        upstream_close(t, u, false);
+    }
+    u = upstream_get(t, place->upstream);
+    if (u && atomic_load(&o->ends)) {
+        origin_mux_gone(t, u);
+        mux_leave(t, u->mux);
+    }
+    place->missed = 0;
+    atomic_fetch_add(&o->ends_done, 1);
 }

@@ -71,7 +71,8 @@ typedef struct Waiter {
 } Waiter;
 
 typedef struct Origin {
-    const Endpoint *endpoint;
+    const Endpoint *endpoint; /* `own` */
+    Endpoint own; /* as the first that named it; `tls` is counted, the name is the worker's */
     uint32_t index;
     unsigned thread_count;
     ParkList *lists;
@@ -80,6 +81,9 @@ typedef struct Origin {
     uint32_t waiters_head;
     uint32_t waiters_room;
     Waiter *waiters;
+    _Atomic bool ends;       /* nobody names it */
+    uint64_t ends_told;      /* messages about that to all threads */
+    _Atomic uint64_t ends_done; /* ... that were obeyed */
     _Atomic uint32_t speaks; /* OriginSpeaks */
     _Atomic uint32_t open;    /* connections, busy, idle and dialling */
     _Atomic uint32_t dialing;
@@ -90,8 +94,13 @@ typedef struct Origin {
     _Atomic uint64_t dial_next_ns; /* when a waiter may start one beyond ORIGIN_DIALS_FREE */
 } Origin;
 
+/* The endpoint is copied, but for its name, which must live as long. */
 MUST_USE Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned threads);
 void origin_drop(Origin *o);
+
+/* No endpoint names it any more (Origin.ends): the thread closes what it has parked. An endpoint
+ * that names it again meanwhile has called it back. */
+void origin_end(Thread *t, const Message *m);
 
 /* Finds an idle connection for `x`: ERR_OK: x->upstream is set. ERR_AGAIN: `x` waits, and is woken
  * with one, or when ORIGIN_WAIT_MS have passed calls origin_wait_more. Other errors: a dial that

@@ -350,7 +350,7 @@ Step phase_reply(Thread *t, Exchange *x)
     x->progress_up_ms = t->now_ms;
     x->response_body = body_of(&x->response.framing);
     x->send_as = framing_for(x);
-    if (t->draining || (!x->request_body.done && x->response.status >= 400)) {
+    if ((!x->request_body.done && x->response.status >= 400) || client_is_leaving(t, x->client)) {
         x->keep_client = false;
     }
     HeadEdit edit = head_edit_new(&x->arena);

@@ -108,11 +108,16 @@ static Step normalize(Exchange *x)
 }
 
 /* Where services share an address, or one wants certain hosts only, the host decides. */
-static bool take_service(Exchange *x)
+static bool take_service(Thread *t, Exchange *x)
 {
     const Hosts *hosts = x->service->hosts;
-    const Service *s = hosts ? hosts_find(hosts, x->request.host) : x->service;
-    x->service = s ? s : x->service;
+    if (!hosts) {
+        return true;
+    }
+    const Service *s = hosts_find(hosts, x->request.host);
+    if (s) {
+        exchange_set_service(t, x, s);
+    }
     return s != NULL;
 }
 
@@ -129,7 +134,7 @@ Step phase_read_head(Thread *t, Exchange *x)
         x->refusal = normalize_answers(x->service, fault);
         return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
     }
-    bool known = take_service(x);
+    bool known = take_service(t, x);
     /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
     if (!stream && !fields_keep(&x->arena, &x->request.fields)) {
         return FAIL(FAULT_MEMORY);
@@ -138,7 +143,7 @@ Step phase_read_head(Thread *t, Exchange *x)
     crash_note_set(t->index, x->id); /* only now it has an id */
     x->request_parsed = true;
     x->request_body = body_of(&x->request.framing);
-    x->keep_client = x->request.framing.keep_alive && !t->draining;
+    x->keep_client = x->request.framing.keep_alive && !client_is_leaving(t, x->client);
     return known ? NEXT : FAIL(FAULT_UNKNOWN_HOST);
 }
 

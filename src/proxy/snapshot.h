@@ -1,7 +1,9 @@
 /* snapshot.h - what the configuration has become: immutable services, listeners and clusters.
  *
- * Built off the request path (config/build.c) and only read afterwards. What changes while River
- * runs (pools, counters) is named by an index: Endpoint.origin names an Origin of the worker. */
+ * Built off the request path (config/build.c) and only read afterwards. A reload makes another
+ * snapshot, which shares with the one before it the services that are the same. What changes while
+ * River runs (pools, counters, limiters) is the worker's and named by a number, which stays the same
+ * as long as the name does: Endpoint.origin names an Origin, Service.index counters. */
 #ifndef PROXY_SNAPSHOT_H
 #define PROXY_SNAPSHOT_H
 
@@ -20,7 +22,7 @@ typedef enum EndpointProtocol { ENDPOINT_H1, ENDPOINT_H2, ENDPOINT_H2_OR_H1 } En
 
 typedef struct Endpoint {
     Address address;
-    TlsClient *tls; /* NULL: plain */
+    TlsClient *tls; /* the pool's; NULL: plain */
     EndpointProtocol protocol;
     Str name; /* canonical text: the identity in logs and status */
     uint32_t weight;
@@ -32,6 +34,8 @@ typedef struct Endpoint {
     uint64_t idle_timeout_ms;
     uint32_t connections_max; /* 0: no limit */
 } Endpoint;
+
+#define LISTENER_PLACES_MAX (1u << 16)
 
 struct Cluster {
     size_t endpoint_count;
@@ -80,7 +84,8 @@ typedef struct ServiceLimits {
 
 struct Service {
     Str name;
-    uint32_t index;
+    uint32_t index; /* of its counters, which outlive it where the next one has its name */
+    uint32_t part;  /* where threads count the exchanges that use it: Thread.pins */
     const Hosts *hosts; /* NULL, but where it stands for all services of an address */
     Route route; /* of all requests, where there is no router */
     const Router *router;
@@ -103,23 +108,22 @@ struct Service {
 
 typedef struct Listener {
     int fd;
+    bool leaving; /* it takes nobody any more: who is still there finishes */
+    Fingerprint tls_identity; /* of what `tls` was made of */
     Str name;
     const Service *service; /* that of all its requests; or its `hosts` choose among several, and
                              * it stands for all of them: with the strictest of their limits */
-    TlsSlot *tls; /* NULL: plain */
+    TlsServer *tls; /* NULL: plain */
     bool h2c;     /* plain: HTTP/2 by prior knowledge too */
     bool proxy_protocol; /* each connection begins with a header of the PROXY protocol */
 } Listener;
 
 typedef struct Snapshot {
+    uint64_t number; /* 1, 2, ... */
     size_t service_count;
-    Service *services COUNTED_BY(service_count);
-    size_t listener_count;
-    Listener *listeners COUNTED_BY(listener_count);
-    size_t origin_count;
-    const Endpoint **origins COUNTED_BY(origin_count); /* one endpoint that stands for each */
-    size_t limiter_count;
-    const LimiterRule **limiters COUNTED_BY(limiter_count);
+    const Service **services COUNTED_BY(service_count);
+    size_t listener_count; /* places; a client's is the same in all snapshots */
+    const Listener **listeners COUNTED_BY(listener_count); /* NULL: nobody has that place */
 } Snapshot;
 
 #endif

@@ -5,13 +5,11 @@
 #include "loop/system.h"
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
-#include "proxy/source.h"
+#include "proxy/listening.h"
 #include "proxy/worker.h"
 
 #include <time.h>
 
-#define ACCEPT_BATCH 8u
-#define REST_MS 100u /* how long listeners rest when nothing more can be taken */
 #define WALL_CLOCK_MS 1000u /* how often the wall clock is looked at */
 #define FREE_ARENA_BLOCKS_MAX 1024u
 #define FREE_BUF_BLOCKS_MAX 64u
@@ -61,11 +59,11 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     t->output = memory_reserve_span(THREAD_OUTPUT_BYTES);
     t->field_room = (Field *)memory_reserve(sizeof(Field) * THREAD_FIELDS_MAX);
     t->fields = fields_in(t->field_room, THREAD_FIELDS_MAX);
-    size_t services = plan->snapshot->service_count;
-    t->services = (ServiceCounters *)memory_reserve(sizeof(ServiceCounters) * (services + 1));
-    size_t origins = plan->snapshot->origin_count;
-    t->origins = (OriginCounters *)memory_reserve(sizeof(OriginCounters) * (origins + 1));
-    t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * (origins + 1));
+    t->services = (ServiceCounters *)memory_reserve(sizeof(ServiceCounters) * WORKER_SERVICES_MAX);
+    t->origins = (OriginCounters *)memory_reserve(sizeof(OriginCounters) * WORKER_ORIGINS_MAX);
+    t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * WORKER_ORIGINS_MAX);
+    t->pins = (Counter *)memory_reserve(sizeof(Counter) * WORKER_PARTS_MAX);
+    t->listener_clients = (Counter *)memory_reserve(sizeof(Counter) * LISTENER_PLACES_MAX);
     t->wires = (WireRoom){.blocks = &t->buf_blocks, .raw = t->raw};
     bool rooms = t->input.len && t->raw.len && t->output.len && t->field_room && t->out_fields;
     uint64_t share = plan->memory_bytes_max / FILE_CONTENTS_SHARE / plan->threads;
@@ -73,24 +71,9 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
                                                      : FILE_CONTENTS_BYTES_MAX);
     t->file_cache = plan->files_max ? file_cache_new(plan->files_max, content) : NULL;
     rooms = rooms && (t->file_cache || !plan->files_max);
-    bool all = rooms && t->park_nodes && t->places && t->again && t->flush && t->services &&
-               t->origins;
+    bool counters = t->services && t->origins && t->pins && t->listener_clients;
+    bool all = rooms && counters && t->park_nodes && t->places && t->again && t->flush;
     return all ? ERR_OK : ERR_MEMORY;
-}
-
-static Err thread_listen(Thread *t, bool on)
-{
-    const Snapshot *s = t->worker->plan.snapshot;
-    for (size_t i = 0; i < s->listener_count && on != t->listening; i++) {
-        if (on) {
-            Handle h = {.slot = (uint32_t)i, .generation = 1};
-            TRY(poller_add_listener(&t->poller, s->listeners[i].fd, token_of(TOKEN_LISTENER, h)));
-        } else {
-            poller_remove(&t->poller, s->listeners[i].fd);
-        }
-    }
-    t->listening = on;
-    return ERR_OK;
 }
 
 /* How many requests a thread counts at once: few where the budget is small, so that what is counted
@@ -115,7 +98,7 @@ Err thread_init(Thread *t, Worker *w, unsigned index)
     TRY(poller_open(&t->poller));
     TRY(mailbox_open(&t->mailbox));
     TRY(poller_add_input(&t->poller, t->mailbox.wake_fd, token_of(TOKEN_MAILBOX, HANDLE_NONE)));
-    return thread_listen(t, true);
+    return ERR_OK;
 }
 
 /* What the disk's threads have sent too late. */
@@ -131,21 +114,21 @@ static void late_files_drop(Thread *t)
 void thread_drop(Thread *t)
 {
     late_files_drop(t);
-    size_t services = t->worker->plan.snapshot->service_count;
-    size_t origins = t->worker->plan.snapshot->origin_count;
     blocks_drop(&t->arena_blocks);
     blocks_drop(&t->buf_blocks);
     memory_release(t->park_nodes, sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
     memory_release(t->again, sizeof(Token) * again_room(t));
     memory_release(t->flush, sizeof(Token) * (t->clients.slots_max + THREAD_UPSTREAMS_MAX));
     memory_release(t->out_fields, sizeof(H2Field) * THREAD_OUT_FIELDS_MAX);
-    memory_release(t->places, sizeof(MuxPlace) * (origins + 1));
+    memory_release(t->places, sizeof(MuxPlace) * WORKER_ORIGINS_MAX);
     memory_release_span(t->raw);
     memory_release_span(t->input);
     memory_release_span(t->output);
     memory_release(t->field_room, sizeof(Field) * THREAD_FIELDS_MAX);
-    memory_release(t->services, sizeof(ServiceCounters) * (services + 1));
-    memory_release(t->origins, sizeof(OriginCounters) * (origins + 1));
+    memory_release(t->services, sizeof(ServiceCounters) * WORKER_SERVICES_MAX);
+    memory_release(t->origins, sizeof(OriginCounters) * WORKER_ORIGINS_MAX);
+    memory_release(t->pins, sizeof(Counter) * WORKER_PARTS_MAX);
+    memory_release(t->listener_clients, sizeof(Counter) * LISTENER_PLACES_MAX);
     pool_drop(&t->clients);
     pool_drop(&t->upstreams);
     pool_drop(&t->exchanges);
@@ -153,99 +136,6 @@ void thread_drop(Thread *t)
     wheel_drop(&t->wheel);
     mailbox_close(&t->mailbox);
     poller_close(&t->poller);
-}
-
-/* --- accepting ------------------------------------------------------------------------------- */
-
-/* The thread with the fewest clients; this one unless another has clearly fewer, because a
- * connection that moves costs two system calls. */
-static Thread *thread_least_loaded(Thread *t)
-{
-    Thread *best = t;
-    uint32_t fewest = atomic_load_explicit(&t->client_count, memory_order_relaxed);
-    uint32_t slack = 1 + fewest / 16;
-    uint32_t bound = fewest > slack ? fewest - slack : 0;
-    for (unsigned i = 0; i < t->worker->thread_count; i++) {
-        Thread *other = t->worker->threads[i];
-        uint32_t count = atomic_load_explicit(&other->client_count, memory_order_relaxed);
-        if (count < bound) {
-            best = other;
-            bound = count;
-        }
-    }
-    return best;
-}
-
-static void client_place(Thread *t, Stream stream, uint32_t listener, Peer peer)
-{
-    Thread *to = thread_least_loaded(t);
-    atomic_fetch_add(&to->client_count, 1);
-    if (to != t) {
-        uint64_t ip[2];
-        span_copy(span_of(ip, sizeof ip), str_of(peer.ip.bytes, sizeof ip));
-        Message m = {.kind = MESSAGE_CLIENT,
-                     .fd = stream.fd,
-                     .words = {listener, ip[0], ip[1], peer.ip.family, peer.port}};
-        if (mailbox_post(&to->mailbox, &m) == ERR_OK) {
-            return;
-        }
-        atomic_fetch_sub(&to->client_count, 1);
-        atomic_fetch_add(&t->client_count, 1);
-    }
-    client_adopt(t, stream, (uint16_t)listener, peer);
-}
-
-static void client_receive(Thread *t, const Message *m)
-{
-    Peer peer = {.ip = {.family = (uint8_t)m->words[3]}, .port = (uint16_t)m->words[4]};
-    span_copy(span_of(peer.ip.bytes, 16), str_of(&m->words[1], 16));
-    client_adopt(t, stream_plain(m->fd), (uint16_t)m->words[0], peer);
-}
-
-/* Nothing more can be accepted for now: the kernel keeps who comes in its queue. */
-static void thread_rest(Thread *t)
-{
-    (void)!thread_listen(t, false);
-    Token token = token_of(TOKEN_LISTENERS_REST, HANDLE_NONE);
-    CHECK(timer_set(&t->wheel, &t->rest, t->now_ms + REST_MS, token) == ERR_OK);
-}
-
-/* Closes a connection of which nothing is read: by a reset, so that the kernel keeps nothing of it
- * either, and tells the peer in one packet. */
-static void client_turn_away(Thread *t, Stream *stream, Fault fault)
-{
-    counter_add(&t->faults[fault], 1);
-    stream_close(stream, true);
-    atomic_fetch_sub(&t->worker->client_count, 1);
-}
-
-static void listener_on_ready(Thread *t, uint32_t listener)
-{
-    const Listener *l = &t->worker->plan.snapshot->listeners[listener];
-    for (unsigned i = 0; i < ACCEPT_BATCH && t->listening; i++) {
-        if (atomic_fetch_add(&t->worker->client_count, 1) >= t->worker->plan.connections_max) {
-            atomic_fetch_sub(&t->worker->client_count, 1);
-            thread_rest(t);
-            return;
-        }
-        Stream stream = {0};
-        Peer peer = {0};
-        Err err = stream_accept(l->fd, &stream, &peer);
-        if (err != ERR_OK) {
-            atomic_fetch_sub(&t->worker->client_count, 1);
-            if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
-                counter_add(&t->refused, 1);
-                thread_rest(t);
-            }
-            return;
-        }
-        Fault fault = source_screen_peer(l, &peer);
-        if (fault != FAULT_NONE) {
-            client_turn_away(t, &stream, fault);
-        } else {
-            client_place(t, stream, listener, peer);
-        }
-    }
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -271,19 +161,20 @@ static bool thread_is_over(const Thread *t)
            atomic_load(&t->client_count) == 0;
 }
 
-static void thread_drain(Thread *t)
+static void thread_drain(Thread *t, uint64_t patience_ms)
 {
     if (t->draining) {
         return;
     }
     t->draining = true;
-    (void)!thread_listen(t, false);
+    t->patience_ms = (uint32_t)u64_min(patience_ms, UINT16_MAX);
+    (void)!listening_set(t, false);
     thread_tell_draining(t);
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
         Handle h;
         Client *c = (Client *)pool_at(&t->clients, i, &h);
         if (c) {
-            client_drain(t, c);
+            client_drain(t, c, patience_ms);
         }
     }
 }
@@ -302,7 +193,7 @@ static void thread_close_upstreams(Thread *t)
 
 static void thread_cut(Thread *t)
 {
-    thread_drain(t);
+    thread_drain(t, 0);
     t->stopping = true;
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
         Handle h;
@@ -373,16 +264,6 @@ void thread_flush_token(Thread *t, Token token)
     t->flush[t->flush_count++] = token;
 }
 
-/* The listeners have rested: on with them, if there is room. */
-static void thread_listen_again(Thread *t)
-{
-    uint32_t clients = atomic_load(&t->worker->client_count);
-    bool room = clients < t->worker->plan.connections_max;
-    if (!t->draining && (!room || thread_listen(t, true) != ERR_OK)) {
-        thread_rest(t);
-    }
-}
-
 static void messages_handle(Thread *t)
 {
     mailbox_awake(&t->mailbox);
@@ -390,13 +271,19 @@ static void messages_handle(Thread *t)
     while (mailbox_take(&t->mailbox, &m)) {
         switch (m.kind) {
         case MESSAGE_CLIENT:
-            client_receive(t, &m);
+            listening_receive(t, &m);
+            break;
+        case MESSAGE_SNAPSHOT:
+            listening_adopt(t);
+            break;
+        case MESSAGE_ORIGIN_ENDS:
+            origin_end(t, &m);
             break;
         case MESSAGE_UPSTREAM:
             origin_receive(t, &m);
             break;
         case MESSAGE_DRAIN:
-            thread_drain(t);
+            thread_drain(t, m.words[0]);
             break;
         case MESSAGE_ALL_DRAIN:
             break;
@@ -426,7 +313,7 @@ static void ready_handle(Thread *t, Ready ready)
         upstream_on_ready(t, h, ready.what);
         return;
     case TOKEN_LISTENER:
-        listener_on_ready(t, h.slot);
+        listening_on_ready(t, h.slot);
         return;
     case TOKEN_MAILBOX:
         messages_handle(t);
@@ -463,7 +350,7 @@ static void timers_handle(Thread *t)
             stream_on_timer(t, token_handle(token));
             break;
         case TOKEN_LISTENERS_REST:
-            thread_listen_again(t);
+            listening_again(t);
             break;
         default:
             CHECK(false);

@@ -33,6 +33,8 @@ enum { /* kinds of messages */
     MESSAGE_DRAIN,
     MESSAGE_ALL_DRAIN, /* nobody accepts any more: who has no client may end */
     MESSAGE_STOP,
+    MESSAGE_SNAPSHOT,    /* there is another one: see listening.h */
+    MESSAGE_ORIGIN_ENDS, /* nobody names it any more: see origin.h */
     MESSAGE_FILE_OPENED, /* of the disk's threads: see file_cache.h */
     MESSAGE_FILE_BYTES
 };
@@ -85,8 +87,10 @@ typedef struct FileCache FileCache;
 
 typedef struct Thread {
     _Alignas(64) Worker *worker;
+    const Snapshot *snapshot; /* by which new requests are judged; changed between turns only */
     unsigned index;
     bool draining;
+    uint32_t patience_ms; /* of draining: see client_drain */
     bool stopping;
     bool listening;
     Poller poller;
@@ -125,8 +129,12 @@ typedef struct Thread {
     Counter exchange_count; /* requests under way */
     uint32_t admitted; /* counted in Worker.admitted, in steps */
     uint32_t admit_step;
+    _Atomic uint64_t adopted; /* the snapshot's number, for the worker */
     ServiceCounters *services;
     OriginCounters *origins;
+    Counter *pins; /* exchanges that use a part (Service.part) */
+    Counter *listener_clients; /* accepted minus ended here: only the sum of all threads has a
+                                * meaning, for a client may end on another thread */
     Counter accepted;
     Counter refused;
     Counter faults[FAULT_COUNT];

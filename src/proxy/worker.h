@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/roster.h"
 #include "loop/disk.h"
 #include "loop/gate.h"
 #include "loop/log.h"
@@ -14,8 +15,12 @@
 
 #define WORKER_THREADS_MAX 256u
 
+#define WORKER_SERVICES_MAX (1u << 17) /* names of services at once, with those that end */
+#define WORKER_ORIGINS_MAX (1u << 17)
+#define WORKER_LIMITERS_MAX (1u << 17)
+#define WORKER_PARTS_MAX (1u << 17) /* services and snapshots, with those that are still used */
+
 typedef struct WorkerPlan {
-    const Snapshot *snapshot;
     unsigned threads;          /* at least 1 */
     bool pin;                  /* each thread to one of the processors that are allowed */
     uint64_t connections_max;  /* clients at once */
@@ -31,18 +36,29 @@ typedef struct WorkerPlan {
     void *context;
 } WorkerPlan;
 
+/* What a service has that outlives each configuration with its name. */
+typedef struct ServiceState {
+    _Alignas(64) _Atomic uint32_t active; /* requests under way, counted only when there is a limit */
+} ServiceState;
+
 struct Worker {
     WorkerPlan plan;
     Budget budget;
+    const Snapshot *_Atomic snapshot; /* the newest; threads have their own pointer */
     Disk *disk; /* NULL: no service has files */
     _Atomic uint32_t client_count; /* of all threads */
     _Atomic uint32_t admitted; /* at least the requests under way, see thread_admit */
     _Atomic uint32_t threads_draining;
     _Atomic uint32_t threads_running;
-    size_t origin_count;
+    Roster service_names;
+    ServiceState *services;
+    uint64_t requests_gone; /* of services that are no more */
+    Roster origin_names;
     Origin *origins;
-    size_t limiter_count;
-    Limiter **limiters; /* of the snapshot's rules; state that no configuration holds */
+    Roster limiter_names;
+    Limiter **limiters; /* state that no configuration holds */
+    Roster part_names;
+    uint64_t parts_made;
     unsigned thread_count;
     Thread *threads[WORKER_THREADS_MAX];
     pthread_t handles[WORKER_THREADS_MAX];
@@ -50,21 +66,54 @@ struct Worker {
     Gate gate; /* where the threads wait for before_serving */
 };
 
-/* Starts the threads; the plan's parts must outlive the worker. */
-MUST_USE Err worker_start(const WorkerPlan *plan, Worker **ret);
-/* Stops accepting, ends idle connections, lets requests finish. Returns at once; worker_is_done
- * tells when all is over. The caller watches the deadline and cuts what is left: worker_stop. */
-void worker_drain(Worker *w);
+/* A worker whose threads do not run yet, without a snapshot; the log must outlive it. */
+MUST_USE Err worker_build(const WorkerPlan *plan, Worker **ret);
+void worker_free(Worker *w);
+/* Gives all threads the first snapshot, and starts them. */
+MUST_USE Err worker_start(Worker *w, const Snapshot *first);
+/* The first snapshot for threads that a test turns by hand. */
+MUST_USE Err worker_begin(Worker *w, const Snapshot *first);
+/* Gives all threads another snapshot; each takes it up at its next turn (worker_has_adopted). */
+void worker_publish(Worker *w, const Snapshot *fresh);
+/* Whether no thread uses an older snapshot any more, but for what it has pinned. */
+bool worker_has_adopted(const Worker *w, uint64_t number);
+/* Clients of a listener that have not ended, all threads together. */
+uint64_t worker_listener_clients(const Worker *w, uint32_t listener);
+/* Stops accepting, and lets requests finish. An idle connection is closed, or with `patience_ms`
+ * first given so long for a request that is on its way: where somebody else takes clients from now
+ * on, nobody shall find a connection closed under a request. Returns at once; worker_is_done tells
+ * when all is over. The caller watches the deadline and cuts what is left: worker_stop. */
+void worker_drain(Worker *w, uint64_t patience_ms);
 /* Cuts everything now. */
 void worker_stop(Worker *w);
 /* Whether all threads have ended (after a drain or stop). */
 bool worker_is_done(const Worker *w);
-/* Waits for the threads and frees everything. */
+/* Waits for the threads; then only worker_free is left. */
 void worker_join(Worker *w);
 
-/* Without threads of its own, for tests that turn them by hand. */
-MUST_USE Err worker_build(const WorkerPlan *plan, Worker **ret);
-void worker_free(Worker *w);
+/* Posts a message to all threads that run. */
+void worker_tell(Worker *w, const Message *m);
+
+/* What outlives snapshots: a number for each name that is held, the same as long as anybody holds
+ * it. The main thread holds and releases; threads use the numbers of parts that they have pinned.
+ * ERR_FULL: there are too many; ERR_MEMORY. (lasting.c) */
+MUST_USE Err worker_hold_service(Worker *w, Str name, uint32_t *ret);
+void worker_release_service(Worker *w, uint32_t number);
+/* `key` begins with the endpoint's name and says all in which its pool may differ from others. */
+MUST_USE Err worker_hold_origin(Worker *w, Str key, const Endpoint *e, uint32_t *ret);
+void worker_release_origin(Worker *w, uint32_t number);
+/* Frees origins that nobody names, once nothing of them is left. True: some are still there. */
+bool worker_tidy_origins(Worker *w);
+MUST_USE Err worker_hold_limiter(Worker *w, Str key, const LimiterRule *rule, uint32_t *ret);
+void worker_release_limiter(Worker *w, uint32_t number);
+/* A number under which threads count who uses something; given back when nobody does. */
+MUST_USE Err worker_take_part(Worker *w, uint32_t *ret);
+void worker_give_part(Worker *w, uint32_t part);
+/* How many exchanges use a part. Once no thread's snapshot names it, it only becomes less. */
+uint64_t worker_pins(const Worker *w, uint32_t part);
+/* For worker_build and worker_free. */
+MUST_USE Err lasting_open(Worker *w);
+void lasting_close(Worker *w);
 
 typedef struct OriginStatus {
     Str name; /* the endpoint's address */
@@ -95,6 +144,7 @@ typedef struct FaultStatus {
 
 typedef struct WorkerStatus {
     unsigned threads;
+    uint64_t snapshot; /* its number: reloads, and one */
     uint64_t connections; /* clients now */
     uint64_t accepted;    /* since the start */
     uint64_t refused;     /* for lack of room */

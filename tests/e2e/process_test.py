@@ -175,10 +175,10 @@ class Ends(Test):
         self.assertTrue(peer.is_closed())
         self.assertEqual(river.wait(), 0)
 
-    def test_sighup_is_not_supported_yet(self):
+    def test_sighup_without_a_change_changes_nothing(self):
         port, _, river = self.serve(always(answer("x")))
         river.signal(signal.SIGHUP)
-        wait_until(lambda: "not supported yet" in river.errors(), "it says so")
+        wait_until(lambda: "nothing new" in river.errors(), "it says so")
         self.assertEqual(self.connect(port).ask(get()).status, 200)
 
 

@@ -129,7 +129,8 @@ class Renewal(TlsTest):
         fresh = self.authority.issue("fresh", ["new.example"])
         self.replace(fresh)
         river.signal(signal.SIGHUP)
-        wait_until(lambda: "certificates renewed" in river.errors(), "the worker takes them")
+        wait_until(lambda: "configuration reloaded" in river.errors(), "the worker takes them")
+        self.assertIn("new certificates", river.errors())
         self.assertEqual(self.certificates(river)[0]["names"], ["new.example"])
         worker = river.status()["worker_pid"]
         river.deaths_expected = True
@@ -143,16 +144,31 @@ class Renewal(TlsTest):
         fresh = self.authority.issue("fresh", ["new.example"])
         self.replace(fresh, key=False)
         river.signal(signal.SIGHUP)
-        wait_until(lambda: "certificates not renewed" in river.errors(), "it says so")
+        wait_until(lambda: "configuration not reloaded" in river.errors(), "it says so")
         self.assertIn(self.site.key, river.errors())
         self.assertEqual(self.certificates(river)[0]["names"], ["a.example", "*.b.example"])
-        self.assertNotIn("certificates renewed", river.errors())
+        self.assertNotIn("configuration reloaded", river.errors())
         os.remove(self.site.key)
         river.signal(signal.SIGHUP)
         wait_until(lambda: "there is no such thing" in river.errors(), "it says so")
         self.replace(fresh)
         river.signal(signal.SIGHUP)
-        wait_until(lambda: "certificates renewed" in river.errors(), "the worker takes them")
+        wait_until(lambda: "configuration reloaded" in river.errors(), "the worker takes them")
+
+    def test_broken_files_of_one_listener_do_not_hold_up_the_others(self):
+        other = self.authority.issue("other", ["other.example"])
+        second = self.port()
+        self.address = self.port()
+        river = self.river(proxy(self.listener(self.address) + "\n" +
+                                 f'"{second}" cert-path="{other.chain}" key-path="{other.key}"',
+                                 "127.0.0.1:1"))
+        with open(other.key, "w", encoding="utf-8") as file:
+            file.write("half of a key")
+        self.replace(self.authority.issue("fresh", ["new.example"]))
+        wait_until(lambda: "certificates renewed" in river.errors(), "it notices", 40)
+        self.assertIn("certificates not renewed", river.errors())
+        self.assertEqual([c["names"] for c in self.certificates(river)],
+                         [["new.example"], ["other.example"]])
 
     def test_changed_files_are_noticed(self):
         river = self.start()

@@ -37,7 +37,7 @@ static void check_action(const ActionSettings *a)
 
 static void check_service(const ServiceSettings *s)
 {
-    MUST(s->line > 0 && s->tries_max > 0);
+    MUST(s->source.len > 0 && s->tries_max > 0);
     for (size_t i = 0; i < s->host_count; i++) {
         MUST(s->hosts[i].name.len > 0);
     }

@@ -12,7 +12,6 @@ void site_make(Site *s, int listener_fd, Address origin)
                              .read_timeout_ms = 60000,
                              .write_timeout_ms = 60000,
                              .idle_timeout_ms = 60000};
-    s->origins[0] = &s->endpoint;
     s->cluster = (Cluster){
         .endpoint_count = 1, .endpoints = &s->endpoint, .sequence = &s->sequence};
     s->upgrades[0] = S("websocket");
@@ -40,10 +39,20 @@ void site_make(Site *s, int listener_fd, Address origin)
                    .tries_max = 3,
                    .overload_status = 503}};
     s->listener = (Listener){.fd = listener_fd, .name = S("site"), .service = &s->service};
-    s->snapshot = (Snapshot){.service_count = 1,
-                             .services = &s->service,
-                             .listener_count = 1,
-                             .listeners = &s->listener,
-                             .origin_count = 1,
-                             .origins = s->origins};
+    s->services[0] = &s->service;
+    s->listeners[0] = &s->listener;
+    s->snapshot = (Snapshot){.number = 1, .service_count = 1, .listener_count = 1};
+    s->snapshot.services = s->services;
+    s->snapshot.listeners = s->listeners;
+}
+
+Worker *site_work(Site *s, const WorkerPlan *plan, bool start)
+{
+    Worker *w = NULL;
+    CHECK(worker_build(plan, &w) == ERR_OK);
+    CHECK(worker_hold_service(w, s->service.name, &s->service.index) == ERR_OK);
+    CHECK(worker_take_part(w, &s->service.part) == ERR_OK);
+    CHECK(worker_hold_origin(w, s->endpoint.name, &s->endpoint, &s->endpoint.origin) == ERR_OK);
+    CHECK((start ? worker_start(w, &s->snapshot) : worker_begin(w, &s->snapshot)) == ERR_OK);
+    return w;
 }

@@ -14,12 +14,11 @@ void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
     if (change) {
         change(w);
     }
-    WorkerPlan plan = {.snapshot = &w->site.snapshot,
-                       .threads = 1,
+    WorkerPlan plan = {.threads = 1,
                        .connections_max = 100,
                        .idle_upstreams_max = 100,
                        .memory_bytes_max = 64u << 20};
-    CHECK(worker_build(&plan, &w->worker) == ERR_OK);
+    w->worker = site_work(&w->site, &plan, false);
     random_seed_from(&w->worker->threads[0]->random, seed);
 }
 

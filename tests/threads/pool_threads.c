@@ -145,8 +145,7 @@ static unsigned test_pool(void)
     site_make(&site, listener, address_ip(ip, (uint16_t)origin_port));
     site.service.limits.linger_ms = 100;
     site.service.limits.concurrent_requests_max = 1000; /* so that requests are counted */
-    WorkerPlan plan = {.snapshot = &site.snapshot,
-                       .threads = WORKER_THREADS,
+    WorkerPlan plan = {.threads = WORKER_THREADS,
                        .connections_max = 1000,
                        .idle_upstreams_max = 1000, .memory_bytes_max = 256u << 20};
     pthread_t origin;
@@ -154,7 +153,7 @@ static unsigned test_pool(void)
     unsigned numbers[CLIENT_THREADS];
     Worker *worker = NULL;
     CHECK(pthread_create(&origin, NULL, origin_main, NULL) == 0);
-    CHECK(worker_start(&plan, &worker) == ERR_OK);
+    worker = site_work(&site, &plan, true);
     for (unsigned i = 0; i < CLIENT_THREADS; i++) {
         numbers[i] = i;
         CHECK(pthread_create(&clients[i], NULL, client_main, &numbers[i]) == 0);
@@ -162,8 +161,9 @@ static unsigned test_pool(void)
     for (unsigned i = 0; i < CLIENT_THREADS; i++) {
         (void)pthread_join(clients[i], NULL);
     }
-    worker_drain(worker);
+    worker_drain(worker, 0);
     worker_join(worker);
+    worker_free(worker);
     atomic_store(&origin_stops, true);
     (void)pthread_join(origin, NULL);
     close(listener);

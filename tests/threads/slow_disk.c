@@ -271,18 +271,16 @@ int main(void)
     site_make(&site, listener, (Address){0});
     files = (FileServer){.root = open(directory, O_PATH | O_DIRECTORY), .index = S("index.html")};
     site.service.route = (Route){.handler = {.kind = &filter_file_server, .state = &files}};
-    site.snapshot.origin_count = 0;
-    WorkerPlan plan = {.snapshot = &site.snapshot,
-                       .threads = 1,
+    WorkerPlan plan = {.threads = 1,
                        .connections_max = 100,
                        .files_max = 64,
                        .memory_bytes_max = 64u << 20};
-    Worker *worker = NULL;
-    CHECK(worker_start(&plan, &worker) == ERR_OK);
+    Worker *worker = site_work(&site, &plan, true);
     test_nobody_else_waits(fast_sum);
     test_failures();
     worker_stop(worker);
     worker_join(worker);
+    worker_free(worker);
     expect(atomic_load(&waited) == 0, "no thread of the loop has waited for a disk");
     close(listener);
     close(files.root);

@@ -95,7 +95,7 @@ TEST("app: the help fits its room and names every command")
 TEST("app: a worker is replaced at once, from the fifth death in ten seconds on after a second")
 {
     Keeper k;
-    keeper_init(&k, &(WorkerSetup){0});
+    keeper_init(&k);
     for (uint64_t death = 1; death <= 4; death++) {
         keeper_plan_restart(&k, 20000 + death);
         EXPECT_U64(k.start_at_ms, 20000 + death);

@@ -17,7 +17,6 @@ TEST("config: the smallest file loads, and every default is filled in")
         const OverloadSettings *o = &s->overload;
         EXPECT_U64(l.settings->service_count, 1);
         EXPECT_STR(s->name, S("A"));
-        EXPECT_U64(s->line, 1);
         EXPECT(s->action.kind == ACTION_PROXY);
         EXPECT_U64(l.settings->listener_count, 1);
         EXPECT_STR(l.settings->listeners[0].address.text, S("127.0.0.1:80"));
@@ -183,7 +182,6 @@ TEST("config: every option that is supported is read into its setting")
         expect_full_cluster(&s->action.cluster);
         expect_full_overload(&s->overload);
         EXPECT_STR(s->name, S("the proxy"));
-        EXPECT_U64(s->line, 10);
         EXPECT_U64(l.settings->listener_count, 4);
         EXPECT_STR(l.settings->listeners[0].address.text, S("[::]:80"));
         EXPECT_STR(l.settings->listeners[1].address.unix_path, S("/run/x.sock"));
@@ -209,7 +207,6 @@ TEST("config: every option that is supported is read into its setting")
         EXPECT_U64(answer->action.respond.status, 404);
         EXPECT_STR(answer->action.respond.body, S("no\n"));
         EXPECT_STR(answer->action.respond.content_type, S("text/html"));
-        EXPECT_U64(answer->line, 33);
     }
     loaded_close(&l);
 }

@@ -1,6 +1,4 @@
-/* config_tls_test.c - TLS in the configuration: what is wrong, what it becomes, and what its files
- * turn into. */
-#include "config/build.h"
+/* config_tls_test.c - TLS in the configuration: what is wrong, and what it becomes. */
 #include "config/material.h"
 #include "config_support.h"
 #include "tls_support.h"
@@ -271,105 +269,48 @@ TEST("config: what is decided before the host is known is the same for all who s
     }
 }
 
-/* ---- the snapshot ---- */
+/* ---- renewal ---- */
 
-static const char built[] =
-    "services { A { listeners { \"127.0.0.1:443\" " PAIR "; \"127.0.0.1:444\" " PAIR ";"
-    " \"127.0.0.1:445\" " PAIR " offer-h2=false; \"127.0.0.1:80\" h2c=true }\n"
-    "connectors { \"127.0.0.1:81\" tls-sni=\"o\"; \"127.0.0.1:82\" tls-sni=\"o\";"
-    " \"127.0.0.1:83\" tls-sni=\"p\"; \"127.0.0.1:84\" } }\n"
-    "B { listeners { \"127.0.0.1:90\" }\n"
-    "connectors { \"127.0.0.1:81\"; \"127.0.0.1:82\" tls-sni=\"o\" proto=\"h1-only\";"
-    " \"127.0.0.1:83\" tls-sni=\"p\" } } }";
-
-static const int fds[5] = {10, 11, 12, 13, 14};
-static const int key_logs[5] = {-1, -1, -1, -1, -1};
-
-static const Snapshot *build(Loaded *l, Material *m)
+/* What a renewal makes of `text`, whose settings are `before`; files that are called old.* hold
+ * something else by now. */
+static Err renewed_fixture(void *context, Str path, Arena *a, Str *ret)
 {
-    const Snapshot *s = NULL;
-    load_tls(l, str_from_c(built));
-    EXPECT_STR(shown(l), S(""));
-    EXPECT(l->settings && material_first(l->settings, &l->arena, m) == ERR_OK);
-    BuildInputs inputs = {.count = 5, .material = m};
-    inputs.fds = fds;
-    inputs.key_logs = key_logs;
-    EXPECT(config_build(&l->arena, l->settings, &inputs, &s) == ERR_OK);
-    return s;
+    const Str *broken = (const Str *)context;
+    if (str_equal(path, S("a.pem")) || str_equal(path, S("a.key"))) {
+        *ret = fixture(str_ends(path, S("pem")) ? "wild.pem" : "wild.key");
+        return ERR_OK;
+    }
+    if (str_equal(path, *broken)) {
+        return arena_copy(a, S("half of a file"), ret) ? ERR_OK : ERR_MEMORY;
+    }
+    return read_fixture(NULL, path, a, ret);
 }
 
-TEST("config: equal TLS is shared, and what differs in it shares no pool")
+TEST("config: a renewal reads certificates again, and a listener whose files are broken keeps its own")
 {
-    Loaded l;
-    Material m;
-    const Snapshot *s = build(&l, &m);
-    TlsServer *servers[3];
-    for (size_t i = 0; i < 3; i++) {
-        servers[i] = tls_slot_get(s->listeners[i].tls);
+    static const Str text = S_INIT(
+        "services { A { listeners { \"127.0.0.1:443\" " PAIR "; \"127.0.0.1:444\" "
+        "cert-path=\"wild.pem\" key-path=\"wild.key\" }\n"
+        "connectors { \"127.0.0.1:81\" tls-sni=\"o\" ca-path=\"ca.pem\" } } }");
+    static Str broken = S_INIT("wild.key");
+    ConfigFiles files = {.context = &broken, .read = renewed_fixture, .now_s = NOW_S};
+    Loaded before;
+    Loaded after;
+    load_tls(&before, text);
+    ConfigOptions options = {.files = &files, .renew = before.settings};
+    load_with(&after, text, &options);
+    EXPECT(before.settings && after.settings && after.d->error_count == 0);
+    if (before.settings && after.settings) {
+        const ListenerSettings *was = before.settings->listeners;
+        const ListenerSettings *is = after.settings->listeners;
+        EXPECT_U64(after.d->count, 1); /* a warning */
+        EXPECT_STR(is[0].tls.files[TLS_FILE_CHAIN].bytes, fixture("wild.pem"));
+        EXPECT(!fingerprint_equal(&was[0].tls.identity, &is[0].tls.identity));
+        EXPECT_STR(is[1].tls.files[TLS_FILE_KEY].bytes, fixture("wild.key"));
+        EXPECT(fingerprint_equal(&was[1].tls.identity, &is[1].tls.identity));
+        EXPECT(fingerprint_equal(&before.settings->services[0].identity,
+                                 &after.settings->services[0].identity));
     }
-    EXPECT(servers[0] == servers[1] && servers[0] != servers[2]);
-    EXPECT(!s->listeners[3].tls && s->listeners[3].h2c && !s->listeners[4].h2c);
-    for (size_t i = 0; i < 3; i++) {
-        tls_server_unref(servers[i]);
-    }
-    const Endpoint *a = s->services[0].route.cluster->endpoints;
-    const Endpoint *b = s->services[1].route.cluster->endpoints;
-    EXPECT(a[0].tls && a[0].tls == a[1].tls && a[2].tls && a[2].tls != a[0].tls && !a[3].tls);
-    EXPECT(a[0].protocol == ENDPOINT_H2_OR_H1 && b[1].protocol == ENDPOINT_H1);
-    EXPECT(b[0].origin != a[0].origin); /* the same address, without TLS */
-    EXPECT(b[1].origin != a[1].origin && b[1].tls != a[1].tls);
-    EXPECT(b[2].origin == a[2].origin && b[2].tls == a[2].tls);
-    config_drop(s);
-    loaded_close(&l);
-}
-
-TEST("config: new certificates cross as bytes, and take the place of the old ones at once")
-{
-    Loaded l;
-    Material m;
-    Material fresh;
-    MaterialPart part;
-    const Snapshot *s = build(&l, &m);
-    uint8_t why_room[256];
-    Text why = text_in(span_of(why_room, sizeof why_room));
-    EXPECT(material_read(&l.settings->listeners[1].tls, &fixtures, &l.arena, &part,
-                         &why) == ERR_OK);
-    EXPECT(material_equal(&part, &m.parts[1]));
-    Str changed[5] = {fixture("wild.pem"), fixture("wild.key")};
-    MaterialPart parts[5] = {0};
-    parts[1] = (MaterialPart){.count = 5};
-    parts[1].bytes = changed;
-    Material news = {.count = 5};
-    news.parts = parts;
-    Span room;
-    EXPECT(arena_span(&l.arena, material_size(&news), &room));
-    Text out = text_in(room);
-    material_write(&news, &out);
-    EXPECT(!out.overflow && out.len == room.len);
-    for (size_t len = 0; len < out.len; len++) { /* no part of it is a whole */
-        EXPECT(material_parse(str_take(text_str(&out), len), l.settings, &l.arena, &fresh) ==
-               ERR_SYNTAX);
-    }
-    EXPECT(material_parse(text_str(&out), l.settings, &l.arena, &fresh) == ERR_OK);
-    EXPECT(fresh.count == 5 && fresh.parts[0].count == 0);
-    EXPECT(material_equal(&fresh.parts[1], &parts[1]));
-    TlsServer *before[2] = {tls_slot_get(s->listeners[0].tls), tls_slot_get(s->listeners[1].tls)};
-    BuildInputs inputs = {.count = 5, .material = &fresh};
-    inputs.key_logs = key_logs;
-    EXPECT(config_renew(s, l.settings, &inputs, &l.arena) == ERR_OK);
-    TlsServer *after[2] = {tls_slot_get(s->listeners[0].tls), tls_slot_get(s->listeners[1].tls)};
-    EXPECT(before[0] == after[0] && before[1] != after[1]);
-    changed[1] = fixture("a.key"); /* does not fit: everything stays */
-    EXPECT(config_renew(s, l.settings, &(BuildInputs){.count = 5, .material = &news,
-                                                      .key_logs = key_logs},
-                        &l.arena) == ERR_SYSTEM);
-    TlsServer *last = tls_slot_get(s->listeners[1].tls);
-    EXPECT(last == after[1]);
-    for (size_t i = 0; i < 2; i++) {
-        tls_server_unref(before[i]);
-        tls_server_unref(after[i]);
-    }
-    tls_server_unref(last);
-    config_drop(s);
-    loaded_close(&l);
+    loaded_close(&after);
+    loaded_close(&before);
 }

@@ -14,16 +14,6 @@ static Str reason_of(const Tls *t)
     return text_str(&out);
 }
 
-static void expect_echo(Ends *e, Str words, size_t split)
-{
-    EXPECT(tls_write(e->client, &words, 1) == ERR_OK);
-    ends_run(e, split);
-    EXPECT_STR(str_of(e->server_got->bytes, e->server_got->len), words);
-    EXPECT(tls_write(e->server, &words, 1) == ERR_OK);
-    ends_run(e, split);
-    EXPECT_STR(str_of(e->client_got->bytes, e->client_got->len), words);
-}
-
 /* ---- what goes wrong ---- */
 
 TEST("tls: plaintext on a TLS port is recognised by its first byte, and nothing is answered")
@@ -315,37 +305,6 @@ TEST("tls: sessions count in the budget, less when they are open, and nothing st
     EXPECT_U64(budget.used_bytes, 0);
     tls_client_unref(client);
     tls_server_unref(server);
-}
-
-/* ---- slots ---- */
-
-TEST("tls: a slot's new server is for new sessions; old ones go on with theirs")
-{
-    Ends e;
-    Blocks blocks;
-    Arena arena;
-    TlsSlot *slot = NULL;
-    blocks_init(&blocks, NULL, 4096, 0);
-    arena_init(&arena, &blocks, 1 << 20);
-    TlsServerPlan plan = server_plan("a", NULL, NULL, NULL);
-    TlsServerPlan fresh = plan;
-    TlsClientPlan asks = client_plan(S("a.example"));
-    TlsClient *client = client_of(&asks);
-    EXPECT(tls_slot_new(&arena, server_of(&plan), &slot) == ERR_OK);
-    TlsServer *now = tls_slot_get(slot);
-    ends_open(&e, now, client);
-    tls_server_unref(now);
-    EXPECT(ends_shake(&e, SIZE_MAX));
-    tls_slot_set(slot, server_of(&fresh));
-    expect_echo(&e, S("still here"), SIZE_MAX);
-    now = tls_slot_get(slot);
-    EXPECT(tls_server_of(e.server) != now);
-    tls_server_unref(now);
-    ends_close(&e);
-    tls_slot_drop(slot);
-    tls_client_unref(client);
-    arena_reset(&arena);
-    blocks_drop(&blocks);
 }
 
 /* ---- key logs ---- */

@@ -1,0 +1,147 @@
+/* answers.c - what the supervisor says to those who ask over the control socket. */
+#include <unistd.h>
+
+#include "app/certificates.h"
+#include "app/channel.h"
+#include "app/upgrade.h"
+
+#define STATUS_BYTES_MAX (64u << 20)
+
+/* ---- the status ---- */
+
+/* Adds the certificates to an answer. */
+static void answer_certificates(Supervisor *s, ControlClient *client)
+{
+    Arena arena;
+    const CertificateStatus *list = NULL;
+    size_t count = 0;
+    Span room = {0};
+    bool json = client->ask == CONTROL_STATUS_JSON;
+    arena_init(&arena, &s->blocks, STATUS_BYTES_MAX);
+    files_look_at_clock(s->source.files);
+    if (certificates_list(s->current->settings, &arena, &list, &count) != ERR_OK ||
+        !arena_span(&arena, status_certificates_bytes(list, count), &room)) {
+        count = 0;
+        list = NULL;
+    }
+    uint8_t least[64];
+    Text t = text_in(room.len > 0 ? room : span_of(least, sizeof least));
+    status_print_certificates(&t, list, count, s->source.files->config.now_s, json);
+    control_answer(&s->control, client, text_str(&t));
+    arena_reset(&arena);
+}
+
+/* Ends an answer: as text the certificates stand last. */
+static void finish_answer(Supervisor *s, ControlClient *client, Str text, Str json)
+{
+    bool is_json = client->ask == CONTROL_STATUS_JSON;
+    control_answer(&s->control, client, is_json ? json : text);
+    if (!is_json) {
+        answer_certificates(s, client);
+    }
+    control_finish(client);
+}
+
+static bool asks_status(const ControlClient *client)
+{
+    return client->ask == CONTROL_STATUS_TEXT || client->ask == CONTROL_STATUS_JSON;
+}
+
+/* Whoever waits for the dead worker's part of the status gets the rest without it. */
+void answers_without_worker(Supervisor *s)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        ControlClient *client = &s->control.clients[i];
+        if (client->fd >= 0 && asks_status(client) && !client->answered) {
+            bool json = client->ask == CONTROL_STATUS_JSON && !client->begun;
+            finish_answer(s, client, S("the worker died\n"),
+                          json ? S("null}\n") : S("the worker died\n"));
+        }
+    }
+}
+
+void answers_on_message(Supervisor *s, const ChannelMessage *message)
+{
+    ControlClient *client = control_find(&s->control, message->id);
+    if (!client || !asks_status(client)) {
+        return;
+    }
+    client->begun = true;
+    if (message->kind == CHANNEL_STATUS_PART) {
+        control_answer(&s->control, client, message->bytes);
+    } else if (message->kind == CHANNEL_STATUS_END) {
+        finish_answer(s, client, S(""), S("}\n"));
+    }
+}
+
+static ProcessStatus process_status(Supervisor *s)
+{
+    uint64_t now = supervisor_clock_ms();
+    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    return (ProcessStatus){
+        .version = S(RIVER_VERSION),
+        .state = s->state == STATE_SERVING ? S("serving") : S("draining"),
+        .supervisor_pid = (uint64_t)getpid(),
+        .worker_pid = serving ? (uint64_t)serving->pid : 0,
+        .up_ms = now - s->started_ms,
+        .worker_up_ms = serving ? now - serving->started_ms : 0,
+        .restarts = s->keeper.restarts,
+        .reloads = s->reload.count,
+    };
+}
+
+/* Answers with what the supervisor knows; the worker adds its part when it can. */
+static void answer_status(Supervisor *s, ControlClient *client)
+{
+    bool json = client->ask == CONTROL_STATUS_JSON;
+    ProcessStatus status = process_status(s);
+    uint8_t room[1024];
+    uint8_t cage_room[256];
+    Text t = text_in(span_of(room, sizeof room));
+    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    status.cage = serving && serving->ready
+                      ? cage_text(span_of(cage_room, sizeof cage_room), serving->cage)
+                      : STR_NONE;
+    status_print_process(&t, &status, json);
+    control_answer(&s->control, client, text_str(&t));
+    if (json) {
+        answer_certificates(s, client);
+        control_answer(&s->control, client, S("\"worker\":"));
+    }
+    ChannelMessage question = {.kind = CHANNEL_STATUS, .id = client->id, .value = json};
+    if (serving && serving->ready && channel_send(serving->channel, &question) == ERR_OK) {
+        return;
+    }
+    finish_answer(s, client, S("no worker serves now\n"), S("null}\n"));
+}
+
+static void obey_client(Supervisor *s, ControlClient *client)
+{
+    switch (client->ask) {
+    case CONTROL_STATUS_TEXT:
+    case CONTROL_STATUS_JSON:
+        answer_status(s, client);
+        return;
+    case CONTROL_RELOAD:
+    case CONTROL_RELOAD_WAIT:
+        reload_begin(s, RELOAD_FILE, client, client->ask == CONTROL_RELOAD_WAIT);
+        return;
+    case CONTROL_ROLLBACK:
+    case CONTROL_ROLLBACK_WAIT:
+        reload_begin(s, RELOAD_ROLLBACK, client, client->ask == CONTROL_ROLLBACK_WAIT);
+        return;
+    case CONTROL_UPGRADE:
+        upgrade_begin(s, control_argument(client), client);
+        return;
+    case CONTROL_NOTHING:
+        return;
+    }
+}
+
+void answers_serve(Supervisor *s)
+{
+    ControlClient *client;
+    while ((client = control_serve(&s->control, supervisor_clock_ms())) != NULL) {
+        obey_client(s, client);
+    }
+}

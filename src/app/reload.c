@@ -1,0 +1,473 @@
+/* reload.c - from one configuration to the next, without a connection lost.
+ *
+ *     file --load, check--> settings --open--> sockets, directories --> the worker --> commit
+ *                 \-- mistakes ----\-- cannot be bound ----\-- cannot be built --> the old one stays
+ *
+ * The worker that serves takes the next configuration up in place. Where that asks for more than it
+ * may have (another directory, other threads, another user), a fresh worker takes over on the same
+ * sockets, and the old one finishes what it has. Until the commit everything of the old
+ * configuration stays open; a worker that dies meanwhile starts again with the old one. */
+#include "app/supervision.h"
+
+#include <unistd.h>
+
+#include "base/number.h"
+#include "config/diff.h"
+
+#define ANSWER_BYTES_MAX (32u << 20) /* the text of a file is among it */
+#define WORKER_ANSWER_MS 60000u /* for a worker to take a configuration up, or to start */
+#define LOOK_MS 10000u          /* how often it is looked whether certificates have changed */
+#define WATCH_MS 1000u          /* the same for all files, where that is asked for */
+#define MISTAKES_LOGGED_MAX 20u
+
+/* ---- answers ---- */
+
+/* Ends the answer to a client: the last line is its exit status (control.h). */
+static void conclude(Supervisor *s, ControlClient *client, int status, Str text)
+{
+    if (!client) {
+        return;
+    }
+    control_answer(&s->control, client, text);
+    control_answer(&s->control, client, status == 0 ? S("exit 0\n") : S("exit 1\n"));
+    control_finish(client);
+}
+
+static ControlClient *waiting_client(Supervisor *s)
+{
+    ControlClient *client =
+        s->reload.client != 0 ? control_find(&s->control, s->reload.client) : NULL;
+    s->reload.client = 0;
+    return client;
+}
+
+/* The first lines of the mistakes, for the log. */
+static void log_mistakes(const Source *source, Str shown)
+{
+    unsigned count = 0;
+    while (shown.len > 0 && count < MISTAKES_LOGGED_MAX) {
+        StrCut line = str_cut(shown, '\n');
+        if (str_starts(line.head, source->path)) {
+            LOG(ERROR, "mistake in the configuration", LOG_STR("what", line.head));
+            count++;
+        }
+        shown = line.tail;
+    }
+}
+
+/* Says everywhere that nothing has changed, and why. */
+static void refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
+                   const ConfigurationReport *report, Str reason)
+{
+    uint8_t room[1200];
+    Text t = text_in(span_of(room, sizeof room));
+    log_mistakes(&s->source, report ? report->shown : STR_NONE);
+    if (kind == RELOAD_RENEW) {
+        LOG(ERROR, "certificates not renewed", LOG_STR("why", reason));
+    } else {
+        LOG(ERROR, "configuration not reloaded", LOG_STR("why", reason));
+    }
+    text_format(&t, "%.*s\nnot reloaded; the old configuration stays\n", STR_ARG(reason));
+    if (client && report) {
+        control_answer(&s->control, client, report->shown);
+    }
+    conclude(s, client, 1, text_str(&t));
+}
+
+/* ---- files that change ---- */
+
+static bool is_looked_at(const Supervisor *s)
+{
+    const Settings *settings = s->current->settings;
+    return settings->system.watch || settings->file_count > 0;
+}
+
+/* A number that changes with the files: certificates', and with `watch` all and the file itself. */
+static uint64_t mark_files(const Supervisor *s)
+{
+    const Settings *settings = s->current->settings;
+    const Files *files = s->source.files;
+    uint64_t mark = 0;
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        const ListenerTls *tls = &settings->listeners[i].tls;
+        for (size_t k = 0; k < tls->file_count; k++) {
+            mark = tls->files[k].path.len > 0 ? files_mark(files, tls->files[k].path, mark) : mark;
+        }
+    }
+    for (size_t i = 0; settings->system.watch && i < settings->file_count; i++) {
+        mark = files_mark(files, settings->files[i].path, mark);
+    }
+    return settings->system.watch ? files_mark(files, s->source.path, mark) : mark;
+}
+
+static void look_again_at(Supervisor *s, uint64_t now_ms)
+{
+    bool watch = s->current->settings->system.watch;
+    s->reload.look_at_ms = is_looked_at(s) ? now_ms + (watch ? WATCH_MS : LOOK_MS) : 0;
+}
+
+void reload_first(Supervisor *s, uint64_t now_ms)
+{
+    s->reload.mark = s->reload.seen = mark_files(s);
+    look_again_at(s, now_ms);
+}
+
+static void look_for_changes(Supervisor *s, uint64_t now_ms)
+{
+    uint64_t mark = mark_files(s);
+    bool steady = mark == s->reload.seen;
+    s->reload.seen = mark;
+    look_again_at(s, now_ms);
+    if (steady && mark != s->reload.mark) {
+        s->reload.mark = mark; /* what does not check is not tried again until it changes */
+        ReloadKind kind = s->current->settings->system.watch ? RELOAD_FILE : RELOAD_RENEW;
+        reload_begin(s, kind, NULL, false);
+    }
+}
+
+/* ---- the end of a reload ---- */
+
+static void log_listeners(const Settings *old, const Settings *fresh)
+{
+    for (size_t i = 0; i < fresh->listener_count; i++) {
+        const ListenerSettings *is = &fresh->listeners[i];
+        for (size_t k = 0; is->tls.pair_count > 0 && k < old->listener_count; k++) {
+            const ListenerSettings *was = &old->listeners[k];
+            if (str_equal(was->address.text, is->address.text) &&
+                !fingerprint_equal(&was->tls.identity, &is->tls.identity)) {
+                LOG(INFO, "new certificates", LOG_STR("listener", is->address.text));
+            }
+        }
+    }
+}
+
+/* The next configuration holds. */
+static void commit(Supervisor *s)
+{
+    Reload *r = &s->reload;
+    Configuration *old = s->current;
+    configuration_close(old, &s->next->listeners);
+    if (s->previous && s->previous != s->next) {
+        configuration_drop(s->previous);
+    }
+    s->current = s->next;
+    s->previous = old;
+    s->next = NULL;
+    if (r->state == RELOAD_COMING) {
+        logs_close(&s->logs);
+        s->logs = r->logs;
+        r->logs = LOGS_NONE;
+    }
+    r->state = RELOAD_NONE;
+    r->count++;
+    log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
+    r->mark = r->seen = mark_files(s);
+    look_again_at(s, supervisor_clock_ms());
+    if (r->kind == RELOAD_RENEW) {
+        LOG(INFO, "certificates renewed");
+    } else {
+        LOG(INFO, "configuration reloaded",
+            LOG_U64("services", s->current->settings->service_count),
+            LOG_U64("listeners", s->current->settings->listener_count));
+    }
+    conclude(s, waiting_client(s), 0, S("reloaded\n"));
+}
+
+/* Gives the next configuration up; a rollback's stays what it was. */
+static void give_up_next(Supervisor *s)
+{
+    configuration_close(s->next, &s->current->listeners);
+    if (s->next != s->previous) {
+        configuration_drop(s->next);
+    }
+    s->next = NULL;
+    s->reload.state = RELOAD_NONE;
+    logs_close(&s->reload.logs);
+}
+
+static void fail(Supervisor *s, Str reason)
+{
+    give_up_next(s);
+    refuse(s, waiting_client(s), s->reload.kind, NULL, reason);
+}
+
+void reload_abandon(Supervisor *s)
+{
+    KeptWorker *coming = keeper_find(&s->keeper, KEPT_COMING);
+    if (s->reload.state != RELOAD_NONE) {
+        fail(s, S("River ends"));
+    }
+    if (coming) {
+        supervisor_order(coming, CHANNEL_STOP, 0);
+        coming->role = KEPT_LEAVING;
+    }
+}
+
+/* ---- the way to a worker ---- */
+
+/* The sockets that the worker does not have yet, as many in a message as fit. */
+static Err send_sockets(const KeptWorker *w, const ListenSet *set)
+{
+    uint32_t places[CHANNEL_FDS_MAX];
+    ChannelMessage message = {.kind = CHANNEL_LISTENERS};
+    for (uint32_t i = 0; i <= set->count; i++) {
+        if (message.fd_count == CHANNEL_FDS_MAX || (i == set->count && message.fd_count > 0)) {
+            message.bytes = str_of(places, message.fd_count * sizeof places[0]);
+            TRY(channel_send_patiently(w->channel, &message));
+            message.fd_count = 0;
+        }
+        if (i < set->count && !set->at[i].shared) {
+            places[message.fd_count] = i;
+            message.fds[message.fd_count] = set->at[i].fd;
+            message.fd_count++;
+        }
+    }
+    return ERR_OK;
+}
+
+static Err send_configuration(const KeptWorker *w, const Configuration *c)
+{
+    TRY(send_sockets(w, &c->listeners));
+    ChannelMessage message = {.kind = CHANNEL_CONFIGURATION,
+                              .id = c->region.slot,
+                              .value = (uint64_t)(uintptr_t)c->settings,
+                              .fd_count = 1,
+                              .fds = {c->region.fd}};
+    return channel_send_patiently(w->channel, &message);
+}
+
+/* In place where that can be, else by a fresh worker. */
+static Err hand_to_worker(Supervisor *s, Text *why)
+{
+    Reload *r = &s->reload;
+    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    uint64_t now = supervisor_clock_ms();
+    r->deadline_ms = now + WORKER_ANSWER_MS;
+    if (serving && serving->ready && configuration_same_worker(s->current, s->next)) {
+        r->state = RELOAD_ASKED;
+        return send_configuration(serving, s->next);
+    }
+    TRY(logs_open(&s->next->settings->system.log, &r->logs, why));
+    WorkerSetup setup = supervisor_worker_setup(s, s->next);
+    setup.logs = &r->logs;
+    r->state = RELOAD_COMING;
+    KeptWorker *coming = NULL;
+    LOG(INFO, "the next configuration needs a fresh worker");
+    return keeper_start(&s->keeper, &setup, KEPT_COMING, now, &coming);
+}
+
+void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *message)
+{
+    if (s->reload.state != RELOAD_ASKED || from->role != KEPT_SERVING) {
+        return;
+    }
+    if (message->value == 1) {
+        commit(s);
+        return;
+    }
+    uint8_t room[300];
+    Text t = text_in(span_of(room, sizeof room));
+    text_format(&t, "the worker cannot build it: %.*s", STR_ARG(str_take(message->bytes, 200)));
+    fail(s, text_str(&t));
+}
+
+void reload_on_ready(Supervisor *s, KeptWorker *w)
+{
+    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    if (serving) {
+        supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
+    }
+    w->role = KEPT_SERVING;
+    commit(s);
+}
+
+void reload_on_death(Supervisor *s, KeptRole role)
+{
+    if (s->reload.state == RELOAD_COMING && role == KEPT_COMING) {
+        fail(s, S("the fresh worker could not start"));
+    } else if (s->reload.state == RELOAD_ASKED && role == KEPT_SERVING) {
+        fail(s, S("the worker died over it"));
+    }
+}
+
+void reload_keep_deadlines(Supervisor *s, uint64_t now_ms)
+{
+    if (s->reload.state == RELOAD_NONE && s->reload.again) {
+        s->reload.again = false;
+        reload_begin(s, RELOAD_FILE, NULL, false);
+        return;
+    }
+    if (s->reload.state == RELOAD_NONE) {
+        if (s->reload.look_at_ms != 0 && now_ms >= s->reload.look_at_ms) {
+            look_for_changes(s, now_ms);
+        }
+        return;
+    }
+    if (now_ms < s->reload.deadline_ms) {
+        return;
+    }
+    KeptWorker *slow =
+        keeper_find(&s->keeper, s->reload.state == RELOAD_COMING ? KEPT_COMING : KEPT_SERVING);
+    fail(s, S("the worker has not answered in time"));
+    if (slow) { /* it may have taken it up half: what it goes by is not known */
+        slow->kill_at_ms = now_ms;
+    }
+}
+
+uint64_t reload_due_ms(const Supervisor *s)
+{
+    const Reload *r = &s->reload;
+    if (r->state != RELOAD_NONE) {
+        return r->deadline_ms;
+    }
+    return r->again ? supervisor_clock_ms() : r->look_at_ms;
+}
+
+/* ---- the beginning ---- */
+
+static Configuration *free_configuration(Supervisor *s)
+{
+    for (size_t i = 0; i < CONFIGURATIONS; i++) {
+        Configuration *c = &s->configurations[i];
+        if (c != s->current && c != s->previous) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* Makes `next`, closed. */
+static Err load_next(Supervisor *s, ReloadKind kind, ConfigurationReport *report)
+{
+    if (kind == RELOAD_ROLLBACK) {
+        s->next = s->previous;
+        if (!s->next) {
+            text_add(&report->why, S("there is no configuration before this one"));
+        }
+        return s->next ? ERR_OK : ERR_MISSING;
+    }
+    Configuration *c = free_configuration(s);
+    CHECK(c != NULL);
+    bool renew = kind == RELOAD_RENEW;
+    TRY(configuration_load(c, &s->source, renew ? &s->current->text : NULL,
+                           renew ? s->current->settings : NULL, report));
+    s->next = c;
+    return ERR_OK;
+}
+
+static void report_failure(Supervisor *s, ControlClient *client, ReloadKind kind, Err err,
+                           ConfigurationReport *report)
+{
+    uint8_t room[256];
+    Text t = text_in(span_of(room, sizeof room));
+    if (report->mistakes > 0) {
+        text_format(&t, "%zu mistake%s in the configuration", report->mistakes,
+                    report->mistakes == 1 ? "" : "s");
+    } else if (report->why.len == 0) {
+        text_add(&t, str_from_c(err_sentence(err)));
+    }
+    refuse(s, client, kind, report, t.len > 0 ? text_str(&t) : text_str(&report->why));
+}
+
+/* Warnings of a renewal: files that were left as they are. */
+static void log_warnings(const Source *source, ReloadKind kind, Str shown)
+{
+    while (kind == RELOAD_RENEW && shown.len > 0) {
+        StrCut line = str_cut(shown, '\n');
+        if (str_starts(line.head, source->path)) {
+            LOG(ERROR, "certificates not renewed", LOG_STR("why", line.head));
+        }
+        shown = line.tail;
+    }
+}
+
+/* Opens what it names, and gives it to a worker. */
+static Err start_next(Supervisor *s, ConfigurationReport *report)
+{
+    Err err = configuration_open(s->next, s->source.files, &s->current->listeners, &report->why);
+    if (err != ERR_OK) {
+        if (s->next != s->previous) {
+            configuration_drop(s->next);
+        }
+        s->next = NULL;
+        return err;
+    }
+    err = hand_to_worker(s, &report->why);
+    if (err != ERR_OK) {
+        if (report->why.len == 0) {
+            text_format(&report->why, "the worker cannot be told: %s", err_sentence(err));
+        }
+        give_up_next(s);
+    }
+    return err;
+}
+
+/* What has not changed need not be told to anybody. */
+static void drop_next(Supervisor *s)
+{
+    if (s->next != s->previous) {
+        configuration_drop(s->next);
+    }
+    s->next = NULL;
+}
+
+static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bool wait,
+                       ConfigurationReport *report)
+{
+    ConfigDiff diff;
+    TRY(load_next(s, kind, report));
+    log_warnings(&s->source, kind, report->shown);
+    Err err = config_diff(report->arena, s->current->settings, s->next->settings, &diff);
+    if (err != ERR_OK || diff.lines.len == 0) {
+        drop_next(s);
+        if (err == ERR_OK && kind != RELOAD_RENEW) {
+            LOG(INFO, "configuration read again: nothing new");
+        }
+        if (err == ERR_OK) {
+            conclude(s, client, 0, S("nothing has changed\n"));
+        }
+        return err;
+    }
+    log_listeners(s->current->settings, s->next->settings);
+    TRY(start_next(s, report));
+    if (client) {
+        control_answer(&s->control, client, report->shown);
+        control_answer(&s->control, client, diff.lines);
+    }
+    if (wait && client) {
+        s->reload.client = client->id;
+        control_be_patient(client);
+    } else {
+        conclude(s, client, 0, S("checked; the worker takes it up\n"));
+    }
+    return ERR_OK;
+}
+
+void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wait)
+{
+    if (s->state != STATE_SERVING) {
+        refuse(s, client, kind, NULL, S("River ends"));
+        return;
+    }
+    if (s->upgrade.fd >= 0 || s->takeover.fd >= 0) {
+        refuse(s, client, kind, NULL, S("an upgrade is under way; try again"));
+        return;
+    }
+    if (s->reload.state != RELOAD_NONE) {
+        s->reload.again = !client;
+        if (client) {
+            refuse(s, client, kind, NULL, S("another reload is under way; try again"));
+        }
+        return;
+    }
+    Arena arena;
+    uint8_t room[1024];
+    arena_init(&arena, &s->blocks, ANSWER_BYTES_MAX);
+    ConfigurationReport report = {.arena = &arena, .why = text_in(span_of(room, sizeof room))};
+    s->reload.kind = kind;
+    Err err = reload_load(s, kind, client, wait, &report);
+    if (err != ERR_OK) {
+        report_failure(s, client, kind, err, &report);
+    }
+    arena_reset(&arena);
+}

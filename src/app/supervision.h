@@ -1,0 +1,120 @@
+/* supervision.h - the supervisor's state, for the files that share it: supervisor.c (start, loop,
+ * end), reload.c (other configurations) and answers.c (the control socket). */
+#ifndef APP_SUPERVISION_H
+#define APP_SUPERVISION_H
+
+#include "app/channel.h"
+#include "app/configuration.h"
+#include "app/control.h"
+#include "app/keeper.h"
+#include "app/supervisor.h"
+
+typedef enum State { STATE_SERVING, STATE_DRAINING, STATE_STOPPING, STATE_OVER } State;
+
+typedef enum ReloadKind {
+    RELOAD_FILE,    /* the file is read again */
+    RELOAD_RENEW,   /* the same text, certificates read again */
+    RELOAD_ROLLBACK /* the configuration before */
+} ReloadKind;
+
+typedef enum ReloadState {
+    RELOAD_NONE,
+    RELOAD_ASKED, /* the worker builds it, or its threads take it up */
+    RELOAD_COMING /* a fresh worker starts with it */
+} ReloadState;
+
+/* A reload that is under way, and when to look for another one. */
+typedef struct Reload {
+    ReloadState state;
+    ReloadKind kind;
+    uint32_t client; /* who waits for its end; 0: nobody */
+    uint64_t deadline_ms;
+    Logs logs;           /* of a fresh worker that starts */
+    bool again;          /* asked for meanwhile (SIGHUP) */
+    uint64_t look_at_ms; /* when it is looked whether files have changed */
+    uint64_t mark;       /* of the files that hold now */
+    uint64_t seen;       /* ... at the last look: twice the same, and writing is over */
+    unsigned count;      /* of those that have succeeded */
+} Reload;
+
+/* What another River gives to this one at its start (upgrade.h). */
+typedef struct Takeover {
+    int fd; /* to the old one, until it has let go of everything; -1: none */
+    bool received; /* all that there is */
+    ListenSet sockets;
+    int state; /* a file with what its worker has counted and remembers; -1: none */
+} Takeover;
+
+/* This one gives everything to another. */
+typedef struct Upgrade {
+    int fd;    /* to the new one; -1: none */
+    pid_t pid; /* of the new one, where it is our child; 0: none */
+    uint32_t client;      /* who waits for the end; 0: nobody */
+    unsigned tries_left;  /* to reach the one that waits */
+    uint64_t deadline_ms; /* of the next step; 0: none */
+} Upgrade;
+
+#define CONFIGURATIONS 3u /* the one that holds, the one before, and the next */
+
+typedef struct Supervisor {
+    Source source;
+    const Launch *launch;
+    State state;
+    int exit_status;
+    Configuration configurations[CONFIGURATIONS];
+    Configuration *current;
+    Configuration *previous; /* closed; NULL: there is none */
+    Configuration *next;     /* open, while a reload is under way */
+    SystemSettings system;   /* what of it cannot change while River runs: paths, daemon */
+    Reload reload;
+    Takeover takeover;
+    Upgrade upgrade;
+    Logs logs;
+    Control control;
+    Keeper keeper;
+    CageState cage_told; /* what the log says that workers have closed */
+    int signals;
+    int pid_file;
+    int daemon_pipe;
+    uint64_t started_ms;
+    Blocks blocks; /* of what is made for one answer */
+    Arena *arena;  /* of what stays until the end */
+    uint8_t room[CHANNEL_BYTES_MAX];
+} Supervisor;
+
+uint64_t supervisor_clock_ms(void);
+/* What a worker is started with. */
+WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c);
+/* An order for one worker. */
+void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value);
+/* Ends a worker that shall finish what it has; it is killed when it does not in time. */
+void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind);
+
+/* Takes the control socket and the pid file, once the River before has let go of them. */
+void supervisor_claim_files(Supervisor *s);
+/* Another River has everything: this one finishes what is open, and ends. */
+void supervisor_retire(Supervisor *s);
+
+/* Serves the control socket (answers.c); a worker's part of an answer; and what is answered when the
+ * worker has died over a question. */
+void answers_serve(Supervisor *s);
+void answers_on_message(Supervisor *s, const ChannelMessage *message);
+void answers_without_worker(Supervisor *s);
+
+/* Begins a reload; `client` (NULL: nobody) gets the answer, at once or (`wait`) at its end. */
+void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wait);
+/* A worker says how it went. */
+void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *message);
+/* A fresh worker is ready, or has died before. */
+void reload_on_ready(Supervisor *s, KeptWorker *w);
+void reload_on_death(Supervisor *s, KeptRole role);
+/* Gives up what is under way: River ends. */
+void reload_abandon(Supervisor *s);
+/* Looks for files that have changed, and at the deadline of what is under way. */
+void reload_keep_deadlines(Supervisor *s, uint64_t now_ms);
+/* When that has something to do next; 0: never. */
+uint64_t reload_due_ms(const Supervisor *s);
+/* The first configuration holds: from now on it is looked for changes. */
+void reload_first(Supervisor *s, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,269 @@
+/* build_listener.c - addresses where clients arrive: each with its service, or with what receives
+ * requests for several; and those that leave, while they still have clients. */
+#include "config/build.h"
+
+#include "base/number.h"
+
+/* ---- several services at one address ---- */
+
+static void least(uint64_t *into, uint64_t n)
+{
+    *into = u64_min(*into, n);
+}
+
+/* What holds before it is known for which service a request is. */
+static void limits_join(ServiceLimits *into, const ServiceLimits *more)
+{
+    HeadLimits *head = &into->head;
+    head->head_bytes_max = size_min(head->head_bytes_max, more->head.head_bytes_max);
+    head->fields_max = size_min(head->fields_max, more->head.fields_max);
+    head->target_bytes_max = size_min(head->target_bytes_max, more->head.target_bytes_max);
+    into->streams_max = (uint32_t)u64_min(into->streams_max, more->streams_max);
+    least(&into->head_timeout_ms, more->head_timeout_ms);
+    least(&into->keep_alive_ms, more->keep_alive_ms);
+    least(&into->body_timeout_ms, more->body_timeout_ms);
+    least(&into->send_timeout_ms, more->send_timeout_ms);
+    least(&into->linger_ms, more->linger_ms);
+}
+
+/* What stands for all services of an address: the one for all other hosts, or else the first, with
+ * the strictest limits of all. */
+static Err reception_build(Build *b, const ListenerSettings *from, const Service **ret)
+{
+    size_t names = 0;
+    for (size_t i = 0; i < from->service_count; i++) {
+        names += b->settings->services[from->services[i]].host_count;
+    }
+    Arena *a = &b->generation->arena;
+    Hosts *hosts = arena_new(a, Hosts);
+    Service *reception = arena_new(a, Service);
+    if (!hosts || !reception) {
+        return ERR_MEMORY;
+    }
+    TRY(hosts_open(a, from->service_count, names, hosts));
+    for (uint32_t i = 0; i < from->service_count; i++) {
+        const ServiceSettings *settings = &b->settings->services[from->services[i]];
+        const Service *s = b->generation->snapshot.services[from->services[i]];
+        hosts->services[i] = s;
+        hosts->otherwise = settings->host_count ? hosts->otherwise : s;
+        for (size_t k = 0; k < settings->host_count; k++) {
+            Str name = settings->hosts[k].name;
+            TRY(build_keep(a, &name));
+            hosts_add(hosts, name, settings->hosts[k].below, i);
+        }
+    }
+    *reception = hosts->otherwise ? *hosts->otherwise : *hosts->services[0];
+    reception->hosts = hosts;
+    reception->part = b->generation->part;
+    for (size_t i = 0; i < from->service_count; i++) {
+        limits_join(&reception->limits, &hosts->services[i]->limits);
+    }
+    *ret = reception;
+    return ERR_OK;
+}
+
+/* ---- one listener ---- */
+
+/* The place of the listener of that name that takes clients; LISTENER_PLACES_MAX: none. */
+static uint32_t find_place(const StrMap *places, Str name)
+{
+    uint32_t place = LISTENER_PLACES_MAX;
+    (void)str_map_find(places, 0, name, &place);
+    return place;
+}
+
+/* What the listeners of a generation are made from. */
+typedef struct Making {
+    StrMap places;  /* of the listeners before, by their names */
+    StrMap servers; /* of TLS, by what they are made of: the first listener that has it */
+    Listener *all;
+} Making;
+
+static Str identity_of(const ListenerSettings *from)
+{
+    return str_of(from->tls.identity.words, sizeof from->tls.identity.words);
+}
+
+/* The server of the listener before, where nothing about it has changed: sessions go on. Listeners
+ * that have all in common share one. */
+static Err server_of(const Build *b, Making *m, size_t i, const Listener *was, TlsServer **ret)
+{
+    const ListenerSettings *from = &b->settings->listeners[i];
+    uint32_t first = (uint32_t)i;
+    if (from->tls.pair_count == 0) {
+        return ERR_OK;
+    }
+    if (str_map_find(&m->servers, 0, identity_of(from), &first)) {
+        *ret = tls_server_ref(m->all[first].tls);
+        return ERR_OK;
+    }
+    if (was && was->tls && fingerprint_equal(&was->tls_identity, &from->tls.identity)) {
+        *ret = tls_server_ref(was->tls);
+    } else {
+        TRY(build_server(from, b->inputs->key_logs[i], &b->generation->arena, ret));
+    }
+    str_map_add(&m->servers, 0, identity_of(from), first);
+    return ERR_OK;
+}
+
+static Err listener_build(Build *b, Making *m, size_t i, const Listener *was)
+{
+    Listener *ret = &m->all[i];
+    const ListenerSettings *from = &b->settings->listeners[i];
+    uint32_t only = from->services[0];
+    int fd = b->inputs->fds[i];
+    if (fd < 0 && !was) {
+        return ERR_MISSING;
+    }
+    *ret = (Listener){.fd = fd >= 0 ? fd : was->fd,
+                      .name = from->address.text,
+                      .service = b->generation->snapshot.services[only],
+                      .tls_identity = from->tls.identity,
+                      .h2c = from->h2c,
+                      .proxy_protocol = from->proxy_protocol};
+    TRY(build_keep(&b->generation->arena, &ret->name));
+    TRY(server_of(b, m, i, was, &ret->tls));
+    bool shared = from->service_count > 1 || b->settings->services[only].host_count > 0;
+    return shared ? reception_build(b, from, &ret->service) : ERR_OK;
+}
+
+/* ---- all of them ---- */
+
+/* A place that nobody has, from *io_from on. */
+static Err free_place(const Snapshot *before, const Snapshot *s, uint32_t *io_from)
+{
+    uint32_t at = *io_from;
+    while (at < s->listener_count &&
+           (s->listeners[at] || (at < before->listener_count && before->listeners[at] &&
+                                 !before->listeners[at]->leaving))) {
+        at++;
+    }
+    *io_from = at;
+    return at < s->listener_count ? ERR_OK : ERR_FULL;
+}
+
+static Err add_leaver(Build *b, const Listener *was, Leaver leaver)
+{
+    Generation *g = b->generation;
+    Listener *l = arena_new(&g->arena, Listener);
+    if (!l) {
+        return ERR_MEMORY;
+    }
+    *l = *was;
+    l->leaving = true;
+    l->tls = was->tls ? tls_server_ref(was->tls) : NULL;
+    CHECK(g->leaver_count < g->leaver_room);
+    g->leavers[g->leaver_count++] = leaver;
+    leaver.home->holders++;
+    g->snapshot.listeners[leaver.place] = l;
+    return ERR_OK;
+}
+
+/* Those that left before, and still have clients. */
+static Err keep_leavers(Build *b, const Generation *before)
+{
+    for (size_t i = 0; i < before->leaver_count; i++) {
+        const Leaver *leaver = &before->leavers[i];
+        if (leaver->home && worker_listener_clients(b->builder->worker, leaver->place) > 0) {
+            TRY(add_leaver(b, before->snapshot.listeners[leaver->place], *leaver));
+        }
+    }
+    return ERR_OK;
+}
+
+/* Those that the settings do not name any more. */
+static Err find_leavers(Build *b, Generation *before, const bool *stays)
+{
+    for (uint32_t i = 0; i < before->snapshot.listener_count; i++) {
+        const Listener *was = before->snapshot.listeners[i];
+        if (was && !was->leaving && !stays[i]) {
+            TRY(add_leaver(b, was, (Leaver){.place = i, .home = before}));
+        }
+    }
+    return ERR_OK;
+}
+
+static Err name_places(Arena *a, const Snapshot *before, StrMap *ret)
+{
+    TRY(str_map_open(a, before->listener_count, ret));
+    for (uint32_t i = 0; i < before->listener_count; i++) {
+        const Listener *l = before->listeners[i];
+        if (l && !l->leaving) {
+            str_map_add(ret, 0, l->name, i);
+        }
+    }
+    return ERR_OK;
+}
+
+static Err lists_open(Build *b, const Generation *before)
+{
+    Generation *g = b->generation;
+    size_t old = before->snapshot.listener_count;
+    size_t places = size_min(old + b->settings->listener_count, LISTENER_PLACES_MAX);
+    const Listener **listeners =
+        (const Listener **)arena_alloc_array(&g->arena, places, sizeof(Listener *));
+    g->leavers = arena_array(&g->arena, Leaver, old + 1);
+    if (!listeners || !g->leavers) {
+        return ERR_MEMORY;
+    }
+    g->leaver_room = old + 1;
+    g->snapshot.listener_count = places;
+    g->snapshot.listeners = listeners;
+    return ERR_OK;
+}
+
+/* Finds a listener's place, and makes it. */
+static Err make_listener(Build *b, Making *m, const Snapshot *before, size_t i, uint32_t *io_free,
+                         bool *stays)
+{
+    Snapshot *s = &b->generation->snapshot;
+    bool fresh = b->inputs->fds[i] >= 0;
+    uint32_t place = fresh ? LISTENER_PLACES_MAX
+                           : find_place(&m->places, b->settings->listeners[i].address.text);
+    const Listener *was = place < LISTENER_PLACES_MAX ? before->listeners[place] : NULL;
+    if (was) {
+        stays[place] = true;
+    } else {
+        TRY(free_place(before, s, io_free));
+        place = *io_free;
+    }
+    s->listeners[place] = &m->all[i]; /* at once, so that its server is given up with the others */
+    return listener_build(b, m, i, was);
+}
+
+Err build_listeners(Build *b)
+{
+    static Generation none;
+    Generation *g = b->generation;
+    Generation *before = b->builder->newest ? b->builder->newest : &none;
+    Arena *a = &g->arena;
+    size_t count = b->settings->listener_count;
+    Making m = {.all = arena_array(a, Listener, count)};
+    TRY(lists_open(b, before));
+    TRY(name_places(a, &before->snapshot, &m.places));
+    TRY(str_map_open(a, count, &m.servers));
+    bool *stays = arena_array(a, bool, before->snapshot.listener_count + 1);
+    if (!stays || !m.all) {
+        return ERR_MEMORY;
+    }
+    TRY(keep_leavers(b, before));
+    uint32_t next = 0;
+    for (size_t i = 0; i < count; i++) {
+        TRY(make_listener(b, &m, &before->snapshot, i, &next, stays));
+    }
+    TRY(find_leavers(b, before, stays));
+    Snapshot *s = &g->snapshot;
+    while (s->listener_count > 0 && !s->listeners[s->listener_count - 1]) {
+        s->listener_count--;
+    }
+    return ERR_OK;
+}
+
+void drop_listeners(Generation *g)
+{
+    for (size_t i = 0; i < g->snapshot.listener_count; i++) {
+        if (g->snapshot.listeners[i]) {
+            tls_server_unref(g->snapshot.listeners[i]->tls);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+/* build_part.c - a service: its limits and rules, copied out of the settings. */
+#include "config/build.h"
+
+#define PART_BYTES_MAX (256u << 20)
+
+static ServiceLimits limits_build(const ServiceSettings *from)
+{
+    const OverloadSettings *o = &from->overload;
+    return (ServiceLimits){
+        .head = {.head_bytes_max = (size_t)o->head_bytes_max,
+                 .fields_max = (size_t)o->fields_max,
+                 .target_bytes_max = (size_t)o->target_bytes_max},
+        .head_set = o->fields_set || o->head_set || o->target_set,
+        .head_timeout_ms = o->head_timeout_ms,
+        .keep_alive_ms = o->keep_alive_timeout_ms,
+        .body_timeout_ms = o->read_timeout_ms,
+        .send_timeout_ms = o->write_timeout_ms,
+        .linger_ms = o->drain_timeout_ms,
+        .tunnel_idle_ms = from->tunnel_idle_timeout_ms,
+        .receive_rate_min = o->min_receive_rate_bytes,
+        .send_rate_min = o->min_send_rate_bytes,
+        .concurrent_requests_max = o->concurrent_requests_max,
+        .streams_max = o->streams_max,
+        .retry_buffer_bytes = from->retry_buffer_bytes,
+        .tries_max = from->tries_max,
+        .overload_status = o->status,
+        .overload_body = o->body,
+    };
+}
+
+static Normalization normalization_build(const NormalizationSettings *from)
+{
+    UriRules rules = {.dot_segments = from->dot_segments,
+                      .duplicate_slashes = from->duplicate_slashes,
+                      .encoded_separators = from->encoded_separators,
+                      .control_characters = from->control_characters,
+                      .percent_encoding = from->percent_encoding};
+    return (Normalization){.paths = rules.dot_segments || rules.duplicate_slashes ||
+                                    rules.encoded_separators || rules.control_characters ||
+                                    rules.percent_encoding,
+                           .rules = rules,
+                           .hosts = from->host,
+                           .non_ascii = from->header_non_ascii,
+                           .refusal = {.status = from->status, .body = from->body}};
+}
+
+/* Makes all texts of a service that were only looked at the part's own. */
+static Err keep_texts(Arena *a, Service *s)
+{
+    TRY(build_keep(a, &s->name));
+    TRY(build_keep(a, &s->host));
+    TRY(build_keep(a, &s->request_id_name));
+    TRY(build_keep(a, &s->client_ip_name));
+    TRY(build_keep(a, &s->limits.overload_body));
+    return build_keep(a, &s->normalization.refusal.body);
+}
+
+static Err upgrades_build(Arena *a, const ServiceSettings *from, Service *ret)
+{
+    Str *upgrades = arena_array(a, Str, from->upgrade_count + 1);
+    if (!upgrades) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < from->upgrade_count; i++) {
+        upgrades[i] = from->upgrades[i];
+        TRY(build_keep(a, &upgrades[i]));
+    }
+    ret->upgrade_count = from->upgrade_count;
+    ret->upgrades = upgrades;
+    return ERR_OK;
+}
+
+static Err service_build(Build *b, const ServiceSettings *from, Service *ret)
+{
+    *ret = (Service){
+        .name = from->name,
+        .index = ret->index,
+        .part = ret->part,
+        .limits = limits_build(from),
+        .normalization = normalization_build(&from->normalization),
+        .forwarded = {.x_forwarded_for = from->forwarded.x_forwarded_for,
+                      .x_forwarded_proto = from->forwarded.x_forwarded_proto,
+                      .x_forwarded_host = from->forwarded.x_forwarded_host,
+                      .x_real_ip = from->forwarded.x_real_ip,
+                      .forwarded = from->forwarded.forwarded},
+        .host = from->host,
+        .request_id_name = from->request_id.header,
+        .request_id_field = field_id(from->request_id.header),
+        .request_id_accept = from->request_id.accept,
+        .client_ip_name = from->client_ip_header,
+        .client_ip_field = field_id(from->client_ip_header),
+        .active = &b->builder->worker->services[ret->index].active,
+    };
+    TRY(keep_texts(b->arena, ret));
+    TRY(upgrades_build(b->arena, from, ret));
+    TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
+    TRY(build_chains(b, from, ret));
+    return build_routes(b, from, ret);
+}
+
+/* The numbers that the part has of the worker. */
+static Err take_numbers(Worker *w, const ServiceSettings *from, Service *ret)
+{
+    TRY(worker_take_part(w, &ret->part));
+    Err err = worker_hold_service(w, from->name, &ret->index);
+    if (err != ERR_OK) {
+        worker_give_part(w, ret->part);
+    }
+    return err;
+}
+
+void part_drop(Builder *b, Part *p)
+{
+    drop_routes(b, p);
+    drop_chains(b, p);
+    worker_release_service(b->worker, p->service.index);
+    worker_give_part(b->worker, p->service.part);
+    arena_reset(&p->arena);
+    memory_drop(NULL, p, sizeof *p);
+}
+
+Err build_part(Build *b, const ServiceSettings *from, Part **ret)
+{
+    Builder *builder = b->builder;
+    Part *p = (Part *)memory_new(NULL, sizeof *p);
+    Err err = p ? take_numbers(builder->worker, from, &p->service) : ERR_MEMORY;
+    if (err != ERR_OK) {
+        memory_drop(NULL, p, sizeof *p);
+        return err;
+    }
+    arena_init(&p->arena, &builder->blocks, PART_BYTES_MAX);
+    p->identity = from->identity;
+    b->part = p;
+    b->arena = &p->arena;
+    err = service_build(b, from, &p->service);
+    if (err != ERR_OK) {
+        part_drop(builder, p);
+        return err;
+    }
+    p->next = builder->parts;
+    builder->parts = p;
+    *ret = p;
+    return ERR_OK;
+}

@@ -1,0 +1,164 @@
+/* worker_status.c - the picture of a worker's counters. */
+#include "proxy/worker.h"
+
+#include "proxy/exchange.h"
+
+typedef struct ServiceMarks {
+    const uint32_t *places; /* of each origin in the list */
+    uint32_t *marks;        /* of each origin: the last service that has it */
+    uint32_t mark;
+} ServiceMarks;
+
+/* Adds the origins of a route that the service of this mark does not have yet. */
+static void add_origins(const Route *route, const ServiceMarks *m, uint32_t *list, size_t *count)
+{
+    for (size_t i = 0; route->cluster && i < route->cluster->endpoint_count; i++) {
+        uint32_t origin = route->cluster->endpoints[i].origin;
+        if (m->marks[origin] != m->mark) {
+            m->marks[origin] = m->mark;
+            list[(*count)++] = m->places[origin];
+        }
+    }
+}
+
+static size_t endpoints_of(const Route *route)
+{
+    return route->cluster ? route->cluster->endpoint_count : 0;
+}
+
+/* The origins of a service's routes, each once. */
+static Err service_origins(Arena *arena, const Service *s, const ServiceMarks *m,
+                           ServiceStatus *ret)
+{
+    size_t room = endpoints_of(&s->route);
+    size_t routes = s->router ? s->router->rule_count : 0;
+    for (size_t i = 0; i < routes; i++) {
+        room += endpoints_of(&s->router->rules[i].route);
+    }
+    uint32_t *list = arena_array(arena, uint32_t, room + 1);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    size_t count = 0;
+    add_origins(&s->route, m, list, &count);
+    for (size_t i = 0; i < routes; i++) {
+        add_origins(&s->router->rules[i].route, m, list, &count);
+    }
+    ret->origin_count = count;
+    ret->origins = list;
+    return ERR_OK;
+}
+
+static Err service_status(Worker *w, Arena *arena, const Service *s, const ServiceMarks *m,
+                          ServiceStatus *ret)
+{
+    *ret = (ServiceStatus){.name = s->name};
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        const ServiceCounters *c = &w->threads[i]->services[s->index];
+        ret->requests += counter_read(&c->requests);
+        ret->bytes_in += counter_read(&c->bytes_in);
+        ret->bytes_out += counter_read(&c->bytes_out);
+        for (unsigned k = 0; k < 6; k++) {
+            ret->status[k] += counter_read(&c->status[k]);
+        }
+    }
+    return service_origins(arena, s, m, ret);
+}
+
+static void origin_status(Worker *w, Origin *o, OriginStatus *ret)
+{
+    *ret = (OriginStatus){.name = o->endpoint->name};
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        const OriginCounters *c = &w->threads[i]->origins[o->index];
+        ret->requests += counter_read(&c->requests);
+        ret->failures += counter_read(&c->failures);
+        ret->opened += counter_read(&c->opened);
+        ret->reused += counter_read(&c->reused);
+        ret->idle += atomic_load_explicit(&o->lists[i].count, memory_order_relaxed);
+    }
+    uint32_t open = atomic_load(&o->open);
+    ret->connecting = atomic_load(&o->dialing);
+    ret->waiting = atomic_load(&o->waiting);
+    uint32_t away = ret->idle + ret->connecting;
+    ret->active = open > away ? open - away : 0;
+}
+
+static Err faults_status(Worker *w, Arena *arena, WorkerStatus *s)
+{
+    s->faults = arena_array(arena, FaultStatus, FAULT_COUNT);
+    if (!s->faults) {
+        return ERR_MEMORY;
+    }
+    for (unsigned f = 1; f < FAULT_COUNT; f++) {
+        uint64_t count = 0;
+        for (unsigned i = 0; i < w->thread_count; i++) {
+            count += counter_read(&w->threads[i]->faults[f]);
+        }
+        if (count) {
+            s->fault_count++;
+            s->faults[s->fault_count - 1] =
+                (FaultStatus){.code = fault_row((Fault)f)->code, .count = count};
+        }
+    }
+    return ERR_OK;
+}
+
+static void totals(Worker *w, WorkerStatus *s)
+{
+    s->threads = w->thread_count;
+    s->connections = atomic_load(&w->client_count);
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        s->accepted += counter_read(&w->threads[i]->accepted);
+        s->refused += counter_read(&w->threads[i]->refused);
+        s->active += counter_read(&w->threads[i]->exchange_count);
+    }
+    s->memory_used_bytes = atomic_load(&w->budget.used_bytes);
+    s->memory_peak_bytes = atomic_load(&w->budget.peak_bytes);
+    s->memory_max_bytes = w->budget.max_bytes;
+    if (w->plan.log) {
+        s->access_dropped = log_dropped(w->plan.log, LOG_TO_ACCESS);
+        s->error_dropped = log_dropped(w->plan.log, LOG_TO_ERROR);
+    }
+}
+
+/* The origins that there are, in an order of their own; `places` says where each number stands. */
+static size_t origins_status(Worker *w, uint32_t *places, OriginStatus *list)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < w->origin_names.touched; i++) {
+        places[i] = (uint32_t)count;
+        if (roster_is_held(&w->origin_names, i)) {
+            origin_status(w, &w->origins[i], &list[count++]);
+        }
+    }
+    return count;
+}
+
+Err worker_status(Worker *w, Arena *arena, const WorkerStatus **ret)
+{
+    const Snapshot *snapshot = atomic_load(&w->snapshot);
+    size_t numbers = w->origin_names.touched;
+    WorkerStatus *s = arena_new(arena, WorkerStatus);
+    ServiceStatus *services = arena_array(arena, ServiceStatus, snapshot->service_count + 1);
+    OriginStatus *origins = arena_array(arena, OriginStatus, numbers + 1);
+    uint32_t *places = arena_array(arena, uint32_t, numbers + 1);
+    uint32_t *marks = arena_array(arena, uint32_t, numbers + 1);
+    if (!s || !services || !origins || !places || !marks) {
+        return ERR_MEMORY;
+    }
+    totals(w, s);
+    s->snapshot = snapshot->number;
+    s->requests = w->requests_gone;
+    s->origin_count = origins_status(w, places, origins);
+    for (size_t i = 0; i < snapshot->service_count; i++) {
+        ServiceMarks m = {.places = places, .marks = marks, .mark = (uint32_t)i + 1};
+        TRY(service_status(w, arena, snapshot->services[i], &m, &services[i]));
+        s->requests += services[i].requests;
+    }
+    s->service_count = snapshot->service_count;
+    s->services = services;
+    s->origins = origins;
+    TRY(faults_status(w, arena, s));
+    *ret = s;
+    return ERR_OK;
+}

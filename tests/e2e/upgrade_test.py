@@ -1,0 +1,246 @@
+"""Another River takes over: in one step, or as River's own flow goes with SIGQUIT."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+from harness import (BINARY, Test, always, answer, command, connect, get, main, proxy, wait_until)
+from reload_test import service, write
+
+
+class UpgradeTest(Test):
+    def upgrade(self, river):
+        result = command("upgrade", "--control-socket", river.control)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), result.stdout)
+        self.assertRegex(result.stdout, r"^upgraded: River \d+ serves now; \d+ finishes")
+        self.successors.append(int(result.stdout.split()[2]))
+        wait_until(lambda: self.supervisor(river) == self.successors[-1], "it has the socket")
+        return self.successors[-1]
+
+    def supervisor(self, river):
+        try:
+            return river.status()["supervisor_pid"]
+        except OSError:
+            return 0
+
+    def setUp(self):
+        self.successors = []
+        self.processes = []
+        self.addCleanup(self.end_successors)
+
+    def end_successors(self):
+        for pid in self.successors:
+            try:
+                os.kill(pid, signal.SIGINT)
+            except ProcessLookupError:
+                continue
+            wait_until(lambda p=pid: not is_alive(p), "it ends")
+        for process in self.processes:
+            process.wait(10)
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class InOneStep(UpgradeTest):
+    def test_every_listener_is_handed_over(self):
+        ports = [self.port() for _ in range(70)]  # more than fit into one message
+        path = os.path.join(self.directory(), "river.sock")
+        text = ('app { listeners {\n' + "".join(f'"{p}"\n' for p in ports) +
+                f'"{path}"\n}}\n respond status=200 body="x"\n}}\n')
+        river = self.river(text)
+        inode = os.stat(path).st_ino
+        pid = self.upgrade(river)
+        self.assertNotEqual(pid, river.pid)
+        self.assertEqual(river.wait(), 0)
+        for to in (*ports, path):
+            self.assertEqual(self.connect(to).ask(get()).body, b"x")
+        self.assertEqual(os.stat(path).st_ino, inode)
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not is_alive(pid), "it ends")
+        self.assertFalse(os.path.exists(path))
+
+    def test_again_and_again(self):
+        port = self.port()
+        river = self.river(service(port, "x"))
+        pids = [self.upgrade(river) for _ in range(5)]
+        self.assertEqual(len(set(pids)), 5)
+        self.assertEqual(self.connect(port).ask(get()).body, b"x")
+        for pid in pids[:-1]:
+            wait_until(lambda p=pid: not is_alive(p), "the older ones end")
+
+    def test_the_new_one_reads_the_file_again(self):
+        one, two = self.port(), self.port()
+        river = self.river(service(one, "old"))
+        write(river, service(one, "new") + service(two, "more", name="more"))
+        self.upgrade(river)
+        self.assertEqual(self.connect(one).ask(get()).body, b"new")
+        self.assertEqual(self.connect(two).ask(get()).body, b"more")
+
+    def test_the_pid_file_is_replaced(self):
+        path = os.path.join(self.directory(), "river.pid")
+        port = self.port()
+        river = self.river(service(port, "x"), flags=("--pidfile", path))
+        pid = self.upgrade(river)
+        self.assertEqual(river.wait(), 0)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), f"{pid}\n")
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not os.path.exists(path), "it goes with the last one")
+
+    def test_what_is_open_is_finished_by_the_old_one(self):
+        go = threading.Event()
+
+        def script(peer):
+            peer.request()
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+            go.wait(10)
+            peer.send("rest")
+        port = self.port()
+        river = self.river(proxy(port, self.origin(script)))
+        busy, idle = self.connect(port), self.connect(port)
+        busy.send(get())
+        busy.until(b"half")
+        write(river, service(port, "new"))
+        self.upgrade(river)
+        self.assertEqual(self.connect(port).ask(get()).body, b"new")
+        self.assertIsNone(river.process.poll())
+        go.set()
+        busy.until(b"rest")
+        self.assertEqual(river.wait(), 0)
+        self.assertTrue(idle.is_closed())
+
+    def test_a_request_that_was_on_its_way_is_answered(self):
+        port = self.port()
+        origin = self.origin(always(answer("x")))
+        river = self.river(proxy(port, origin))
+        peers = [self.connect(port) for _ in range(20)]
+        for peer in peers:
+            self.assertEqual(peer.ask(get()).status, 200)
+        self.upgrade(river)
+        for peer in peers:  # the old one has not closed them yet
+            response = peer.ask(get())
+            self.assertEqual((response.status, response.get("connection")), (200, "close"))
+
+    def test_nobody_is_refused_meanwhile(self):
+        port = self.port()
+        river = self.river(service(port, "x"))
+        stop = threading.Event()
+        answers = []
+
+        def ask():
+            while not stop.is_set():
+                peer = connect(port)
+                answers.append(peer.ask(get()).status)
+                peer.close()
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(5):
+            self.upgrade(river)
+            time.sleep(0.1)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertGreater(len(answers), 100)
+        self.assertEqual(set(answers), {200})
+
+    def refused(self, river, *words):
+        result = command("upgrade", "--control-socket", river.control)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertTrue(result.stdout.endswith("not upgraded; this River goes on\n"),
+                        result.stdout)
+        for word in words:
+            self.assertIn(word, result.stdout)
+        self.assertEqual(self.supervisor(river), river.pid)
+        self.assertIn("not upgraded", river.errors())
+
+    def test_one_that_cannot_start_changes_nothing(self):
+        port = self.port()
+        river = self.river(service(port, "x"))
+        write(river, service(port, "y", more="nonsense"))
+        self.refused(river, "1 mistake in ")
+        write(river, f'app {{ listeners {{ "{port}"; "192.0.2.1:1"; }}\n respond; }}')
+        self.refused(river, "cannot listen on 192.0.2.1:1")
+        self.assertEqual(self.connect(port).ask(get()).body, b"x")
+        write(river, service(port, "y"))
+        self.upgrade(river)
+        self.assertEqual(self.connect(port).ask(get()).body, b"y")
+
+    def test_a_reload_of_the_new_one_shares_its_sockets(self):
+        one, two = self.port(), self.port()
+        river = self.river(service(one, "x"))
+        self.upgrade(river)
+        write(river, service(one, "y") + service(two, "z", name="more"))
+        self.assertEqual(command("reload", "--wait", "--control-socket", river.control).returncode,
+                         0)
+        self.assertEqual(self.connect(one).ask(get()).body, b"y")
+        self.assertEqual(self.connect(two).ask(get()).body, b"z")
+
+    def test_nobody_answers(self):
+        result = command("upgrade", "--control-socket", "/no/such/socket")
+        self.assertEqual(result.returncode, 3)
+
+
+class WithSigquit(UpgradeTest):
+    def second(self, river, *flags):
+        """Another River by hand, which waits."""
+        log = open(os.path.join(river.directory, "second"), "wb")
+        process = subprocess.Popen([BINARY, "--config-kdl", river.config, "--upgrade", *flags,
+                                    "--control-socket", river.control], stderr=log)
+        log.close()
+        self.successors.append(process.pid)
+        self.processes.append(process)
+        return process
+
+    def test_the_flow_of_river(self):
+        port = self.port()
+        socket = os.path.join(self.directory(), "upgrade.sock")
+        river = self.river(service(port, "old"), system=f'upgrade-socket "{socket}"')
+        write(river, service(port, "new"), system=f'upgrade-socket "{socket}"')
+        process = self.second(river)
+        wait_until(lambda: os.path.exists(socket), "it waits")
+        self.assertEqual(os.stat(socket).st_mode & 0o777, 0o600)
+        self.assertEqual(self.connect(port).ask(get()).body, b"old")
+        river.signal(signal.SIGQUIT)
+        self.assertEqual(river.wait(), 0)
+        self.assertEqual(self.connect(port).ask(get()).body, b"new")
+        wait_until(lambda: self.supervisor(river) == process.pid, "it has the control socket")
+        self.assertFalse(os.path.exists(socket))
+
+    def test_the_new_one_may_come_a_little_later(self):
+        port = self.port()
+        socket = os.path.join(self.directory(), "upgrade.sock")
+        flags = ("--upgrade-socket", socket)
+        river = self.river(service(port, "x"), flags=flags)
+        river.signal(signal.SIGQUIT)
+        time.sleep(1)
+        self.second(river, *flags)
+        self.assertEqual(river.wait(), 0)
+        self.assertEqual(self.connect(port).ask(get()).body, b"x")
+
+    def test_nobody_waits(self):
+        port = self.port()
+        river = self.river(service(port, "x"))
+        river.signal(signal.SIGQUIT)
+        wait_until(lambda: "there is no `upgrade-socket`" in river.errors(), "it says so")
+        self.assertEqual(self.connect(port).ask(get()).body, b"x")
+
+    def test_upgrade_needs_a_socket(self):
+        port = self.port()
+        river = self.river(service(port, "x"))
+        process = self.second(river)
+        self.assertEqual(process.wait(10), 3)
+        with open(os.path.join(river.directory, "second"), encoding="utf-8") as file:
+            self.assertIn("--upgrade needs `upgrade-socket`", file.read())
+
+
+if __name__ == "__main__":
+    main()

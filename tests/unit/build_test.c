@@ -1,0 +1,282 @@
+/* build_test.c - snapshots, one after the other: what they share, what is built anew, and what goes
+ * when nobody uses it any more. */
+#include "config/build.h"
+#include "config/diff.h"
+#include "config_support.h"
+#include "tls_support.h"
+
+#define PAIR "cert-path=\"a.pem\" key-path=\"a.key\""
+#define LISTENERS_HERE 16u
+
+static Err read_fixture(void *context, Str path, Arena *a, Str *ret)
+{
+    char name[64];
+    (void)context;
+    if (str_starts(path, S("/etc/"))) {
+        return arena_copy(a, fixture("ca.pem"), ret) ? ERR_OK : ERR_MEMORY;
+    }
+    TRY(str_to_c(path, span_of(name, sizeof name)));
+    *ret = fixture(name);
+    return ERR_OK;
+}
+
+static const ConfigFiles fixtures = {.read = read_fixture, .now_s = INT64_C(1800000000)};
+
+typedef struct Site {
+    Worker *worker;
+    Builder builder;
+} Site;
+
+static void site_open(Site *s)
+{
+    WorkerPlan plan = {.threads = 1, .connections_max = 10, .memory_bytes_max = 64u << 20};
+    EXPECT(worker_build(&plan, &s->worker) == ERR_OK);
+    EXPECT(builder_open(&s->builder, s->worker) == ERR_OK);
+}
+
+static void site_close(Site *s)
+{
+    builder_close(&s->builder);
+    worker_free(s->worker);
+}
+
+/* Loads a text, builds from it, and lets go of the settings. `fresh`: listeners get descriptors from
+ * 10 on; else those that are there stay. */
+static Err site_build(Site *s, Str text, bool fresh)
+{
+    Loaded l;
+    ConfigOptions options = {.files = &fixtures};
+    load_with(&l, text, &options);
+    EXPECT_STR(shown(&l), S(""));
+    int fds[LISTENERS_HERE];
+    int key_logs[LISTENERS_HERE];
+    for (size_t i = 0; i < LISTENERS_HERE; i++) {
+        fds[i] = fresh ? 10 + (int)i : -1;
+        key_logs[i] = -1;
+    }
+    BuildInputs inputs = {.count = l.settings ? l.settings->listener_count : 0};
+    inputs.fds = fds;
+    inputs.key_logs = key_logs;
+    Err err = l.settings ? builder_build(&s->builder, l.settings, &inputs) : ERR_SYNTAX;
+    loaded_close(&l);
+    return err;
+}
+
+static const Snapshot *newest(const Site *s)
+{
+    return &s->builder.newest->snapshot;
+}
+
+static const Endpoint *endpoint(const Site *s, size_t service, size_t i)
+{
+    return &newest(s)->services[service]->route.cluster->endpoints[i];
+}
+
+/* ---- one snapshot ---- */
+
+TEST("build: equal TLS is shared, and what differs in it shares no pool")
+{
+    Site s;
+    site_open(&s);
+    EXPECT(site_build(&s,
+                      S("services { A { listeners { \"127.0.0.1:443\" " PAIR
+                        "; \"127.0.0.1:444\" " PAIR ";"
+                        " \"127.0.0.1:445\" " PAIR
+                        " offer-h2=false; \"127.0.0.1:80\" h2c=true }\n"
+                        "connectors { \"127.0.0.1:81\" tls-sni=\"o\"; "
+                        "\"127.0.0.1:82\" tls-sni=\"o\";"
+                        " \"127.0.0.1:83\" tls-sni=\"p\"; \"127.0.0.1:84\" } }\n"
+                        "B { listeners { \"127.0.0.1:90\" }\n"
+                        "connectors { \"127.0.0.1:81\"; "
+                        "\"127.0.0.1:82\" tls-sni=\"o\" proto=\"h1-only\";"
+                        " \"127.0.0.1:83\" tls-sni=\"p\" } } }"),
+                      true) == ERR_OK);
+    const Listener *const *l = newest(&s)->listeners;
+    EXPECT_U64(newest(&s)->listener_count, 5);
+    EXPECT(l[0]->tls == l[1]->tls && l[0]->tls && l[0]->tls != l[2]->tls);
+    EXPECT(!l[3]->tls && l[3]->h2c && !l[4]->h2c);
+    const Endpoint *a = endpoint(&s, 0, 0);
+    const Endpoint *b = endpoint(&s, 1, 0);
+    EXPECT(a[0].tls && a[0].tls == a[1].tls && a[2].tls && a[2].tls != a[0].tls && !a[3].tls);
+    EXPECT(a[0].protocol == ENDPOINT_H2_OR_H1 && b[1].protocol == ENDPOINT_H1);
+    EXPECT(b[0].origin != a[0].origin); /* the same address, without TLS */
+    EXPECT(b[1].origin != a[1].origin && b[1].tls != a[1].tls);
+    EXPECT(b[2].origin == a[2].origin && b[2].tls == a[2].tls);
+    site_close(&s);
+}
+
+/* ---- one after the other ---- */
+
+#define A_TEXT                                                                                     \
+    "A { listeners { \"127.0.0.1:443\" " PAIR " }; connectors { \"127.0.0.1:81\" } }\n"
+#define B_TEXT(rest)                                                                               \
+    "B { listeners { \"127.0.0.1:90\" }; connectors { \"127.0.0.1:82\" }\n"                       \
+    "rate-limiting { rule kind=\"source-ip\" max-buckets=10 tokens-per-bucket=5 refill-qty=1 "     \
+    "refill-rate-ms=10 }\n" rest "}\n"
+
+TEST("build: what has not changed is the same in the next snapshot, wherever it stands")
+{
+    Site s;
+    site_open(&s);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), true) == ERR_OK);
+    const Service *a = newest(&s)->services[0];
+    const Service *b = newest(&s)->services[1];
+    const TlsServer *tls = newest(&s)->listeners[0]->tls;
+    uint32_t origin = endpoint(&s, 1, 0)->origin;
+    EXPECT(site_build(&s, S("services { /* moved */ " B_TEXT("retries 0\n") A_TEXT "}"),
+                      false) == ERR_OK);
+    EXPECT(newest(&s)->services[1] == a && newest(&s)->services[0] != b);
+    EXPECT(newest(&s)->services[0]->index == b->index && newest(&s)->services[0]->part != b->part);
+    EXPECT(newest(&s)->listeners[0]->tls == tls); /* at its place, whatever its order */
+    EXPECT(newest(&s)->listeners[0]->fd == 10 && newest(&s)->listeners[1]->fd == 11);
+    EXPECT_U64(endpoint(&s, 0, 0)->origin, origin);
+    EXPECT_U64(s.worker->limiter_names.count, 1);
+    (void)builder_tidy(&s.builder); /* the old B goes; its pool, limiter and counters stay */
+    EXPECT_U64(s.worker->limiter_names.count, 1);
+    EXPECT_U64(s.worker->service_names.count, 2);
+    EXPECT(s.builder.newest->next == NULL);
+    EXPECT_U64(s.worker->part_names.count, 3); /* two services and the snapshot */
+    site_close(&s);
+}
+
+TEST("build: what an exchange uses stays until it is over")
+{
+    Site s;
+    site_open(&s);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), true) == ERR_OK);
+    uint32_t part = newest(&s)->services[1]->part;
+    counter_add(&s.worker->threads[0]->pins[part], 1);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT "}"), false) == ERR_OK);
+    EXPECT(builder_tidy(&s.builder));
+    EXPECT_U64(s.worker->service_names.count, 2);
+    EXPECT(newest(&s)->listeners[1]->leaving); /* no thread has run: its client count is nought */
+    counter_add(&s.worker->threads[0]->pins[part], UINT64_MAX);
+    (void)builder_tidy(&s.builder);
+    (void)builder_tidy(&s.builder);
+    EXPECT_U64(s.worker->service_names.count, 1);
+    EXPECT_U64(s.worker->limiter_names.count, 0);
+    site_close(&s);
+}
+
+TEST("build: a listener that leaves keeps its place while it has clients")
+{
+    Site s;
+    site_open(&s);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), true) == ERR_OK);
+    counter_add(&s.worker->threads[0]->listener_clients[1], 1);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT "}"), false) == ERR_OK);
+    EXPECT(builder_tidy(&s.builder));
+    EXPECT(newest(&s)->listener_count == 2 && newest(&s)->listeners[1]->leaving);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), true) == ERR_OK);
+    EXPECT_U64(newest(&s)->listener_count, 4); /* both were opened anew; the old A leaves, too */
+    EXPECT(newest(&s)->listeners[1]->leaving && newest(&s)->listeners[0]->leaving);
+    counter_add(&s.worker->threads[0]->listener_clients[1], UINT64_MAX);
+    (void)builder_tidy(&s.builder);
+    (void)builder_tidy(&s.builder);
+    EXPECT(s.builder.newest->next == NULL);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), false) == ERR_OK);
+    EXPECT(!newest(&s)->listeners[0] && !newest(&s)->listeners[1]);
+    EXPECT(newest(&s)->listeners[2]->fd == 10 && newest(&s)->listeners[3]->fd == 11);
+    site_close(&s);
+}
+
+TEST("build: a listener without a socket is refused, and nothing has changed")
+{
+    Site s;
+    site_open(&s);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT "}"), true) == ERR_OK);
+    const Snapshot *before = newest(&s);
+    EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), false) == ERR_MISSING);
+    EXPECT(newest(&s) == before);
+    EXPECT_U64(s.worker->part_names.count, 2);
+    EXPECT_U64(s.worker->service_names.count, 1);
+    site_close(&s);
+}
+
+TEST("build: a hundred reloads hold no more than one")
+{
+    Site s;
+    site_open(&s);
+    for (unsigned i = 0; i < 100; i++) {
+        Str text = i % 2 ? S("services {\n" A_TEXT B_TEXT("retries 0\n") "}")
+                         : S("services {\n" A_TEXT B_TEXT("retries 1\n") "}");
+        EXPECT(site_build(&s, text, i == 0) == ERR_OK);
+        (void)builder_tidy(&s.builder);
+    }
+    EXPECT_U64(newest(&s)->number, 100);
+    EXPECT_U64(s.worker->part_names.count, 3);
+    EXPECT(s.worker->part_names.touched <= 6);
+    EXPECT(s.worker->origin_names.touched == 2 && s.worker->limiter_names.touched == 1);
+    site_close(&s);
+}
+
+TEST("build: every allocation may fail, and nothing is left behind")
+{
+    for (long n = 0; n < 400; n++) {
+        Site s;
+        site_open(&s);
+        EXPECT(site_build(&s, S("services {\n" A_TEXT "}"), true) == ERR_OK);
+        Loaded l;
+        ConfigOptions options = {.files = &fixtures};
+        load_with(&l, S("services {\n" A_TEXT B_TEXT("hosts \"b.example\"\n") "}"), &options);
+        int fds[2] = {-1, 20};
+        int key_logs[2] = {-1, -1};
+        BuildInputs inputs = {.count = 2};
+        inputs.fds = fds;
+        inputs.key_logs = key_logs;
+        memory_fail_after(n);
+        Err err = builder_build(&s.builder, l.settings, &inputs);
+        memory_fail_after(-1);
+        EXPECT_U64(s.worker->service_names.count, err == ERR_OK ? 2 : 1);
+        EXPECT_U64(s.worker->part_names.count, err == ERR_OK ? 4 : 2);
+        loaded_close(&l);
+        site_close(&s);
+        if (err == ERR_OK) {
+            return;
+        }
+    }
+    EXPECT(false); /* more allocations than anybody has thought of */
+}
+
+/* ---- the difference, for people ---- */
+
+static Str diff_of(Arena *a, Str old, Str fresh)
+{
+    static Loaded before;
+    static Loaded after;
+    ConfigOptions options = {.files = &fixtures};
+    ConfigDiff diff = {0};
+    Str lines;
+    load_with(&before, old, &options);
+    load_with(&after, fresh, &options);
+    EXPECT_STR(shown(&before), S(""));
+    EXPECT_STR(shown(&after), S(""));
+    EXPECT(config_diff(a, before.settings, after.settings, &diff) == ERR_OK);
+    EXPECT(arena_copy(a, diff.lines, &lines));
+    loaded_close(&before);
+    loaded_close(&after);
+    return lines;
+}
+
+TEST("diff: services, listeners and sections by their names")
+{
+    Blocks blocks;
+    Arena a;
+    blocks_init(&blocks, NULL, 16384, 0);
+    arena_init(&a, &blocks, 4 << 20);
+    EXPECT_STR(diff_of(&a, S("services { " A_TEXT " }"), S("services {" A_TEXT "}")), S(""));
+    EXPECT_STR(diff_of(&a, S("services {\n" A_TEXT B_TEXT("") "}"), S("services {\n" A_TEXT "}")),
+               S("- service B\n- listener 127.0.0.1:90\n"));
+    EXPECT_STR(diff_of(&a, S("services {\n" A_TEXT "}"), S("services {\n" A_TEXT B_TEXT("") "}")),
+               S("+ service B\n+ listener 127.0.0.1:90\n"));
+    EXPECT_STR(diff_of(&a, S("services {\n" B_TEXT("") "}"),
+                       S("services {\n" B_TEXT("retries 0\nhost \"x\"\n") "}")),
+               S("~ service B: retries, host\n"));
+    EXPECT_STR(diff_of(&a, S("services {\n" A_TEXT "}"),
+                       S("system { threads-per-service 1 }\nservices {\n"
+                         "A { listeners { \"127.0.0.1:443\" " PAIR
+                         " offer-h2=false }; connectors { \"127.0.0.1:81\" } }\n }")),
+               S("~ system\n~ service A: listeners\n~ listener 127.0.0.1:443: options\n"));
+    arena_reset(&a);
+    blocks_drop(&blocks);
+}
