@@ -2,7 +2,7 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter \
+.PHONY: help run build test soak check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter \
 	bench-router docs clean site setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
@@ -35,6 +35,9 @@ run: build site ## build River and start it with examples/quickstart.kdl
 
 test: setup-test ## build everything and run all tests (FRESH=1 repeats what passed unchanged)
 	@python3 tests/run
+
+soak: setup-test build ## a million requests through 100 reloads and 20 upgrades (SOAK="--requests N ...")
+	@python3 tests/soak/zero_loss.py $(SOAK)
 
 check-style: setup-test ## layers, sizes, banned calls; clang-tidy and gcc's analyser on base and http
 	@python3 tests/run style tidy

@@ -23,16 +23,19 @@
 
 /* ---- the supervisor's side ---- */
 
-CagePlan cage_plan(const Settings *settings)
+CagePlan cage_plan(const Settings *settings, size_t root_count, const int *roots)
 {
     const SystemSettings *system = &settings->system;
-    return (CagePlan){.account = &system->account,
-                      .sandbox = system->sandbox,
-                      .settings = settings,
-                      .memory_bytes = config_memory_bytes(system)};
+    CagePlan plan = {.account = &system->account,
+                     .sandbox = system->sandbox,
+                     .root_count = root_count,
+                     .settings = settings,
+                     .memory_bytes = config_memory_bytes(system)};
+    plan.roots = roots;
+    return plan;
 }
 
-Err cage_check(const CagePlan *plan, Text *why)
+static Err check(const CagePlan *plan, Text *why)
 {
     TRY(account_check(plan->account, why));
     if (plan->sandbox && !call_filter_is_there()) {
@@ -44,7 +47,7 @@ Err cage_check(const CagePlan *plan, Text *why)
     return ERR_OK;
 }
 
-void cage_hide(const CagePlan *plan)
+static void hide(const CagePlan *plan)
 {
     struct rlimit cores = {0};
     if (plan->sandbox && getrlimit(RLIMIT_CORE, &cores) == 0) {
@@ -54,7 +57,7 @@ void cage_hide(const CagePlan *plan)
     }
 }
 
-void cage_warn(const CagePlan *plan)
+static void warn(const CagePlan *plan)
 {
     if (!plan->sandbox) {
         LOG(WARN, "the worker is not caged: `sandbox` is false");
@@ -62,6 +65,15 @@ void cage_warn(const CagePlan *plan)
     if (account_is_root(plan->account)) {
         LOG(WARN, "the worker runs as root: set `user` in `system`");
     }
+}
+
+Err cage_prepare(const Settings *settings, Text *why)
+{
+    CagePlan plan = cage_plan(settings, 0, NULL);
+    TRY(check(&plan, why));
+    hide(&plan);
+    warn(&plan);
+    return ERR_OK;
 }
 
 void cage_log(CageState *io_told, CageState state, bool sandbox)
@@ -268,8 +280,9 @@ Err cage_enter(Cage *c, const CagePlan *plan)
     return err;
 }
 
-Err cage_close(Cage *c)
+Err cage_close(void *cage)
 {
+    Cage *c = (Cage *)cage;
     if (!c->plan.sandbox) {
         return ERR_OK;
     }

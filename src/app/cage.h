@@ -55,20 +55,17 @@ typedef struct Cage {
     int sizes; /* /proc/self/statm, opened while that was possible; -1: not */
 } Cage;
 
-/* The plan of these settings, without descriptors. */
-CagePlan cage_plan(const Settings *settings);
+/* The plan of these settings, with the directories that were opened for them. */
+CagePlan cage_plan(const Settings *settings, size_t root_count, const int *roots);
 /* A number that differs where a worker that is caged for one of two configurations cannot go on by
  * the other: another account, another `sandbox`, sockets in other directories. */
 uint64_t cage_mark(const Settings *settings);
 
-/* Supervisor, before the first worker: whether a worker can be caged as the plan says. `why` tells
- * a person what to do otherwise. */
-MUST_USE Err cage_check(const CagePlan *plan, Text *why);
-/* Supervisor, where workers are caged: keeps its own memory, with the keys in it, from other
- * processes of its user, and out of core dumps. */
-void cage_hide(const CagePlan *plan);
-/* Supervisor: says in the log what is not as it should be (no user, no sandbox). */
-void cage_warn(const CagePlan *plan);
+/* Supervisor, before the first worker: makes sure that a worker can be caged as the settings say
+ * (`why` tells a person what to do otherwise), says in the log what is not as it should be (no user,
+ * no sandbox), and keeps its own memory, with the keys in it, from other processes of its user and
+ * out of core dumps. */
+MUST_USE Err cage_prepare(const Settings *settings, Text *why);
 /* Supervisor, once a worker has told its state: says what it has closed and what this kernel could
  * not close, unless that is what was said the last time. */
 void cage_log(CageState *io_told, CageState state, bool sandbox);
@@ -76,8 +73,9 @@ void cage_log(CageState *io_told, CageState state, bool sandbox);
 /* Worker, with one thread: account, capabilities, no_new_privs, limits, Landlock. An error means
  * that it must not serve; it is in the log. */
 MUST_USE Err cage_enter(Cage *c, const CagePlan *plan);
-/* Worker, with all its threads: memory's limit and seccomp. */
-MUST_USE Err cage_close(Cage *c);
+/* Worker, with all its threads: memory's limit and seccomp. Made for WorkerPlan.before_serving: the
+ * argument is the Cage. */
+MUST_USE Err cage_close(void *cage);
 
 unsigned cage_landlock_version(CageState state);
 /* "seccomp, landlock 7, ..."; "none" for nothing. */

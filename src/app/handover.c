@@ -17,9 +17,10 @@
 #define SOCKET_MODE 0600
 
 static const Str kind_names[] = {
-    [HANDOVER_LISTENERS] = S_INIT("listeners"), [HANDOVER_STATE] = S_INIT("state"),
-    [HANDOVER_OVER] = S_INIT("over"),           [HANDOVER_READY] = S_INIT("ready"),
-    [HANDOVER_FAILED] = S_INIT("failed"),       [HANDOVER_RELEASED] = S_INIT("released"),
+    [HANDOVER_LISTENERS] = S_INIT("listeners"), [HANDOVER_PASSED] = S_INIT("passed"),
+    [HANDOVER_STATE] = S_INIT("state"),         [HANDOVER_OVER] = S_INIT("over"),
+    [HANDOVER_READY] = S_INIT("ready"),         [HANDOVER_FAILED] = S_INIT("failed"),
+    [HANDOVER_RELEASED] = S_INIT("released"),
 };
 #define KINDS (sizeof kind_names / sizeof kind_names[0])
 

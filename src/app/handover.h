@@ -3,6 +3,7 @@
  *
  *     the old one                     the new one
  *        listeners (sockets) ------------>   as many messages as are needed
+ *        passed (sockets) --------------->   the same, where the service manager has made them
  *        state (a memory file) ---------->   what its worker has counted and remembers; may be missing
  *        over --------------------------->   begins with its worker
  *            <----------------------- ready   its worker serves (or: failed, and why)
@@ -24,6 +25,7 @@
 typedef enum HandoverKind {
     HANDOVER_UNKNOWN,
     HANDOVER_LISTENERS, /* a line for each socket: its name */
+    HANDOVER_PASSED,    /* the same, of sockets that are the service manager's, too */
     HANDOVER_STATE,     /* one descriptor */
     HANDOVER_OVER,
     HANDOVER_READY,  /* a line: the new supervisor's process id */

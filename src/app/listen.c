@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/activation.h"
+#include "loop/log.h"
 #include "net/address.h"
 
 /* The kernel cuts this to net.core.somaxconn: bursts wait in the queue, not in retries. */
@@ -146,9 +148,30 @@ Err listen_unix(Str path, uint16_t mode, ListenSocket *ret, Text *why)
     return ERR_OK;
 }
 
+/* The permissions of a passed Unix socket are its maker's: ours are only asked for. */
+static void compare_mode(const ListenerSettings *listener)
+{
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    struct stat about;
+    Str name = listener->address.unix_path;
+    if (name.len > 0 && listener->mode != 0 &&
+        str_to_c(name, span_of(path, sizeof path)) == ERR_OK && lstat(path, &about) == 0 &&
+        (about.st_mode & 07777) != listener->mode) {
+        LOG(WARN, "a passed socket has other permissions than its listener",
+            LOG_STR("listener", name));
+    }
+}
+
 static Err open_one(const Settings *settings, const ListenerSettings *listener, ListenSocket *ret,
                     Text *why)
 {
+    int fd = -1;
+    if (activation_find(&listener->address, &fd)) {
+        *ret = (ListenSocket){.fd = fd, .name = listener->address.text, .passed = true};
+        LOG(INFO, "a socket that was passed at the start is used", LOG_STR("listener", ret->name));
+        compare_mode(listener);
+        return ERR_OK;
+    }
     if (listener->address.unix_path.len == 0) {
         return listen_ip(settings, &listener->address, ret, why);
     }
@@ -172,7 +195,7 @@ static void share(const ListenSocket *there, const ListenerSettings *from, Liste
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     *ret = *there;
     ret->name = from->address.text;
-    ret->unix_path = from->address.unix_path;
+    ret->unix_path = there->passed ? STR_NONE : from->address.unix_path;
     ret->shared = true;
     if (ret->unix_path.len > 0 && from->mode != 0 &&
         str_to_c(ret->unix_path, span_of(path, sizeof path)) == ERR_OK) {
@@ -227,7 +250,9 @@ void listen_close(ListenSet *set, const ListenSet *stays, bool remove_files)
         if (remove_files && socket->unix_path.len > 0) {
             remove_file(socket);
         }
-        (void)close(socket->fd);
+        if (!socket->passed) {
+            (void)close(socket->fd);
+        }
         socket->fd = -1;
     }
 }

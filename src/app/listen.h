@@ -14,7 +14,8 @@ typedef struct ListenSocket {
     int fd;        /* -1 once closed */
     bool shared;   /* the configuration before has it, too */
     Str name;      /* the address's canonical text */
-    Str unix_path; /* empty: none */
+    bool passed;   /* by the service manager (activation.h), which has it, too */
+    Str unix_path; /* of a file that is ours to remove; empty: none */
     dev_t device;  /* of the Unix socket's file, so that only our own is removed */
     ino_t inode;
 } ListenSocket;
@@ -27,7 +28,7 @@ typedef struct ListenSet {
 } ListenSet;
 
 /* Binds every address of the settings, in their order, but for those that `before` (NULL: none) has
- * a socket for: that is shared. "[::]:P" serves IPv4 too unless an IPv4 listener of that port stands
+ * a socket for: that is shared; and those that were passed at the start. "[::]:P" serves IPv4 too unless an IPv4 listener of that port stands
  * in the settings. A Unix socket's file that nobody answers on is replaced. On failure `why` names
  * the address, and *ret has what was opened so far. */
 MUST_USE Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/activation.h"
 #include "app/command.h"
 #include "app/control.h"
 #include "app/doctor.h"
@@ -82,14 +83,27 @@ static int read_configuration(Arena *arena, const Source *source, Str *ret)
 
 /* ---- the commands ---- */
 
-static int run(Arena *arena, const Command *c, int count, char **words)
+/* What a service manager gave us. */
+typedef struct Variables {
+    NotifyVariables notify;
+    ActivationVariables activation;
+} Variables;
+
+static int run(Arena *arena, const Command *c, const Variables *variables, int count, char **words)
 {
+    uint8_t room[128];
+    Text why = text_in(span_of(room, sizeof room));
+    /* Before anything is opened: what was passed has the first numbers. */
+    if (activation_take(&variables->activation, &why) != ERR_OK) {
+        return fail(EXIT_FAILED, text_str(&why));
+    }
     Files files;
     Source source = source_of(c, &files);
     Launch launch = {.count = count,
                      .words = words,
                      .upgrade = c->upgrade,
-                     .hand_over_fd = c->hand_over_fd};
+                     .hand_over_fd = c->hand_over_fd,
+                     .notify = &variables->notify};
     int status = supervisor_run(&source, &launch, arena);
     files_close(&files);
     return status;
@@ -263,11 +277,12 @@ static int help(void)
     return EXIT_OK;
 }
 
-static int obey(Arena *arena, const Command *c, int count, char **words)
+static int obey(Arena *arena, const Command *c, const Variables *variables, int count,
+                char **words)
 {
     switch (c->kind) {
     case COMMAND_RUN:
-        return run(arena, c, count, words);
+        return run(arena, c, variables, count, words);
     case COMMAND_CHECK:
         return check(arena, c);
     case COMMAND_RELOAD:
@@ -289,6 +304,26 @@ static int obey(Arena *arena, const Command *c, int count, char **words)
         return EXIT_OK;
     }
     return EXIT_USAGE;
+}
+
+/* A variable of the service manager's: read once, and not for our children. */
+static Err take_variable(Arena *arena, const char *name, Str *ret)
+{
+    Err err = arena_copy(arena, str_from_c(getenv(name)), ret) ? ERR_OK : ERR_MEMORY;
+    (void)unsetenv(name);
+    return err;
+}
+
+static Err take_variables(Arena *arena, Variables *ret)
+{
+    NotifyVariables *n = &ret->notify;
+    ActivationVariables *a = &ret->activation;
+    TRY(take_variable(arena, "NOTIFY_SOCKET", &n->socket));
+    TRY(take_variable(arena, "WATCHDOG_USEC", &n->watchdog_usec));
+    TRY(take_variable(arena, "WATCHDOG_PID", &n->watchdog_pid));
+    TRY(take_variable(arena, "LISTEN_PID", &a->pid));
+    TRY(take_variable(arena, "LISTEN_FDS", &a->fds));
+    return take_variable(arena, "LISTEN_FDNAMES", &a->names);
 }
 
 /* The only place that reads River's environment variables. */
@@ -323,8 +358,12 @@ static int start(Arena *arena, int count, char **words)
         (void)fprintf(stderr, "river: %.*s\n`river --help` tells more\n", STR_ARG(text_str(&why)));
         return EXIT_USAGE;
     }
+    Variables variables = {0};
+    if (take_variables(arena, &variables) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
     read_environment(&command.overrides);
-    return obey(arena, &command, count, words);
+    return obey(arena, &command, &variables, count, words);
 }
 
 int main(int argc, char **argv)

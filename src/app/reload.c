@@ -163,6 +163,7 @@ static void commit(Supervisor *s)
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
     r->mark = r->seen = mark_files(s);
     look_again_at(s, supervisor_clock_ms());
+    supervisor_notify_serving(s);
     if (r->kind == RELOAD_RENEW) {
         LOG(INFO, "certificates renewed");
     } else {
@@ -188,6 +189,7 @@ static void give_up_next(Supervisor *s)
 static void fail(Supervisor *s, Str reason)
 {
     give_up_next(s);
+    supervisor_notify_serving(s);
     refuse(s, waiting_client(s), s->reload.kind, NULL, reason);
 }
 
@@ -236,6 +238,24 @@ static Err send_configuration(const KeptWorker *w, const Configuration *c)
     return channel_send_patiently(w->channel, &message);
 }
 
+/* A fresh worker begins with what the one that serves has told. */
+static void start_fresh(Supervisor *s, int state)
+{
+    Reload *r = &s->reload;
+    if (r->state != RELOAD_DUMPING) {
+        return; /* it was given up meanwhile */
+    }
+    KeptWorker *coming = NULL;
+    WorkerSetup setup = supervisor_worker_setup(s, s->next);
+    setup.logs = &r->logs;
+    setup.state = state;
+    r->state = RELOAD_COMING;
+    Err err = keeper_start(&s->keeper, &setup, KEPT_COMING, supervisor_clock_ms(), &coming);
+    if (err != ERR_OK) {
+        fail(s, str_from_c(err_sentence(err)));
+    }
+}
+
 /* In place where that can be, else by a fresh worker. */
 static Err hand_to_worker(Supervisor *s, Text *why)
 {
@@ -248,12 +268,10 @@ static Err hand_to_worker(Supervisor *s, Text *why)
         return send_configuration(serving, s->next);
     }
     TRY(logs_open(&s->next->settings->system.log, &r->logs, why));
-    WorkerSetup setup = supervisor_worker_setup(s, s->next);
-    setup.logs = &r->logs;
-    r->state = RELOAD_COMING;
-    KeptWorker *coming = NULL;
     LOG(INFO, "the next configuration needs a fresh worker");
-    return keeper_start(&s->keeper, &setup, KEPT_COMING, now, &coming);
+    r->state = RELOAD_DUMPING;
+    dumping_begin(s, start_fresh);
+    return ERR_OK;
 }
 
 void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *message)
@@ -465,9 +483,13 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
     arena_init(&arena, &s->blocks, ANSWER_BYTES_MAX);
     ConfigurationReport report = {.arena = &arena, .why = text_in(span_of(room, sizeof room))};
     s->reload.kind = kind;
+    notify_reloading(&s->notify, supervisor_clock_ms());
     Err err = reload_load(s, kind, client, wait, &report);
     if (err != ERR_OK) {
         report_failure(s, client, kind, err, &report);
+    }
+    if (s->reload.state == RELOAD_NONE) {
+        supervisor_notify_serving(s);
     }
     arena_reset(&arena);
 }

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/activation.h"
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
@@ -89,6 +90,7 @@ static void begin_stop(Supervisor *s)
     reload_abandon(s);
     listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_STOPPING;
+    notify_stopping(&s->notify, S("stopping"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_STOP);
 }
 
@@ -99,6 +101,7 @@ static void begin_drain(Supervisor *s)
     /* Our copies would keep the ports open with nobody to accept. */
     listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_DRAINING;
+    notify_stopping(&s->notify, S("draining: open requests finish"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_DRAIN);
 }
 
@@ -128,6 +131,35 @@ static void reopen_logs(Supervisor *s)
     }
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
     LOG(INFO, "logs opened again");
+}
+
+static bool has_workers(const Supervisor *s)
+{
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        if (s->keeper.workers[i].role != KEPT_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the service manager ---- */
+
+/* Whether traffic is served, as far as the supervisor can know: then the watchdog hears of it. */
+static bool worker_is_well(Supervisor *s)
+{
+    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
+    return s->state == STATE_SERVING ? w && w->ready : has_workers(s);
+}
+
+void supervisor_notify_serving(Supervisor *s)
+{
+    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
+    if (s->state == STATE_SERVING && w && w->ready) {
+        const Settings *settings = s->current->settings;
+        notify_ready(&s->notify, settings->service_count, settings->listener_count,
+                     (uint64_t)w->pid, supervisor_clock_ms());
+    }
 }
 
 /* ---- what can happen ---- */
@@ -167,16 +199,6 @@ static void take_signals(Supervisor *s)
     }
 }
 
-static bool has_workers(const Supervisor *s)
-{
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        if (s->keeper.workers[i].role != KEPT_NONE) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
 {
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
@@ -187,6 +209,7 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
         }
         return;
     }
+    dumping_on_death(s, w->role);
     reload_on_death(s, w->role);
     if (w->role != KEPT_SERVING) {
         return;
@@ -198,6 +221,7 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
         s->exit_status = EXIT_FAILED;
         return;
     }
+    notify_status(&s->notify, S("the worker died; the next one starts"), supervisor_clock_ms());
     keeper_plan_restart(&s->keeper, supervisor_clock_ms());
 }
 
@@ -221,7 +245,9 @@ static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
     }
     log_serving(s, w);
     if (s->takeover.fd >= 0) {
-        takeover_ready(s);
+        takeover_ready(s); /* the service manager hears of us when the old one has said who we are */
+    } else {
+        supervisor_notify_serving(s);
     }
     daemon_ready(s->daemon_pipe);
     s->daemon_pipe = -1;
@@ -231,6 +257,10 @@ static void on_message(Supervisor *s, KeptWorker *w, const ChannelMessage *messa
 {
     if (message->kind == CHANNEL_READY && !w->ready && w->role != KEPT_LEAVING) {
         on_ready(s, w, message->value);
+        return;
+    }
+    if (message->kind == CHANNEL_DUMPED) {
+        dumping_on_message(s, w, message->value == 1);
         return;
     }
     if (message->kind == CHANNEL_RELOADED) {
@@ -285,6 +315,7 @@ static void keep_deadlines(Supervisor *s)
         start_worker(s, now);
     }
     if (s->state == STATE_SERVING) {
+        dumping_keep_deadlines(s, now);
         reload_keep_deadlines(s, now);
         upgrade_keep_deadlines(s, now);
     }
@@ -296,6 +327,7 @@ static void keep_deadlines(Supervisor *s)
             w->kill_at_ms = now + STOP_GRACE_MS;
         }
     }
+    notify_keep(&s->notify, worker_is_well(s), now);
 }
 
 static void sooner(uint64_t *due, uint64_t other)
@@ -320,7 +352,9 @@ static int wait_ms(Supervisor *s, size_t control_count)
     if (s->state == STATE_SERVING) {
         sooner(&due, reload_due_ms(s));
         sooner(&due, s->upgrade.deadline_ms);
+        sooner(&due, s->dumping.deadline_ms);
     }
+    sooner(&due, notify_due_ms(&s->notify));
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
     if (due != 0) {
         uint64_t left = due > now ? due - now : 0;
@@ -390,6 +424,7 @@ static Err block_signals(int *ret)
     (void)sigprocmask(SIG_BLOCK, &ours, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGXFSZ, &ignore, NULL); /* a log file that may not grow is a full disk */
     *ret = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
     return *ret < 0 ? err_from_errno(errno) : ERR_OK;
 }
@@ -417,7 +452,10 @@ static unsigned count_threads(const Settings *settings)
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
 {
     return (WorkerSetup){
-        .configuration = c, .logs = &s->logs, .threads = count_threads(c->settings)};
+        .configuration = c,
+        .logs = &s->logs,
+        .threads = count_threads(c->settings),
+        .state = -1};
 }
 
 /* A River without a control socket serves all the same, unless the socket was asked for. */
@@ -478,16 +516,15 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
-    CagePlan plan = cage_plan(s->current->settings);
-    TRY(cage_check(&plan, why));
-    cage_hide(&plan);
-    cage_warn(&plan);
+    TRY(cage_prepare(s->current->settings, why));
+    notify_open(&s->notify, s->launch->notify, supervisor_clock_ms());
     bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
     if (takes_over) {
         TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
     }
     TRY(configuration_open(s->current, s->source.files, &s->takeover.sockets, why));
     listen_close(&s->takeover.sockets, &s->current->listeners, false);
+    activation_close_rest();
     if (system->daemonize && s->launch->hand_over_fd < 0) {
         TRY(daemon_start(&s->daemon_pipe));
     }
@@ -500,13 +537,20 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     reload_first(s, s->started_ms);
     KeptWorker *w = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->current);
-    return keeper_start(&s->keeper, &setup, KEPT_SERVING, s->started_ms, &w);
+    setup.state = s->takeover.state;
+    Err err = keeper_start(&s->keeper, &setup, KEPT_SERVING, s->started_ms, &w);
+    if (s->takeover.state >= 0) {
+        (void)close(s->takeover.state);
+        s->takeover.state = -1;
+    }
+    return err;
 }
 
 static void tidy_up(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, true);
     control_close(&s->control);
+    notify_close(&s->notify);
     pidfile_remove(s->system.pid_file, s->pid_file);
     configuration_close(s->current, NULL);
     configuration_drop(s->current);
@@ -548,6 +592,7 @@ int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
                       .arena = arena,
                       .takeover = {.fd = -1, .state = -1},
                       .upgrade = {.fd = -1},
+                      .dumping = {.fd = -1},
                       .logs = LOGS_NONE,
                       .reload = {.logs = LOGS_NONE},
                       .signals = -1,

@@ -3,6 +3,7 @@
 #ifndef APP_SUPERVISOR_H
 #define APP_SUPERVISOR_H
 
+#include "app/notify.h"
 #include "app/source.h"
 
 /* How this process was started, and from whom it takes over. */
@@ -11,6 +12,7 @@ typedef struct Launch {
     char **words; /* the command line */
     bool upgrade; /* take over from the one that hands over at the upgrade socket */
     int hand_over_fd; /* ... from the one that has started us; -1: nobody has */
+    const NotifyVariables *notify; /* how the service manager hears of us */
 } Launch;
 
 /* Runs River by the configuration at that source until it is told to end; returns the exit status.

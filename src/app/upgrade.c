@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/activation.h"
 #include "app/handover.h"
 #include "app/pidfile.h"
 #include "net/address.h"
@@ -55,8 +56,13 @@ static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
             return ERR_MEMORY;
         }
         ListenSocket *socket = &t->sockets.at[t->sockets.count];
-        *socket = (ListenSocket){.fd = m->fds[i], .name = name};
-        find_file(socket);
+        *socket = (ListenSocket){
+            .fd = m->fds[i], .name = name, .passed = m->kind == HANDOVER_PASSED};
+        if (m->kind == HANDOVER_PASSED) {
+            activation_adopt(socket->fd);
+        } else {
+            find_file(socket);
+        }
         str_map_add(&t->sockets.names, 0, name, (uint32_t)t->sockets.count);
         t->sockets.count++;
     }
@@ -65,7 +71,7 @@ static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
 
 static Err take_message(Takeover *t, const HandoverMessage *m, Arena *arena)
 {
-    if (m->kind == HANDOVER_LISTENERS) {
+    if (m->kind == HANDOVER_LISTENERS || m->kind == HANDOVER_PASSED) {
         return take_sockets(t, m, arena);
     }
     for (size_t i = 0; i < m->fd_count; i++) {
@@ -159,6 +165,7 @@ void takeover_on_readable(Supervisor *s)
     (void)close(s->takeover.fd);
     s->takeover.fd = -1;
     supervisor_claim_files(s);
+    supervisor_notify_serving(s);
     LOG(INFO, "taken over");
 }
 
@@ -197,7 +204,8 @@ static void cancel(Supervisor *s, Str why)
     conclude(s, 1, text_str(&t));
 }
 
-static Err send_listeners(int fd, const ListenSet *set)
+/* Those that the service manager has passed, or all others. */
+static Err send_listeners(int fd, const ListenSet *set, bool passed)
 {
     int fds[HANDOVER_FDS_MAX];
     uint8_t room[HANDOVER_BYTES_MAX];
@@ -206,11 +214,12 @@ static Err send_listeners(int fd, const ListenSet *set)
     for (size_t i = 0; i <= set->count; i++) {
         bool full = count == HANDOVER_FDS_MAX || t.len + PATH_MAX > sizeof room - 64;
         if (count > 0 && (full || i == set->count)) {
-            TRY(handover_send(fd, HANDOVER_LISTENERS, text_str(&t), fds, count));
+            TRY(handover_send(fd, passed ? HANDOVER_PASSED : HANDOVER_LISTENERS, text_str(&t), fds,
+                              count));
             count = 0;
             t = text_in(span_of(room, sizeof room));
         }
-        if (i < set->count && set->at[i].fd >= 0) {
+        if (i < set->count && set->at[i].fd >= 0 && set->at[i].passed == passed) {
             text_add(&t, set->at[i].name);
             text_byte(&t, '\n');
             fds[count++] = set->at[i].fd;
@@ -219,17 +228,33 @@ static Err send_listeners(int fd, const ListenSet *set)
     return ERR_OK;
 }
 
-/* Gives what there is to give. */
-static void hand_over(Supervisor *s)
+/* The last that is given. */
+static void hand_over_state(Supervisor *s, int state)
 {
     Upgrade *u = &s->upgrade;
-    u->deadline_ms = supervisor_clock_ms() + READY_MS;
-    Err err = send_listeners(u->fd, &s->current->listeners);
+    if (u->fd < 0) {
+        return; /* it was cancelled meanwhile */
+    }
+    Err err = state >= 0 ? handover_send(u->fd, HANDOVER_STATE, STR_NONE, &state, 1) : ERR_OK;
     err = err == ERR_OK ? handover_send(u->fd, HANDOVER_OVER, STR_NONE, NULL, 0) : err;
     if (err != ERR_OK) {
         cancel(s, str_from_c(err_sentence(err)));
     } else {
         LOG(INFO, "handed over; waiting until the new River serves");
+    }
+}
+
+/* Gives what there is to give. */
+static void hand_over(Supervisor *s)
+{
+    Upgrade *u = &s->upgrade;
+    u->deadline_ms = supervisor_clock_ms() + READY_MS;
+    Err err = send_listeners(u->fd, &s->current->listeners, false);
+    err = err == ERR_OK ? send_listeners(u->fd, &s->current->listeners, true) : err;
+    if (err != ERR_OK) {
+        cancel(s, str_from_c(err_sentence(err)));
+    } else {
+        dumping_begin(s, hand_over_state);
     }
 }
 
@@ -272,6 +297,7 @@ static _Noreturn void become(const Supervisor *s, const char *path, int end)
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_UNBLOCK, &all, NULL);
     (void)fcntl(end, F_SETFD, 0);
+    notify_bequeath(s->launch->notify);
     if (s->source.files->directory >= 0) {
         (void)!fchdir(s->source.files->directory);
     }
@@ -354,6 +380,7 @@ static void commit(Supervisor *s, Str lines)
     Str pid = str_take(str_cut(lines, '\n').head, 20);
     control_stop_listening(&s->control);
     pidfile_release(&s->pid_file);
+    notify_successor(&s->notify, pid, supervisor_clock_ms());
     if (handover_send(s->upgrade.fd, HANDOVER_RELEASED, STR_NONE, NULL, 0) != ERR_OK) {
         LOG(WARN, "the new River has gone before it was told");
     }

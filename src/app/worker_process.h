@@ -13,6 +13,7 @@ typedef struct WorkerSetup {
     const Configuration *configuration; /* open */
     const Logs *logs;
     unsigned threads;
+    int state; /* what the worker before has written (proxy/dump.h); -1: nothing */
 } WorkerSetup;
 
 /* The child of the fork, for the rest of its life. `supervisor` is the process that it must not

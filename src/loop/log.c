@@ -64,6 +64,7 @@ struct Log {
     _Atomic int next_fds[LOG_STREAMS]; /* log_replace's, until the writer takes them; -1: none */
     int fds[LOG_STREAMS];              /* the writer's */
     bool seekable[LOG_STREAMS];        /* regular files never make the writer wait */
+    bool torn[LOG_STREAMS];            /* the last line there lacks its end */
     uint64_t told_ms;
     bool beside; /* the writer serves one stream while the other one is stuck */
     Gate gate; /* the writer has begun */
@@ -236,6 +237,7 @@ static bool take_replacement(Log *log, LogStream stream)
         (void)close(log->fds[stream]);
     }
     log->fds[stream] = fd;
+    log->torn[stream] = false;
     struct stat about;
     log->seekable[stream] = fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
     return true;
@@ -262,21 +264,43 @@ static bool wait_writable(Log *log, LogStream stream)
     }
 }
 
+/* Ends a line that could be written in part only, so that the next one stands alone. */
+static void mend(Log *log, LogStream stream)
+{
+    if (log->torn[stream] && write(log->fds[stream], "\n", 1) == 1) {
+        log->torn[stream] = false;
+    }
+}
+
+static uint64_t count_lines(Str s)
+{
+    uint64_t count = 0;
+    for (StrCut cut = str_cut(s, '\n'); cut.found; cut = str_cut(cut.tail, '\n')) {
+        count++;
+    }
+    return count;
+}
+
 /* Writes all of `bytes`, waiting as long as it takes. What cannot be written (a full disk, a reader
- * who has gone) is lost. Returns how many bytes are done with: fewer when the writer gives up. */
-static size_t write_all(Log *log, LogStream stream, Str bytes)
+ * who has gone) is lost; *ret_lost counts the lines. Returns how many bytes are done with: fewer
+ * when the writer gives up. */
+static size_t write_all(Log *log, LogStream stream, Str bytes, uint64_t *ret_lost)
 {
     Str s = bytes;
     while (s.len > 0) {
         if (!log->seekable[stream] && !wait_writable(log, stream)) {
             return bytes.len - s.len;
         }
+        mend(log, stream);
         Str piece = log->seekable[stream] ? s : str_take(s, LOG_PIPE_BYTES);
         ssize_t n = write(log->fds[stream], piece.at, piece.len); /* system call */
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
             continue;
         }
         if (n < 0) {
+            *ret_lost += count_lines(s);
+            size_t written = bytes.len - s.len;
+            log->torn[stream] = log->torn[stream] || (written > 0 && bytes.at[written - 1] != '\n');
             break;
         }
         s = str_drop(s, (size_t)n);
@@ -295,10 +319,12 @@ static bool drain_ring(Log *log, LogRing *ring, LogStream stream)
     size_t offset = (size_t)(tail & (ring->bytes.len - 1));
     size_t len = (size_t)(head - tail);
     Str first = str_take(str_drop(span_str(ring->bytes), offset), len);
-    size_t done = write_all(log, stream, first);
+    uint64_t lost = 0;
+    size_t done = write_all(log, stream, first, &lost);
     if (done == first.len) {
-        done += write_all(log, stream, str_take(span_str(ring->bytes), len - first.len));
+        done += write_all(log, stream, str_take(span_str(ring->bytes), len - first.len), &lost);
     }
+    atomic_fetch_add_explicit(&ring->dropped, lost, memory_order_relaxed);
     /* What was not written is tried again, unless there is no time for that any more. */
     uint64_t next = must_give_up(log) ? head : tail + done;
     atomic_store_explicit(&ring->tail, next, memory_order_release);
@@ -336,7 +362,8 @@ static void tell_drops(Log *log)
                                  LOG_U64("lines", count)};
             print_event(&t, LOG_WARN, fields, sizeof fields / sizeof fields[0]);
             text_byte(&t, '\n');
-            (void)write_all(log, LOG_TO_ERROR, text_str(&t));
+            uint64_t lost = 0; /* it is no line of a ring's */
+            (void)write_all(log, LOG_TO_ERROR, text_str(&t), &lost);
         }
     }
     log->told_ms = clock_ms();

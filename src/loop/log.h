@@ -85,7 +85,7 @@ bool log_line(LogStream stream, Str line);
 /* What LOG calls; fields[0] is the message. */
 void log_event(LogLevel level, const LogField *fields, size_t count);
 
-/* Lines dropped since the start. */
+/* Lines dropped since the start, and lines that could not be written (a full disk). */
 uint64_t log_dropped(const Log *log, LogStream stream);
 
 /* "error", "warn", "info" or "debug". */

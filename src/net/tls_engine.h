@@ -23,6 +23,9 @@ typedef unsigned EngineCode;
 MUST_USE Err engine_server_new(Arena *a, const TlsServerPlan *plan, TlsNames *names,
                                EngineServer **ret, TlsMistake *ret_mistake, Text *why);
 void engine_server_drop(EngineServer *s);
+/* The keys of its tickets, as bytes that only this library understands. */
+void engine_save_tickets(const EngineServer *s, Text *out);
+bool engine_restore_tickets(const EngineServer *s, Str keys);
 MUST_USE Err engine_client_new(Arena *a, const TlsClientPlan *plan, EngineClient **ret,
                                TlsMistake *ret_mistake, Text *why);
 void engine_client_drop(EngineClient *c);

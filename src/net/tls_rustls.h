@@ -18,6 +18,7 @@ struct EngineServer {
     size_t key_count;
     const rustls_certified_key **keys COUNTED_BY(key_count);
     const TlsNames *names;
+    river_tls_ticketer *tickets;
     int key_log_fd;
 };
 

@@ -418,10 +418,11 @@ def quoted(endpoint):
 
 
 class River:
-    """A River with this configuration, serving."""
+    """A River with this configuration, serving. A `launcher` is a command that executes what
+    follows it."""
 
     def __init__(self, services, system="", environment=None, flags=(), threads=2, wait=True,
-                 text=None, binary=BINARY, user=None, preexec=None):
+                 text=None, launcher=(), pass_fds=(), binary=BINARY, user=None, preexec=None):
         """`user`: the id of a user who starts it; `preexec` runs before that."""
         self.directory = tempfile.mkdtemp(prefix="river-e2e-")
         if user is not None:
@@ -434,12 +435,14 @@ class River:
         self.output_path = os.path.join(self.directory, "stdout")
         self.deaths_expected = False
         self.closed = False
-        command = [binary, "--config-kdl", self.config, "--control-socket", self.control, *flags]
+        command = [*launcher, binary, "--config-kdl", self.config,
+                   "--control-socket", self.control, *flags]
         if threads:
             command += ["--threads-per-service", str(threads)]
         with open(self.error_path, "wb") as error, open(self.output_path, "wb") as output:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
-                                            stderr=error, env={**os.environ, **(environment or {})},
+                                            stderr=error, pass_fds=pass_fds,
+                                            env={**os.environ, **(environment or {})},
                                             user=user, group=user, preexec_fn=preexec,
                                             extra_groups=[] if user is not None else None)
         if wait:
