@@ -14,6 +14,7 @@
 
 #include "admin/status.h"
 #include "app/activation.h"
+#include "app/breakin.h"
 #include "app/cage.h"
 #include "app/channel.h"
 #include "app/daemon.h"
@@ -52,6 +53,7 @@ typedef struct WorkerProcess {
     Log *log;
     Worker *worker;
     Builder builder;
+    Cage cage;
     size_t root_count;
     const int *roots COUNTED_BY(root_count);
     bool tidying;        /* something is left of older snapshots */
@@ -228,6 +230,8 @@ static Err start_threads(WorkerProcess *p)
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,
         .access_style = access_style(system->log.access_format),
+        .before_serving = cage_close,
+        .context = &p->cage,
     };
     p->system = *system;
     p->root_count = c->root_count;
@@ -557,19 +561,22 @@ static void serve(WorkerProcess *p)
 
 /* ---- life ---- */
 
-/* Everything up to serving. */
+/* Everything up to serving, in the order that the cage asks for (app/cage.h). */
 static Err start(WorkerProcess *p)
 {
+    const Configuration *c = p->setup->configuration;
+    CagePlan plan = cage_plan(c->settings, c->root_count, c->roots);
     blocks_init(&p->blocks, NULL, BLOCK_BYTES, 0);
     crash_catch_signals();
-    crash_enter_thread(p->setup->threads);
-    TRY(start_log(p));
-    TRY(cage_enter());
-    TRY(start_threads(p));
-    if (p->system.daemonize) {
+    breakin_arm();
+    if (c->settings->system.daemonize) {
         daemon_let_go();
     }
-    ChannelMessage ready = {.kind = CHANNEL_READY};
+    TRY(cage_enter(&p->cage, &plan));
+    crash_enter_thread(p->setup->threads);
+    TRY(start_log(p));
+    TRY(start_threads(p));
+    ChannelMessage ready = {.kind = CHANNEL_READY, .value = p->cage.state};
     return channel_send(p->channel, &ready);
 }
 
