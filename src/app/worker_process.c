@@ -19,10 +19,10 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
+#include "app/worker_state.h"
 #include "base/number.h"
 #include "config/build.h"
 #include "proxy/client.h"
-#include "proxy/dump.h"
 #include "loop/crash.h"
 
 #define BLOCK_BYTES 16384u
@@ -192,29 +192,6 @@ static Err build_first(WorkerProcess *p)
     return err;
 }
 
-/* Goes on with what the worker before has counted and remembers, as far as that can be. */
-static void restore_state(WorkerProcess *p)
-{
-    struct stat about;
-    if (p->setup->state < 0 || fstat(p->setup->state, &about) != 0) {
-        return;
-    }
-    Span room = memory_reserve_span((size_t)about.st_size);
-    Str dump = STR_NONE;
-    Err err = room.len > 0 ? files_fill(p->setup->state, room, &dump) : ERR_MEMORY;
-    if (err == ERR_OK) {
-        err = worker_restore(p->worker, &p->builder.newest->snapshot, dump, clock_ms());
-    }
-    if (err != ERR_OK) {
-        LOG(WARN, "counters, rate limits and TLS sessions begin anew",
-            LOG_STR("why", err == ERR_UNSUPPORTED ? S("another version has written them")
-                                                  : str_from_c(err_sentence(err))));
-    }
-    memory_wipe_span(room); /* keys of tickets lie in it */
-    memory_release_span(room);
-    (void)close(p->setup->state);
-}
-
 /* The settings, and with them the bytes of keys, go as soon as all is built of them. */
 static Err start_threads(WorkerProcess *p)
 {
@@ -240,7 +217,7 @@ static Err start_threads(WorkerProcess *p)
     TRY(builder_open(&p->builder, p->worker, p->setup->shelf));
     TRY(build_first(p));
     region_unmap_all();
-    restore_state(p);
+    worker_state_restore(p->worker, &p->builder.newest->snapshot, p->setup->state);
     return worker_start(p->worker, &p->builder.newest->snapshot);
 }
 
@@ -294,28 +271,8 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
     }
 }
 
-/* ---- for the worker that takes over ---- */
-
-static Err write_all(void *context, Str bytes)
+static void tell_dumped(const WorkerProcess *p, Err err)
 {
-    int fd = *(const int *)context;
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.at, bytes.len); /* system call */
-        if (n < 0 && errno != EINTR) {
-            return err_from_errno(errno);
-        }
-        bytes = str_drop(bytes, n > 0 ? (size_t)n : 0);
-    }
-    return ERR_OK;
-}
-
-static void dump(WorkerProcess *p, const ChannelMessage *message)
-{
-    int fd = message->fds[0];
-    DumpSink sink = {.context = &fd, .write = write_all};
-    Err err = worker_dump(p->worker, clock_ms(), &sink);
-    (void)lseek(fd, 0, SEEK_SET);
-    (void)close(fd);
     ChannelMessage answer = {.kind = CHANNEL_DUMPED, .value = err == ERR_OK};
     (void)!channel_send_patiently(p->channel, &answer);
 }
@@ -506,7 +463,7 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
         reload(p, message);
         return;
     case CHANNEL_DUMP:
-        dump(p, message);
+        tell_dumped(p, worker_state_save(p->worker, message->fds[0]));
         return;
     case CHANNEL_NONE:
     case CHANNEL_READY:

@@ -38,7 +38,8 @@ typedef struct WorkerPlan {
 
 /* What a service has that outlives each configuration with its name. */
 typedef struct ServiceState {
-    _Alignas(64) _Atomic uint32_t active; /* requests under way, counted only when there is a limit */
+    /* Requests under way, counted only when there is a limit. */
+    _Alignas(64) _Atomic uint32_t active;
 } ServiceState;
 
 struct Worker {
