@@ -157,7 +157,8 @@ defaults
         names = plan.file("names", "".join(f"host{i}.example b{i}\n" for i in range(plan.count)))
         parts.append(f"""frontend f
  bind {plan.where(0)} ssl crt-list {crts} alpn h2,http/1.1
- use_backend %[req.hdr(host),lower,map_str({names})] if {{ req.hdr(host),lower,map_str({names}) -m found }}
+ acl known req.hdr(host),lower,map_str({names}) -m found
+ use_backend %[req.hdr(host),lower,map_str({names})] if known
  use_backend %[req.hdr(host),lower,map_end({ends})]
 """)
     for i in range(plan.count):

@@ -175,13 +175,15 @@ static void restore_state(WorkerProcess *p)
     Span room = memory_reserve_span((size_t)about.st_size);
     Str dump = STR_NONE;
     Err err = room.len > 0 ? files_fill(p->setup->state, room, &dump) : ERR_MEMORY;
-    err = err == ERR_OK ? worker_restore(p->worker, dump, clock_ms()) : err;
+    if (err == ERR_OK) {
+        err = worker_restore(p->worker, &p->builder.newest->snapshot, dump, clock_ms());
+    }
     if (err != ERR_OK) {
         LOG(WARN, "counters, rate limits and TLS sessions begin anew",
             LOG_STR("why", err == ERR_UNSUPPORTED ? S("another version has written them")
                                                   : str_from_c(err_sentence(err))));
     }
-    memory_wipe(room.at, room.len); /* keys of tickets lie in it */
+    memory_wipe_span(room); /* keys of tickets lie in it */
     memory_release_span(room);
     (void)close(p->setup->state);
 }
