@@ -1,4 +1,4 @@
-/* supervisor_start.c - from the configuration to the first worker: everything that can fail while nothing
+/* supervisor_start.c - from the configuration to the first worker: all that can fail while nothing
  * serves yet. */
 #include "app/supervision.h"
 

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -19,6 +18,7 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
+#include "app/machine.h"
 #include "app/worker_state.h"
 #include "base/number.h"
 #include "config/build.h"
@@ -34,10 +34,6 @@
 #define ADOPT_TICK_MS 2     /* ... a reload whether all threads have taken it up */
 #define TIDY_TICK_MS 100    /* ... it is looked what may be freed */
 #define LOG_STOP_MS 2000u
-#define DESCRIPTORS_KEPT 256u /* for logs, listeners and the like */
-#define CONNECTIONS_MIN 16u
-#define FILES_MAX 1024u
-#define FILES_MIN 16u
 
 /* A bound socket for the next configuration. */
 typedef struct PendingSocket {
@@ -59,6 +55,7 @@ typedef struct WorkerProcess {
     bool tidying;        /* something is left of older snapshots */
     bool adopting;       /* not all threads go by the newest */
     bool ending;
+    bool let_go;         /* our copies of the sockets are closed */
     bool handed_over;    /* the sockets are another one's, too: they must not be shut down */
     size_t pending_count;
     PendingSocket pending[LISTENER_PLACES_MAX];
@@ -123,28 +120,6 @@ static void close_others(const WorkerProcess *p)
     (void)close_range((unsigned)highest + 1, ~0u, 0);
 }
 
-static uint64_t connections_max(const SystemSettings *system)
-{
-    if (system->connections_max != 0) {
-        return system->connections_max;
-    }
-    struct rlimit limit = {.rlim_cur = 1024};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    uint64_t descriptors = u64_min(limit.rlim_cur, UINT32_MAX);
-    uint64_t free = descriptors > DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT : 0;
-    /* A client mostly needs an origin's connection too, but pooled ones are shared. */
-    return u64_max(free * 3 / 4, CONNECTIONS_MIN);
-}
-
-/* Files that each thread may keep open: all of them together a sixteenth of what there is. */
-static uint32_t files_max(unsigned threads)
-{
-    struct rlimit limit = {.rlim_cur = 1024};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    uint64_t share = u64_min(limit.rlim_cur, UINT32_MAX) / 16 / threads;
-    return (uint32_t)u64_max(u64_min(share, FILES_MAX), FILES_MIN);
-}
-
 static AccessStyle access_style(AccessFormat format)
 {
     switch (format) {
@@ -200,9 +175,9 @@ static Err start_threads(WorkerProcess *p)
     WorkerPlan plan = {
         .threads = p->setup->threads,
         .pin = true,
-        .connections_max = connections_max(system),
+        .connections_max = machine_connections_max(system),
         .idle_upstreams_max = system->idle_upstreams_max,
-        .files_max = c->root_count ? files_max(p->setup->threads) : 0,
+        .files_max = c->root_count ? machine_files_max(p->setup->threads) : 0,
         .memory_bytes_max = config_memory_bytes(system),
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,
@@ -402,6 +377,22 @@ static void refuse_newcomers(const WorkerProcess *p)
     }
 }
 
+/* Another one has the sockets. With our copies open, an address that it gives up would stay taken,
+ * and whoever connects there would wait for ever. */
+static void let_go(WorkerProcess *p)
+{
+    const Snapshot *s = &p->builder.newest->snapshot;
+    if (!p->handed_over || p->let_go || !worker_is_deaf(p->worker)) {
+        return;
+    }
+    p->let_go = true;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        if (s->listeners[i] && !s->listeners[i]->leaving) {
+            (void)close(s->listeners[i]->fd);
+        }
+    }
+}
+
 static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
 {
     if (!p->ending) {
@@ -509,6 +500,7 @@ static void serve(WorkerProcess *p)
             (void)poll(NULL, 0, DONE_TICK_MS); /* nobody speaks any more: only the threads count */
         }
         tidy(p);
+        let_go(p);
         if (p->stop_at_ms != 0 && clock_ms() >= p->stop_at_ms) {
             LOG(WARN, "drain deadline passed: open requests are cut");
             begin_stop(p);

@@ -1,5 +1,5 @@
-/* origin_place.h - within the shared pool: a thread's connection to an origin that speaks HTTP/2, and
- * who waits for it. */
+/* origin_place.h - within the shared pool: a thread's connection to an origin that speaks HTTP/2,
+ * and who waits for it. */
 #ifndef PROXY_ORIGIN_PLACE_H
 #define PROXY_ORIGIN_PLACE_H
 

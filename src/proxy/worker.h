@@ -85,6 +85,8 @@ uint64_t worker_listener_clients(const Worker *w, uint32_t listener);
  * on, nobody shall find a connection closed under a request. Returns at once; worker_is_done tells
  * when all is over. The caller watches the deadline and cuts what is left: worker_stop. */
 void worker_drain(Worker *w, uint64_t patience_ms);
+/* After that: whether no thread watches a listener any more, so that its socket may be closed. */
+bool worker_is_deaf(const Worker *w);
 /* Cuts everything now. */
 void worker_stop(Worker *w);
 /* Whether all threads have ended (after a drain or stop). */

@@ -261,9 +261,16 @@ class Soak:
             step = Configuration.STEPS[number % len(Configuration.STEPS)].__name__
             self.problems.append(f"reload {number} ({step}) had no effect")
 
+    def supervisor(self):
+        try:
+            return self.river.status()["supervisor_pid"]
+        except (OSError, ValueError):
+            return None  # the control socket passes from one to the other
+
     def upgrade(self, number):
-        before = self.river.status()["supervisor_pid"]
-        if self.command("upgrade") and self.river.status()["supervisor_pid"] == before:
+        before = harness.wait_until(self.supervisor, "a River answers")
+        if (self.command("upgrade") and
+                harness.wait_until(self.supervisor, "the new River answers") == before):
             self.problems.append(f"upgrade {number}: the old River answers")
 
     def stop(self):
