@@ -1,10 +1,11 @@
 //! River's adapters to rustls (river_tls.h): key exchange groups, ticket keys, key logs. Handles of
 //! rustls-ffi are raw pointers of Arcs (`impl Castable` in its sources): that we rely on.
 
+use crate::tickets::RiverTlsTicketer;
 use crate::{guarded, items};
 use rustls::crypto::aws_lc_rs::{self, ALL_CIPHER_SUITES, ALL_KX_GROUPS, DEFAULT_KX_GROUPS};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::server::NoServerSessionStorage;
 use rustls::{ClientConfig, KeyLog, ServerConfig};
 use rustls_ffi::rustls_result;
 use std::ffi::{c_char, c_void};
@@ -63,29 +64,6 @@ pub unsafe extern "C" fn river_tls_provider_new(
         Some(Arc::into_raw(Arc::new(provider)))
     };
     guarded(ptr::null(), || make().unwrap_or(ptr::null()))
-}
-
-/// Ticket keys, shared by all that hold a handle.
-pub struct RiverTlsTicketer(Arc<dyn ProducesTickets>);
-
-#[unsafe(no_mangle)]
-pub extern "C" fn river_tls_ticketer_new() -> *mut RiverTlsTicketer {
-    let keys = guarded(None, || aws_lc_rs::Ticketer::new().ok());
-    keys.map_or(ptr::null_mut(), |keys| Box::into_raw(Box::new(RiverTlsTicketer(keys))))
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn river_tls_ticketer_clone(
-    ticketer: *const RiverTlsTicketer,
-) -> *mut RiverTlsTicketer {
-    let same = unsafe { ticketer.as_ref() }.map(|t| Box::new(RiverTlsTicketer(t.0.clone())));
-    same.map_or(ptr::null_mut(), Box::into_raw)
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn river_tls_ticketer_free(ticketer: *mut RiverTlsTicketer) {
-    let free = || drop(unsafe { Box::from_raw(ticketer) });
-    (!ticketer.is_null()).then(|| guarded((), free));
 }
 
 /// Replaces an `Arc<T>` behind a handle by a changed copy.

@@ -22,6 +22,8 @@ typedef enum ChannelKind {
                           * of four bytes, each socket's place in its settings */
     CHANNEL_CONFIGURATION, /* supervisor: take this one, in a region (base/region.h) whose slot is
                             * `id`; `value` is the address of its settings */
+    CHANNEL_DUMP,        /* supervisor: write what you know (proxy/dump.h) into this file */
+    CHANNEL_DUMPED,      /* worker: it is written (`value` 1), or could not be (0) */
     CHANNEL_RELOADED     /* worker: all threads go by it (`value` 1), or it stays with the old one
                           * (0, and `bytes` say why) */
 } ChannelKind;

@@ -238,6 +238,24 @@ static Err send_configuration(const KeptWorker *w, const Configuration *c)
     return channel_send_patiently(w->channel, &message);
 }
 
+/* A fresh worker begins with what the one that serves has told. */
+static void start_fresh(Supervisor *s, int state)
+{
+    Reload *r = &s->reload;
+    if (r->state != RELOAD_DUMPING) {
+        return; /* it was given up meanwhile */
+    }
+    KeptWorker *coming = NULL;
+    WorkerSetup setup = supervisor_worker_setup(s, s->next);
+    setup.logs = &r->logs;
+    setup.state = state;
+    r->state = RELOAD_COMING;
+    Err err = keeper_start(&s->keeper, &setup, KEPT_COMING, supervisor_clock_ms(), &coming);
+    if (err != ERR_OK) {
+        fail(s, str_from_c(err_sentence(err)));
+    }
+}
+
 /* In place where that can be, else by a fresh worker. */
 static Err hand_to_worker(Supervisor *s, Text *why)
 {
@@ -250,12 +268,10 @@ static Err hand_to_worker(Supervisor *s, Text *why)
         return send_configuration(serving, s->next);
     }
     TRY(logs_open(&s->next->settings->system.log, &r->logs, why));
-    WorkerSetup setup = supervisor_worker_setup(s, s->next);
-    setup.logs = &r->logs;
-    r->state = RELOAD_COMING;
-    KeptWorker *coming = NULL;
     LOG(INFO, "the next configuration needs a fresh worker");
-    return keeper_start(&s->keeper, &setup, KEPT_COMING, now, &coming);
+    r->state = RELOAD_DUMPING;
+    dumping_begin(s, start_fresh);
+    return ERR_OK;
 }
 
 void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *message)

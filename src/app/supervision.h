@@ -6,6 +6,7 @@
 #include "app/channel.h"
 #include "app/configuration.h"
 #include "app/control.h"
+#include "app/dumping.h"
 #include "app/keeper.h"
 #include "app/notify.h"
 #include "app/supervisor.h"
@@ -20,6 +21,7 @@ typedef enum ReloadKind {
 
 typedef enum ReloadState {
     RELOAD_NONE,
+    RELOAD_DUMPING, /* the worker that serves tells what it knows, for a fresh one */
     RELOAD_ASKED, /* the worker builds it, or its threads take it up */
     RELOAD_COMING /* a fresh worker starts with it */
 } ReloadState;
@@ -57,7 +59,7 @@ typedef struct Upgrade {
 
 #define CONFIGURATIONS 3u /* the one that holds, the one before, and the next */
 
-typedef struct Supervisor {
+struct Supervisor {
     Source source;
     const Launch *launch;
     State state;
@@ -70,6 +72,7 @@ typedef struct Supervisor {
     Reload reload;
     Takeover takeover;
     Upgrade upgrade;
+    Dumping dumping;
     Logs logs;
     Control control;
     Keeper keeper;
@@ -81,7 +84,7 @@ typedef struct Supervisor {
     Blocks blocks; /* of what is made for one answer */
     Arena *arena;  /* of what stays until the end */
     uint8_t room[CHANNEL_BYTES_MAX];
-} Supervisor;
+};
 
 uint64_t supervisor_clock_ms(void);
 /* Tells the service manager that all is well: after the start, and after each reload. */

@@ -209,6 +209,7 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
         }
         return;
     }
+    dumping_on_death(s, w->role);
     reload_on_death(s, w->role);
     if (w->role != KEPT_SERVING) {
         return;
@@ -254,6 +255,10 @@ static void on_message(Supervisor *s, KeptWorker *w, const ChannelMessage *messa
 {
     if (message->kind == CHANNEL_READY && !w->ready && w->role != KEPT_LEAVING) {
         on_ready(s, w);
+        return;
+    }
+    if (message->kind == CHANNEL_DUMPED) {
+        dumping_on_message(s, w, message->value == 1);
         return;
     }
     if (message->kind == CHANNEL_RELOADED) {
@@ -308,6 +313,7 @@ static void keep_deadlines(Supervisor *s)
         start_worker(s, now);
     }
     if (s->state == STATE_SERVING) {
+        dumping_keep_deadlines(s, now);
         reload_keep_deadlines(s, now);
         upgrade_keep_deadlines(s, now);
     }
@@ -344,6 +350,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
     if (s->state == STATE_SERVING) {
         sooner(&due, reload_due_ms(s));
         sooner(&due, s->upgrade.deadline_ms);
+        sooner(&due, s->dumping.deadline_ms);
     }
     sooner(&due, notify_due_ms(&s->notify));
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
@@ -443,8 +450,11 @@ static unsigned count_threads(const Settings *settings)
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
 {
     return (WorkerSetup){
-        .configuration = c, .logs = &s->logs, .shelf = s->source.shelf,
-        .threads = count_threads(c->settings)};
+        .configuration = c,
+        .logs = &s->logs,
+        .threads = count_threads(c->settings),
+        .shelf = s->source.shelf,
+        .state = -1};
 }
 
 /* A River without a control socket serves all the same, unless the socket was asked for. */
@@ -525,7 +535,13 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     reload_first(s, s->started_ms);
     KeptWorker *w = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->current);
-    return keeper_start(&s->keeper, &setup, KEPT_SERVING, s->started_ms, &w);
+    setup.state = s->takeover.state;
+    Err err = keeper_start(&s->keeper, &setup, KEPT_SERVING, s->started_ms, &w);
+    if (s->takeover.state >= 0) {
+        (void)close(s->takeover.state);
+        s->takeover.state = -1;
+    }
+    return err;
 }
 
 static void tidy_up(Supervisor *s)
@@ -574,6 +590,7 @@ int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
                       .arena = arena,
                       .takeover = {.fd = -1, .state = -1},
                       .upgrade = {.fd = -1},
+                      .dumping = {.fd = -1},
                       .logs = LOGS_NONE,
                       .reload = {.logs = LOGS_NONE},
                       .signals = -1,

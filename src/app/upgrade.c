@@ -228,6 +228,22 @@ static Err send_listeners(int fd, const ListenSet *set, bool passed)
     return ERR_OK;
 }
 
+/* The last that is given. */
+static void hand_over_state(Supervisor *s, int state)
+{
+    Upgrade *u = &s->upgrade;
+    if (u->fd < 0) {
+        return; /* it was cancelled meanwhile */
+    }
+    Err err = state >= 0 ? handover_send(u->fd, HANDOVER_STATE, STR_NONE, &state, 1) : ERR_OK;
+    err = err == ERR_OK ? handover_send(u->fd, HANDOVER_OVER, STR_NONE, NULL, 0) : err;
+    if (err != ERR_OK) {
+        cancel(s, str_from_c(err_sentence(err)));
+    } else {
+        LOG(INFO, "handed over; waiting until the new River serves");
+    }
+}
+
 /* Gives what there is to give. */
 static void hand_over(Supervisor *s)
 {
@@ -235,11 +251,10 @@ static void hand_over(Supervisor *s)
     u->deadline_ms = supervisor_clock_ms() + READY_MS;
     Err err = send_listeners(u->fd, &s->current->listeners, false);
     err = err == ERR_OK ? send_listeners(u->fd, &s->current->listeners, true) : err;
-    err = err == ERR_OK ? handover_send(u->fd, HANDOVER_OVER, STR_NONE, NULL, 0) : err;
     if (err != ERR_OK) {
         cancel(s, str_from_c(err_sentence(err)));
     } else {
-        LOG(INFO, "handed over; waiting until the new River serves");
+        dumping_begin(s, hand_over_state);
     }
 }
 

@@ -2,11 +2,13 @@
  * then obeys the channel. */
 #include "app/worker_process.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include "base/number.h"
 #include "config/build.h"
 #include "proxy/client.h"
+#include "proxy/dump.h"
 #include "loop/crash.h"
 
 #define BLOCK_BYTES 16384u
@@ -71,7 +74,7 @@ static uint64_t clock_ms(void)
 
 static bool is_kept(const WorkerProcess *p, int fd)
 {
-    bool kept = fd <= STDERR_FILENO || fd == p->channel;
+    bool kept = fd <= STDERR_FILENO || fd == p->channel || fd == p->setup->state;
     for (size_t i = 0; i < LOG_STREAMS; i++) {
         kept = kept || p->setup->logs->fds[i] == fd;
     }
@@ -96,7 +99,7 @@ static int higher(int a, int b)
  * low, because nothing else was opened before the fork. */
 static void close_others(const WorkerProcess *p)
 {
-    int highest = p->channel;
+    int highest = higher(p->channel, p->setup->state);
     for (size_t i = 0; i < LOG_STREAMS; i++) {
         highest = higher(highest, p->setup->logs->fds[i]);
     }
@@ -186,6 +189,27 @@ static Err build_first(WorkerProcess *p)
     return err;
 }
 
+/* Goes on with what the worker before has counted and remembers, as far as that can be. */
+static void restore_state(WorkerProcess *p)
+{
+    struct stat about;
+    if (p->setup->state < 0 || fstat(p->setup->state, &about) != 0) {
+        return;
+    }
+    Span room = memory_reserve_span((size_t)about.st_size);
+    Str dump = STR_NONE;
+    Err err = room.len > 0 ? files_fill(p->setup->state, room, &dump) : ERR_MEMORY;
+    err = err == ERR_OK ? worker_restore(p->worker, dump, clock_ms()) : err;
+    if (err != ERR_OK) {
+        LOG(WARN, "counters, rate limits and TLS sessions begin anew",
+            LOG_STR("why", err == ERR_UNSUPPORTED ? S("another version has written them")
+                                                  : str_from_c(err_sentence(err))));
+    }
+    memory_wipe(room.at, room.len); /* keys of tickets lie in it */
+    memory_release_span(room);
+    (void)close(p->setup->state);
+}
+
 /* The settings, and with them the bytes of keys, go as soon as all is built of them. */
 static Err start_threads(WorkerProcess *p)
 {
@@ -209,6 +233,7 @@ static Err start_threads(WorkerProcess *p)
     TRY(builder_open(&p->builder, p->worker, p->setup->shelf));
     TRY(build_first(p));
     region_unmap_all();
+    restore_state(p);
     return worker_start(p->worker, &p->builder.newest->snapshot);
 }
 
@@ -260,6 +285,32 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
             log_replace(p->log, (LogStream)i, message->fds[i]);
         }
     }
+}
+
+/* ---- for the worker that takes over ---- */
+
+static Err write_all(void *context, Str bytes)
+{
+    int fd = *(const int *)context;
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.at, bytes.len); /* system call */
+        if (n < 0 && errno != EINTR) {
+            return err_from_errno(errno);
+        }
+        bytes = str_drop(bytes, n > 0 ? (size_t)n : 0);
+    }
+    return ERR_OK;
+}
+
+static void dump(WorkerProcess *p, const ChannelMessage *message)
+{
+    int fd = message->fds[0];
+    DumpSink sink = {.context = &fd, .write = write_all};
+    Err err = worker_dump(p->worker, clock_ms(), &sink);
+    (void)lseek(fd, 0, SEEK_SET);
+    (void)close(fd);
+    ChannelMessage answer = {.kind = CHANNEL_DUMPED, .value = err == ERR_OK};
+    (void)!channel_send_patiently(p->channel, &answer);
 }
 
 /* ---- another configuration ---- */
@@ -446,10 +497,14 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
     case CHANNEL_CONFIGURATION:
         reload(p, message);
         return;
+    case CHANNEL_DUMP:
+        dump(p, message);
+        return;
     case CHANNEL_NONE:
     case CHANNEL_READY:
     case CHANNEL_STATUS_PART:
     case CHANNEL_STATUS_END:
+    case CHANNEL_DUMPED:
     case CHANNEL_RELOADED:
         return;
     }

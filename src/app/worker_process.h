@@ -14,6 +14,7 @@ typedef struct WorkerSetup {
     const Logs *logs;
     TlsShelf *shelf; /* what was parsed when the configuration was checked */
     unsigned threads;
+    int state; /* what the worker before has written (proxy/dump.h); -1: nothing */
 } WorkerSetup;
 
 /* The child of the fork, for the rest of its life. `supervisor` is the process that it must not

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 
@@ -152,6 +153,11 @@ void memory_release(void *at, size_t bytes)
 void memory_prefer_large_pages(void *at, size_t bytes)
 {
     (void)madvise(at, bytes, MADV_HUGEPAGE); /* a wish: small pages serve too */
+}
+
+void memory_wipe(void *at, size_t bytes)
+{
+    explicit_bzero(at, bytes);
 }
 
 uint64_t memory_of_machine(void)

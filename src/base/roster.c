@@ -81,6 +81,19 @@ Err roster_hold(Roster *r, Str name, uint32_t *ret, bool *ret_fresh)
     return ERR_OK;
 }
 
+bool roster_find(const Roster *r, Str name, uint32_t *ret)
+{
+    uint32_t i = r->buckets[hash_str(&r->secret, name) & (r->room - 1)];
+    while (i > 0 && !str_equal(span_str(r->places[i - 1].name), name)) {
+        i = r->places[i - 1].next;
+    }
+    if (i == 0 || r->places[i - 1].holders == 0) {
+        return false;
+    }
+    *ret = i - 1;
+    return true;
+}
+
 bool roster_release(Roster *r, uint32_t number)
 {
     CHECK(roster_is_held(r, number));

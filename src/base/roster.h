@@ -34,6 +34,8 @@ void roster_close(Roster *r);
 /* Holds a name (at least one byte, copied): its number, and whether it is a fresh one. ERR_FULL:
  * there is no room; ERR_MEMORY. */
 MUST_USE Err roster_hold(Roster *r, Str name, uint32_t *ret, bool *ret_fresh);
+/* The number of a name that is held; false: nobody holds it. */
+bool roster_find(const Roster *r, Str name, uint32_t *ret);
 /* One holder less; true when it was the last. */
 bool roster_release(Roster *r, uint32_t number);
 /* The number is free; nobody may hold it. */

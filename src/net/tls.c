@@ -256,6 +256,16 @@ void tls_client_unref(TlsClient *c)
     }
 }
 
+void tls_server_save_tickets(const TlsServer *s, Text *out)
+{
+    engine_save_tickets(s->engine, out);
+}
+
+Err tls_server_restore_tickets(TlsServer *s, Str keys)
+{
+    return engine_restore_tickets(s->engine, keys) ? ERR_OK : ERR_SYNTAX;
+}
+
 Str tls_known(TlsList list)
 {
     return engine_known(list);

@@ -84,6 +84,12 @@ void tls_server_unref(TlsServer *s); /* NULL is fine */
  * names that no certificate has. */
 size_t tls_server_identity(const TlsServer *s, Str host);
 
+/* The keys of a server's tickets, for an equal server in another process: its sessions go on there.
+ * They are secrets. ERR_SYNTAX: these are none; nothing has changed. */
+#define TLS_TICKETS_BYTES_MAX 256u
+void tls_server_save_tickets(const TlsServer *s, Text *out);
+MUST_USE Err tls_server_restore_tickets(TlsServer *s, Str keys);
+
 /* What is known of a certificate, for status and diagnostics. */
 typedef struct TlsCertificate {
     int64_t not_before; /* seconds since 1970 */

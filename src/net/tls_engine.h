@@ -43,6 +43,9 @@ typedef struct EngineServerParts {
 MUST_USE Err engine_server_new(Arena *a, const TlsServerPlan *plan, const EngineServerParts *parts,
                                EngineServer **ret, TlsMistake *ret_mistake, Text *why);
 void engine_server_drop(EngineServer *s);
+/* The keys of its tickets, as bytes that only this library understands. */
+void engine_save_tickets(const EngineServer *s, Text *out);
+bool engine_restore_tickets(const EngineServer *s, Str keys);
 /* `own`: NULL when there is nothing to show. `roots`: NULL when nothing is verified. */
 MUST_USE Err engine_client_new(Arena *a, const TlsClientPlan *plan, const EngineKey *own,
                                const EngineRoots *roots, EngineClient **ret,

@@ -16,6 +16,7 @@
 struct EngineServer {
     const rustls_server_config *config;
     EngineServerParts parts;
+    river_tls_ticketer *tickets;
     int key_log_fd;
 };
 

@@ -104,10 +104,10 @@ static Err verifier_make(const Base *base, const TlsServerPlan *plan, const Engi
 /* Ticket keys of its own: no other server can resume its sessions. */
 static Err finish_server(EngineServer *s, int key_log_fd)
 {
-    river_tls_ticketer *keys = river_tls_ticketer_new();
+    s->tickets = river_tls_ticketer_new();
     rustls_result result =
-        keys ? river_tls_server_config_set_tickets(&s->config, keys, TICKETS) : RUSTLS_RESULT_PANIC;
-    river_tls_ticketer_free(keys);
+        s->tickets ? river_tls_server_config_set_tickets(&s->config, s->tickets, TICKETS)
+                   : RUSTLS_RESULT_PANIC;
     s->key_log_fd = key_log_fd;
     if (result == RUSTLS_RESULT_OK && key_log_fd >= 0) {
         result = river_tls_server_config_set_key_log(&s->config, engine_on_secret, &s->key_log_fd);
@@ -170,8 +170,23 @@ Err engine_server_new(Arena *a, const TlsServerPlan *plan, const EngineServerPar
     return ERR_OK;
 }
 
+void engine_save_tickets(const EngineServer *s, Text *out)
+{
+    uint8_t keys[TLS_TICKETS_BYTES_MAX];
+    size_t len = river_tls_ticketer_save(s->tickets, keys, sizeof keys);
+    text_add(out, str_of(keys, len));
+    memory_wipe(keys, sizeof keys);
+}
+
+bool engine_restore_tickets(const EngineServer *s, Str keys)
+{
+    return river_tls_ticketer_restore(s->tickets, keys.at, keys.len); /* foreign call */
+}
+
 void engine_server_drop(EngineServer *s)
 {
+    river_tls_ticketer_free(s->tickets);
+    s->tickets = NULL;
     rustls_server_config_free(s->config);
     s->config = NULL;
 }

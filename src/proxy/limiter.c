@@ -459,3 +459,73 @@ uint64_t limiter_key_str(const Limiter *l, Str s)
 {
     return asked_soon(l, hash_str(&l->hash_key, s));
 }
+
+/* --- for another process --------------------------------------------------------------------- */
+
+const LimiterRule *limiter_rule(const Limiter *l)
+{
+    return &l->rule;
+}
+
+const HashSecret *limiter_secret(const Limiter *l)
+{
+    return &l->hash_key;
+}
+
+void limiter_restore_secret(Limiter *l, const HashSecret *secret)
+{
+    l->hash_key = *secret;
+}
+
+/* Whether a state is that of a bucket that lacks something. */
+static bool is_owed(const Limiter *l, uint64_t state, uint64_t now)
+{
+    return state != UNUSED && kind_of(state) == SEATED &&
+           missing_of(refilled(&l->rule, state, now)) > 0;
+}
+
+/* The key is read between two looks at the state: where both are the same, it is that bucket's. */
+bool limiter_next(const Limiter *l, uint64_t now_ms, size_t *io_at, LimiterBucket *ret)
+{
+    uint64_t now = moment_at(l, now_ms);
+    for (size_t i = *io_at; i < l->slot_count + l->shared_count; i++) {
+        bool shared = i >= l->slot_count;
+        size_t number = i - l->slot_count;
+        const _Atomic uint64_t *at = shared ? &l->shared[number].state : &l->slots[i].state;
+        uint64_t state = atomic_load(at);
+        uint64_t key = shared ? number : atomic_load(&l->slots[i].key);
+        if (is_owed(l, state, now) && moment_of(atomic_load(at)) == moment_of(state)) {
+            *io_at = i + 1;
+            *ret = (LimiterBucket){.shared = shared, .key = key, .state = state};
+            return true;
+        }
+    }
+    return false;
+}
+
+Err limiter_restore(Limiter *l, const LimiterBucket *bucket, uint64_t now_ms)
+{
+    uint64_t now = moment_at(l, now_ms);
+    uint64_t state = bucket->state;
+    if (kind_of(state) != SEATED || moment_of(state) == 0 || moment_of(state) > now ||
+        missing_of(state) > l->rule.tokens) {
+        return ERR_RANGE;
+    }
+    if (bucket->shared) {
+        if (bucket->key >= l->shared_count) {
+            return ERR_RANGE;
+        }
+        atomic_store(&l->shared[bucket->key].state, state);
+        return ERR_OK;
+    }
+    size_t home = l->window > 0 ? home_of(l, bucket->key) : 0;
+    for (uint32_t i = 0; i < l->window; i++) {
+        Slot *slot = slot_at(l, home, i);
+        if (atomic_load(&slot->state) == UNUSED) {
+            atomic_store(&slot->key, bucket->key);
+            atomic_store(&slot->state, state);
+            return ERR_OK;
+        }
+    }
+    return ERR_FULL;
+}

@@ -59,6 +59,23 @@ uint64_t limiter_wait(const Limiter *l, uint64_t key, uint64_t now_ms);
 /* As if the token had not been taken; when a refill came in between, it stays taken. */
 void limiter_give_back(const LimiterGrant *grant);
 
+/* A bucket that is not full, for another process of this machine (dump.h). */
+typedef struct LimiterBucket {
+    bool shared;  /* by keys that have none; then `key` is its number */
+    uint64_t key;
+    uint64_t state;
+} LimiterBucket;
+
+/* The rule of a limiter, and the key of its hashes. */
+const LimiterRule *limiter_rule(const Limiter *l);
+const HashSecret *limiter_secret(const Limiter *l);
+/* The next bucket that is not full, from *io_at (0: the beginning) on; false: there is none. */
+bool limiter_next(const Limiter *l, uint64_t now_ms, size_t *io_at, LimiterBucket *ret);
+/* The other way, into a limiter that was just opened for the same rule: first the key, then bucket
+ * by bucket. ERR_RANGE: this rule has no such bucket at this time; ERR_FULL: no room for it. */
+void limiter_restore_secret(Limiter *l, const HashSecret *secret);
+MUST_USE Err limiter_restore(Limiter *l, const LimiterBucket *bucket, uint64_t now_ms);
+
 /* For a Retry-After field (RFC 9110 §10.2.3): whole seconds, rounded up, at least 1. */
 static inline uint64_t limiter_retry_after(uint64_t wait_ms)
 {

@@ -32,6 +32,11 @@ static void model_step(void);
 #define limiter_give_back model_limiter_give_back
 #define limiter_key_pair model_limiter_key_pair
 #define limiter_key_str model_limiter_key_str
+#define limiter_rule model_limiter_rule
+#define limiter_secret model_limiter_secret
+#define limiter_next model_limiter_next
+#define limiter_restore_secret model_limiter_restore_secret
+#define limiter_restore model_limiter_restore
 #include "proxy/limiter.c" /* the code itself, not its interface */
 
 #include "loop/random.h"

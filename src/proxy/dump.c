@@ -1,0 +1,444 @@
+/* dump.c - records of what outlives a worker. */
+#include "proxy/dump.h"
+
+#include "base/number.h"
+#include "proxy/exchange.h"
+
+#define MAGIC S("RIVERDMP")
+#define RECORD_HEAD_BYTES 16u
+#define BUCKETS_A_RECORD 2000u
+#define NAME_BYTES_MAX 4096u
+
+typedef enum RecordKind {
+    RECORD_END,
+    RECORD_TOTALS,  /* requests of services that are no more; accepted, refused */
+    RECORD_FAULT,   /* a code, and how often */
+    RECORD_SERVICE, /* a name, and its counters */
+    RECORD_ORIGIN,  /* a key, and its counters */
+    RECORD_LIMITER, /* a key, the rule, the secret; the buckets that follow are its */
+    RECORD_BUCKETS,
+    RECORD_TICKETS  /* what a listener's TLS is made of, and its keys */
+} RecordKind;
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+typedef struct Dumper {
+    const DumpSink *sink;
+    Worker *worker;
+    uint64_t now_ms;
+    Text out; /* the record that is being put together */
+} Dumper;
+
+static void put(Text *t, uint64_t n)
+{
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        text_byte(t, (uint8_t)(n >> shift));
+    }
+}
+
+static void put_str(Text *t, Str s)
+{
+    put(t, s.len);
+    text_add(t, s);
+}
+
+static void begin(Dumper *d, RecordKind kind)
+{
+    d->out.len = 0;
+    put(&d->out, kind);
+    put(&d->out, 0); /* the length, when it is known */
+}
+
+static Err finish(Dumper *d)
+{
+    CHECK(!d->out.overflow);
+    Str all = text_str(&d->out);
+    Text length = text_in(span_take(span_drop(d->out.room, 8), 8)); /* within the record's head */
+    put(&length, all.len - RECORD_HEAD_BYTES);
+    return d->sink->write(d->sink->context, all);
+}
+
+static Err dump_totals(Dumper *d)
+{
+    Worker *w = d->worker;
+    uint64_t accepted = 0;
+    uint64_t refused = 0;
+    for (unsigned i = 0; i < w->thread_count; i++) {
+        accepted += counter_read(&w->threads[i]->accepted);
+        refused += counter_read(&w->threads[i]->refused);
+    }
+    begin(d, RECORD_TOTALS);
+    put(&d->out, w->requests_gone);
+    put(&d->out, accepted);
+    put(&d->out, refused);
+    return finish(d);
+}
+
+static Err dump_faults(Dumper *d)
+{
+    for (unsigned f = 1; f < FAULT_COUNT; f++) {
+        uint64_t count = 0;
+        for (unsigned i = 0; i < d->worker->thread_count; i++) {
+            count += counter_read(&d->worker->threads[i]->faults[f]);
+        }
+        if (count > 0) {
+            begin(d, RECORD_FAULT);
+            put_str(&d->out, fault_row((Fault)f)->code);
+            put(&d->out, count);
+            TRY(finish(d));
+        }
+    }
+    return ERR_OK;
+}
+
+static Err dump_service(Dumper *d, uint32_t number)
+{
+    ServiceStatus sum = {0};
+    for (unsigned i = 0; i < d->worker->thread_count; i++) {
+        const ServiceCounters *c = &d->worker->threads[i]->services[number];
+        sum.requests += counter_read(&c->requests);
+        sum.bytes_in += counter_read(&c->bytes_in);
+        sum.bytes_out += counter_read(&c->bytes_out);
+        for (unsigned k = 0; k < 6; k++) {
+            sum.status[k] += counter_read(&c->status[k]);
+        }
+    }
+    begin(d, RECORD_SERVICE);
+    put_str(&d->out, roster_name(&d->worker->service_names, number));
+    put(&d->out, sum.requests);
+    put(&d->out, sum.bytes_in);
+    put(&d->out, sum.bytes_out);
+    for (unsigned k = 0; k < 6; k++) {
+        put(&d->out, sum.status[k]);
+    }
+    return finish(d);
+}
+
+static Err dump_origin(Dumper *d, uint32_t number)
+{
+    OriginStatus sum = {0};
+    for (unsigned i = 0; i < d->worker->thread_count; i++) {
+        const OriginCounters *c = &d->worker->threads[i]->origins[number];
+        sum.requests += counter_read(&c->requests);
+        sum.failures += counter_read(&c->failures);
+        sum.opened += counter_read(&c->opened);
+        sum.reused += counter_read(&c->reused);
+    }
+    begin(d, RECORD_ORIGIN);
+    put_str(&d->out, roster_name(&d->worker->origin_names, number));
+    put(&d->out, sum.requests);
+    put(&d->out, sum.failures);
+    put(&d->out, sum.opened);
+    put(&d->out, sum.reused);
+    return finish(d);
+}
+
+static Err dump_buckets(Dumper *d, const Limiter *l)
+{
+    size_t at = 0;
+    bool more = true;
+    while (more) {
+        LimiterBucket b;
+        size_t count = 0;
+        begin(d, RECORD_BUCKETS);
+        while (count < BUCKETS_A_RECORD && (more = limiter_next(l, d->now_ms, &at, &b))) {
+            put(&d->out, b.shared);
+            put(&d->out, b.key);
+            put(&d->out, b.state);
+            count++;
+        }
+        TRY(count > 0 ? finish(d) : ERR_OK);
+    }
+    return ERR_OK;
+}
+
+static Err dump_limiter(Dumper *d, uint32_t number)
+{
+    const Limiter *l = d->worker->limiters[number];
+    const LimiterRule *rule = limiter_rule(l);
+    const HashSecret *secret = limiter_secret(l);
+    begin(d, RECORD_LIMITER);
+    put_str(&d->out, roster_name(&d->worker->limiter_names, number));
+    put(&d->out, rule->tokens);
+    put(&d->out, rule->refill);
+    put(&d->out, rule->interval_ms);
+    put(&d->out, rule->buckets_max);
+    put(&d->out, secret->words[0]);
+    put(&d->out, secret->words[1]);
+    TRY(finish(d));
+    return dump_buckets(d, l);
+}
+
+/* One record for each that is held; a name that is too long for one is left out. */
+static Err dump_names(Dumper *d, const Roster *r, Err (*one)(Dumper *d, uint32_t number))
+{
+    for (uint32_t i = 0; i < r->touched; i++) {
+        if (roster_is_held(r, i) && roster_name(r, i).len <= NAME_BYTES_MAX) {
+            TRY(one(d, i));
+        }
+    }
+    return ERR_OK;
+}
+
+/* Listeners that share a server have its keys several times: they are small. */
+static Err dump_tickets(Dumper *d)
+{
+    const Snapshot *s = atomic_load(&d->worker->snapshot);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        const Listener *l = s->listeners[i];
+        if (!l || !l->tls || l->leaving) {
+            continue;
+        }
+        begin(d, RECORD_TICKETS);
+        put(&d->out, l->tls_identity.words[0]);
+        put(&d->out, l->tls_identity.words[1]);
+        tls_server_save_tickets(l->tls, &d->out);
+        TRY(finish(d));
+    }
+    return ERR_OK;
+}
+
+Err worker_dump(Worker *w, uint64_t now_ms, const DumpSink *sink)
+{
+    Span room = memory_reserve_span(DUMP_RECORD_BYTES_MAX);
+    if (room.len == 0) {
+        return ERR_MEMORY;
+    }
+    Dumper d = {.sink = sink, .worker = w, .now_ms = now_ms, .out = text_in(room)};
+    text_add(&d.out, MAGIC);
+    put(&d.out, DUMP_VERSION);
+    put(&d.out, now_ms);
+    Err err = sink->write(sink->context, text_str(&d.out));
+    err = err == ERR_OK ? dump_totals(&d) : err;
+    err = err == ERR_OK ? dump_faults(&d) : err;
+    err = err == ERR_OK ? dump_names(&d, &w->service_names, dump_service) : err;
+    err = err == ERR_OK ? dump_names(&d, &w->origin_names, dump_origin) : err;
+    err = err == ERR_OK ? dump_names(&d, &w->limiter_names, dump_limiter) : err;
+    err = err == ERR_OK ? dump_tickets(&d) : err;
+    if (err == ERR_OK) {
+        begin(&d, RECORD_END);
+        err = finish(&d);
+    }
+    memory_release_span(room);
+    return err;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* Takes numbers and texts from the front; what is not there makes all that follow fail. */
+typedef struct Reader {
+    Str rest;
+    bool broken;
+} Reader;
+
+static uint64_t get(Reader *r)
+{
+    uint64_t n = 0;
+    if (r->rest.len < 8) {
+        r->broken = true;
+        return 0;
+    }
+    for (size_t i = 0; i < 8; i++) {
+        n |= (uint64_t)str_at(r->rest, i) << 8 * i;
+    }
+    r->rest = str_drop(r->rest, 8);
+    return n;
+}
+
+static Str get_bytes(Reader *r, uint64_t len)
+{
+    if (r->broken || len > r->rest.len) {
+        r->broken = true;
+        return STR_NONE;
+    }
+    Str s = str_take(r->rest, (size_t)len);
+    r->rest = str_drop(r->rest, (size_t)len);
+    return s;
+}
+
+static Str get_str(Reader *r)
+{
+    return get_bytes(r, get(r));
+}
+
+/* The records, one after the other; false at the end. */
+static bool next_record(Reader *r, uint64_t *ret_kind, Reader *ret_record)
+{
+    *ret_kind = get(r);
+    *ret_record = (Reader){.rest = get_str(r)};
+    return !r->broken && *ret_kind != RECORD_END;
+}
+
+static Err look_at_head(Str dump, uint64_t now_ms, Reader *ret)
+{
+    Reader r = {.rest = str_drop(dump, MAGIC.len)};
+    uint64_t version = get(&r);
+    uint64_t then_ms = get(&r);
+    if (!str_starts(dump, MAGIC) || r.broken) {
+        return ERR_SYNTAX;
+    }
+    /* A clock that has gone back is another machine's, or this one's before it started. */
+    if (version != DUMP_VERSION || then_ms > now_ms) {
+        return ERR_UNSUPPORTED;
+    }
+    *ret = r;
+    return ERR_OK;
+}
+
+/* Whether all records are there, to the last. */
+static bool is_whole(Reader r)
+{
+    uint64_t kind = 0;
+    Reader record;
+    while (next_record(&r, &kind, &record)) {
+    }
+    return !r.broken && r.rest.len == 0;
+}
+
+typedef struct Restorer {
+    Worker *worker;
+    Thread *thread; /* in whose counters it is put: only sums have a meaning */
+    uint64_t now_ms;
+    Limiter *limiter; /* whose buckets follow; NULL: nobody's */
+} Restorer;
+
+static void restore_totals(Restorer *x, Reader *r)
+{
+    uint64_t gone = get(r);
+    uint64_t accepted = get(r);
+    uint64_t refused = get(r);
+    if (!r->broken) {
+        x->worker->requests_gone += gone;
+        counter_add(&x->thread->accepted, accepted);
+        counter_add(&x->thread->refused, refused);
+    }
+}
+
+static void restore_fault(Restorer *x, Reader *r)
+{
+    Str code = get_str(r);
+    uint64_t count = get(r);
+    for (unsigned f = 1; f < FAULT_COUNT && !r->broken; f++) {
+        if (str_equal(fault_row((Fault)f)->code, code)) {
+            counter_add(&x->thread->faults[f], count);
+        }
+    }
+}
+
+static void restore_service(Restorer *x, Reader *r)
+{
+    uint32_t number = 0;
+    Str name = get_str(r);
+    uint64_t words[9];
+    for (size_t i = 0; i < 9; i++) {
+        words[i] = get(r);
+    }
+    if (r->broken) {
+        return;
+    }
+    if (!roster_find(&x->worker->service_names, name, &number)) {
+        x->worker->requests_gone += words[0];
+        return;
+    }
+    ServiceCounters *c = &x->thread->services[number];
+    counter_add(&c->requests, words[0]);
+    counter_add(&c->bytes_in, words[1]);
+    counter_add(&c->bytes_out, words[2]);
+    for (size_t k = 0; k < 6; k++) {
+        counter_add(&c->status[k], words[3 + k]);
+    }
+}
+
+static void restore_origin(Restorer *x, Reader *r)
+{
+    uint32_t number = 0;
+    Str key = get_str(r);
+    uint64_t words[4];
+    for (size_t i = 0; i < 4; i++) {
+        words[i] = get(r);
+    }
+    if (r->broken || !roster_find(&x->worker->origin_names, key, &number)) {
+        return;
+    }
+    OriginCounters *c = &x->thread->origins[number];
+    counter_add(&c->requests, words[0]);
+    counter_add(&c->failures, words[1]);
+    counter_add(&c->opened, words[2]);
+    counter_add(&c->reused, words[3]);
+}
+
+/* Buckets are only taken by a limiter of the same rule. */
+static void restore_limiter(Restorer *x, Reader *r)
+{
+    uint32_t number = 0;
+    Str key = get_str(r);
+    uint64_t words[6];
+    for (size_t i = 0; i < 6; i++) {
+        words[i] = get(r);
+    }
+    x->limiter = NULL;
+    if (r->broken || !roster_find(&x->worker->limiter_names, key, &number)) {
+        return;
+    }
+    Limiter *l = x->worker->limiters[number];
+    const LimiterRule *rule = limiter_rule(l);
+    if (rule->tokens == words[0] && rule->refill == words[1] && rule->interval_ms == words[2] &&
+        rule->buckets_max == words[3]) {
+        limiter_restore_secret(l, &(HashSecret){{words[4], words[5]}});
+        x->limiter = l;
+    }
+}
+
+static void restore_buckets(Restorer *x, Reader *r)
+{
+    while (x->limiter && r->rest.len > 0) {
+        LimiterBucket b = {.shared = get(r) != 0};
+        b.key = get(r);
+        b.state = get(r);
+        if (r->broken || limiter_restore(x->limiter, &b, x->now_ms) == ERR_RANGE) {
+            return;
+        }
+    }
+}
+
+static void restore_tickets(Restorer *x, Reader *r)
+{
+    Fingerprint id = {{get(r), 0}};
+    id.words[1] = get(r);
+    const Snapshot *s = atomic_load(&x->worker->snapshot);
+    for (size_t i = 0; !r->broken && s && i < s->listener_count; i++) {
+        const Listener *l = s->listeners[i];
+        if (l && l->tls && fingerprint_equal(&l->tls_identity, &id)) {
+            (void)!tls_server_restore_tickets(l->tls, r->rest);
+        }
+    }
+}
+
+static void restore_record(Restorer *x, uint64_t kind, Reader *r)
+{
+    static void (*const by_kind[])(Restorer *x, Reader *r) = {
+        [RECORD_TOTALS] = restore_totals,   [RECORD_FAULT] = restore_fault,
+        [RECORD_SERVICE] = restore_service, [RECORD_ORIGIN] = restore_origin,
+        [RECORD_LIMITER] = restore_limiter, [RECORD_BUCKETS] = restore_buckets,
+        [RECORD_TICKETS] = restore_tickets,
+    };
+    if (kind < sizeof by_kind / sizeof by_kind[0] && by_kind[kind]) {
+        by_kind[kind](x, r);
+    }
+}
+
+Err worker_restore(Worker *w, Str dump, uint64_t now_ms)
+{
+    Reader r;
+    Reader record;
+    uint64_t kind = 0;
+    TRY(look_at_head(dump, now_ms, &r));
+    if (!is_whole(r)) {
+        return ERR_SYNTAX;
+    }
+    Restorer x = {.worker = w, .thread = w->threads[0], .now_ms = now_ms};
+    while (next_record(&r, &kind, &record)) {
+        restore_record(&x, kind, &record);
+    }
+    return ERR_OK;
+}
