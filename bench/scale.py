@@ -155,10 +155,10 @@ defaults
                                          for i in range(plan.count)))
         ends = plan.file("ends", "".join(f".host{i}.example b{i}\n" for i in range(plan.count)))
         names = plan.file("names", "".join(f"host{i}.example b{i}\n" for i in range(plan.count)))
-        exact = f"req.hdr(host),lower,map_str({names})"
         parts.append(f"""frontend f
  bind {plan.where(0)} ssl crt-list {crts} alpn h2,http/1.1
- use_backend %[{exact}] if {{ {exact} -m found }}
+ acl known req.hdr(host),lower,map_str({names}) -m found
+ use_backend %[req.hdr(host),lower,map_str({names})] if known
  use_backend %[req.hdr(host),lower,map_end({ends})]
 """)
     for i in range(plan.count):

@@ -47,6 +47,7 @@ static void json_process(Text *t, const ProcessStatus *p)
     json_number(t, S("worker_up_ms"), p->worker_up_ms);
     json_number(t, S("restarts"), p->restarts);
     json_number(t, S("reloads"), p->reloads);
+    json_str(t, S("cage"), p->cage);
 }
 
 static const Str answer_names[6] = {S_INIT("none"), S_INIT("1xx"), S_INIT("2xx"),
@@ -192,6 +193,7 @@ static void text_process(Text *t, const ProcessStatus *p)
         print_duration(t, p->worker_up_ms);
         text_format(t, ", %llu restarts, %llu reloads\n", (unsigned long long)p->restarts,
                     (unsigned long long)p->reloads);
+        text_format(t, "cage        %.*s\n", STR_ARG(p->cage));
     }
 }
 

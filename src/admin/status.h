@@ -17,6 +17,7 @@ typedef struct ProcessStatus {
     uint64_t worker_up_ms;
     uint64_t restarts;
     uint64_t reloads;
+    Str cage; /* what the worker's cage has closed; empty: not known yet */
 } ProcessStatus;
 
 typedef struct CertificateStatus {

@@ -96,14 +96,18 @@ static void answer_status(Supervisor *s, ControlClient *client)
     bool json = client->ask == CONTROL_STATUS_JSON;
     ProcessStatus status = process_status(s);
     uint8_t room[1024];
+    uint8_t cage_room[256];
     Text t = text_in(span_of(room, sizeof room));
+    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    status.cage = serving && serving->ready
+                      ? cage_text(span_of(cage_room, sizeof cage_room), serving->cage)
+                      : STR_NONE;
     status_print_process(&t, &status, json);
     control_answer(&s->control, client, text_str(&t));
     if (json) {
         answer_certificates(s, client);
         control_answer(&s->control, client, S("\"worker\":"));
     }
-    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
     ChannelMessage question = {.kind = CHANNEL_STATUS, .id = client->id, .value = json};
     if (serving && serving->ready && channel_send(serving->channel, &question) == ERR_OK) {
         return;

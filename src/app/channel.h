@@ -10,7 +10,7 @@
 
 typedef enum ChannelKind {
     CHANNEL_NONE,
-    CHANNEL_READY,       /* worker: it serves */
+    CHANNEL_READY,       /* worker: it serves; `value`: what its cage has closed (CageState) */
     CHANNEL_DRAIN,       /* supervisor: finish what is open within `value` ms, then exit */
     CHANNEL_HAND_OVER,   /* supervisor: the same, but another one takes clients from now on */
     CHANNEL_STOP,        /* supervisor: exit now */

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/cage.h"
 #include "loop/log.h"
 
 #define LISTS_BLOCK_BYTES 16384u
@@ -181,5 +182,6 @@ static bool same_key_logs(const Configuration *a, const Configuration *b)
 bool configuration_same_worker(const Configuration *a, const Configuration *b)
 {
     return str_equal(a->settings->system_source, b->settings->system_source) &&
-           same_roots(a, b) && same_key_logs(a, b);
+           cage_mark(a->settings) == cage_mark(b->settings) && same_roots(a, b) &&
+           same_key_logs(a, b);
 }

@@ -80,5 +80,7 @@ void control_be_patient(ControlClient *client);
  * for a last line "exit N", which is *ret_status (0 without one). ERR_REFUSED: no River answers
  * there. */
 MUST_USE Err control_ask(Str path, Str request, int *ret_status);
+/* The same, but the answer goes to `room` as it is; what does not fit is left out. */
+MUST_USE Err control_read(Str path, Str request, Span room, Str *ret);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/control.h"
+#include "app/files.h"
 
 #define ANSWER_MS 130000 /* a reload that is waited for may take so long */
 
@@ -126,13 +127,35 @@ static Err print_answer(int fd, int *ret_status)
     return err == ERR_CLOSED ? ERR_OK : err;
 }
 
+/* Connects and sends the request. */
+static Err send_request(Str path, Str request, int *ret)
+{
+    int fd = -1;
+    TRY(dial(path, &fd));
+    ssize_t n = send(fd, request.at, request.len, MSG_NOSIGNAL); /* system call */
+    if (n != (ssize_t)request.len) {
+        (void)close(fd);
+        return ERR_CLOSED;
+    }
+    *ret = fd;
+    return ERR_OK;
+}
+
 Err control_ask(Str path, Str request, int *ret_status)
 {
     int fd = -1;
     *ret_status = 0;
-    TRY(dial(path, &fd));
-    ssize_t n = send(fd, request.at, request.len, MSG_NOSIGNAL); /* system call */
-    Err err = n == (ssize_t)request.len ? print_answer(fd, ret_status) : ERR_CLOSED;
+    TRY(send_request(path, request, &fd));
+    Err err = print_answer(fd, ret_status);
+    (void)close(fd);
+    return err;
+}
+
+Err control_read(Str path, Str request, Span room, Str *ret)
+{
+    int fd = -1;
+    TRY(send_request(path, request, &fd));
+    Err err = files_fill(fd, room, ret);
     (void)close(fd);
     return err;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/account.h"
 #include "loop/system.h"
 
 Err files_fill(int fd, Span room, Str *ret)
@@ -126,7 +127,9 @@ void files_open(Files *f)
     int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     /* A directory that is gone still lets absolute paths be read. */
     *f = (Files){.directory = directory >= 0 ? directory : AT_FDCWD,
-                 .config = {.context = f, .read = read_file, .directory = look_at_directory}};
+                 .config = {.context = f, .read = read_file, .directory = look_at_directory,
+                            .user = account_find_user,
+                            .group = account_find_group}};
     files_look_at_clock(f);
 }
 

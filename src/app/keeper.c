@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/cage.h"
 #include "app/channel.h"
 #include "loop/crash.h"
 #include "loop/log.h"
@@ -100,7 +101,16 @@ static void log_death(const KeptWorker *w, int status)
     Text requests = text_in(span_of(room, sizeof room));
     print_requests(w->notes, &requests);
     Str ids = requests.len > 0 ? text_str(&requests) : S("none");
-    if (WIFSIGNALED(status)) {
+    uint32_t number = 0;
+    uint32_t architecture = 0;
+    if (WIFSIGNALED(status) && crash_call(w->notes, &number, &architecture)) {
+        uint8_t name_room[64];
+        Text name = text_in(span_of(name_room, sizeof name_room));
+        cage_print_call(&name, number, architecture);
+        LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)w->pid),
+            LOG_STR("signal", signal_name(WTERMSIG(status))), LOG_STR("call", text_str(&name)),
+            LOG_U64("thread", atomic_load(&w->notes->thread)), LOG_STR("request_id", ids));
+    } else if (WIFSIGNALED(status)) {
         LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)w->pid),
             LOG_STR("signal", signal_name(WTERMSIG(status))),
             LOG_U64("thread", atomic_load(&w->notes->thread)), LOG_STR("request_id", ids));

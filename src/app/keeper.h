@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "app/cage.h"
 #include "app/worker_process.h"
 #include "loop/crash.h"
 
@@ -29,6 +30,7 @@ typedef struct KeptWorker {
     int process; /* a descriptor that becomes readable when it ends; -1: none */
     int channel; /* -1: it has closed its side */
     bool ready;  /* it serves */
+    CageState cage; /* what it has closed, once it is ready */
     CrashNotes *notes;
     uint64_t started_ms;
     uint64_t kill_at_ms; /* 0: it may live */

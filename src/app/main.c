@@ -10,6 +10,7 @@
 #include "app/activation.h"
 #include "app/command.h"
 #include "app/control.h"
+#include "app/doctor.h"
 #include "app/exit.h"
 #include "app/supervisor.h"
 
@@ -140,7 +141,8 @@ static int print_kdl(Arena *arena, const Command *c, const Source *source)
     return EXIT_OK;
 }
 
-static int check_settings(Arena *arena, const Command *c, const Source *source)
+/* Reads the file and says what is wrong with it. Returns an exit status. */
+static int load(Arena *arena, const Command *c, const Source *source, const Settings **ret)
 {
     Str text;
     int status = read_configuration(arena, source, &text);
@@ -148,11 +150,17 @@ static int check_settings(Arena *arena, const Command *c, const Source *source)
     if (status != EXIT_OK || !d) {
         return status;
     }
-    const Settings *settings = NULL;
-    Err err = source_load(source, arena, text, NULL, d, &settings);
+    Err err = source_load(source, arena, text, NULL, d, ret);
     show(arena, d);
-    if (err != ERR_OK) {
-        return conclude(c, d, err);
+    return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
+}
+
+static int check_settings(Arena *arena, const Command *c, const Source *source)
+{
+    const Settings *settings = NULL;
+    int status = load(arena, c, source, &settings);
+    if (status != EXIT_OK) {
+        return status;
     }
     (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file), settings->service_count,
                  settings->service_count == 1 ? "" : "s");
@@ -171,18 +179,26 @@ static int check(Arena *arena, const Command *c)
     return status;
 }
 
+/* Where a running River is asked: as given, else where it is by default. */
+static Err control_path(const Command *c, Text *found, Str *ret)
+{
+    *ret = c->overrides.of[OVERRIDE_CONTROL_SOCKET].text;
+    if (c->overrides.of[OVERRIDE_CONTROL_SOCKET].set) {
+        return ERR_OK;
+    }
+    Err err = control_default_path(false, found);
+    *ret = text_str(found);
+    return err;
+}
+
 /* Asks a running River, and passes on what it answers. */
 static int ask(const Command *c, Str request)
 {
-    Str path = c->overrides.of[OVERRIDE_CONTROL_SOCKET].text;
+    Str path = STR_NONE;
     uint8_t room[PATH_MAX];
     Text found = text_in(span_of(room, sizeof room));
-    Err err = ERR_OK;
+    Err err = control_path(c, &found, &path);
     int status = 0;
-    if (!c->overrides.of[OVERRIDE_CONTROL_SOCKET].set) {
-        err = control_default_path(false, &found);
-        path = text_str(&found);
-    }
     if (err == ERR_OK) {
         err = control_ask(path, request, &status);
     }
@@ -214,6 +230,39 @@ static int upgrade(const Command *c)
     }
     text_format(&request, "upgrade %.*s\n", (int)len, path);
     return ask(c, text_str(&request));
+}
+
+static int examine(const Command *c, const Settings *settings)
+{
+    uint8_t path_room[PATH_MAX];
+    Text found = text_in(span_of(path_room, sizeof path_room));
+    DoctorQuestion question = {.settings = settings};
+    if (settings && settings->system.control_socket.len > 0) {
+        question.control_path = settings->system.control_socket;
+    } else {
+        question.control_error = control_path(c, &found, &question.control_path);
+    }
+    uint8_t room[DOCTOR_BYTES_MAX];
+    Text out = text_in(span_of(room, sizeof room));
+    bool fit = doctor_examine(&question, c->json, &out);
+    print(stdout, text_str(&out));
+    return fit ? EXIT_OK : EXIT_UNFIT;
+}
+
+static int ask_doctor(Arena *arena, const Command *c)
+{
+    if (c->file.len == 0) {
+        return examine(c, NULL);
+    }
+    Files files;
+    const Settings *settings = NULL;
+    Source source;
+    if (source_open(c, &files, &source) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
+    int status = load(arena, c, &source, &settings);
+    source_close(&source);
+    return status == EXIT_OK ? examine(c, settings) : status;
 }
 
 static int defaults(Arena *arena, const Command *c)
@@ -261,6 +310,8 @@ static int obey(Arena *arena, const Command *c, const Variables *variables, int 
         return upgrade(c);
     case COMMAND_STATUS:
         return ask(c, c->json ? S("status json\n") : S("status text\n"));
+    case COMMAND_DOCTOR:
+        return ask_doctor(arena, c);
     case COMMAND_DEFAULTS:
         return defaults(arena, c);
     case COMMAND_ENV:

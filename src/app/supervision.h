@@ -76,6 +76,7 @@ struct Supervisor {
     Logs logs;
     Control control;
     Keeper keeper;
+    CageState cage_told; /* what the log says that workers have closed */
     Notify notify;
     int signals;
     int pid_file;

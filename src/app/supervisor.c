@@ -235,9 +235,11 @@ static void log_serving(const Supervisor *s, const KeptWorker *w)
         LOG_U64("listeners", settings->listener_count));
 }
 
-static void on_ready(Supervisor *s, KeptWorker *w)
+static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
 {
     w->ready = true;
+    w->cage = cage;
+    cage_log(&s->cage_told, cage, s->current->settings->system.sandbox);
     if (w->role == KEPT_COMING) {
         reload_on_ready(s, w);
     }
@@ -254,7 +256,7 @@ static void on_ready(Supervisor *s, KeptWorker *w)
 static void on_message(Supervisor *s, KeptWorker *w, const ChannelMessage *message)
 {
     if (message->kind == CHANNEL_READY && !w->ready && w->role != KEPT_LEAVING) {
-        on_ready(s, w);
+        on_ready(s, w, message->value);
         return;
     }
     if (message->kind == CHANNEL_DUMPED) {
@@ -515,6 +517,7 @@ static Err prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
+    TRY(cage_prepare(s->current->settings, why));
     notify_open(&s->notify, s->launch->notify, supervisor_clock_ms());
     bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
     if (takes_over) {

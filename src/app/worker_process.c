@@ -14,6 +14,7 @@
 
 #include "admin/status.h"
 #include "app/activation.h"
+#include "app/breakin.h"
 #include "app/cage.h"
 #include "app/channel.h"
 #include "app/daemon.h"
@@ -52,11 +53,13 @@ typedef struct WorkerProcess {
     Log *log;
     Worker *worker;
     Builder builder;
+    Cage cage;
     size_t root_count;
     const int *roots COUNTED_BY(root_count);
     bool tidying;        /* something is left of older snapshots */
     bool adopting;       /* not all threads go by the newest */
     bool ending;
+    bool handed_over;    /* the sockets are another one's, too: they must not be shut down */
     size_t pending_count;
     PendingSocket pending[LISTENER_PLACES_MAX];
     uint64_t stop_at_ms; /* 0: the threads may go on */
@@ -196,13 +199,15 @@ static void restore_state(WorkerProcess *p)
     Span room = memory_reserve_span((size_t)about.st_size);
     Str dump = STR_NONE;
     Err err = room.len > 0 ? files_fill(p->setup->state, room, &dump) : ERR_MEMORY;
-    err = err == ERR_OK ? worker_restore(p->worker, dump, clock_ms()) : err;
+    if (err == ERR_OK) {
+        err = worker_restore(p->worker, &p->builder.newest->snapshot, dump, clock_ms());
+    }
     if (err != ERR_OK) {
         LOG(WARN, "counters, rate limits and TLS sessions begin anew",
             LOG_STR("why", err == ERR_UNSUPPORTED ? S("another version has written them")
                                                   : str_from_c(err_sentence(err))));
     }
-    memory_wipe(room.at, room.len); /* keys of tickets lie in it */
+    memory_wipe_span(room); /* keys of tickets lie in it */
     memory_release_span(room);
     (void)close(p->setup->state);
 }
@@ -222,6 +227,8 @@ static Err start_threads(WorkerProcess *p)
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,
         .access_style = access_style(system->log.access_format),
+        .before_serving = cage_close,
+        .context = &p->cage,
     };
     p->system = *system;
     p->root_count = c->root_count;
@@ -428,7 +435,7 @@ static void tidy(WorkerProcess *p)
 static void refuse_newcomers(const WorkerProcess *p)
 {
     const Snapshot *s = &p->builder.newest->snapshot;
-    for (size_t i = 0; i < s->listener_count; i++) {
+    for (size_t i = 0; i < s->listener_count && !p->handed_over; i++) {
         if (s->listeners[i] && !s->listeners[i]->leaving && !activation_owns(s->listeners[i]->fd)) {
             (void)shutdown(s->listeners[i]->fd, SHUT_RDWR);
         }
@@ -439,6 +446,7 @@ static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
 {
     if (!p->ending) {
         p->ending = true;
+        p->handed_over = !refuse;
         p->stop_at_ms = clock_ms() + limit_ms;
         worker_drain(p->worker, refuse ? 0 : CLIENT_PATIENCE_MS);
         if (refuse) {
@@ -550,19 +558,22 @@ static void serve(WorkerProcess *p)
 
 /* ---- life ---- */
 
-/* Everything up to serving. */
+/* Everything up to serving, in the order that the cage asks for (app/cage.h). */
 static Err start(WorkerProcess *p)
 {
+    const Configuration *c = p->setup->configuration;
+    CagePlan plan = cage_plan(c->settings, c->root_count, c->roots);
     blocks_init(&p->blocks, NULL, BLOCK_BYTES, 0);
     crash_catch_signals();
-    crash_enter_thread(p->setup->threads);
-    TRY(start_log(p));
-    TRY(cage_enter());
-    TRY(start_threads(p));
-    if (p->system.daemonize) {
+    breakin_arm();
+    if (c->settings->system.daemonize) {
         daemon_let_go();
     }
-    ChannelMessage ready = {.kind = CHANNEL_READY};
+    TRY(cage_enter(&p->cage, &plan));
+    crash_enter_thread(p->setup->threads);
+    TRY(start_log(p));
+    TRY(start_threads(p));
+    ChannelMessage ready = {.kind = CHANNEL_READY, .value = p->cage.state};
     return channel_send(p->channel, &ready);
 }
 

@@ -155,9 +155,9 @@ void memory_prefer_large_pages(void *at, size_t bytes)
     (void)madvise(at, bytes, MADV_HUGEPAGE); /* a wish: small pages serve too */
 }
 
-void memory_wipe(void *at, size_t bytes)
+void memory_wipe_span(Span s)
 {
-    explicit_bzero(at, bytes);
+    explicit_bzero(s.at, s.len);
 }
 
 uint64_t memory_of_machine(void)

@@ -51,7 +51,7 @@ Span memory_reserve_span(size_t bytes);
 void memory_release_span(Span s);
 
 /* Overwrites secrets before their memory is given back. */
-void memory_wipe(void *at, size_t bytes);
+void memory_wipe_span(Span s);
 
 /* How much memory the machine has; 0 when the system does not say. */
 uint64_t memory_of_machine(void);

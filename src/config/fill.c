@@ -89,6 +89,7 @@ static SystemSettings fill_system(Section system)
         .pid_file = section_text(system, S("pid-file")),
         .upgrade_socket = section_text(system, S("upgrade-socket")),
         .control_socket = section_text(system, S("control-socket")),
+        .sandbox = section_bool(system, S("sandbox")),
         .watch = section_bool(system, S("watch")),
         .drain_timeout_ms = section_number(system, S("drain-timeout-ms")),
         .connections_max = section_number(system, S("max-connections")),
@@ -128,6 +129,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
         return ERR_MEMORY;
     }
     settings->system = fill_system(section_child(root, S("system")));
+    fill_account(&f, section_child(root, S("system")), &settings->system.account);
     f.memory_bytes_max = config_memory_bytes(&settings->system);
     settings->service_count = count;
     settings->services = list;

@@ -30,6 +30,8 @@ typedef enum ConfigFormat {
     CONFIG_TOML /* River 0.2's, deprecated */
 } ConfigFormat;
 
+#define CONFIG_NO_GROUP UINT32_MAX /* no group has this number: (gid_t)-1 */
+
 /* How the files that a configuration names are read: certificates and their like. A path that is
  * not absolute is the reader's to understand (River: the directory where it was started). */
 typedef struct ConfigFiles {
@@ -38,6 +40,10 @@ typedef struct ConfigFiles {
     Err (*read)(void *context, Str path, Arena *a, Str *ret_bytes);
     /* Whether a directory can be opened; ERR_UNSUPPORTED: it is none. NULL: nobody looks. */
     Err (*directory)(void *context, Str path);
+    /* The ids of a user and of a group, by name or number; ERR_MISSING: there is none. A number
+     * that no account has is a user without a group: CONFIG_NO_GROUP. NULL: nobody looks. */
+    Err (*user)(void *context, Str name, uint32_t *ret_user, uint32_t *ret_group);
+    Err (*group)(void *context, Str name, uint32_t *ret_group);
     int64_t now_s; /* seconds since 1970, for certificates that have expired */
 } ConfigFiles;
 

@@ -260,12 +260,22 @@ typedef struct LogSettings {
     ErrorLevel error_level;
 } LogSettings;
 
+/* Who the worker is. Where nothing is written, it is whoever starts River. */
+typedef struct AccountSettings {
+    Str user;          /* as it is written; empty: not set */
+    Str group;
+    uint32_t user_id;  /* where `user` is set */
+    uint32_t group_id; /* where either is: of `group`, else the user's own */
+} AccountSettings;
+
 typedef struct SystemSettings {
     uint32_t threads; /* 0: one for each CPU */
     bool daemonize;
     Str pid_file;       /* these three are absolute, or empty for none */
     Str upgrade_socket;
     Str control_socket;
+    AccountSettings account;
+    bool sandbox; /* the worker is caged */
     bool watch; /* reload when a file has changed */
     uint64_t drain_timeout_ms;
     uint64_t connections_max;      /* clients at once; 0: as many as descriptors allow */

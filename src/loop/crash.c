@@ -8,6 +8,7 @@
 #include "base/memory.h"
 
 #define HANDLER_STACK_BYTES (64u << 10)
+#define CODE_SECCOMP 1 /* SYS_SECCOMP, which not every C library names */
 
 CrashNotes *crash_notes;
 
@@ -55,13 +56,42 @@ static void on_fatal_signal(int number)
     (void)raise(number);
 }
 
+/* A call that the cage does not allow: number and architecture in one word, plus 1. */
+static void on_forbidden_call(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (crash_notes && info->si_code == CODE_SECCOMP) {
+        uint64_t call = (uint64_t)info->si_arch << 32 | (uint32_t)info->si_syscall;
+        uint64_t none = 0;
+        (void)atomic_compare_exchange_strong(&crash_notes->call, &none, call + 1);
+    }
+    on_fatal_signal(number);
+}
+
+bool crash_call(const CrashNotes *notes, uint32_t *ret_number, uint32_t *ret_architecture)
+{
+    uint64_t call = notes ? atomic_load(&notes->call) : 0;
+    *ret_number = (uint32_t)(call - 1);
+    *ret_architecture = (uint32_t)((call - 1) >> 32);
+    return call != 0;
+}
+
+static void catch_forbidden_calls(void)
+{
+    struct sigaction action = {.sa_sigaction = on_forbidden_call};
+    action.sa_flags = (int)(SA_SIGINFO | SA_RESETHAND | SA_ONSTACK | SA_NODEFER);
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGSYS, &action, NULL);
+}
+
 void crash_catch_signals(void)
 {
+    catch_forbidden_calls();
     /* A sanitizer's own handlers know more; they end the process with its report. */
     if (HAVE_ASAN) {
         return;
     }
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT, SIGSYS};
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT};
     for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) {
         struct sigaction action = {.sa_handler = on_fatal_signal};
         action.sa_flags = (int)(SA_RESETHAND | SA_ONSTACK | SA_NODEFER);

@@ -3,7 +3,8 @@
  * The notes are one shared page that outlives the worker: the supervisor makes it before the fork
  * and reads it afterwards. A thread writes the id of the request it is working on before each step
  * and clears it behind; that is a copy of a few words into its own cache line. A fatal signal's
- * handler adds the signal and the thread. Nothing here depends on sane memory of the worker. */
+ * handler adds the signal and the thread, and the system call if that was not allowed. Nothing here
+ * depends on sane memory of the worker. */
 #ifndef LOOP_CRASH_H
 #define LOOP_CRASH_H
 
@@ -22,6 +23,7 @@ typedef struct CrashNote {
 typedef struct CrashNotes {
     _Atomic uint32_t signal; /* of the fatal signal; 0: none was caught */
     _Atomic uint32_t thread; /* that received it, plus 1; 0: not one of the threads below */
+    _Atomic uint64_t call; /* a system call that was not allowed: crash_call; 0: none */
     CrashNote notes[CRASH_THREADS_MAX]; /* one for each thread; costs memory where it is used */
 } CrashNotes;
 
@@ -34,6 +36,10 @@ MUST_USE Err crash_open(CrashNotes **ret);
 void crash_close(CrashNotes *notes);
 /* Supervisor: the ids that were being worked on, after a death; false when `thread` had none. */
 bool crash_read(CrashNotes *notes, unsigned thread, Str *ret_id);
+
+/* Supervisor, after a death: the system call that the worker was not allowed, and the architecture
+ * (AUDIT_ARCH_...) whose number it is; false: it died of something else. */
+bool crash_call(const CrashNotes *notes, uint32_t *ret_number, uint32_t *ret_architecture);
 
 /* Worker, once: notes fatal signals, then dies of them as if nobody had looked. */
 void crash_catch_signals(void);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "loop/gate.h"
 #include "loop/system.h"
 
 #define STACK_BYTES (128u << 10)
@@ -34,6 +35,7 @@ struct Disk {
     uint32_t head;
     uint32_t count;
     Job *ring;
+    Gate gate; /* the threads have begun */
     unsigned started;
     pthread_t threads[DISK_THREADS];
 };
@@ -237,6 +239,7 @@ static void *disk_main(void *argument)
 {
     Disk *d = (Disk *)argument;
     Job job;
+    gate_arrive(&d->gate);
     while (take(d, &job)) {
         if (job.order.kind == JOB_OPEN) {
             do_open(d, &job);
@@ -250,6 +253,7 @@ static void *disk_main(void *argument)
 static void disk_free(Disk *d)
 {
     memory_release(d->ring, sizeof(Job) * DISK_JOBS_MAX);
+    gate_drop(&d->gate);
     (void)pthread_cond_destroy(&d->work);
     (void)pthread_mutex_destroy(&d->lock);
     memory_release(d, sizeof *d);
@@ -264,6 +268,7 @@ Err disk_start(Budget *budget, Disk **ret)
     d->budget = budget;
     (void)pthread_mutex_init(&d->lock, NULL);
     (void)pthread_cond_init(&d->work, NULL);
+    gate_init(&d->gate);
     d->ring = (Job *)memory_reserve(sizeof(Job) * DISK_JOBS_MAX);
     if (!d->ring) {
         disk_free(d);
@@ -276,6 +281,7 @@ Err disk_start(Budget *budget, Disk **ret)
            pthread_create(&d->threads[d->started], &small, disk_main, d) == 0) {
         d->started++;
     }
+    gate_wait(&d->gate, d->started);
     (void)pthread_attr_destroy(&small);
     if (d->started == 0) {
         disk_free(d);

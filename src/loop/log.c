@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "loop/gate.h"
 #include "loop/quote.h"
 #include "loop/stamp.h"
 
@@ -66,6 +67,7 @@ struct Log {
     bool torn[LOG_STREAMS];            /* the last line there lacks its end */
     uint64_t told_ms;
     bool beside; /* the writer serves one stream while the other one is stuck */
+    Gate gate; /* the writer has begun */
     pthread_t writer;
 };
 
@@ -439,6 +441,7 @@ static void *writer_main(void *argument)
 {
     Log *log = (Log *)argument;
     block_signals();
+    gate_arrive(&log->gate);
     for (;;) {
         int pause_ms = writer_round(log);
         if (pause_ms < 0) {
@@ -466,6 +469,7 @@ static void log_drop(Log *log)
         }
     }
     memory_drop(log->budget, log->producers, log->producer_count * sizeof(LogProducer));
+    gate_drop(&log->gate);
     if (log->wake_fd >= 0) {
         (void)close(log->wake_fd);
     }
@@ -509,7 +513,10 @@ static Err start_writer(Log *log, const LogOptions *options)
     for (unsigned s = 0; s < LOG_STREAMS; s++) {
         atomic_store(&log->next_fds[s], options->fds[s]);
     }
-    return err_from_errno(pthread_create(&log->writer, NULL, writer_main, log));
+    TRY(err_from_errno(pthread_create(&log->writer, NULL, writer_main, log)));
+    /* What a thread asks of the system to begin with, it may not ask later (app/cage.h). */
+    gate_wait(&log->gate, 1);
+    return ERR_OK;
 }
 
 Err log_start(const LogOptions *options, Budget *budget, Log **ret)
@@ -521,6 +528,7 @@ Err log_start(const LogOptions *options, Budget *budget, Log **ret)
     log->budget = budget;
     log->level = options->level;
     log->wake_fd = -1;
+    gate_init(&log->gate);
     for (unsigned s = 0; s < LOG_STREAMS; s++) {
         log->fds[s] = -1;
     }

@@ -170,19 +170,6 @@ Err engine_server_new(Arena *a, const TlsServerPlan *plan, const EngineServerPar
     return ERR_OK;
 }
 
-void engine_save_tickets(const EngineServer *s, Text *out)
-{
-    uint8_t keys[TLS_TICKETS_BYTES_MAX];
-    size_t len = river_tls_ticketer_save(s->tickets, keys, sizeof keys);
-    text_add(out, str_of(keys, len));
-    memory_wipe(keys, sizeof keys);
-}
-
-bool engine_restore_tickets(const EngineServer *s, Str keys)
-{
-    return river_tls_ticketer_restore(s->tickets, keys.at, keys.len); /* foreign call */
-}
-
 void engine_server_drop(EngineServer *s)
 {
     river_tls_ticketer_free(s->tickets);

@@ -2,7 +2,6 @@
 #include "proxy/thread.h"
 
 #include "base/number.h"
-#include "loop/crash.h"
 #include "loop/system.h"
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
@@ -434,7 +433,6 @@ void thread_turn(Thread *t, int timeout_ms)
 
 void thread_run(Thread *t)
 {
-    crash_enter_thread(t->index);
     if (t->worker->plan.log) {
         log_bind(t->worker->plan.log, t->index);
     }

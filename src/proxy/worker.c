@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "loop/crash.h"
 #include "proxy/exchange.h"
 #include "proxy/listening.h"
 
@@ -18,6 +19,7 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
     w->plan = *plan;
     w->budget.max_bytes = plan->memory_bytes_max;
     w->thread_count = plan->threads;
+    gate_init(&w->gate);
     Err err = lasting_open(w);
     if (plan->files_max && err == ERR_OK) {
         err = disk_start(&w->budget, &w->disk);
@@ -44,6 +46,7 @@ void worker_free(Worker *w)
         }
     }
     lasting_close(w);
+    gate_drop(&w->gate);
     memory_release(w, sizeof *w);
 }
 
@@ -72,7 +75,11 @@ static void *thread_main(void *argument)
     if (t->worker->plan.pin) {
         pin_thread(t->index);
     }
-    thread_run(t);
+    crash_enter_thread(t->index);
+    gate_arrive(&t->worker->gate);
+    if (gate_pass(&t->worker->gate)) {
+        thread_run(t);
+    }
     atomic_fetch_sub(&t->worker->threads_running, 1);
     return NULL;
 }
@@ -87,20 +94,29 @@ Err worker_begin(Worker *w, const Snapshot *first)
     return ERR_OK;
 }
 
-Err worker_start(Worker *w, const Snapshot *first)
+static Err start_threads(Worker *w)
 {
-    TRY(worker_begin(w, first));
     for (unsigned i = 0; i < w->thread_count; i++) {
         atomic_fetch_add(&w->threads_running, 1);
         if (pthread_create(&w->handles[i], NULL, thread_main, w->threads[i]) != 0) {
             atomic_fetch_sub(&w->threads_running, 1);
-            worker_stop(w);
-            worker_join(w);
             return ERR_SYSTEM;
         }
         w->started = i + 1;
     }
-    return ERR_OK;
+    gate_wait(&w->gate, w->started);
+    return w->plan.before_serving ? w->plan.before_serving(w->plan.context) : ERR_OK;
+}
+
+Err worker_start(Worker *w, const Snapshot *first)
+{
+    TRY(worker_begin(w, first));
+    Err err = start_threads(w);
+    gate_open(&w->gate, err == ERR_OK);
+    if (err != ERR_OK) {
+        worker_join(w);
+    }
+    return err;
 }
 
 void worker_tell(Worker *w, const Message *m)

@@ -6,6 +6,7 @@
 
 #include "base/roster.h"
 #include "loop/disk.h"
+#include "loop/gate.h"
 #include "loop/log.h"
 #include "proxy/access.h"
 #include "proxy/origin.h"
@@ -29,6 +30,10 @@ typedef struct WorkerPlan {
     Log *log;                  /* thread i logs through producer i; NULL: no logs */
     bool access_log;
     AccessStyle access_style;
+    /* Called once all threads exist and before one of them reads a byte; an error ends the start.
+     * NULL: nothing is to be done then. */
+    Err (*before_serving)(void *context);
+    void *context;
 } WorkerPlan;
 
 /* What a service has that outlives each configuration with its name. */
@@ -58,6 +63,7 @@ struct Worker {
     Thread *threads[WORKER_THREADS_MAX];
     pthread_t handles[WORKER_THREADS_MAX];
     unsigned started;
+    Gate gate; /* where the threads wait for before_serving */
 };
 
 /* A worker whose threads do not run yet, without a snapshot; the log must outlive it. */

@@ -65,10 +65,25 @@ class CommandLine(Test):
 
     def test_what_is_not_built_yet_is_named_at_its_line(self):
         path = self.file("services {\n" + proxy("127.0.0.1:1", "127.0.0.1:2") + "}\n"
-                         "system { user \"river\"; }\n")
+                         "acme { accept-terms-of-service true; store-dir \"/x\"; }\n")
         result = command("check", path)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("`user` is not supported yet", result.stderr)
+        self.assertIn("`acme` is not supported yet", result.stderr)
+
+    def test_users_and_groups_must_exist(self):
+        services = "services {\n" + proxy("127.0.0.1:1", "127.0.0.1:2") + "}\n"
+        for line, words in (('user "no-such-user"', "user `no-such-user`: there is none"),
+                            ('group "no-such-group"', "group `no-such-group`: there is none"),
+                            ('user "4123456789"', "has no account, so `group` must be set too"),
+                            ('user "99999999999"', "user `99999999999`: there is none")):
+            path = self.file(f"{services}system {{\n    {line}\n}}\n")
+            result = command("check", path)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(words, result.stderr)
+            self.assertIn(f"{path}:{services.count(chr(10)) + 2}:", result.stderr)
+        for line in ('user "root"', 'group "0"', 'user "4123456789"; group "0"'):
+            result = command("check", self.file(f"{services}system {{ {line}; }}\n"))
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_a_file_that_is_not_there(self):
         result = command("check", "/nonexistent/river.kdl")

@@ -422,8 +422,11 @@ class River:
     follows it."""
 
     def __init__(self, services, system="", environment=None, flags=(), threads=2, wait=True,
-                 text=None, launcher=(), pass_fds=()):
+                 text=None, launcher=(), pass_fds=(), binary=BINARY, user=None, preexec=None):
+        """`user`: the id of a user who starts it; `preexec` runs before that."""
         self.directory = tempfile.mkdtemp(prefix="river-e2e-")
+        if user is not None:
+            os.chown(self.directory, user, user)
         self.config = os.path.join(self.directory, "river.kdl")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(text or f"system {{\n{system}\n}}\nservices {{\n{services}\n}}\n")
@@ -432,14 +435,16 @@ class River:
         self.output_path = os.path.join(self.directory, "stdout")
         self.deaths_expected = False
         self.closed = False
-        command = [*launcher, BINARY, "--config-kdl", self.config,
+        command = [*launcher, binary, "--config-kdl", self.config,
                    "--control-socket", self.control, *flags]
         if threads:
             command += ["--threads-per-service", str(threads)]
         with open(self.error_path, "wb") as error, open(self.output_path, "wb") as output:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
                                             stderr=error, pass_fds=pass_fds,
-                                            env={**os.environ, **(environment or {})})
+                                            env={**os.environ, **(environment or {})},
+                                            user=user, group=user, preexec_fn=preexec,
+                                            extra_groups=[] if user is not None else None)
         if wait:
             wait_until(self.is_up, "River starts")
 

@@ -45,6 +45,9 @@ static const Mistake mistakes[] = {
     {S_INIT(SYSTEM("daemonize true")), S_INIT("1:10: `daemonize` needs `pid-file`")},
     {S_INIT(SYSTEM("pid-file \"/a\"; control-socket \"/a\"")),
      S_INIT("1:25: `control-socket` is the same path as `pid-file`")},
+    {S_INIT(SYSTEM("user 5")), S_INIT("1:15: `user` takes a string, not an integer")},
+    {S_INIT(SYSTEM("sandbox \"no\"")),
+     S_INIT("1:18: `sandbox` takes true or false, not a string")},
     {S_INIT(SYSTEM("max-connections 1; max-connections 2")),
      S_INIT("1:29: Duplicate option `max-connections`")},
     {S_INIT(SYSTEM("log { access \"file\" }")),
@@ -197,9 +200,6 @@ TEST("config: each kind of mistake has its place and its words")
 
 /* What is valid but not built yet: exactly one error, at its line. */
 static const Mistake later[] = {
-    {S_INIT(SYSTEM("user \"river\"")), S_INIT("1:10: `user` is not supported yet")},
-    {S_INIT(SYSTEM("group \"river\"")), S_INIT("1:10: `group` is not supported yet")},
-    {S_INIT(SYSTEM("sandbox true")), S_INIT("1:18: `sandbox` is not supported yet")},
     {S_INIT("acme { accept-terms-of-service true; store-dir \"/x\" }; " MINIMAL),
      S_INIT("1:1: `acme` is not supported yet")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" acme-domains=\"a.example\"")),

@@ -1,0 +1,87 @@
+/* cage_limits.c - resource limits, as a table; and memory's, which must be computed. */
+#include "app/cage_limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+
+#define STATM_BYTES_MAX 256u
+#define STATM_DATA 5 /* the sixth number: pages of data and stack */
+#define GROWTH_LEAST_BYTES (UINT64_C(256) << 20)
+
+/* RLIMIT_FSIZE stays: it would cut logs. */
+static const struct {
+    int which;
+    uint64_t most;
+} zeros[] = {
+    {RLIMIT_CORE, 0},     /* keys stay in memory */
+    {RLIMIT_MEMLOCK, 0},  /* nothing is locked */
+    {RLIMIT_MSGQUEUE, 0}, /* no queues */
+    {RLIMIT_RTPRIO, 0},   /* never before others */
+};
+
+static Err set_limit(int which, uint64_t most)
+{
+    struct rlimit limit = {.rlim_cur = most, .rlim_max = most};
+    return setrlimit((__rlimit_resource_t)which, &limit) == 0 ? ERR_OK : err_from_errno(errno);
+}
+
+Err limits_lower(void)
+{
+    for (size_t i = 0; i < sizeof zeros / sizeof zeros[0]; i++) {
+        TRY(set_limit(zeros[i].which, zeros[i].most));
+    }
+    /* The supervisor has raised it as far as it goes, and connections_max was computed from it. */
+    struct rlimit descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) {
+        return err_from_errno(errno);
+    }
+    return set_limit(RLIMIT_NOFILE, descriptors.rlim_cur);
+}
+
+Err limits_forbid_processes(void)
+{
+    return set_limit(RLIMIT_NPROC, 0);
+}
+
+int limits_open_sizes(void)
+{
+    return open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+}
+
+/* Bytes of private writable memory that are mapped; 0: not known. */
+static uint64_t mapped_bytes(int sizes)
+{
+    uint8_t room[STATM_BYTES_MAX];
+    ssize_t n = pread(sizes, room, sizeof room, 0);
+    Str rest = str_of(room, n > 0 ? (size_t)n : 0);
+    for (int i = 0; i < STATM_DATA; i++) {
+        rest = str_cut(rest, ' ').tail;
+    }
+    uint64_t pages = 0;
+    long page = sysconf(_SC_PAGESIZE);
+    Err err = number_decimal(str_cut(rest, ' ').head, UINT32_MAX, &pages);
+    return err == ERR_OK && page > 0 ? pages * (uint64_t)page : 0;
+}
+
+/* The budget counts what River and its codecs ask for. Beside it there are the allocator's own
+ * losses (half as much again), and TLS: sessions that rustls holds, bounded by the machine. */
+uint64_t limits_growth(uint64_t budget_bytes, uint64_t machine_bytes)
+{
+    uint64_t budget = u64_min(budget_bytes, UINT64_MAX / 4);
+    return budget + budget / 2 + u64_max(machine_bytes / 4, GROWTH_LEAST_BYTES);
+}
+
+bool limits_bound_memory(int sizes, uint64_t budget_bytes)
+{
+    uint64_t mapped = sizes >= 0 ? mapped_bytes(sizes) : 0;
+    if (mapped == 0 || budget_bytes == 0) {
+        return false;
+    }
+    return set_limit(RLIMIT_DATA, mapped + limits_growth(budget_bytes, memory_of_machine())) ==
+           ERR_OK;
+}
