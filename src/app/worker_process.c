@@ -72,52 +72,49 @@ static uint64_t clock_ms(void)
 
 /* ---- the start ---- */
 
-static bool is_kept(const WorkerProcess *p, int fd)
+static int compare_numbers(const void *left, const void *right)
 {
-    bool kept = fd <= STDERR_FILENO || fd == p->channel || fd == p->setup->state;
-    for (size_t i = 0; i < LOG_STREAMS; i++) {
-        kept = kept || p->setup->logs->fds[i] == fd;
-    }
-    for (size_t i = 0; i < p->setup->configuration->listeners.count; i++) {
-        kept = kept || p->setup->configuration->listeners.at[i].fd == fd;
-    }
-    for (size_t i = 0; i < p->setup->configuration->key_log_count; i++) {
-        kept = kept || p->setup->configuration->key_logs[i] == fd;
-    }
-    for (size_t i = 0; i < p->setup->configuration->root_count; i++) {
-        kept = kept || p->setup->configuration->roots[i] == fd;
-    }
-    return kept;
+    int a = *(const int *)left;
+    int b = *(const int *)right;
+    return a < b ? -1 : a > b;
 }
 
-static int higher(int a, int b)
+/* Closes the supervisor's other descriptors: control socket, pid file, signals. They lie in the
+ * gaps between those that are ours. */
+static Err close_others(const WorkerProcess *p)
 {
-    return a > b ? a : b;
-}
-
-/* Closes the supervisor's other descriptors: control socket, pid file, signals. They are few and
- * low, because nothing else was opened before the fork. */
-static void close_others(const WorkerProcess *p)
-{
-    int highest = higher(p->channel, p->setup->state);
+    const Configuration *c = p->setup->configuration;
+    size_t room = 2 + LOG_STREAMS + c->listeners.count + c->key_log_count + c->root_count;
+    int *kept = (int *)memory_new(NULL, room * sizeof *kept);
+    if (!kept) {
+        return ERR_MEMORY;
+    }
+    size_t count = 0;
+    kept[count++] = p->channel;
+    kept[count++] = p->setup->state;
     for (size_t i = 0; i < LOG_STREAMS; i++) {
-        highest = higher(highest, p->setup->logs->fds[i]);
+        kept[count++] = p->setup->logs->fds[i];
     }
-    for (size_t i = 0; i < p->setup->configuration->listeners.count; i++) {
-        highest = higher(highest, p->setup->configuration->listeners.at[i].fd);
+    for (size_t i = 0; i < c->listeners.count; i++) {
+        kept[count++] = c->listeners.at[i].fd;
     }
-    for (size_t i = 0; i < p->setup->configuration->key_log_count; i++) {
-        highest = higher(highest, p->setup->configuration->key_logs[i]);
+    for (size_t i = 0; i < c->key_log_count; i++) {
+        kept[count++] = c->key_logs[i];
     }
-    for (size_t i = 0; i < p->setup->configuration->root_count; i++) {
-        highest = higher(highest, p->setup->configuration->roots[i]);
+    for (size_t i = 0; i < c->root_count; i++) {
+        kept[count++] = c->roots[i];
     }
-    for (int fd = STDERR_FILENO + 1; fd <= highest; fd++) {
-        if (!is_kept(p, fd)) {
-            (void)close(fd);
+    qsort(kept, count, sizeof *kept, compare_numbers);
+    unsigned next = STDERR_FILENO + 1;
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] > (int)next) {
+            (void)close_range(next, (unsigned)kept[i] - 1, 0);
         }
+        next = kept[i] >= (int)next ? (unsigned)kept[i] + 1 : next;
     }
-    (void)close_range((unsigned)highest + 1, ~0u, 0);
+    (void)close_range(next, ~0u, 0);
+    memory_drop(NULL, kept, room * sizeof *kept);
+    return ERR_OK;
 }
 
 static AccessStyle access_style(AccessFormat format)
@@ -537,8 +534,8 @@ void worker_process_run(const WorkerSetup *setup, int channel, int supervisor)
     if (getppid() != supervisor) {
         _exit(EXIT_FAILED); /* it has died already */
     }
-    close_others(p);
-    Err err = start(p);
+    Err err = close_others(p);
+    err = err == ERR_OK ? start(p) : err;
     if (err != ERR_OK) {
         LOG(ERROR, "worker cannot start", LOG_STR("why", str_from_c(err_sentence(err))));
         log_stop(p->log, LOG_STOP_MS);

@@ -5,6 +5,7 @@
 #include "proxy/exchange.h"
 #include "proxy/origin_dial.h"
 #include "proxy/origin_place.h"
+#include "proxy/origin_waiters.h"
 #include "proxy/worker.h"
 
 Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned threads)
@@ -31,7 +32,7 @@ Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned th
 void origin_drop(Origin *o)
 {
     memory_drop(NULL, o->lists, sizeof(ParkList) * o->thread_count);
-    memory_drop(o->waiters_budget, o->waiters, sizeof(Waiter) * o->waiters_room);
+    waiters_drop(o);
     tls_client_unref(o->own.tls);
     *o = (Origin){0};
 }
@@ -196,67 +197,6 @@ static Upstream *park_find(Thread *t, Origin *o)
 
 /* --- waiters --------------------------------------------------------------------------------- */
 
-/* Position `i` of the ring, from its head. */
-static uint32_t waiter_at(const Origin *o, uint32_t i)
-{
-    return (o->waiters_head + i) & (o->waiters_room - 1);
-}
-
-/* Makes the ring twice as long. Most endpoints never have a waiter, and a queue that has once been
- * long asks for memory no more: nobody pays for it request by request. The lock is held. */
-static Err waiters_grow(Origin *o, Budget *budget)
-{
-    uint32_t room = o->waiters_room ? 2 * o->waiters_room : ORIGIN_WAITERS_FIRST;
-    if (room > ORIGIN_WAITERS_MAX) {
-        return ERR_FULL;
-    }
-    Waiter *ring = (Waiter *)memory_new(budget, sizeof(Waiter) * room);
-    if (!ring) {
-        return ERR_MEMORY;
-    }
-    for (uint32_t i = 0; i < o->waiters_room; i++) {
-        ring[i] = o->waiters[waiter_at(o, i)];
-    }
-    memory_drop(o->waiters_budget, o->waiters, sizeof(Waiter) * o->waiters_room);
-    o->waiters_room = room;
-    o->waiters = ring;
-    o->waiters_budget = budget;
-    o->waiters_head = 0;
-    return ERR_OK;
-}
-
-/* ERR_FULL, or ERR_MEMORY. */
-static Err waiter_push(Thread *t, Origin *o, Waiter w, bool front)
-{
-    Err err = ERR_OK;
-    (void)pthread_mutex_lock(&o->lock);
-    uint32_t waiting = atomic_load_explicit(&o->waiting, memory_order_relaxed);
-    if (waiting == o->waiters_room) {
-        err = waiters_grow(o, &t->worker->budget);
-    }
-    if (err == ERR_OK) {
-        uint32_t at = waiter_at(o, front ? o->waiters_room - 1 : waiting);
-        o->waiters_head = front ? at : o->waiters_head;
-        o->waiters[at] = w;
-        atomic_store_explicit(&o->waiting, waiting + 1, memory_order_seq_cst);
-    }
-    (void)pthread_mutex_unlock(&o->lock);
-    return err;
-}
-
-static bool waiter_pop(Origin *o, Waiter *ret)
-{
-    (void)pthread_mutex_lock(&o->lock);
-    uint32_t waiting = atomic_load_explicit(&o->waiting, memory_order_relaxed);
-    if (waiting > 0) {
-        *ret = o->waiters[o->waiters_head];
-        o->waiters_head = waiter_at(o, 1);
-        atomic_store_explicit(&o->waiting, waiting - 1, memory_order_seq_cst);
-    }
-    (void)pthread_mutex_unlock(&o->lock);
-    return waiting > 0;
-}
-
 /* The exchange, if it still waits for this origin. */
 static Exchange *waiting_exchange(Thread *t, const Origin *o, Handle h)
 {
@@ -282,7 +222,7 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
     poller_remove(&t->poller, u->wire.stream.fd);
     if (mailbox_post(&t->worker->threads[w.thread]->mailbox, &m) != ERR_OK) {
         upstream_close(t, u, false); /* its thread does not keep up: the waiter stays first */
-        (void)!waiter_push(t, o, w, true);
+        (void)!waiters_push(o, &t->worker->budget, w, true);
         return true;
     }
     upstream_forget(t, u);
@@ -317,7 +257,8 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
     Upstream *u = park_find(t, o);
     dial_note_miss(t, o, u == NULL);
     if (!u) {
-        TRY(waiter_push(t, o, (Waiter){.thread = t->index, .exchange = x->self}, false));
+        Waiter w = {.thread = t->index, .exchange = x->self};
+        TRY(waiters_push(o, &t->worker->budget, w, false));
         x->waits = true;
         u = park_find(t, o); /* a connection that came back before we had registered */
     }
@@ -363,7 +304,7 @@ static bool serve_one(Thread *t, Origin *o)
         return false;
     }
     Waiter w;
-    if (!waiter_pop(o, &w) || !waiter_serve(t, o, w, u)) {
+    if (!waiters_pop(o, &w) || !waiter_serve(t, o, w, u)) {
         park_push(t, o, u);
     }
     return true;
@@ -373,7 +314,7 @@ static bool serve_one(Thread *t, Origin *o)
 static bool serve_any(Thread *t, Origin *o, Upstream *u)
 {
     Waiter w;
-    while (waiter_pop(o, &w)) {
+    while (waiters_pop(o, &w)) {
         if (waiter_serve(t, o, w, u)) {
             return true;
         }
