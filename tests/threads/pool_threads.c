@@ -1,8 +1,8 @@
 /* pool_threads.c - the shared pool and the mailboxes with real threads and real sockets; meant for
  * ThreadSanitizer (`make test` runs it there), and true in every build.
  *
- * Clients on several connections ask a worker of several threads; a small origin in this program
- * answers. Every answer must be right, the pool must stay small, and a drain must leave nothing. */
+ * Clients on several connections ask a worker of several threads, which takes up one snapshot after
+ * the other meanwhile; a small origin in this program answers. Every answer must be right, the pool must stay small, and a drain must leave nothing. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -137,6 +137,63 @@ static void *client_main(void *argument)
 /* --- the pool -------------------------------------------------------------------------------- */
 
 /* `connections`: to the origin, at once; 0: as many as it takes. */
+/* What a reload makes: another service, listener and snapshot. */
+typedef struct Next {
+    Service service;
+    Listener listener;
+    Snapshot snapshot;
+    const Service *services[1];
+    const Listener *listeners[1];
+} Next;
+
+static _Atomic bool reloads_stop;
+
+static void next_make(Worker *w, const Site *site, uint64_t number, Next *ret)
+{
+    *ret = (Next){.service = site->service, .listener = site->listener};
+    CHECK(worker_take_part(w, &ret->service.part) == ERR_OK);
+    ret->listener.service = &ret->service;
+    ret->services[0] = &ret->service;
+    ret->listeners[0] = &ret->listener;
+    ret->snapshot = (Snapshot){.number = number, .service_count = 1, .listener_count = 1};
+    ret->snapshot.services = ret->services;
+    ret->snapshot.listeners = ret->listeners;
+}
+
+/* Publishes snapshots while clients ask, and overwrites each old one as soon as nobody may be using
+ * it any more: who still does is a race. Returns how many there were. */
+static unsigned reload_until_told(Worker *w, const Site *site)
+{
+    static Next rooms[2];
+    unsigned count = 0;
+    while (!atomic_load(&reloads_stop) || count == 0) {
+        Next *fresh = &rooms[count % 2];
+        Next *old = count > 0 ? &rooms[1 - count % 2] : NULL;
+        next_make(w, site, count + 2, fresh);
+        worker_publish(w, &fresh->snapshot);
+        while (!worker_has_adopted(w, fresh->snapshot.number) ||
+               (old && worker_pins(w, old->service.part) > 0)) {
+            (void)usleep(50);
+        }
+        if (old) {
+            worker_give_part(w, old->service.part);
+            memset(old, 0xA5, sizeof *old);
+        }
+        count++;
+    }
+    return count;
+}
+
+static void *joiner_main(void *argument)
+{
+    pthread_t *clients = (pthread_t *)argument;
+    for (unsigned i = 0; i < CLIENT_THREADS_MAX && clients[i]; i++) {
+        (void)pthread_join(clients[i], NULL);
+    }
+    atomic_store(&reloads_stop, true);
+    return NULL;
+}
+
 static unsigned test_pool(unsigned client_count, uint32_t connections)
 {
     int origin_port = 0;
@@ -154,7 +211,8 @@ static unsigned test_pool(unsigned client_count, uint32_t connections)
     pthread_t origin;
     atomic_store(&origin_accepted, 0);
     atomic_store(&origin_stops, false);
-    pthread_t clients[CLIENT_THREADS_MAX];
+    pthread_t clients[CLIENT_THREADS_MAX + 1] = {0};
+    pthread_t joiner;
     unsigned numbers[CLIENT_THREADS_MAX];
     unsigned most = connections ? connections : 2 * client_count;
     Worker *worker = NULL;
@@ -164,9 +222,10 @@ static unsigned test_pool(unsigned client_count, uint32_t connections)
         numbers[i] = i;
         CHECK(pthread_create(&clients[i], NULL, client_main, &numbers[i]) == 0);
     }
-    for (unsigned i = 0; i < client_count; i++) {
-        (void)pthread_join(clients[i], NULL);
-    }
+    atomic_store(&reloads_stop, false);
+    CHECK(pthread_create(&joiner, NULL, joiner_main, clients) == 0);
+    unsigned reloads = reload_until_told(worker, &site);
+    (void)pthread_join(joiner, NULL);
     worker_drain(worker, 0);
     worker_join(worker);
     worker_free(worker);
@@ -175,9 +234,9 @@ static unsigned test_pool(unsigned client_count, uint32_t connections)
     close(listener);
     close(origin_fd);
     unsigned opened = atomic_load(&origin_accepted);
-    printf("  %u requests, %u wrong, %u connections to the origin\n", client_count * REQUESTS,
-           atomic_load(&wrong), opened);
-    return atomic_load(&wrong) == 0 && opened <= most &&
+    printf("  %u requests, %u wrong, %u connections to the origin, %u snapshots\n",
+           client_count * REQUESTS, atomic_load(&wrong), opened, reloads);
+    return atomic_load(&wrong) == 0 && opened <= most && reloads > 1 &&
            atomic_load(&site.active) == 0;
 }
 
