@@ -62,9 +62,9 @@ CagePlan cage_plan(const Settings *settings, size_t root_count, const int *roots
 uint64_t cage_mark(const Settings *settings);
 
 /* Supervisor, before the first worker: makes sure that a worker can be caged as the settings say
- * (`why` tells a person what to do otherwise), says in the log what is not as it should be (no user,
- * no sandbox), and keeps its own memory, with the keys in it, from other processes of its user and
- * out of core dumps. */
+ * (`why` tells a person what to do otherwise), says in the log what is not as it should be (no
+ * user, no sandbox), and keeps its own memory, with the keys in it, from other processes of its
+ * user and out of core dumps. */
 MUST_USE Err cage_prepare(const Settings *settings, Text *why);
 /* Supervisor, once a worker has told its state: says what it has closed and what this kernel could
  * not close, unless that is what was said the last time. */

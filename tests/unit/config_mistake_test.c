@@ -45,7 +45,7 @@ static const Mistake mistakes[] = {
     {S_INIT(SYSTEM("daemonize true")), S_INIT("1:10: `daemonize` needs `pid-file`")},
     {S_INIT(SYSTEM("pid-file \"/a\"; control-socket \"/a\"")),
      S_INIT("1:25: `control-socket` is the same path as `pid-file`")},
-    {S_INIT(SYSTEM("user 5")), S_INIT("1:15: `user` takes a string, not an integer")},
+    {S_INIT(SYSTEM("user 5")), S_INIT("1:15: `user` takes a string that is not empty, not an integer")},
     {S_INIT(SYSTEM("sandbox \"no\"")),
      S_INIT("1:18: `sandbox` takes true or false, not a string")},
     {S_INIT(SYSTEM("max-connections 1; max-connections 2")),
