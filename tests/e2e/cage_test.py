@@ -344,6 +344,12 @@ class Doctor(Test):
         self.assertEqual(found["address-layout"]["found"].split(",")[0], "position-independent")
         self.assertIn("none answers", found["river"]["found"])
 
+    def test_the_manual_shows_every_finding(self):
+        found, _ = self.findings("--control-socket", os.path.join(self.directory(), "none"))
+        with open(os.path.join(ROOT, "docs", "manual", "hardening.md"), encoding="utf-8") as file:
+            shown = re.findall(r"^([a-z0-9-]+) +(?:ok|weaker|missing) ", file.read(), re.MULTILINE)
+        self.assertEqual(shown, list(found))
+
     def test_it_judges_for_a_configuration(self):
         found, _ = self.findings(self.file('user "nobody"; max-connections 10; sandbox false'))
         self.assertIn("276 wanted", found["descriptors"]["found"])  # two for each, and 256
