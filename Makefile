@@ -2,7 +2,7 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test soak check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter \
+.PHONY: help run build test soak check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter bench-scale \
 	bench-router docs clean site setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
@@ -62,6 +62,9 @@ bench-cidr: setup-test ## look-ups a second in sets of a million prefixes
 
 bench-limiter: setup-test ## rate-limit checks a second, many keys and one
 	@tools/build release tests/bench_limiter && $(BUILD)/release/tests/bench_limiter $(THREADS)
+
+bench-scale: setup-test build ## 10,000 services and certificates beside the peers, from the start on
+	@tools/build release tests/bench_shelf && python3 bench/scale.py
 
 bench-router: setup-test ## what choosing a route costs, among 10 and among 10,000
 	@tools/build release tests/bench_router && $(BUILD)/release/tests/bench_router

@@ -40,7 +40,8 @@ void river_tls_ticketer_free(river_tls_ticketer *ticketer); /* NULL is fine */
 /* The keys as bytes, for another process, which goes on with them: 0 when there is no room (104 are
  * enough). They are secrets. False: these are none, and nothing has changed. */
 size_t river_tls_ticketer_save(const river_tls_ticketer *ticketer, uint8_t *out, size_t room);
-bool river_tls_ticketer_restore(const river_tls_ticketer *ticketer, const uint8_t *from, size_t len);
+bool river_tls_ticketer_restore(const river_tls_ticketer *ticketer, const uint8_t *from,
+                                size_t len);
 
 /* Makes *config resume sessions by tickets under these keys, in TLS 1.2 and 1.3, on whichever
  * thread a client comes back; `tls13_tickets` are sent after a full handshake. NULL: nothing is

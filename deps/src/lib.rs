@@ -1,5 +1,5 @@
-//! The libraries that River links, as one archive: what they export to C, and the adapters of
-//! tls.rs, tickets.rs, certificate.rs and toml.rs for what they offer to Rust only. No parsing, no policy.
+//! The libraries that River links, as one archive: what they export to C, and the adapters (tls.rs,
+//! tickets.rs, certificate.rs, toml.rs) for what they offer to Rust only. No parsing, no policy.
 
 pub use libnghttp2_sys;
 pub use libz_rs_sys;

@@ -50,6 +50,8 @@ Err configuration_load(Configuration *c, const Source *source, const Str *text,
     err = err == ERR_OK ? region_seal(&c->region) : err;
     if (err != ERR_OK) {
         configuration_drop(c);
+    } else {
+        tls_shelf_sweep(source->shelf); /* what no configuration has wanted since the last one */
     }
     return err;
 }

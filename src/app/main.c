@@ -61,14 +61,24 @@ static ConfigFormat format_of(const Command *c)
     return c->file_is_toml ? CONFIG_TOML : CONFIG_KDL;
 }
 
-static Source source_of(const Command *c, Files *files)
+static Err source_open(const Command *c, Files *files, Source *ret)
 {
+    TlsShelf *shelf = NULL;
+    TRY(tls_shelf_new(&shelf));
     files_open(files);
-    return (Source){.path = c->file,
+    *ret = (Source){.path = c->file,
                     .format = format_of(c),
                     .compat = c->compat,
                     .overrides = &c->overrides,
-                    .files = files};
+                    .files = files,
+                    .shelf = shelf};
+    return ERR_OK;
+}
+
+static void source_close(Source *source)
+{
+    files_close(source->files);
+    tls_shelf_drop(source->shelf);
 }
 
 /* Reads the file. Returns an exit status. */
@@ -98,14 +108,17 @@ static int run(Arena *arena, const Command *c, const Variables *variables, int c
         return fail(EXIT_FAILED, text_str(&why));
     }
     Files files;
-    Source source = source_of(c, &files);
+    Source source;
+    if (source_open(c, &files, &source) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
     Launch launch = {.count = count,
                      .words = words,
                      .upgrade = c->upgrade,
                      .hand_over_fd = c->hand_over_fd,
                      .notify = &variables->notify};
     int status = supervisor_run(&source, &launch, arena);
-    files_close(&files);
+    source_close(&source);
     return status;
 }
 
@@ -157,9 +170,12 @@ static int check_settings(Arena *arena, const Command *c, const Source *source)
 static int check(Arena *arena, const Command *c)
 {
     Files files;
-    Source source = source_of(c, &files);
+    Source source;
+    if (source_open(c, &files, &source) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
     int status = c->print_kdl ? print_kdl(arena, c, &source) : check_settings(arena, c, &source);
-    files_close(&files);
+    source_close(&source);
     return status;
 }
 
@@ -240,9 +256,12 @@ static int ask_doctor(Arena *arena, const Command *c)
     }
     Files files;
     const Settings *settings = NULL;
-    Source source = source_of(c, &files);
+    Source source;
+    if (source_open(c, &files, &source) != ERR_OK) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
     int status = load(arena, c, &source, &settings);
-    files_close(&files);
+    source_close(&source);
     return status == EXIT_OK ? examine(c, settings) : status;
 }
 

@@ -46,6 +46,7 @@ Err source_load(const Source *s, Arena *a, Str text, const Settings *renew, Diag
                              .compat = s->compat,
                              .format = s->format,
                              .files = &s->files->config,
+                             .shelf = s->shelf,
                              .renew = renew};
     return config_load(a, s->path, text, &options, d, ret);
 }

@@ -455,6 +455,7 @@ WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
         .configuration = c,
         .logs = &s->logs,
         .threads = count_threads(c->settings),
+        .shelf = s->source.shelf,
         .state = -1};
 }
 

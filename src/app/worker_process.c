@@ -59,6 +59,7 @@ typedef struct WorkerProcess {
     bool tidying;        /* something is left of older snapshots */
     bool adopting;       /* not all threads go by the newest */
     bool ending;
+    bool handed_over;    /* the sockets are another one's, too: they must not be shut down */
     size_t pending_count;
     PendingSocket pending[LISTENER_PLACES_MAX];
     uint64_t stop_at_ms; /* 0: the threads may go on */
@@ -201,13 +202,15 @@ static void restore_state(WorkerProcess *p)
     Span room = memory_reserve_span((size_t)about.st_size);
     Str dump = STR_NONE;
     Err err = room.len > 0 ? files_fill(p->setup->state, room, &dump) : ERR_MEMORY;
-    err = err == ERR_OK ? worker_restore(p->worker, dump, clock_ms()) : err;
+    if (err == ERR_OK) {
+        err = worker_restore(p->worker, &p->builder.newest->snapshot, dump, clock_ms());
+    }
     if (err != ERR_OK) {
         LOG(WARN, "counters, rate limits and TLS sessions begin anew",
             LOG_STR("why", err == ERR_UNSUPPORTED ? S("another version has written them")
                                                   : str_from_c(err_sentence(err))));
     }
-    memory_wipe(room.at, room.len); /* keys of tickets lie in it */
+    memory_wipe_span(room); /* keys of tickets lie in it */
     memory_release_span(room);
     (void)close(p->setup->state);
 }
@@ -234,7 +237,7 @@ static Err start_threads(WorkerProcess *p)
     p->root_count = c->root_count;
     p->roots = c->roots;
     TRY(worker_build(&plan, &p->worker));
-    TRY(builder_open(&p->builder, p->worker));
+    TRY(builder_open(&p->builder, p->worker, p->setup->shelf));
     TRY(build_first(p));
     region_unmap_all();
     restore_state(p);
@@ -435,7 +438,7 @@ static void tidy(WorkerProcess *p)
 static void refuse_newcomers(const WorkerProcess *p)
 {
     const Snapshot *s = &p->builder.newest->snapshot;
-    for (size_t i = 0; i < s->listener_count; i++) {
+    for (size_t i = 0; i < s->listener_count && !p->handed_over; i++) {
         if (s->listeners[i] && !s->listeners[i]->leaving && !activation_owns(s->listeners[i]->fd)) {
             (void)shutdown(s->listeners[i]->fd, SHUT_RDWR);
         }
@@ -446,6 +449,7 @@ static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
 {
     if (!p->ending) {
         p->ending = true;
+        p->handed_over = !refuse;
         p->stop_at_ms = clock_ms() + limit_ms;
         worker_drain(p->worker, refuse ? 0 : CLIENT_PATIENCE_MS);
         if (refuse) {

@@ -29,7 +29,10 @@ void fingerprint_add_number(Fingerprint *f, uint64_t n);
 void fingerprint_join(Fingerprint *f, const Fingerprint *other);
 bool fingerprint_equal(const Fingerprint *a, const Fingerprint *b);
 
-/* SipHash-2-4, for which the authors give test vectors. */
+/* SipHash-1-3 of 128 bits: under a secret key, equal ones stand for equal texts. */
+Fingerprint hash_str_wide(const HashSecret *key, Str s);
+/* SipHash-2-4, for which the authors give test vectors; 64 bits and 128. */
 uint64_t hash_str_strong(const HashSecret *key, Str s);
+Fingerprint hash_str_strong_wide(const HashSecret *key, Str s);
 
 #endif

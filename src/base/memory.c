@@ -68,6 +68,21 @@ void *memory_new(Budget *b, size_t bytes)
     return at;
 }
 
+void *memory_lines_new(Budget *b, size_t bytes)
+{
+    if (memory_must_fail() || !budget_take(b, bytes)) {
+        return NULL;
+    }
+    size_t whole = (bytes + MEMORY_LINE_BYTES - 1) & ~(size_t)(MEMORY_LINE_BYTES - 1);
+    void *at = whole >= bytes ? aligned_alloc(MEMORY_LINE_BYTES, whole) : NULL;
+    if (!at) {
+        budget_give(b, bytes);
+        return NULL;
+    }
+    __builtin_memset(at, 0, whole);
+    return at;
+}
+
 void memory_drop(Budget *b, void *at, size_t bytes)
 {
     if (at) {
@@ -140,9 +155,9 @@ void memory_prefer_large_pages(void *at, size_t bytes)
     (void)madvise(at, bytes, MADV_HUGEPAGE); /* a wish: small pages serve too */
 }
 
-void memory_wipe(void *at, size_t bytes)
+void memory_wipe_span(Span s)
 {
-    explicit_bzero(at, bytes);
+    explicit_bzero(s.at, s.len);
 }
 
 uint64_t memory_of_machine(void)

@@ -25,6 +25,11 @@ void budget_give(Budget *b, size_t bytes);
 void *memory_new(Budget *b, size_t bytes);
 void memory_drop(Budget *b, void *at, size_t bytes);
 
+/* The same from the start of a cache line on, so that what several threads write can have lines of
+ * its own. Given back by memory_drop. */
+#define MEMORY_LINE_BYTES 64u
+void *memory_lines_new(Budget *b, size_t bytes);
+
 /* Memory for a library that wants malloc, realloc and free: counted in `b` too, and not zeroed.
  * `sized_resize` follows realloc (NULL as `at` makes new memory), and on failure the old memory
  * stays. */
@@ -46,7 +51,7 @@ Span memory_reserve_span(size_t bytes);
 void memory_release_span(Span s);
 
 /* Overwrites secrets before their memory is given back. */
-void memory_wipe(void *at, size_t bytes);
+void memory_wipe_span(Span s);
 
 /* How much memory the machine has; 0 when the system does not say. */
 uint64_t memory_of_machine(void);

@@ -40,6 +40,29 @@ void str_map_add(StrMap *m, uint32_t scope, Str key, uint32_t value)
     m->count++;
 }
 
+static Err grow(Arena *a, StrMap *m)
+{
+    StrMap larger;
+    TRY(str_map_open(a, m->room, &larger));
+    for (size_t i = 0; i < m->room; i++) {
+        const StrMapPlace *place = &m->places[i];
+        if (place->used) {
+            str_map_add(&larger, place->scope, place->key, place->value);
+        }
+    }
+    *m = larger;
+    return ERR_OK;
+}
+
+Err str_map_put(Arena *a, StrMap *m, uint32_t scope, Str key, uint32_t value)
+{
+    if (2 * (m->count + 1) > m->room) {
+        TRY(grow(a, m));
+    }
+    str_map_add(m, scope, key, value);
+    return ERR_OK;
+}
+
 bool str_map_find(const StrMap *m, uint32_t scope, Str key, uint32_t *ret)
 {
     if (m->count == 0) {

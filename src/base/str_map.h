@@ -29,6 +29,10 @@ MUST_USE Err str_map_open(Arena *a, size_t most, StrMap *ret);
 /* Adds a text that is not there yet; it must live as long as the table, which must have room. */
 void str_map_add(StrMap *m, uint32_t scope, Str key, uint32_t value);
 
+/* The same into a table that grows: an empty one ({0}) may be its beginning. What it outgrows stays
+ * in the arena, all in all as much as it holds. ERR_MEMORY: nothing was added. */
+MUST_USE Err str_map_put(Arena *a, StrMap *m, uint32_t scope, Str key, uint32_t value);
+
 /* Whether the text is there; then *ret is its number. */
 bool str_map_find(const StrMap *m, uint32_t scope, Str key, uint32_t *ret);
 

@@ -67,7 +67,7 @@ static KdlEntry *find_or_add_entry(Arena *a, KdlNode *node, Str property)
 /* A property of `log/access` without its argument would be half an option. */
 static Err complete(Arena *a, const SchemaNode *schema, KdlNode *node)
 {
-    if (schema->argument_count == 0 || node_argument(node, 0)) {
+    if (schema->argument_count == 0 || node_argument(node)) {
         return ERR_OK;
     }
     KdlEntry *entry = find_or_add_entry(a, node, STR_NONE);

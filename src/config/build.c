@@ -8,9 +8,9 @@
 
 /* ---- life ---- */
 
-Err builder_open(Builder *b, Worker *w)
+Err builder_open(Builder *b, Worker *w, TlsShelf *shelf)
 {
-    *b = (Builder){.worker = w};
+    *b = (Builder){.worker = w, .shelf = shelf};
     blocks_init(&b->blocks, NULL, PART_BLOCK_BYTES, 64);
     b->clients = (TlsClient **)memory_reserve(sizeof(TlsClient *) * WORKER_ORIGINS_MAX);
     Err err = roster_open(&b->client_names, WORKER_ORIGINS_MAX);
@@ -105,7 +105,11 @@ bool builder_tidy(Builder *b)
     bool generations = b->newest && tidy_generations(b);
     bool parts = tidy_parts(b);
     bool origins = worker_tidy_origins(b->worker);
-    return generations || parts || origins;
+    bool more = generations || parts || origins;
+    if (!more && b->shelf) {
+        tls_shelf_sweep(b->shelf);
+    }
+    return more;
 }
 
 void builder_close(Builder *b)

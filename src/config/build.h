@@ -64,13 +64,15 @@ typedef struct Builder {
     Blocks blocks;
     Generation *newest; /* published, or about to be; older ones behind it */
     Part *parts;        /* all that there are */
+    TlsShelf *shelf;      /* what was parsed before; NULL: nothing */
     Roster client_names;  /* of connectors that speak TLS */
     TlsClient **clients;  /* by their numbers */
     uint64_t number;
 } Builder;
 
-/* ERR_MEMORY. The worker must outlive it. */
-MUST_USE Err builder_open(Builder *b, Worker *w);
+/* ERR_MEMORY. The worker must outlive it, and so must the shelf (NULL: none), which it sweeps when
+ * what it replaced has gone. */
+MUST_USE Err builder_open(Builder *b, Worker *w, TlsShelf *shelf);
 /* When the worker's threads have ended. */
 void builder_close(Builder *b);
 
@@ -113,8 +115,8 @@ void drop_chains(Builder *b, Part *p);
 MUST_USE Err build_listeners(Build *b);
 void drop_listeners(Generation *g);
 /* TLS (build_tls.c). Parts hold clients by their numbers. */
-MUST_USE Err build_server(const ListenerSettings *from, int key_log_fd, Arena *scratch,
-                          TlsServer **ret);
+MUST_USE Err build_server(const ListenerSettings *from, int key_log_fd, TlsShelf *shelf,
+                          Arena *scratch, TlsServer **ret);
 MUST_USE Err hold_client(Build *b, const ConnectorSettings *from, uint32_t *ret);
 void release_client(Builder *b, uint32_t client);
 

@@ -100,7 +100,8 @@ static Err server_of(const Build *b, Making *m, size_t i, const Listener *was, T
     if (was && was->tls && fingerprint_equal(&was->tls_identity, &from->tls.identity)) {
         *ret = tls_server_ref(was->tls);
     } else {
-        TRY(build_server(from, b->inputs->key_logs[i], &b->generation->arena, ret));
+        TRY(build_server(from, b->inputs->key_logs[i], b->builder->shelf, &b->generation->arena,
+                         ret));
     }
     str_map_add(&m->servers, 0, identity_of(from), first);
     return ERR_OK;

@@ -58,14 +58,32 @@ bool node_says(const KdlNode *node, Str name, bool truth)
     return e && e->value.kind == KDL_BOOL && e->value.truth == truth;
 }
 
-const KdlEntry *node_argument(const KdlNode *node, size_t n)
+static const KdlEntry *first_argument(const KdlEntry *from)
 {
-    for (const KdlEntry *e = node ? node->entries : NULL; e; e = e->next) {
-        if (!e->is_property && n-- == 0) {
-            return e;
-        }
+    const KdlEntry *e = from;
+    while (e && e->is_property) {
+        e = e->next;
     }
-    return NULL;
+    return e;
+}
+
+const KdlEntry *node_argument(const KdlNode *node)
+{
+    return node ? first_argument(node->entries) : NULL;
+}
+
+const KdlEntry *argument_next(const KdlEntry *argument)
+{
+    return first_argument(argument->next);
+}
+
+size_t node_argument_count(const KdlNode *node)
+{
+    size_t count = 0;
+    for (const KdlEntry *e = node_argument(node); e; e = argument_next(e)) {
+        count++;
+    }
+    return count;
 }
 
 Str entry_text(const KdlEntry *entry)
@@ -245,7 +263,7 @@ static const SchemaNode *find_variant(Checker *c, const SchemaNode *schema, cons
         return NULL;
     }
     const KdlEntry *key =
-        by_property ? node_property(node, schema->variant_key) : node_argument(node, 0);
+        by_property ? node_property(node, schema->variant_key) : node_argument(node);
     if (key && key->value.kind == KDL_STRING) {
         const SchemaNode *variant = schema_variant(schema, key->value.text);
         *ret_ok = variant != NULL;

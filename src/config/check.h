@@ -41,8 +41,11 @@ const KdlNode *node_find(const KdlNode *nodes, Str name);
 const KdlEntry *node_property(const KdlNode *node, Str name);
 /* Whether a property is written, and is this truth. */
 bool node_says(const KdlNode *node, Str name, bool truth);
-/* The n-th argument, or NULL. */
-const KdlEntry *node_argument(const KdlNode *node, size_t n);
+/* The first argument, or NULL. */
+const KdlEntry *node_argument(const KdlNode *node);
+/* The argument behind one, or NULL. */
+const KdlEntry *argument_next(const KdlEntry *argument);
+size_t node_argument_count(const KdlNode *node);
 /* The text of a string; empty for other values and for NULL. */
 Str entry_text(const KdlEntry *entry);
 /* The text of a value of any kind, as `river defaults` writes it. */

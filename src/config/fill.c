@@ -110,6 +110,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     Filler f = {.arena = a,
                 .checker = checker,
                 .files = options->files,
+                .shelf = options->shelf,
                 .renew = options->renew,
                 .toml = options->format == CONFIG_TOML,
                 .text = text};
@@ -132,6 +133,8 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     f.memory_bytes_max = config_memory_bytes(&settings->system);
     settings->service_count = count;
     settings->services = list;
+    fill_usual(&f.usual);
+    TRY(fill_files_open(&f));
     TRY(fill_listeners_open(&f, listeners));
     uint32_t i = 0;
     for (const KdlNode *n = services.node->children; n; n = n->next, i++) {

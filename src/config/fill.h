@@ -9,10 +9,17 @@
 
 /* Files that were read already: many listeners may name one. */
 typedef struct FillFile {
-    struct FillFile *next;
     FileSettings file;
     bool failed;
 } FillFile;
+
+/* A list that grows; the files stay where they are. */
+typedef struct FillFiles {
+    StrMap paths; /* indexes in the list */
+    size_t room;
+    FillFile **list COUNTED_BY(room);
+    size_t count;
+} FillFiles;
 
 /* A directory below which files are served. */
 typedef struct FillRoot {
@@ -20,10 +27,18 @@ typedef struct FillRoot {
     Str path;
 } FillRoot;
 
-/* An address as it stands in a service. */
+typedef struct FillRoots {
+    StrMap paths; /* positions in the list */
+    FillRoot *first;
+    FillRoot *last;
+} FillRoots;
+
+/* An address as it stands in a service, with the certificates that stand there. */
 typedef struct FillClaim {
     uint32_t listener;
     uint32_t service;
+    size_t file_count;
+    const FileSettings *files COUNTED_BY(file_count);
 } FillClaim;
 
 /* The addresses so far, each once. */
@@ -37,6 +52,14 @@ typedef struct FillListeners {
     StrMap addresses; /* by their canonical texts */
 } FillListeners;
 
+/* What holds where nothing is written: the schema's defaults, looked up once. */
+typedef struct FillUsual {
+    OverloadSettings overload;
+    ForwardedSettings forwarded;
+    NormalizationSettings normalization;
+    ConnectorSettings connector;
+} FillUsual;
+
 typedef struct Filler {
     Arena *arena;
     Checker *checker;
@@ -44,13 +67,16 @@ typedef struct Filler {
     const Settings *renew; /* see ConfigOptions; NULL: all is read */
     bool renewing;         /* a listener's files are read */
     bool toml;
-    FillFile *known;
-    size_t known_count;
+    FillFiles known;
+    StrMap before; /* the files of `renew`: indexes */
+    TlsShelf *shelf;         /* may be NULL */
+    ListenerTls tried;       /* one whose policy works */
+    StrMap tried_connectors; /* the identities of those that work */
     Str platform_roots;
     Fingerprint platform_identity;
+    FillUsual usual;
     FillListeners listeners;
-    FillRoot *roots;
-    size_t root_count;
+    FillRoots roots;
     uint64_t memory_bytes_max; /* the worker's budget; 0: not known */
     uint64_t limiter_bytes;    /* what the limiters so far need of it */
     Str text;
@@ -64,6 +90,9 @@ MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Chec
 
 /* Who the worker runs as, looked up (fill_account.c). */
 void fill_account(Filler *f, Section system, AccountSettings *ret);
+/* The defaults of services, and of their connectors (fill_action.c). */
+void fill_usual(FillUsual *ret);
+ConnectorSettings fill_usual_connector(void);
 /* One service; `section` is its node, `index` its place among them. */
 MUST_USE Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret);
 /* The addresses of all services: room for so many; those of one service; and, at the end, the list
@@ -77,11 +106,14 @@ MUST_USE Err fill_hosts(Filler *f, Section hosts, ServiceSettings *ret);
 MUST_USE Err fill_file(Filler *f, Str path, FillFile **ret);
 /* Lets a file (which names its path) hold what it held for the settings before. */
 MUST_USE Err fill_file_restore(Filler *f, FileSettings *file);
-/* All files that were read. */
+/* Looks at the files of the settings before, if they count; and gives all files that were read. */
+MUST_USE Err fill_files_open(Filler *f);
 MUST_USE Err fill_files(Filler *f, Settings *settings);
 /* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
  * read, which is said once for each place. */
 MUST_USE Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good);
+/* Whether both ask clients for certificates in the same way. */
+bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
 MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);

@@ -2,13 +2,14 @@
 #include "config/fill.h"
 #include "config/value.h"
 
+#define CONNECTORS_FEW 16u /* up to so many, comparing with each is cheapest */
 #define KETAMA_WEIGHT_MAX 10000u /* 160 points of eight bytes for each, twice while it is built */
 
 /* ---- endpoints ---- */
 
-static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
+static ConnectorSettings read_connector(Section one)
 {
-    *ret = (ConnectorSettings){
+    return (ConnectorSettings){
         .weight = (uint32_t)option_number(section_property(one, S("weight"))),
         .connection_timeout_ms = option_number(section_property(one, S("connection-timeout-ms"))),
         .total_connection_timeout_ms =
@@ -18,19 +19,60 @@ static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
         .idle_timeout_ms = option_number(section_property(one, S("idle-timeout-ms"))),
         .connections_max = option_number(section_property(one, S("max-connections"))),
     };
+}
+
+ConnectorSettings fill_usual_connector(void)
+{
+    size_t any = schema_index(&schema_connectors, STR_NONE);
+    return read_connector((Section){.schema = schema_at(&schema_connectors, any)});
+}
+
+static Err fill_connector(Filler *f, Section one, ConnectorSettings *ret)
+{
+    *ret = one.node->entries ? read_connector(one) : f->usual.connector;
     TRY(fill_address(f->arena, one.node->name, &ret->address));
     return fill_connector_tls(f, one, ret);
 }
 
-/* Whether an endpoint of that address is there already: as in River, the first one counts. */
-static bool is_repeated(const ConnectorSettings *list, size_t count)
+/* Whether an endpoint of that address is there already: as in River, the first one counts. Of many,
+ * `known` holds the texts. */
+static bool is_repeated(const ConnectorSettings *list, size_t count, const StrMap *known)
 {
+    uint32_t any = 0;
+    if (count >= CONNECTORS_FEW) {
+        return str_map_find(known, 0, list[count].address.text, &any);
+    }
     for (size_t i = 0; i < count; i++) {
         if (value_address_equal(&list[i].address, &list[count].address)) {
             return true;
         }
     }
     return false;
+}
+
+/* The endpoints, each address once. */
+static Err fill_connectors(Filler *f, Section connectors, ConnectorSettings *list,
+                           size_t *ret_count)
+{
+    size_t count = 0;
+    StrMap known = {0};
+    bool many = fill_count(connectors.node) > CONNECTORS_FEW;
+    for (const KdlNode *n = connectors.node->children; n; n = n->next) {
+        Section one = {.schema = schema_child(connectors.schema, n->name), .node = n};
+        if (!(one.schema->flags & SCHEMA_ANY_NAME)) {
+            continue;
+        }
+        TRY(fill_connector(f, one, &list[count]));
+        if (is_repeated(list, count, &known)) {
+            continue;
+        }
+        if (many) {
+            TRY(str_map_put(f->arena, &known, 0, list[count].address.text, 0));
+        }
+        count++;
+    }
+    *ret_count = count;
+    return ERR_OK;
 }
 
 /* Ketama's ring grows with the weights. */
@@ -59,21 +101,15 @@ static HashKey fill_hash_key(Option key)
 
 static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
 {
-    size_t room = fill_count(connectors.node);
+    Section balance = section_child(connectors, S("load-balance"));
+    size_t room = fill_count(connectors.node) - (balance.node ? 1 : 0);
     ConnectorSettings *list = arena_array(f->arena, ConnectorSettings, room);
     if (!list) {
         return ERR_MEMORY;
     }
-    Section balance = section_child(connectors, S("load-balance"));
     Str selection = section_text(balance, S("selection"));
     size_t count = 0;
-    for (const KdlNode *n = connectors.node->children; n; n = n->next) {
-        Section one = {.schema = schema_child(connectors.schema, n->name), .node = n};
-        if (one.schema->flags & SCHEMA_ANY_NAME) {
-            TRY(fill_connector(f, one, &list[count]));
-            count += is_repeated(list, count) ? 0 : 1;
-        }
-    }
+    TRY(fill_connectors(f, connectors, list, &count));
     check_weights(f, section_child(balance, S("selection")), selection, list, count);
     ret->connector_count = count;
     ret->connectors = list;

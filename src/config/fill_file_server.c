@@ -6,20 +6,23 @@
 /* The index of a directory among those that are opened; equal ones are opened once. */
 static Err root_index(Filler *f, Str path, uint32_t *ret)
 {
-    FillRoot **link = &f->roots;
-    uint32_t index = 0;
-    while (*link && !str_equal((*link)->path, path)) {
-        link = &(*link)->next;
-        index++;
+    FillRoots *roots = &f->roots;
+    if (str_map_find(&roots->paths, 0, path, ret)) {
+        return ERR_OK;
     }
-    if (!*link) {
-        *link = arena_new(f->arena, FillRoot);
-        if (!*link) {
-            return ERR_MEMORY;
-        }
-        (*link)->path = path;
-        f->root_count++;
+    uint32_t index = (uint32_t)roots->paths.count;
+    FillRoot *fresh = arena_new(f->arena, FillRoot);
+    if (!fresh) {
+        return ERR_MEMORY;
     }
+    TRY(str_map_put(f->arena, &roots->paths, 0, path, index));
+    fresh->path = path;
+    if (roots->last) {
+        roots->last->next = fresh;
+    } else {
+        roots->first = fresh;
+    }
+    roots->last = fresh;
     *ret = index;
     return ERR_OK;
 }
@@ -64,12 +67,12 @@ Err fill_file_server(Filler *f, Section section, FileServerSettings *ret)
 
 Err fill_roots(Filler *f, Settings *settings)
 {
-    Str *list = arena_array(f->arena, Str, f->root_count + 1);
+    Str *list = arena_array(f->arena, Str, f->roots.paths.count + 1);
     if (!list) {
         return ERR_MEMORY;
     }
     size_t count = 0;
-    for (const FillRoot *r = f->roots; r; r = r->next) {
+    for (const FillRoot *r = f->roots.first; r; r = r->next) {
         list[count++] = r->path;
     }
     settings->root_count = count;

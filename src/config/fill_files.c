@@ -4,48 +4,73 @@
 
 #define PATH_SHOWN_MAX 200
 
-/* The file as it was read before, or a place to keep it; NULL without memory. */
-static FillFile *remember(Filler *f, Str path, bool *ret_known)
+#define FILES_ROOM_FIRST 16u
+
+/* Room for one more. */
+static Err list_grow(Arena *a, FillFiles *known)
 {
-    for (FillFile *k = f->known; k; k = k->next) {
-        if (str_equal(k->file.path, path)) {
-            *ret_known = true;
-            return k;
-        }
+    size_t room = known->room ? 2 * known->room : FILES_ROOM_FIRST;
+    FillFile **list = (FillFile **)arena_alloc_array(a, room, sizeof *list);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < known->count; i++) {
+        list[i] = known->list[i];
+    }
+    known->room = room;
+    known->list = list;
+    return ERR_OK;
+}
+
+/* The file as it was read before, or a place to keep it. */
+static Err remember(Filler *f, Str path, FillFile **ret, bool *ret_known)
+{
+    FillFiles *known = &f->known;
+    uint32_t index = 0;
+    *ret_known = str_map_find(&known->paths, 0, path, &index);
+    if (*ret_known) {
+        *ret = known->list[index];
+        return ERR_OK;
     }
     FillFile *fresh = arena_new(f->arena, FillFile);
-    if (fresh) {
-        fresh->file.path = path;
-        fresh->next = f->known;
-        f->known = fresh;
-        f->known_count++;
+    if (!fresh) {
+        return ERR_MEMORY;
     }
-    *ret_known = false;
-    return fresh;
+    if (known->count == known->room) {
+        TRY(list_grow(f->arena, known));
+    }
+    TRY(str_map_put(f->arena, &known->paths, 0, path, (uint32_t)known->count));
+    fresh->file.path = path;
+    known->list[known->count++] = fresh;
+    *ret = fresh;
+    return ERR_OK;
 }
 
 /* What a file held for the settings before; empty: it was not read then. */
 static FileSettings file_before(const Filler *f, Str path)
 {
-    for (size_t i = 0; i < f->renew->file_count; i++) {
-        if (str_equal(f->renew->files[i].path, path)) {
-            return f->renew->files[i];
-        }
+    uint32_t index = 0;
+    return str_map_find(&f->before, 0, path, &index) ? f->renew->files[index] : (FileSettings){0};
+}
+
+Err fill_files_open(Filler *f)
+{
+    for (uint32_t i = 0; f->renew && i < f->renew->file_count; i++) {
+        TRY(str_map_put(f->arena, &f->before, 0, f->renew->files[i].path, i));
     }
-    return (FileSettings){0};
+    return ERR_OK;
 }
 
 Err fill_files(Filler *f, Settings *settings)
 {
-    FileSettings *list = arena_array(f->arena, FileSettings, f->known_count);
+    FileSettings *list = arena_array(f->arena, FileSettings, f->known.count);
     if (!list) {
         return ERR_MEMORY;
     }
-    size_t count = 0;
-    for (const FillFile *k = f->known; k; k = k->next) {
-        list[count++] = k->file;
+    for (size_t i = 0; i < f->known.count; i++) {
+        list[i] = f->known.list[i]->file;
     }
-    settings->file_count = count;
+    settings->file_count = f->known.count;
     settings->files = list;
     return ERR_OK;
 }
@@ -60,10 +85,8 @@ static Err take_before(Filler *f, Str path, FileSettings *file)
 Err fill_file_restore(Filler *f, FileSettings *file)
 {
     bool known = false;
-    FillFile *there = remember(f, file->path, &known);
-    if (!there) {
-        return ERR_MEMORY;
-    }
+    FillFile *there = NULL;
+    TRY(remember(f, file->path, &there, &known));
     TRY(take_before(f, file->path, &there->file));
     *file = there->file;
     return ERR_OK;
@@ -82,11 +105,9 @@ static Err read_file(Filler *f, Str path, FileSettings *file)
 Err fill_file(Filler *f, Str path, FillFile **ret)
 {
     bool known = false;
-    FillFile *file = remember(f, path, &known);
+    FillFile *file = NULL;
     Err err = ERR_OK;
-    if (!file) {
-        return ERR_MEMORY;
-    }
+    TRY(remember(f, path, &file, &known));
     if (!known && f->files) {
         err = read_file(f, path, &file->file);
         file->failed = err != ERR_OK;

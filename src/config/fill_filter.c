@@ -110,7 +110,11 @@ static Err fill_chain(Filler *f, Section section, FilterStage stage, ChainSettin
     for (const KdlNode *n = first; n; n = n->next) {
         count++;
     }
-    FilterSettings *filters = arena_array(f->arena, FilterSettings, count + 1);
+    *ret = (ChainSettings){0};
+    if (count == 0) {
+        return ERR_OK;
+    }
+    FilterSettings *filters = arena_array(f->arena, FilterSettings, count);
     if (!filters) {
         return ERR_MEMORY;
     }

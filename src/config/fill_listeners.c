@@ -24,7 +24,7 @@ static bool file_equal(const FileSettings *a, const FileSettings *b)
     return str_equal(a->path, b->path);
 }
 
-static bool clients_equal(const ListenerTls *a, const ListenerTls *b)
+bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b)
 {
     bool equal = a->clients == b->clients;
     for (size_t i = 0; i < TLS_FILES_OF_CLIENTS && a->pair_count && b->pair_count; i++) {
@@ -52,7 +52,7 @@ static Str difference(const ListenerSettings *a, const ListenerSettings *b)
         {S("tls-versions"), str_equal(s->versions, t->versions)},
         {S("cipher-suites"), str_equal(s->suites, t->suites)},
         {S("key-exchange"), str_equal(s->groups, t->groups)},
-        {S("client-certificates"), clients_equal(s, t)},
+        {S("client-certificates"), fill_clients_equal(s, t)},
         {S("key-log-path"), str_equal(s->key_log_path, t->key_log_path)},
     };
     for (size_t i = 0; i < SCHEMA_COUNT(rows); i++) {
@@ -63,53 +63,10 @@ static Str difference(const ListenerSettings *a, const ListenerSettings *b)
     return STR_NONE;
 }
 
-static bool has_pair(const ListenerTls *tls, size_t count, const FileSettings *pair)
-{
-    for (size_t i = 0; i < count; i++) {
-        bool equal = true;
-        for (size_t k = 0; k < TLS_FILES_OF_PAIR; k++) {
-            equal = equal && file_equal(&tls->files[i * TLS_FILES_OF_PAIR + k], &pair[k]);
-        }
-        if (equal) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The certificates of both; those of the first service stay in front. */
-static Err join_certificates(Arena *a, ListenerTls *into, const ListenerTls *more)
-{
-    size_t pairs = into->pair_count + more->pair_count;
-    size_t room = pairs * TLS_FILES_OF_PAIR + TLS_FILES_OF_CLIENTS;
-    FileSettings *files = arena_array(a, FileSettings, room);
-    if (!files) {
-        return ERR_MEMORY;
-    }
-    size_t count = into->pair_count * TLS_FILES_OF_PAIR;
-    for (size_t i = 0; i < count; i++) {
-        files[i] = into->files[i];
-    }
-    for (size_t i = 0; i < more->pair_count; i++) {
-        const FileSettings *pair = &more->files[i * TLS_FILES_OF_PAIR];
-        for (size_t k = 0; !has_pair(into, into->pair_count, pair) && k < TLS_FILES_OF_PAIR; k++) {
-            files[count++] = pair[k];
-        }
-    }
-    pairs = count / TLS_FILES_OF_PAIR;
-    for (size_t i = 0; i < TLS_FILES_OF_CLIENTS; i++) {
-        files[count++] = more->files[more->pair_count * TLS_FILES_OF_PAIR + i];
-    }
-    into->pair_count = pairs;
-    into->file_count = count;
-    into->files = files;
-    return ERR_OK;
-}
-
 /* A further service at an address that is there. */
-static Err share(Filler *f, uint32_t index, const ListenerSettings *fresh, const KdlNode *node)
+static void compare(Filler *f, uint32_t index, const ListenerSettings *fresh, const KdlNode *node)
 {
-    ListenerSettings *there = &f->listeners.list[index];
+    const ListenerSettings *there = &f->listeners.list[index];
     Str other = difference(there, fresh);
     if (other.len > 0) {
         Str owner = str_take(f->listeners.owners[index], NAME_SHOWN_MAX);
@@ -117,9 +74,7 @@ static Err share(Filler *f, uint32_t index, const ListenerSettings *fresh, const
                      S("write the address the same way in both; only certificates may differ"),
                      "the service `%.*s` shares this address and differs in `%.*s`", STR_ARG(owner),
                      STR_ARG(other));
-        return ERR_OK;
     }
-    return fresh->tls.pair_count ? join_certificates(f->arena, &there->tls, &fresh->tls) : ERR_OK;
 }
 
 static Err fill_listener(Filler *f, Section one, uint32_t service, Str owner)
@@ -136,10 +91,14 @@ static Err fill_listener(Filler *f, Section one, uint32_t service, Str owner)
     uint32_t index = (uint32_t)l->count;
     bool shared = str_map_find(&l->addresses, 0, fresh.address.text, &index);
     CHECK(l->claim_count < l->room);
-    l->claims[l->claim_count++] = (FillClaim){.listener = index, .service = service};
+    l->claims[l->claim_count++] = (FillClaim){.listener = index,
+                                              .service = service,
+                                              .file_count = fresh.tls.file_count,
+                                              .files = fresh.tls.files};
     if (shared) {
         l->list[index].service_count++;
-        return share(f, index, &fresh, one.node);
+        compare(f, index, &fresh, one.node);
+        return ERR_OK;
     }
     fresh.service_count = 1;
     str_map_add(&l->addresses, 0, fresh.address.text, index);
@@ -159,25 +118,111 @@ Err fill_listeners(Filler *f, Section service, uint32_t index)
     return ERR_OK;
 }
 
+/* ---- certificates of an address that several services share ---- */
+
+/* The certificates so far at all such addresses. */
+typedef struct Joiner {
+    Arena *arena;
+    StrMap known; /* "CHAIN\0KEY\0OCSP", the paths of a pair, in the scope of an address */
+} Joiner;
+
+static Err pair_name(Arena *a, const FileSettings *pair, Str *ret)
+{
+    size_t bytes = 0;
+    Span room;
+    for (size_t k = 0; k < TLS_FILES_OF_PAIR; k++) {
+        bytes += pair[k].path.len + 1;
+    }
+    if (!arena_span(a, bytes, &room)) {
+        return ERR_MEMORY;
+    }
+    Text name = text_in(room);
+    for (size_t k = 0; k < TLS_FILES_OF_PAIR; k++) {
+        text_add(&name, pair[k].path);
+        text_byte(&name, 0); /* no path holds one */
+    }
+    *ret = text_str(&name);
+    return ERR_OK;
+}
+
+/* Adds the pairs of a claim that the address does not have yet. */
+static Err join_pairs(Joiner *j, const FillClaim *claim, size_t *io_count, FileSettings *into)
+{
+    for (size_t i = 0; i + TLS_FILES_OF_PAIR <= claim->file_count; i += TLS_FILES_OF_PAIR) {
+        const FileSettings *pair = &claim->files[i];
+        Str name = STR_NONE;
+        uint32_t any = 0;
+        TRY(pair_name(j->arena, pair, &name));
+        if (str_map_find(&j->known, claim->listener, name, &any)) {
+            continue;
+        }
+        TRY(str_map_put(j->arena, &j->known, claim->listener, name, 0));
+        for (size_t k = 0; k < TLS_FILES_OF_PAIR; k++) {
+            into[(*io_count)++] = pair[k];
+        }
+    }
+    return ERR_OK;
+}
+
+/* All files of an address. What is about clients is the same in all its services, and stands at the
+ * end. */
+static Err join_listener(FillListeners *l, uint32_t index, const uint32_t *claims, Joiner *j)
+{
+    ListenerTls *tls = &l->list[index].tls;
+    size_t services = l->list[index].service_count;
+    size_t room = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < services; i++) {
+        room += l->claims[claims[i]].file_count;
+    }
+    FileSettings *files = arena_array(j->arena, FileSettings, room + 1);
+    if (!files) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < services; i++) {
+        TRY(join_pairs(j, &l->claims[claims[i]], &count, files));
+    }
+    size_t pairs = count / TLS_FILES_OF_PAIR;
+    for (size_t k = tls->pair_count * TLS_FILES_OF_PAIR; k < tls->file_count; k++) {
+        files[count++] = tls->files[k];
+    }
+    tls->pair_count = pairs;
+    tls->file_count = count;
+    tls->files = files;
+    return ERR_OK;
+}
+
 Err fill_listeners_close(Filler *f, Settings *settings)
 {
     FillListeners *l = &f->listeners;
+    Joiner joiner = {.arena = f->arena};
     uint32_t **lists = (uint32_t **)arena_alloc_array(f->arena, l->count, sizeof *lists);
-    if (!lists) {
+    uint32_t **claims = (uint32_t **)arena_alloc_array(f->arena, l->count, sizeof *claims);
+    if (!lists || !claims) {
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < l->count; i++) {
-        lists[i] = arena_array(f->arena, uint32_t, l->list[i].service_count);
-        if (!lists[i]) {
+        size_t services = l->list[i].service_count;
+        lists[i] = arena_array(f->arena, uint32_t, services);
+        claims[i] = arena_array(f->arena, uint32_t, services);
+        if (!lists[i] || !claims[i]) {
             return ERR_MEMORY;
         }
         l->list[i].services = lists[i];
-        fill_listener_identity(&l->list[i].tls);
         l->list[i].service_count = 0; /* counts again, to the same number */
     }
-    for (size_t i = 0; i < l->claim_count; i++) {
+    for (uint32_t i = 0; i < l->claim_count; i++) {
         const FillClaim *c = &l->claims[i];
-        lists[c->listener][l->list[c->listener].service_count++] = c->service;
+        size_t at = l->list[c->listener].service_count++;
+        lists[c->listener][at] = c->service;
+        claims[c->listener][at] = i;
+    }
+    for (uint32_t i = 0; i < l->count; i++) {
+        ListenerSettings *one = &l->list[i];
+        if (one->service_count > 1 && one->tls.pair_count > 0) {
+            TRY(join_listener(l, i, claims[i], &joiner));
+        }
+        fill_listener_identity(&one->tls);
     }
     settings->listener_count = l->count;
     settings->listeners = l->list;
@@ -188,17 +233,15 @@ Err fill_listeners_close(Filler *f, Settings *settings)
 
 Err fill_hosts(Filler *f, Section hosts, ServiceSettings *ret)
 {
-    size_t count = 0;
-    while (node_argument(hosts.node, count)) {
-        count++;
-    }
+    size_t count = node_argument_count(hosts.node);
     HostSettings *list = arena_array(f->arena, HostSettings, count + 1);
     if (!list) {
         return ERR_MEMORY;
     }
-    for (size_t i = 0; i < count; i++) {
+    size_t i = 0;
+    for (const KdlEntry *e = node_argument(hosts.node); e; e = argument_next(e), i++) {
         bool below = false;
-        Str name = value_host_name(node_argument(hosts.node, i)->value.text, &below);
+        Str name = value_host_name(e->value.text, &below);
         list[i].below = below;
         TRY(fill_lower(f->arena, name, &list[i].name));
     }

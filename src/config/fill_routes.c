@@ -100,7 +100,7 @@ static void check_hidden(Filler *f, Earlier *e, const RouteSettings *list, uint3
     for (uint32_t k = e->newest[path]; k > 0; k = e->before[k - 1]) {
         if (methods_cover(&list[k - 1].methods, &route->methods)) {
             check_report(f->checker, SEVERITY_ERROR,
-                         where_at(node_argument(node, 0)->value.location),
+                         where_at(node_argument(node)->value.location),
                          S("remove it, or give both of them `methods`"),
                          "a route before this one takes all of its requests");
             break;
@@ -119,7 +119,7 @@ static Err earlier_open(Arena *a, size_t count, Earlier *ret)
 
 static Err fill_route(Filler *f, Section one, const NormalizationSettings *n, RouteSettings *ret)
 {
-    const KdlEntry *path = node_argument(one.node, 0);
+    const KdlEntry *path = node_argument(one.node);
     ret->match = match_of(option_text(section_property(one, S("match"))));
     ret->path = path->value.text;
     TRY(fill_methods(f->arena, option_text(section_property(one, S("methods"))), &ret->methods));

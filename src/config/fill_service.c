@@ -5,18 +5,16 @@
 
 static Err fill_upgrades(Filler *f, Section upgrades, ServiceSettings *service)
 {
-    size_t count = 0;
-    while (node_argument(upgrades.node, count)) {
-        count++;
-    }
+    size_t count = node_argument_count(upgrades.node);
     Str *list = arena_array(f->arena, Str, count + 1);
     if (!list) {
         return ERR_MEMORY;
     }
     service->upgrade_count = upgrades.node ? count : 1;
     service->upgrades = list;
-    for (size_t i = 0; i < count; i++) {
-        TRY(fill_lower(f->arena, node_argument(upgrades.node, i)->value.text, &list[i]));
+    size_t i = 0;
+    for (const KdlEntry *e = node_argument(upgrades.node); e; e = argument_next(e), i++) {
+        TRY(fill_lower(f->arena, e->value.text, &list[i]));
     }
     if (!upgrades.node) {
         list[0] = option_text(section_value(upgrades));
@@ -31,8 +29,8 @@ static Err fill_trusted(Filler *f, Str text, ServiceSettings *service)
     for (Str rest = text; value_list_next(&rest, &member);) {
         count++;
     }
-    IpPrefix *list = arena_array(f->arena, IpPrefix, count + 1);
-    if (!list) {
+    IpPrefix *list = count ? arena_array(f->arena, IpPrefix, count) : NULL;
+    if (count && !list) {
         return ERR_MEMORY;
     }
     service->trusted_count = count;
@@ -104,6 +102,17 @@ static NormalizationSettings fill_normalization(Section s)
     };
 }
 
+void fill_usual(FillUsual *ret)
+{
+    Section service = {.schema = &schema_service};
+    *ret = (FillUsual){
+        .overload = fill_overload(section_child(service, S("overload"))),
+        .forwarded = fill_forwarded(section_child(service, S("forwarded-headers"))),
+        .normalization = fill_normalization(section_child(service, S("normalization"))),
+        .connector = fill_usual_connector(),
+    };
+}
+
 static Err fill_answers(Filler *f, Section section, ServiceSettings *ret)
 {
     Section routes = section_child(section, S("routes"));
@@ -114,6 +123,9 @@ static Err fill_answers(Filler *f, Section section, ServiceSettings *ret)
 Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret)
 {
     Section request_id = section_child(section, S("request-id"));
+    Section forwarded = section_child(section, S("forwarded-headers"));
+    Section overload = section_child(section, S("overload"));
+    Section normalization = section_child(section, S("normalization"));
     *ret = (ServiceSettings){
         .name = section.node->name,
         .source = fill_source(f, section.node),
@@ -122,9 +134,10 @@ Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *re
         .retry_buffer_bytes = section_number(section, S("retry-buffer-bytes")),
         .tunnel_idle_timeout_ms = section_number(section, S("tunnel-idle-timeout-ms")),
         .request_id = {.accept = section_bool(request_id, S("accept"))},
-        .forwarded = fill_forwarded(section_child(section, S("forwarded-headers"))),
-        .overload = fill_overload(section_child(section, S("overload"))),
-        .normalization = fill_normalization(section_child(section, S("normalization"))),
+        .forwarded = forwarded.node ? fill_forwarded(forwarded) : f->usual.forwarded,
+        .overload = overload.node ? fill_overload(overload) : f->usual.overload,
+        .normalization =
+            normalization.node ? fill_normalization(normalization) : f->usual.normalization,
     };
     TRY(fill_lower(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
     TRY(fill_listeners(f, section, index));

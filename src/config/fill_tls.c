@@ -22,17 +22,13 @@ static const Str platform_paths[] = {
 /* ---- certificates ---- */
 
 /* A certificate works, but not at this time. */
-static void check_dates(Filler *f, Str chain, Location at)
+static void check_dates(Filler *f, const TlsValidity *holds, Location at)
 {
-    TlsCertificate about;
     uint8_t room[DATE_BYTES];
     Text date = text_in(span_of(room, sizeof room));
-    if (tls_certificate_read(chain, f->arena, &about) != ERR_OK) {
-        return;
-    }
-    bool expired = about.not_after < f->files->now_s;
-    if (expired || about.not_before > f->files->now_s) {
-        date_print(&date, expired ? about.not_after : about.not_before);
+    bool expired = holds->not_after < f->files->now_s;
+    if (expired || holds->not_before > f->files->now_s) {
+        date_print(&date, expired ? holds->not_after : holds->not_before);
         check_report(f->checker, SEVERITY_WARNING, where_at(at), STR_NONE,
                      "this certificate %s %.*s", expired ? "expired on" : "is not valid before",
                      STR_ARG(text_str(&date)));
@@ -110,9 +106,44 @@ static Location place_of_file(const Trial *t, size_t at, Location otherwise)
     return t->places[at] ? t->places[at]->value.location : otherwise;
 }
 
-/* Makes a server of it, only to see whether that can be. */
-static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Section one,
-                        bool *io_good)
+/* Parses a certificate with its key, and looks at its dates. */
+static Err try_pair(Filler *f, const ListenerTls *tls, const Trial *t, size_t index,
+                    const KdlNode *node, bool *io_good)
+{
+    uint8_t room[WHY_BYTES_MAX];
+    Text why = text_in(span_of(room, sizeof room));
+    const FileSettings *files = &t->files[index * TLS_FILES_OF_PAIR];
+    TlsPair pair = {.chain = files[TLS_FILE_CHAIN].bytes,
+                    .key = files[TLS_FILE_KEY].bytes,
+                    .ocsp = files[TLS_FILE_OCSP].bytes};
+    TlsValidity holds = {0};
+    TlsMistake mistake = {0};
+    Err err = tls_pair_try(&pair, f->shelf, &holds, &mistake, &why);
+    if (err == ERR_OK) {
+        size_t at = index * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN;
+        check_dates(f, &holds, place_of_file(t, at, node->name_at));
+    }
+    if (err != ERR_SYNTAX) {
+        return err;
+    }
+    mistake.index = index;
+    size_t at = material_file_of(tls, mistake);
+    report_pair(f, mistake.part, place_of_file(t, at, node->name_at), t->files[at].path,
+                text_str(&why));
+    *io_good = false;
+    return ERR_OK;
+}
+
+/* Whether servers of both can be made or neither, their certificates aside. */
+static bool policy_equal(const ListenerTls *a, const ListenerTls *b)
+{
+    return str_equal(a->versions, b->versions) && str_equal(a->suites, b->suites) &&
+           str_equal(a->groups, b->groups) && fill_clients_equal(a, b);
+}
+
+/* Makes a server of the first pair, only to see whether that can be. */
+static Err try_policy(Filler *f, const ListenerTls *tls, const Trial *t, Section one,
+                      bool *io_good)
 {
     uint8_t room[WHY_BYTES_MAX];
     Text why = text_in(span_of(room, sizeof room));
@@ -123,9 +154,12 @@ static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Secti
     TlsServer *server = NULL;
     TlsMistake mistake = {0};
     TlsServerPlan plan = material_server_plan(tls, pairs, -1);
+    plan.pair_count = 1;
+    plan.shelf = f->shelf;
     Err err = tls_server_new(&plan, &server, &mistake, &why);
     tls_server_unref(server);
     *io_good = err == ERR_OK;
+    f->tried = err == ERR_OK ? *tls : f->tried;
     if (err == ERR_SYNTAX && mistake.part == TLS_PART_SUITES) {
         const KdlNode *suites = node_find(one.node->children, S("cipher-suites"));
         check_report(f->checker, SEVERITY_ERROR,
@@ -136,11 +170,17 @@ static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Secti
         report_pair(f, mistake.part, place_of_file(t, at, one.node->name_at), t->files[at].path,
                     text_str(&why));
     }
-    for (size_t i = 0; err == ERR_OK && i < tls->pair_count; i++) {
-        size_t at = i * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN;
-        check_dates(f, t->files[at].bytes, place_of_file(t, at, one.node->name_at));
-    }
     return err == ERR_MEMORY ? err : ERR_OK;
+}
+
+static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Section one,
+                        bool *io_good)
+{
+    for (size_t i = 0; i < tls->pair_count; i++) {
+        TRY(try_pair(f, tls, t, i, one.node, io_good));
+    }
+    bool tried = f->tried.pair_count > 0 && policy_equal(&f->tried, tls);
+    return *io_good && !tried ? try_policy(f, tls, t, one, io_good) : ERR_OK;
 }
 
 /* ---- listeners ---- */
@@ -160,8 +200,8 @@ static Err keep_old_files(Filler *f, Trial *t)
 static Err join_arguments(Filler *f, Section option, Str *ret)
 {
     size_t bytes = 0;
-    const KdlEntry *e;
-    for (size_t i = 0; (e = node_argument(option.node, i)) != NULL; i++) {
+    const KdlEntry *first = node_argument(option.node);
+    for (const KdlEntry *e = first; e; e = argument_next(e)) {
         bytes += e->value.text.len + 1;
     }
     Span room = {0};
@@ -169,8 +209,8 @@ static Err join_arguments(Filler *f, Section option, Str *ret)
         return ERR_MEMORY;
     }
     Text out = text_in(room);
-    for (size_t i = 0; (e = node_argument(option.node, i)) != NULL; i++) {
-        text_add(&out, i > 0 ? S(",") : STR_NONE);
+    for (const KdlEntry *e = first; e; e = argument_next(e)) {
+        text_add(&out, e != first ? S(",") : STR_NONE);
         text_add(&out, e->value.text);
     }
     *ret = text_str(&out);
@@ -285,6 +325,19 @@ static Err read_platform_roots(Filler *f, Location at, bool *io_good)
     return ERR_OK;
 }
 
+/* The dates of the certificate that an origin is shown. */
+static Err check_own_dates(Filler *f, const ConnectorTls *tls, const KdlNode *node)
+{
+    TlsValidity holds = {0};
+    TlsMistake mistake = {0};
+    TlsPair own = {.chain = tls->chain.bytes, .key = tls->key.bytes};
+    if (tls->chain.path.len > 0) {
+        TRY(tls_pair_try(&own, f->shelf, &holds, &mistake, NULL));
+        check_dates(f, &holds, node_property(node, S("client-cert-path"))->value.location);
+    }
+    return ERR_OK;
+}
+
 static Err try_connector(Filler *f, const ConnectorSettings *connector, const KdlNode *node)
 {
     uint8_t room[WHY_BYTES_MAX];
@@ -293,14 +346,23 @@ static Err try_connector(Filler *f, const ConnectorSettings *connector, const Kd
     TlsMistake mistake = {0};
     const ConnectorTls *tls = &connector->tls;
     const KdlEntry *sni = node_property(node, S("tls-sni"));
+    Str identity = str_of(tls->identity.words, sizeof tls->identity.words);
+    uint32_t any = 0;
+    if (str_map_find(&f->tried_connectors, 0, identity, &any)) {
+        return check_own_dates(f, tls, node);
+    }
     TlsClientPlan plan = material_client_plan(connector, f->platform_roots);
+    plan.shelf = f->shelf;
     Err err = tls_client_new(&plan, &client, &mistake, &why);
     tls_client_unref(client);
-    if (err != ERR_SYNTAX) {
-        if (tls->chain.path.len > 0 && err == ERR_OK) {
-            check_dates(f, tls->chain.bytes,
-                        node_property(node, S("client-cert-path"))->value.location);
+    if (err == ERR_OK) {
+        if (!arena_copy(f->arena, identity, &identity)) { /* the settings may still move */
+            return ERR_MEMORY;
         }
+        TRY(str_map_put(f->arena, &f->tried_connectors, 0, identity, 0));
+        return check_own_dates(f, tls, node);
+    }
+    if (err != ERR_SYNTAX) {
         return err;
     }
     if (mistake.part == TLS_PART_NAME) {

@@ -9,7 +9,7 @@
 #define KDL_DEPTH_MAX 64u       /* children blocks within each other */
 #define KDL_TEXT_BYTES_MAX (16u << 20)
 #define KDL_PROPERTIES_MAX 1000u /* of one node */
-#define KDL_ITEMS_MAX 500000u   /* nodes, arguments and properties of one document */
+#define KDL_ITEMS_MAX 1000000u  /* nodes, arguments and properties of one document */
 
 typedef enum KdlKind {
     KDL_STRING,
@@ -22,11 +22,11 @@ typedef enum KdlKind {
 typedef struct KdlValue {
     KdlKind kind;
     bool has_type;
+    bool truth; /* of KDL_BOOL */
+    bool fits;  /* of KDL_INTEGER: not negative, and `number` holds it */
     Str type;
     Location location; /* with its type annotation */
     Str text; /* the string, or the number's canonical text, exact whatever its size */
-    bool truth;         /* of KDL_BOOL */
-    bool fits;          /* of KDL_INTEGER: not negative, and `number` holds it */
     uint64_t number;
 } KdlValue;
 

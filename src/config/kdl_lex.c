@@ -5,6 +5,63 @@
 
 #define BYTE_ORDER_MARK 0xFEFFu
 
+/* ---- ASCII, of which nearly all texts are ---- */
+
+enum {
+    WORD_1 = 1, /* stands in an identifier of version 1 */
+    WORD_2 = 2,
+    QUOTED = 4, /* within quotes it is nothing but itself */
+    LINE = 8,   /* ends no line */
+    PLAIN = 16, /* may stand in a document of either version */
+    SPACE = 32,
+    IN_LINE = LINE | PLAIN,
+    IN_QUOTES = IN_LINE | QUOTED,
+    IN_WORD = IN_QUOTES | WORD_1 | WORD_2
+};
+
+static const uint8_t ascii[256] = {
+    ['\t'] = IN_QUOTES | SPACE,
+    ['\n'] = PLAIN,
+    ['\r'] = PLAIN,
+    [' '] = IN_QUOTES | SPACE,
+    ['!'] = IN_WORD,
+    ['"'] = IN_LINE,
+    ['#'] = IN_QUOTES | WORD_1,
+    ['$' ... '\''] = IN_WORD,
+    ['(' ... ')'] = IN_QUOTES,
+    ['*' ... '+'] = IN_WORD,
+    [','] = IN_QUOTES | WORD_2,
+    ['-' ... '.'] = IN_WORD,
+    ['/'] = IN_QUOTES,
+    ['0' ... ':'] = IN_WORD,
+    [';'] = IN_QUOTES,
+    ['<'] = IN_QUOTES | WORD_2,
+    ['='] = IN_QUOTES,
+    ['>'] = IN_QUOTES | WORD_2,
+    ['?' ... 'Z'] = IN_WORD,
+    ['['] = IN_QUOTES,
+    ['\\'] = IN_LINE,
+    [']'] = IN_QUOTES,
+    ['^' ... 'z'] = IN_WORD,
+    ['{'] = IN_QUOTES,
+    ['|'] = IN_WORD,
+    ['}'] = IN_QUOTES,
+    ['~'] = IN_WORD,
+    [0x7F] = LINE | WORD_1,
+};
+
+/* Behind the characters of a class that stand at `at`. It is a matter of speed only: it may stop
+ * before others that belong to it, but never goes too far. */
+static size_t ascii_run(Str text, size_t at, unsigned class)
+{
+    while (at < text.len && (ascii[str_at(text, at)] & class) != 0) {
+        at++;
+    }
+    return at;
+}
+
+/* ---- characters ---- */
+
 static bool is_continuation(int byte)
 {
     return byte >= 0x80 && byte <= 0xBF;
@@ -85,7 +142,7 @@ bool kdl_is_banned(uint32_t c)
 
 size_t kdl_find_banned(Str text, int version, KdlFault *ret_fault)
 {
-    size_t at = 0;
+    size_t at = ascii_run(text, 0, PLAIN);
     while (at < text.len) {
         uint32_t c = 0;
         size_t len = kdl_code_point(text, at, &c);
@@ -97,7 +154,7 @@ size_t kdl_find_banned(Str text, int version, KdlFault *ret_fault)
             *ret_fault = KDL_FAULT_BANNED;
             return at;
         }
-        at += len;
+        at = ascii_run(text, at + len, PLAIN);
     }
     *ret_fault = KDL_FAULT_NONE;
     return text.len;
@@ -147,11 +204,12 @@ static size_t identifier_char(Str text, size_t at, int version)
 
 static size_t word_end(Str text, size_t at, int version)
 {
-    size_t len = identifier_char(text, at, version);
-    while (len != 0) {
-        at += len;
+    unsigned class = version == 1 ? WORD_1 : WORD_2;
+    size_t len = 0;
+    do {
+        at = ascii_run(text, at + len, class);
         len = identifier_char(text, at, version);
-    }
+    } while (len != 0);
     return at;
 }
 
@@ -170,7 +228,7 @@ static KdlToken token_bad(KdlFault fault, size_t from, size_t to)
 /* White space and block comments, which nest; all of a run is one token. */
 static KdlToken lex_space(Str text, size_t from, int version)
 {
-    size_t at = from;
+    size_t at = ascii_run(text, from, SPACE);
     while (at < text.len) {
         size_t len = kdl_space(text, at, version);
         if (len != 0) {
@@ -199,9 +257,9 @@ static KdlToken lex_space(Str text, size_t from, int version)
 
 static KdlToken lex_line_comment(Str text, size_t from, int version)
 {
-    size_t at = from + 2;
+    size_t at = ascii_run(text, from + 2, LINE);
     while (at < text.len && kdl_newline(text, at, version) == 0) {
-        at++;
+        at = ascii_run(text, at + 1, LINE);
     }
     return token_of(KDL_TOKEN_LINE_COMMENT, from, at);
 }
@@ -241,7 +299,7 @@ static KdlToken lex_quoted(Str text, size_t from, size_t body, size_t quotes, bo
                            size_t hashes, int version)
 {
     bool one_line = version == 2 && quotes == 1;
-    size_t at = body;
+    size_t at = ascii_run(text, body, QUOTED);
     while (at < text.len) {
         int byte = str_peek(text, at);
         if (byte == '"' && count_byte(text, at, '"') >= quotes &&
@@ -256,7 +314,7 @@ static KdlToken lex_quoted(Str text, size_t from, size_t body, size_t quotes, bo
         } else if (one_line && kdl_newline(text, at, version) != 0) {
             return token_bad(KDL_FAULT_STRING_NEWLINE, from, at);
         } else {
-            at++;
+            at = ascii_run(text, at + 1, QUOTED);
         }
     }
     return token_bad(KDL_FAULT_STRING_OPEN, from, body);
@@ -344,6 +402,10 @@ KdlToken kdl_token(Str text, size_t at, int version)
         return token_of(KDL_TOKEN_BACKSLASH, at, at + 1);
     case '/':
         return lex_slash(text, at, version);
+    case ' ':
+        return lex_space(text, at, version);
+    case '\n':
+        return token_of(KDL_TOKEN_NEWLINE, at, at + 1);
     case '"': {
         size_t quotes = opening_quotes(text, at, version);
         return lex_quoted(text, at, at + quotes, quotes, false, 0, version);
@@ -353,6 +415,9 @@ KdlToken kdl_token(Str text, size_t at, int version)
     }
     if (byte == '#' && version == 2) {
         return lex_hash(text, at);
+    }
+    if ((ascii[(uint8_t)byte] & (WORD_1 | WORD_2)) != 0) {
+        return lex_word(text, at, version);
     }
     size_t newline = kdl_newline(text, at, version);
     if (newline != 0) {

@@ -81,11 +81,26 @@ static void add_decimal(Text *out, Str word, size_t at)
     }
 }
 
+/* Whether it is written in the canonical way: digits, of which the first is no needless zero. */
+static bool is_canonical(Str word)
+{
+    size_t at = 0;
+    while (byte_is_digit(str_peek(word, at))) {
+        at++;
+    }
+    return at > 0 && at == word.len && (at == 1 || str_at(word, 0) != '0');
+}
+
 Err kdl_number_canonical(Arena *a, Str word, Str *ret_text, bool *ret_float)
 {
     KdlNumberShape shape;
     if (word.len > KDL_NUMBER_BYTES_MAX || !kdl_number_shape(word, &shape)) {
         return ERR_SYNTAX;
+    }
+    if (is_canonical(word)) {
+        *ret_text = word;
+        *ret_float = false;
+        return ERR_OK;
     }
     Span room;
     if (!arena_span(a, word.len * 2 + 4, &room)) {

@@ -14,6 +14,7 @@
 #include "config/diagnostic.h"
 #include "config/override.h"
 #include "config/settings.h"
+#include "net/tls.h"
 
 #define CONFIG_TEXT_BYTES_MAX (16u << 20) /* a longer file is refused */
 #define CONFIG_ARENA_BYTES_MAX (256u << 20) /* enough for any text within that bound */
@@ -51,6 +52,7 @@ typedef struct ConfigOptions {
     ConfigCompat compat;
     ConfigFormat format;
     const ConfigFiles *files; /* NULL: they are neither read nor checked */
+    TlsShelf *shelf; /* the caller's, for what the files of TLS are parsed to; NULL: none */
     /* Only the certificates of listeners are read again; other files hold what they held for these
      * settings. A listener whose files do not check keeps its own, with a warning. NULL: all files
      * are read, and each must check. */

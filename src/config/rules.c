@@ -1,6 +1,7 @@
 /* rules.c - rules of the system, of `acme`, and between services. */
 #include "config/rules.h"
 
+#include "base/str_map.h"
 #include "config/apply.h"
 #include "config/value.h"
 
@@ -23,7 +24,7 @@ void rules_pair(Checker *c, const KdlNode *node, Str one, Str other)
 
 static Str text_argument(const KdlNode *nodes, Str name)
 {
-    return entry_text(node_argument(node_find(nodes, name), 0));
+    return entry_text(node_argument(node_find(nodes, name)));
 }
 
 /* Where an option stands: in the file, or in the override that set it. */
@@ -46,7 +47,7 @@ static void check_system(Checker *c, const ConfigOverrides *o, const KdlNode *sy
                  {OVERRIDE_CONTROL_SOCKET, S_INIT("control-socket")}};
     const KdlNode *options = system ? system->children : NULL;
     const KdlNode *daemonize = node_find(options, S("daemonize"));
-    const KdlEntry *truth = node_argument(daemonize, 0);
+    const KdlEntry *truth = node_argument(daemonize);
     if (truth && truth->value.kind == KDL_BOOL && truth->value.truth &&
         !node_find(options, S("pid-file"))) {
         check_report(c, SEVERITY_ERROR, where_of(o, OVERRIDE_DAEMONIZE, daemonize),
@@ -68,7 +69,7 @@ static void check_system(Checker *c, const ConfigOverrides *o, const KdlNode *sy
 
 static void check_domain(Checker *c, const KdlNode *domain, bool dns_by_default)
 {
-    const KdlEntry *name = node_argument(domain, 0);
+    const KdlEntry *name = node_argument(domain);
     const KdlEntry *challenge = node_property(domain, S("challenge"));
     bool dns = challenge ? str_equal(entry_text(challenge), S("dns-01")) : dns_by_default;
     if (str_starts(entry_text(name), S("*.")) && !dns) {
@@ -85,7 +86,7 @@ static void check_acme(Checker *c, const KdlNode *acme)
 {
     const KdlNode *options = acme ? acme->children : NULL;
     const KdlNode *terms = node_find(options, S("accept-terms-of-service"));
-    const KdlEntry *truth = node_argument(terms, 0);
+    const KdlEntry *truth = node_argument(terms);
     if (truth && truth->value.kind == KDL_BOOL && !truth->value.truth) {
         check_report(c, SEVERITY_ERROR, where_at(truth->value.location), STR_NONE,
                      "without the terms of service there are no certificates");
@@ -104,13 +105,24 @@ static void check_acme(Checker *c, const KdlNode *acme)
 }
 
 /* Two services of one name; names are compared as they are. */
-static void check_names(Checker *c, const KdlNode *services)
+static void check_names(Checker *c, Arena *a, const KdlNode *services)
 {
+    StrMap names;
+    size_t count = 0;
     for (const KdlNode *n = services; n; n = n->next) {
-        const KdlNode *first = node_find(services, n->name);
-        if (first != n) {
+        count++;
+    }
+    if (str_map_open(a, count, &names) != ERR_OK) {
+        c->diagnostics->out_of_memory = true;
+        return;
+    }
+    for (const KdlNode *n = services; n; n = n->next) {
+        uint32_t any = 0;
+        if (str_map_find(&names, 0, n->name, &any)) {
             check_report(c, SEVERITY_ERROR, where_at(n->name_at), S("give it another name"),
                          "there is a service of this name already");
+        } else {
+            str_map_add(&names, 0, n->name, 0);
         }
     }
 }
@@ -135,16 +147,19 @@ static size_t count_below(const KdlNode *service, Str section)
     return count;
 }
 
-/* Everything that compares each with each is within its bound. */
+/* Everything of which there may be many is within its bound. */
 static bool check_counts(Checker *c, const KdlNode *section)
 {
     size_t services = 0;
     size_t listeners = 0;
     size_t connectors = 0;
     size_t routes = 0;
+    size_t hosts = 0;
     for (const KdlNode *n = section->children; n; n = n->next) {
+        size_t here = count_below(n, S("listeners"));
         services++;
-        listeners += count_below(n, S("listeners"));
+        listeners += here;
+        hosts += here * node_argument_count(node_find(n->children, S("hosts")));
         connectors += count_below(n, S("connectors"));
         const KdlNode *list = node_find(n->children, S("routes"));
         for (const KdlNode *route = list ? list->children : NULL; route; route = route->next) {
@@ -154,13 +169,14 @@ static bool check_counts(Checker *c, const KdlNode *section)
     }
     return bounded(c, section, services, SERVICES_MAX, "services") &&
            bounded(c, section, listeners, LISTENERS_MAX, "listeners") &&
+           bounded(c, section, hosts, HOST_PLACES_MAX, "hosts, each once for each address") &&
            bounded(c, section, routes, ROUTES_MAX, "routes") &&
            bounded(c, section, connectors, CONNECTORS_MAX, "connectors");
 }
 
 static void check_services(Checker *c, Arena *a, const KdlNode *section)
 {
-    check_names(c, section->children);
+    check_names(c, a, section->children);
     rules_listeners(c, a, section->children);
     for (const KdlNode *service = section->children; service; service = service->next) {
         rules_service(c, service);

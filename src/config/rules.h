@@ -4,11 +4,12 @@
 
 #include "config/check.h"
 
-/* More than these in one configuration are a mistake; comparing each with each stays affordable. */
-#define SERVICES_MAX 4096u
-#define LISTENERS_MAX 4096u   /* of all services */
+/* More than these in one configuration are a mistake. */
+#define SERVICES_MAX 65536u
+#define LISTENERS_MAX 65536u  /* of all services */
 #define CONNECTORS_MAX 65536u /* of all services, and at one place */
 #define ROUTES_MAX 65536u     /* of all services */
+#define HOST_PLACES_MAX 1000000u /* hosts of all services, each once for each of its addresses */
 
 /* Checks all of them; overrides are applied already. The document may have other mistakes. */
 void rules_check(Checker *c, Arena *a, const ConfigOverrides *overrides,

@@ -1,10 +1,12 @@
 /* rules_action.c - rules of what answers requests: endpoints, redirects, files, routes. */
+#include "base/str_map.h"
 #include "config/rules.h"
 #include "config/value.h"
 #include "filter/file_server.h"
 #include "http/file_path.h"
 
 #define PREFIX_BYTES_MAX 4096u
+#define KNOWN_FEW 16u
 
 /* What a connector says about TLS and versions, together. */
 static void check_connector_tls(Checker *c, const KdlNode *n)
@@ -71,7 +73,7 @@ static void check_order(Checker *c, const KdlNode *node, Str low, Str high)
 static void check_balance(Checker *c, const KdlNode *balance)
 {
     const KdlNode *selection = node_find(balance->children, S("selection"));
-    const KdlEntry *word = node_argument(selection, 0);
+    const KdlEntry *word = node_argument(selection);
     const KdlEntry *key = node_property(selection, S("key"));
     if (word && word->value.kind == KDL_STRING) {
         Str text = word->value.text;
@@ -90,51 +92,57 @@ static void check_balance(Checker *c, const KdlNode *balance)
                 S("max-seconds"));
 }
 
-/* The addresses of the endpoints so far. */
+/* The addresses of the endpoints so far: a list while they are few, then a table of their texts. */
 typedef struct Known {
-    size_t room;
-    SettingsAddress *list COUNTED_BY(room);
+    SettingsAddress few[KNOWN_FEW];
     size_t count;
+    StrMap many;
 } Known;
+
+/* Whether it is there; else it is from now on. */
+static Err known_add(Known *known, Arena *a, SettingsAddress *address, bool *ret_there)
+{
+    uint32_t any = 0;
+    *ret_there = false;
+    for (size_t i = 0; i < known->count && i < KNOWN_FEW; i++) {
+        if (value_address_equal(address, &known->few[i])) {
+            *ret_there = true;
+            return ERR_OK;
+        }
+    }
+    if (known->count < KNOWN_FEW) {
+        known->few[known->count++] = *address;
+        return ERR_OK;
+    }
+    if (!value_address_text(a, address)) {
+        return ERR_MEMORY;
+    }
+    *ret_there = str_map_find(&known->many, 0, address->text, &any);
+    return *ret_there ? ERR_OK : str_map_put(a, &known->many, 0, address->text, 0);
+}
 
 /* An endpoint may stand before this one with the same address. River takes the first and forgets
  * the others; so do we, but say it. */
 static void check_repeated(Checker *c, Known *known, const KdlNode *node)
 {
     SettingsAddress address;
-    if (known->count == known->room || value_address(node->name, &address) != ADDRESS_OK) {
+    bool there = false;
+    if (value_address(node->name, &address) != ADDRESS_OK) {
         return;
     }
-    for (size_t i = 0; i < known->count; i++) {
-        if (value_address_equal(&address, &known->list[i])) {
-            check_report(c, SEVERITY_WARNING, where_at(node->name_at),
-                         S("`weight` gives an endpoint a larger share"),
-                         "this endpoint stands here already; only the first one counts");
-            return;
-        }
+    if (known_add(known, c->diagnostics->arena, &address, &there) != ERR_OK) {
+        c->diagnostics->out_of_memory = true;
+    } else if (there) {
+        check_report(c, SEVERITY_WARNING, where_at(node->name_at),
+                     S("`weight` gives an endpoint a larger share"),
+                     "this endpoint stands here already; only the first one counts");
     }
-    known->list[known->count++] = address;
-}
-
-static size_t count_nodes(const KdlNode *nodes)
-{
-    size_t count = 0;
-    for (const KdlNode *n = nodes; n; n = n->next) {
-        count++;
-    }
-    return count;
 }
 
 static void check_connectors(Checker *c, const KdlNode *connectors)
 {
     size_t count = 0;
-    size_t room = count_nodes(connectors->children);
-    Known known = {.room = room,
-                   .list = arena_array(c->diagnostics->arena, SettingsAddress, room)};
-    if (!known.list) {
-        c->diagnostics->out_of_memory = true;
-        return;
-    }
+    Known known = {.count = 0};
     for (const KdlNode *n = connectors->children; n; n = n->next) {
         if (str_equal(n->name, S("load-balance"))) {
             check_balance(c, n);
@@ -174,8 +182,8 @@ static void check_respond(Checker *c, const KdlNode *respond)
 /* What a file server's names must be. */
 static void check_file_server(Checker *c, const KdlNode *files)
 {
-    const KdlEntry *index = node_argument(node_find(files->children, S("index")), 0);
-    const KdlEntry *prefix = node_argument(node_find(files->children, S("strip-prefix")), 0);
+    const KdlEntry *index = node_argument(node_find(files->children, S("index")));
+    const KdlEntry *prefix = node_argument(node_find(files->children, S("strip-prefix")));
     Str name = entry_text(index);
     if (index && (name.len == 0 || name.len > FILE_INDEX_BYTES_MAX || str_equal(name, S(".")) ||
                   str_equal(name, S("..")) || str_find(name, '/', 0) < name.len)) {
@@ -287,7 +295,7 @@ static void check_route_path(Checker *c, const KdlNode *route)
 {
     static const SchemaItem pattern = ITEM_VALUE("match=\"regex\"", PATTERN, 0, "", "");
     static const SchemaItem plain = ITEM_VALUE("route", URI_PATH, 0, "", "");
-    const KdlEntry *path = node_argument(route, 0);
+    const KdlEntry *path = node_argument(route);
     Str text = entry_text(path);
     if (text.len == 0) {
         return; /* said already */

@@ -1,9 +1,32 @@
-/* rules_listeners.c - rules between services: who listens where, and for which hosts. */
+/* rules_listeners.c - rules between services: who listens where, and for which hosts.
+ *
+ * Addresses and hosts stand in tables, so that each is looked at once, however many there are. */
 #include "base/str_map.h"
+#include "config/fill.h"
 #include "config/rules.h"
 #include "config/value.h"
 
 #define NAME_SHOWN_MAX 80
+
+/* Who listens at an address. */
+typedef struct Claim {
+    uint32_t last;        /* one more than the index of the service that said it last */
+    const KdlNode *other; /* the service for all other hosts; NULL: none yet */
+} Claim;
+
+typedef struct Claims {
+    Checker *checker;
+    Arena *arena;
+    StrMap addresses; /* by canonical text: the index of a claim */
+    StrMap hosts;     /* by name in the scope of an address: the index of a service */
+    size_t room;      /* for the listeners of all services */
+    Claim *list COUNTED_BY(room);
+    size_t count;
+    uint32_t *here COUNTED_BY(room); /* those of the service that is looked at, each once */
+    size_t here_count;
+    size_t service_count;
+    const KdlNode **services COUNTED_BY(service_count);
+} Claims;
 
 static Str name_of(const KdlNode *service)
 {
@@ -16,176 +39,135 @@ static const KdlNode *listeners_of(const KdlNode *service)
     return listeners ? listeners->children : NULL;
 }
 
-static const KdlNode *hosts_of(const KdlNode *service)
-{
-    return node_find(service->children, S("hosts"));
-}
-
 /* ---- addresses ---- */
 
-/* An address, and who listens there. */
-typedef struct Claim {
-    SettingsAddress address;
-    const KdlNode *last;  /* the service that said it last */
-    const KdlNode *other; /* the one that serves all other hosts; NULL: none yet */
-} Claim;
-
-typedef struct Claims {
-    size_t room;
-    Claim *list COUNTED_BY(room);
-    size_t count;
-} Claims;
-
-static Claim *claim_find(Claims *claims, const SettingsAddress *address)
+/* The claim of an address, maybe a fresh one. */
+static Err claim_find(Claims *claims, SettingsAddress *address, uint32_t *ret)
 {
-    for (size_t i = 0; i < claims->count; i++) {
-        if (value_address_equal(address, &claims->list[i].address)) {
-            return &claims->list[i];
-        }
+    uint32_t index = (uint32_t)claims->count;
+    if (!value_address_text(claims->arena, address)) {
+        return ERR_MEMORY;
     }
-    return NULL;
+    if (!str_map_find(&claims->addresses, 0, address->text, &index)) {
+        str_map_add(&claims->addresses, 0, address->text, index);
+        claims->count++;
+    }
+    *ret = index;
+    return ERR_OK;
 }
 
-/* Notes a listener of `service`. Of those who share an address, at most one has no `hosts`. */
-static void claim(Checker *c, Claims *claims, const KdlNode *service, const KdlNode *listener)
+/* Notes a listener of a service. Of those who share an address, at most one has no `hosts`. */
+static Err claim(Claims *claims, uint32_t service, const KdlNode *hosts, const KdlNode *listener)
 {
     SettingsAddress address;
-    if (claims->count == claims->room || value_address(listener->name, &address) != ADDRESS_OK) {
-        return;
+    uint32_t index = 0;
+    if (value_address(listener->name, &address) != ADDRESS_OK) {
+        return ERR_OK;
     }
-    const KdlNode *other = hosts_of(service) ? NULL : service;
-    Claim *there = claim_find(claims, &address);
-    if (!there) {
-        claims->count++;
-        claims->list[claims->count - 1] =
-            (Claim){.address = address, .last = service, .other = other};
-        return;
-    }
-    if (there->last == service) {
-        rules_error(c, listener->name_at, S("remove one of them"),
+    TRY(claim_find(claims, &address, &index));
+    Claim *there = &claims->list[index];
+    const KdlNode *other = hosts ? NULL : claims->services[service];
+    if (there->last == service + 1) {
+        rules_error(claims->checker, listener->name_at, S("remove one of them"),
                     "this service listens there already");
-    } else if (other && there->other) {
-        check_report(c, SEVERITY_ERROR, where_at(listener->name_at),
+        return ERR_OK;
+    }
+    if (other && there->other) {
+        check_report(claims->checker, SEVERITY_ERROR, where_at(listener->name_at),
                      S("give one of them another address, or tell them apart by `hosts`"),
                      "the service `%.*s` listens there already", STR_ARG(name_of(there->other)));
     }
-    there->last = service;
+    there->last = service + 1;
     there->other = other ? other : there->other;
+    claims->here[claims->here_count++] = index;
+    return ERR_OK;
 }
 
 /* ---- hosts ---- */
 
-/* A service that has a host, and the one before it that has the same. */
-typedef struct Holder {
-    const KdlNode *service;
-    uint32_t before; /* one more than its index; 0: none */
-} Holder;
-
-typedef struct Holders {
-    StrMap newest; /* one more than the index, by host; below a name in a scope of its own */
-    size_t room;
-    Holder *list COUNTED_BY(room);
-    uint32_t *links COUNTED_BY(room); /* by the number in `newest`: the newest holder */
-    size_t count;
-    uint32_t names;
-} Holders;
-
-static bool share_address(const KdlNode *a, const KdlNode *b)
+/* Notes a host at all addresses of a service, of which none may have it yet. */
+static Err hold(Claims *claims, uint32_t service, const KdlEntry *host)
 {
-    SettingsAddress one;
-    SettingsAddress other;
-    for (const KdlNode *m = listeners_of(a); m; m = m->next) {
-        for (const KdlNode *n = listeners_of(b); n; n = n->next) {
-            if (value_address(m->name, &one) == ADDRESS_OK &&
-                value_address(n->name, &other) == ADDRESS_OK &&
-                value_address_equal(&one, &other)) {
-                return true;
-            }
+    bool below = false;
+    Str lower = STR_NONE;
+    Where where = where_at(host->value.location);
+    TRY(fill_lower(claims->arena, value_host_name(entry_text(host), &below), &lower));
+    for (size_t i = 0; i < claims->here_count; i++) {
+        uint32_t scope = claims->here[i] * 2 + (below ? 1 : 0);
+        uint32_t holder = 0;
+        if (!str_map_find(&claims->hosts, scope, lower, &holder)) {
+            str_map_add(&claims->hosts, scope, lower, service);
+            continue;
         }
-    }
-    return false;
-}
-
-static void hold(Checker *c, Holders *h, Str name, bool below, const KdlNode *service, Where where)
-{
-    uint32_t number = 0;
-    if (h->count == h->room) {
-        return;
-    }
-    if (!str_map_find(&h->newest, below, name, &number)) {
-        number = h->names++;
-        str_map_add(&h->newest, below, name, number);
-    }
-    for (uint32_t i = h->links[number]; i > 0; i = h->list[i - 1].before) {
-        const KdlNode *other = h->list[i - 1].service;
-        if (other == service) {
-            check_report(c, SEVERITY_ERROR, where, S("remove one of them"),
+        if (holder == service) {
+            check_report(claims->checker, SEVERITY_ERROR, where, S("remove one of them"),
                          "this host stands here already");
-            return;
-        }
-        if (share_address(other, service)) {
-            check_report(c, SEVERITY_ERROR, where, S("remove it from one of them"),
+        } else {
+            check_report(claims->checker, SEVERITY_ERROR, where, S("remove it from one of them"),
                          "the service `%.*s` has this host at the same address",
-                         STR_ARG(name_of(other)));
-            return;
+                         STR_ARG(name_of(claims->services[holder])));
         }
+        break;
     }
-    h->list[h->count++] = (Holder){.service = service, .before = h->links[number]};
-    h->links[number] = (uint32_t)h->count;
+    return ERR_OK;
 }
 
-static size_t count_hosts(const KdlNode *services)
+static Err claim_all(Claims *claims, uint32_t service)
 {
+    const KdlNode *node = claims->services[service];
+    const KdlNode *hosts = node_find(node->children, S("hosts"));
+    claims->here_count = 0;
+    for (const KdlNode *n = listeners_of(node); n; n = n->next) {
+        TRY(claim(claims, service, hosts, n));
+    }
+    for (const KdlEntry *e = node_argument(hosts); e; e = argument_next(e)) {
+        TRY(hold(claims, service, e));
+    }
+    return ERR_OK;
+}
+
+static Err claims_open(Claims *claims, const KdlNode *services)
+{
+    size_t room = 0;
     size_t count = 0;
+    size_t hosts = 0;
     for (const KdlNode *s = services; s; s = s->next) {
-        size_t i = 0;
-        while (node_argument(hosts_of(s), i)) {
-            i++;
+        size_t before = room;
+        count++;
+        for (const KdlNode *n = listeners_of(s); n; n = n->next) {
+            room++;
         }
-        count += i;
+        hosts += (room - before) * node_argument_count(node_find(s->children, S("hosts")));
     }
-    return count;
-}
-
-static void check_hosts(Checker *c, Arena *a, const KdlNode *services)
-{
-    size_t room = count_hosts(services);
-    Holders h = {.room = room,
-                 .list = arena_array(a, Holder, room + 1),
-                 .links = arena_array(a, uint32_t, room + 1)};
-    if (!h.list || !h.links || str_map_open(a, room, &h.newest) != ERR_OK) {
-        c->diagnostics->out_of_memory = true;
-        return;
+    TRY(str_map_open(claims->arena, room, &claims->addresses));
+    TRY(str_map_open(claims->arena, hosts, &claims->hosts));
+    Claim *list = arena_array(claims->arena, Claim, room + 1);
+    uint32_t *here = arena_array(claims->arena, uint32_t, room + 1);
+    const KdlNode **nodes =
+        (const KdlNode **)arena_alloc_array(claims->arena, count + 1, sizeof *nodes);
+    if (!list || !here || !nodes) {
+        return ERR_MEMORY;
     }
+    claims->room = room;
+    claims->list = list;
+    claims->here = here;
+    claims->service_count = count;
+    claims->services = nodes;
+    size_t i = 0;
     for (const KdlNode *s = services; s; s = s->next) {
-        const KdlEntry *e;
-        for (size_t i = 0; (e = node_argument(hosts_of(s), i)) != NULL; i++) {
-            bool below = false;
-            Str name = value_host_name(entry_text(e), &below);
-            Span lower;
-            if (!arena_span(a, name.len, &lower)) {
-                c->diagnostics->out_of_memory = true;
-                return;
-            }
-            for (size_t k = 0; k < name.len; k++) {
-                lower.at[k] = byte_lower(name.at[k]);
-            }
-            hold(c, &h, span_str(lower), below, s, where_at(e->value.location));
-        }
+        claims->services[i++] = s;
     }
+    return ERR_OK;
 }
 
 void rules_listeners(Checker *c, Arena *a, const KdlNode *services)
 {
-    Claims claims = {.room = LISTENERS_MAX, .list = arena_array(a, Claim, LISTENERS_MAX)};
-    if (!claims.list) {
+    Claims claims = {.checker = c, .arena = a};
+    Err err = claims_open(&claims, services);
+    for (uint32_t i = 0; err == ERR_OK && i < claims.service_count; i++) {
+        err = claim_all(&claims, i);
+    }
+    if (err != ERR_OK) {
         c->diagnostics->out_of_memory = true;
-        return;
     }
-    for (const KdlNode *service = services; service; service = service->next) {
-        for (const KdlNode *n = listeners_of(service); n; n = n->next) {
-            claim(c, &claims, service, n);
-        }
-    }
-    check_hosts(c, a, services);
 }

@@ -41,7 +41,7 @@ static void check_listener(Checker *c, const KdlNode *n)
     const KdlNode *key_log = node_find(n->children, S("key-log-path"));
     if (!tls) {
         check_needs_tls(c, n);
-    } else if (key_log && value_is_absolute(entry_text(node_argument(key_log, 0)))) {
+    } else if (key_log && value_is_absolute(entry_text(node_argument(key_log)))) {
         check_report(c, SEVERITY_WARNING, where_at(key_log->name_at), STR_NONE,
                      "whoever reads this file can read the traffic");
     }
@@ -83,7 +83,7 @@ static void check_proxy_protocol(Checker *c, const KdlNode *listener, const KdlN
 static void check_client_ip(Checker *c, const KdlNode *client)
 {
     const KdlNode *header = client ? node_find(client->children, S("header")) : NULL;
-    const KdlEntry *name = node_argument(header, 0);
+    const KdlEntry *name = node_argument(header);
     if (str_equal_nocase(entry_text(name), S("forwarded"))) {
         rules_error(c, name->value.location, S("let the proxy send X-Forwarded-For"),
                     "`forwarded` is no list of addresses");

@@ -16,7 +16,7 @@ Section section_child(Section s, Str name)
 Option section_value(Section s)
 {
     CHECK(s.schema->argument_count != 0);
-    Option o = {.item = &s.schema->arguments[0], .entry = node_argument(s.node, 0)};
+    Option o = {.item = &s.schema->arguments[0], .entry = node_argument(s.node)};
     return o;
 }
 

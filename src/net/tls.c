@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 #include "base/number.h"
-#include "net/tls_engine.h"
+#include "net/tls_shelf.h"
 
 #define CONFIG_BLOCK_BYTES 4096u
 #define CONFIG_BYTES_MAX (64u << 20)
@@ -35,6 +35,9 @@ typedef struct Config {
 struct TlsServer {
     Config config;
     EngineServer *engine;
+    size_t pair_count;
+    TlsParsed **pairs COUNTED_BY(pair_count);
+    TlsParsed *client_roots; /* NULL: clients are not asked */
     TlsNames names;
     bool asks_clients; /* for certificates */
 };
@@ -42,6 +45,8 @@ struct TlsServer {
 struct TlsClient {
     Config config;
     EngineClient *engine;
+    TlsParsed *own;   /* shown to the origin; NULL: nothing */
+    TlsParsed *roots; /* NULL: any certificate is taken */
 };
 
 struct Tls {
@@ -93,6 +98,75 @@ static Err mistaken(Err err, TlsMistake *ret_mistake)
     return err;
 }
 
+/* A plan's pairs, parsed. */
+static Err pairs_parse(TlsServer *s, const TlsServerPlan *plan, TlsMistake *ret_mistake, Text *why)
+{
+    TlsParsed **pairs = (TlsParsed **)arena_alloc_array(&s->config.arena, plan->pair_count,
+                                                        sizeof *pairs);
+    if (!pairs) {
+        return ERR_MEMORY;
+    }
+    s->pair_count = plan->pair_count;
+    s->pairs = pairs;
+    for (size_t i = 0; i < s->pair_count; i++) {
+        TRY(tls_parsed_pair(plan->shelf, &plan->pairs[i], i, &s->pairs[i], ret_mistake, why));
+    }
+    return ERR_OK;
+}
+
+/* The table of their names. Where several pairs have one, the modern ones are preferred. */
+static Err names_make(TlsServer *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->pair_count; i++) {
+        count += tls_names_count(tls_parsed_names(s->pairs[i]));
+    }
+    TRY(tls_names_open(&s->config.arena, count, &s->names));
+    for (unsigned modern = 2; modern-- > 0;) {
+        for (size_t i = 0; i < s->pair_count; i++) {
+            if (s->pairs[i]->modern == (modern == 1)) {
+                tls_names_add(&s->names, tls_parsed_names(s->pairs[i]), i);
+            }
+        }
+    }
+    tls_names_close(&s->names, tls_parsed_names(s->pairs[0]));
+    return ERR_OK;
+}
+
+static Err server_make(TlsServer *s, const TlsServerPlan *plan, TlsMistake *ret_mistake, Text *why)
+{
+    TRY(pairs_parse(s, plan, ret_mistake, why));
+    TRY(names_make(s));
+    if (plan->clients != TLS_CLIENTS_NONE) {
+        TRY(tls_parsed_roots(plan->shelf, plan->client_roots, true, TLS_PART_CLIENT_ROOTS,
+                             &s->client_roots, ret_mistake, why));
+    }
+    const EngineKey **keys = (const EngineKey **)arena_alloc_array(
+        &s->config.arena, s->pair_count, sizeof *keys);
+    if (!keys) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < s->pair_count; i++) {
+        keys[i] = s->pairs[i]->key;
+    }
+    EngineServerParts parts = {.key_count = s->pair_count, .keys = keys, .names = &s->names};
+    parts.client_roots = s->client_roots ? s->client_roots->roots : NULL;
+    return engine_server_new(&s->config.arena, plan, &parts, &s->engine, ret_mistake, why);
+}
+
+static void server_drop(TlsServer *s)
+{
+    if (s->engine) {
+        engine_server_drop(s->engine);
+    }
+    for (size_t i = 0; i < s->pair_count; i++) {
+        tls_parsed_unref(s->pairs[i]);
+    }
+    tls_parsed_unref(s->client_roots);
+    config_drop(&s->config);
+    memory_drop(NULL, s, sizeof *s);
+}
+
 Err tls_server_new(const TlsServerPlan *plan, TlsServer **ret, TlsMistake *ret_mistake, Text *why)
 {
     CHECK(plan->pair_count > 0);
@@ -101,11 +175,9 @@ Err tls_server_new(const TlsServerPlan *plan, TlsServer **ret, TlsMistake *ret_m
         return mistaken(ERR_MEMORY, ret_mistake);
     }
     config_init(&s->config);
-    Err err =
-        engine_server_new(&s->config.arena, plan, &s->names, &s->engine, ret_mistake, why);
+    Err err = server_make(s, plan, ret_mistake, why);
     if (err != ERR_OK) {
-        config_drop(&s->config);
-        memory_drop(NULL, s, sizeof *s);
+        server_drop(s);
         return mistaken(err, ret_mistake);
     }
     s->asks_clients = plan->clients != TLS_CLIENTS_NONE;
@@ -122,15 +194,37 @@ TlsServer *tls_server_ref(TlsServer *s)
 void tls_server_unref(TlsServer *s)
 {
     if (s && config_unref(&s->config)) {
-        engine_server_drop(s->engine);
-        config_drop(&s->config);
-        memory_drop(NULL, s, sizeof *s);
+        server_drop(s);
     }
 }
 
 size_t tls_server_identity(const TlsServer *s, Str host)
 {
     return tls_names_identity(&s->names, host);
+}
+
+static Err client_make(TlsClient *c, const TlsClientPlan *plan, TlsMistake *ret_mistake, Text *why)
+{
+    if (plan->verify) {
+        TRY(tls_parsed_roots(plan->shelf, plan->roots, !plan->roots_of_platform, TLS_PART_ROOTS,
+                             &c->roots, ret_mistake, why));
+    }
+    if (plan->own.chain.len > 0) {
+        TRY(tls_parsed_pair(plan->shelf, &plan->own, 0, &c->own, ret_mistake, why));
+    }
+    return engine_client_new(&c->config.arena, plan, c->own ? c->own->key : NULL,
+                             c->roots ? c->roots->roots : NULL, &c->engine, ret_mistake, why);
+}
+
+static void client_drop(TlsClient *c)
+{
+    if (c->engine) {
+        engine_client_drop(c->engine);
+    }
+    tls_parsed_unref(c->own);
+    tls_parsed_unref(c->roots);
+    config_drop(&c->config);
+    memory_drop(NULL, c, sizeof *c);
 }
 
 Err tls_client_new(const TlsClientPlan *plan, TlsClient **ret, TlsMistake *ret_mistake, Text *why)
@@ -140,10 +234,9 @@ Err tls_client_new(const TlsClientPlan *plan, TlsClient **ret, TlsMistake *ret_m
         return mistaken(ERR_MEMORY, ret_mistake);
     }
     config_init(&c->config);
-    Err err = engine_client_new(&c->config.arena, plan, &c->engine, ret_mistake, why);
+    Err err = client_make(c, plan, ret_mistake, why);
     if (err != ERR_OK) {
-        config_drop(&c->config);
-        memory_drop(NULL, c, sizeof *c);
+        client_drop(c);
         return mistaken(err, ret_mistake);
     }
     *ret = c;
@@ -159,9 +252,7 @@ TlsClient *tls_client_ref(TlsClient *c)
 void tls_client_unref(TlsClient *c)
 {
     if (c && config_unref(&c->config)) {
-        engine_client_drop(c->engine);
-        config_drop(&c->config);
-        memory_drop(NULL, c, sizeof *c);
+        client_drop(c);
     }
 }
 

@@ -16,6 +16,7 @@
 typedef struct Tls Tls;
 typedef struct TlsServer TlsServer;
 typedef struct TlsClient TlsClient;
+typedef struct TlsShelf TlsShelf;
 
 /* --- what a listener is ---------------------------------------------------------------------- */
 
@@ -46,6 +47,7 @@ typedef struct TlsServerPlan {
     Str client_roots; /* PEM */
     Str client_crls;  /* PEM; empty: none */
     int key_log_fd;   /* -1: none; borrowed, lines in NSS key log format are written to it */
+    TlsShelf *shelf;  /* NULL: everything is parsed for this server alone */
 } TlsServerPlan;
 
 /* What was wrong with a plan, for a diagnostic. */
@@ -98,6 +100,27 @@ typedef struct TlsCertificate {
 /* The first certificate of a PEM chain; slices lie in the arena. */
 MUST_USE Err tls_certificate_read(Str chain, Arena *a, TlsCertificate *ret);
 
+/* Whether a chain and its key can be used: errors as of tls_server_new (the mistake's index is 0).
+ * *ret: from when until when its first certificate holds. */
+typedef struct TlsValidity {
+    int64_t not_before; /* seconds since 1970 */
+    int64_t not_after;
+} TlsValidity;
+MUST_USE Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret,
+                          TlsMistake *ret_mistake, Text *why);
+
+/* --- what is parsed once --------------------------------------------------------------------- */
+
+/* A shelf holds certificates with their keys, and sets of authorities, as they were parsed. Servers
+ * and clients whose plans name it share what was parsed from equal bytes. It tells bytes apart by
+ * fingerprints of 128 bits, under a secret of its own, and keeps none of them. It belongs to one
+ * thread, but what it gave may be used by any; a fork copies it like everything else. */
+MUST_USE Err tls_shelf_new(TlsShelf **ret);
+void tls_shelf_drop(TlsShelf *shelf); /* NULL is fine; servers and clients keep what they have */
+/* Lets go of what nobody uses, and nobody has asked for since the last sweep. */
+void tls_shelf_sweep(TlsShelf *shelf);
+size_t tls_shelf_count(const TlsShelf *shelf);
+
 /* --- what a connector is --------------------------------------------------------------------- */
 
 typedef struct TlsClientPlan {
@@ -109,6 +132,7 @@ typedef struct TlsClientPlan {
     bool offer_h2;
     bool offer_h1;
     int key_log_fd;
+    TlsShelf *shelf; /* NULL: everything is parsed for this client alone */
 } TlsClientPlan;
 
 MUST_USE Err tls_client_new(const TlsClientPlan *plan, TlsClient **ret, TlsMistake *ret_mistake,

@@ -18,15 +18,37 @@ typedef struct Engine Engine;
 typedef unsigned EngineCode;
 #define ENGINE_OK 0u
 
-/* Errors as of tls_server_new. What is made lies in the arena and is undone by _drop. `names` is
- * filled in from the certificates and must live as long as the server. */
-MUST_USE Err engine_server_new(Arena *a, const TlsServerPlan *plan, TlsNames *names,
+/* A chain with its key, and a set of authorities; immutable, for any thread. */
+typedef struct EngineKey EngineKey;
+typedef struct EngineRoots EngineRoots;
+/* Errors as of tls_server_new; `index` is for the mistake. */
+MUST_USE Err engine_key_new(const TlsPair *pair, size_t index, EngineKey **ret,
+                            TlsMistake *ret_mistake, Text *why);
+void engine_key_drop(EngineKey *key); /* NULL is fine */
+/* Whether a client that knows no RSA could use the key. */
+bool engine_key_is_modern(const EngineKey *key);
+MUST_USE Err engine_roots_new(Str pem, bool strict, TlsPart part, EngineRoots **ret,
+                              TlsMistake *ret_mistake, Text *why);
+void engine_roots_drop(EngineRoots *roots); /* NULL is fine */
+
+/* What a server is made of besides its plan; all of it must live as long as the server. */
+typedef struct EngineServerParts {
+    size_t key_count;
+    const EngineKey *const *keys COUNTED_BY(key_count); /* of the plan's pairs */
+    const TlsNames *names;
+    const EngineRoots *client_roots; /* NULL: clients are not asked */
+} EngineServerParts;
+
+/* Errors as of tls_server_new. What is made lies in the arena and is undone by _drop. */
+MUST_USE Err engine_server_new(Arena *a, const TlsServerPlan *plan, const EngineServerParts *parts,
                                EngineServer **ret, TlsMistake *ret_mistake, Text *why);
 void engine_server_drop(EngineServer *s);
 /* The keys of its tickets, as bytes that only this library understands. */
 void engine_save_tickets(const EngineServer *s, Text *out);
 bool engine_restore_tickets(const EngineServer *s, Str keys);
-MUST_USE Err engine_client_new(Arena *a, const TlsClientPlan *plan, EngineClient **ret,
+/* `own`: NULL when there is nothing to show. `roots`: NULL when nothing is verified. */
+MUST_USE Err engine_client_new(Arena *a, const TlsClientPlan *plan, const EngineKey *own,
+                               const EngineRoots *roots, EngineClient **ret,
                                TlsMistake *ret_mistake, Text *why);
 void engine_client_drop(EngineClient *c);
 

@@ -1,8 +1,6 @@
-/* tls_names.c - a sorted table, and binary search in it: once for the name, once for the wildcard
- * that would cover it. */
+/* tls_names.c - a table of names, looked into once for the name and once for the wildcard that
+ * would cover it. */
 #include "net/tls_names.h"
-
-#include <stdlib.h>
 
 #include "base/number.h"
 #include "base/text.h"
@@ -12,93 +10,83 @@
 size_t tls_names_count(Str names)
 {
     size_t count = names.len > 0 ? 1 : 0;
-    for (size_t i = 0; i < names.len; i++) {
-        count += str_at(names, i) == ',' ? 1 : 0;
+    for (size_t at = str_find(names, ',', 0); at < names.len; at = str_find(names, ',', at + 1)) {
+        count++;
     }
     return count;
 }
 
 Err tls_names_open(Arena *a, size_t name_count, TlsNames *ret)
 {
-    TlsName *list = arena_array(a, TlsName, name_count + 1);
-    if (!list) {
+    TlsNamePair *pairs = arena_array(a, TlsNamePair, name_count + 1);
+    if (!pairs) {
         return ERR_MEMORY;
     }
-    *ret = (TlsNames){.room = name_count};
-    ret->list = list;
-    return ERR_OK;
+    *ret = (TlsNames){.room = name_count, .pairs = pairs};
+    return str_map_open(a, name_count, &ret->texts);
 }
 
-/* A name may end with the root's dot. */
-static Str without_root(Str name)
+/* As the table has it: without the root's dot at the end and the star of a wildcard. */
+static Str key_of(Str name)
 {
-    return str_ends(name, S(".")) ? str_take(name, name.len - 1) : name;
+    Str text = str_starts(name, S("*.")) ? str_drop(name, 1) : name;
+    return str_ends(text, S(".")) ? str_take(text, text.len - 1) : text;
 }
 
-static Err add_one(TlsNames *n, Arena *a, Str name, size_t pair, uint32_t rank)
+/* Puts a pair behind the others of its name, unless it is there or they are as many as anybody
+ * looks at. */
+static void append(TlsNames *n, uint32_t first, uint32_t pair)
 {
-    Str text = without_root(str_starts(name, S("*.")) ? str_drop(name, 1) : name);
-    Span room = {0};
-    if (text.len == 0 || n->count == n->room) {
-        return ERR_OK;
+    uint32_t at = first;
+    for (size_t i = 1; n->pairs[at].next != 0 && i < TLS_NAME_PAIRS_MAX - 1; i++) {
+        at = n->pairs[at].next - 1;
     }
-    if (!arena_span(a, text.len, &room)) {
-        return ERR_MEMORY;
+    if (n->pairs[at].next == 0 && n->pairs[at].pair != pair) {
+        n->pairs[n->count++] = (TlsNamePair){.pair = pair};
+        n->pairs[at].next = (uint32_t)n->count;
     }
-    for (size_t i = 0; i < text.len; i++) {
-        room.at[i] = byte_lower(str_at(text, i));
-    }
-    n->list[n->count++] =
-        (TlsName){.text = span_str(room), .pair = (uint32_t)pair, .rank = rank};
-    return ERR_OK;
 }
 
-Err tls_names_add(TlsNames *n, Arena *a, Str names, size_t pair, uint32_t rank)
+void tls_names_add(TlsNames *n, Str names, size_t pair)
 {
     while (names.len > 0) {
         StrCut cut = str_cut(names, ',');
-        TRY(add_one(n, a, cut.head, pair, rank));
+        Str key = key_of(cut.head);
+        uint32_t first = 0;
         names = cut.tail;
-    }
-    return ERR_OK;
-}
-
-/* By name, then rank, then pair. */
-static int compare(const void *left, const void *right)
-{
-    const TlsName *a = (const TlsName *)left;
-    const TlsName *b = (const TlsName *)right;
-    int order = str_compare(a->text, b->text);
-    if (order == 0) {
-        order = a->rank < b->rank ? -1 : a->rank > b->rank;
-    }
-    return order != 0 ? order : a->pair < b->pair ? -1 : a->pair > b->pair;
-}
-
-/* The first entry that is not below `text`, which is in lower case. */
-static size_t lower_bound(const TlsNames *n, Str text)
-{
-    size_t from = 0;
-    size_t to = n->count;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        if (str_compare(n->list[middle].text, text) < 0) {
-            from = middle + 1;
-        } else {
-            to = middle;
+        if (key.len == 0) {
+            continue;
         }
+        if (str_map_find(&n->texts, 0, key, &first)) {
+            append(n, first, (uint32_t)pair);
+            continue;
+        }
+        str_map_add(&n->texts, 0, key, (uint32_t)n->count);
+        n->pairs[n->count++] = (TlsNamePair){.pair = (uint32_t)pair};
     }
-    return from;
 }
 
-static size_t find_text(const TlsNames *n, Str text, uint32_t *ret_pairs, size_t room)
+static size_t find_key(const TlsNames *n, Str key, uint32_t *ret_pairs, size_t room)
 {
+    uint32_t at = 0;
     size_t found = 0;
-    for (size_t i = lower_bound(n, text);
-         i < n->count && found < room && str_equal(n->list[i].text, text); i++) {
-        ret_pairs[found++] = n->list[i].pair;
+    if (!str_map_find(&n->texts, 0, key, &at)) {
+        return 0;
+    }
+    for (uint32_t next = at + 1; next != 0 && found < room; next = n->pairs[next - 1].next) {
+        ret_pairs[found++] = n->pairs[next - 1].pair;
     }
     return found;
+}
+
+void tls_names_close(TlsNames *n, Str names)
+{
+    Str key = key_of(str_cut(names, ',').head);
+    n->default_count = (uint32_t)find_key(n, key, n->defaults, TLS_NAME_PAIRS_MAX);
+    if (n->default_count == 0) {
+        n->defaults[0] = 0;
+        n->default_count = 1;
+    }
 }
 
 /* The name in lower case, as the table has it; empty when it is too long for one. */
@@ -110,31 +98,18 @@ static Str lowered(Str name, Text *room)
     return room->overflow ? STR_NONE : text_str(room);
 }
 
-void tls_names_close(TlsNames *n, Str first)
-{
-    uint8_t room[NAME_BYTES_MAX];
-    Text t = text_in(span_of(room, sizeof room));
-    Str name = lowered(without_root(str_starts(first, S("*.")) ? str_drop(first, 1) : first), &t);
-    qsort(n->list, n->count, sizeof n->list[0], compare);
-    n->default_count = (uint32_t)find_text(n, name, n->defaults, TLS_NAME_PAIRS_MAX);
-    if (n->default_count == 0) {
-        n->defaults[0] = 0;
-        n->default_count = 1;
-    }
-}
-
 size_t tls_names_find(const TlsNames *n, Str host, uint32_t *ret_pairs, size_t room)
 {
     uint8_t lower[NAME_BYTES_MAX];
     Text t = text_in(span_of(lower, sizeof lower));
-    Str text = lowered(without_root(host), &t);
+    Str text = lowered(str_ends(host, S(".")) ? str_take(host, host.len - 1) : host, &t);
     /* A leading dot is no name: it would find the wildcard itself. */
     size_t found = 0;
     if (text.len > 0 && str_at(text, 0) != '.') {
-        found = find_text(n, text, ret_pairs, room);
+        found = find_key(n, text, ret_pairs, room);
         Str parent = str_drop(text, str_find(text, '.', 0));
         if (found == 0 && parent.len > 0) {
-            found = find_text(n, parent, ret_pairs, room);
+            found = find_key(n, parent, ret_pairs, room);
         }
     }
     if (found == 0) {

@@ -154,6 +154,23 @@ static Err opened(rustls_result result, rustls_connection *connection, Engine **
     return ERR_OK;
 }
 
+void engine_save_tickets(const EngineServer *s, Text *out)
+{
+    uint8_t keys[TLS_TICKETS_BYTES_MAX];
+    size_t len = river_tls_ticketer_save(s->tickets, keys, sizeof keys);
+    text_add(out, str_of(keys, len));
+    memory_wipe_span(span_of(keys, sizeof keys));
+}
+
+bool engine_restore_tickets(const EngineServer *s, Str keys)
+{
+    uint8_t bytes[TLS_TICKETS_BYTES_MAX];
+    size_t len = span_copy(span_of(bytes, sizeof bytes), keys);
+    bool good = len == keys.len && river_tls_ticketer_restore(s->tickets, bytes, len);
+    memory_wipe_span(span_of(bytes, sizeof bytes));
+    return good;
+}
+
 Err engine_accept(EngineServer *s, Engine **ret)
 {
     rustls_connection *connection = NULL;

@@ -1,6 +1,6 @@
-/* tls_rustls.h - the one place where rustls's headers come in, for the two files that speak to it:
- * tls_rustls.c (connections) and tls_rustls_config.c (what they are made from). Nobody else may
- * include it. */
+/* tls_rustls.h - the one place where rustls's headers come in, for the three files that speak to
+ * it: tls_rustls.c (connections), tls_rustls_config.c (what they are made from) and
+ * tls_rustls_key.c (keys and authorities). Nobody else may include it. */
 #ifndef NET_TLS_RUSTLS_H
 #define NET_TLS_RUSTLS_H
 
@@ -15,9 +15,7 @@
 
 struct EngineServer {
     const rustls_server_config *config;
-    size_t key_count;
-    const rustls_certified_key **keys COUNTED_BY(key_count);
-    const TlsNames *names;
+    EngineServerParts parts;
     river_tls_ticketer *tickets;
     int key_log_fd;
 };
@@ -27,6 +25,14 @@ struct EngineClient {
     int key_log_fd;
     char name[ENGINE_NAME_BYTES_MAX];
 };
+
+/* ERR_SYNTAX, with the mistake and rustls's words or others. */
+Err engine_refused(rustls_result result, TlsPart part, size_t index, TlsMistake *ret, Text *why);
+Err engine_refused_because(const char *reason, TlsPart part, size_t index, TlsMistake *ret,
+                           Text *why);
+/* rustls's own objects behind the opaque ones. */
+const rustls_certified_key *engine_certified_key(const EngineKey *key);
+const rustls_root_cert_store *engine_root_store(const EngineRoots *roots);
 
 /* The names that rustls knows, and their numbers. */
 const TlsKnown *engine_names(TlsList list);

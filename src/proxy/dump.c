@@ -297,6 +297,7 @@ static bool is_whole(Reader r)
 
 typedef struct Restorer {
     Worker *worker;
+    const Snapshot *snapshot;
     Thread *thread; /* in whose counters it is put: only sums have a meaning */
     uint64_t now_ms;
     Limiter *limiter; /* whose buckets follow; NULL: nobody's */
@@ -405,8 +406,8 @@ static void restore_tickets(Restorer *x, Reader *r)
 {
     Fingerprint id = {{get(r), 0}};
     id.words[1] = get(r);
-    const Snapshot *s = atomic_load(&x->worker->snapshot);
-    for (size_t i = 0; !r->broken && s && i < s->listener_count; i++) {
+    const Snapshot *s = x->snapshot;
+    for (size_t i = 0; !r->broken && i < s->listener_count; i++) {
         const Listener *l = s->listeners[i];
         if (l && l->tls && fingerprint_equal(&l->tls_identity, &id)) {
             (void)!tls_server_restore_tickets(l->tls, r->rest);
@@ -427,7 +428,7 @@ static void restore_record(Restorer *x, uint64_t kind, Reader *r)
     }
 }
 
-Err worker_restore(Worker *w, Str dump, uint64_t now_ms)
+Err worker_restore(Worker *w, const Snapshot *first, Str dump, uint64_t now_ms)
 {
     Reader r;
     Reader record;
@@ -436,7 +437,7 @@ Err worker_restore(Worker *w, Str dump, uint64_t now_ms)
     if (!is_whole(r)) {
         return ERR_SYNTAX;
     }
-    Restorer x = {.worker = w, .thread = w->threads[0], .now_ms = now_ms};
+    Restorer x = {.worker = w, .snapshot = first, .thread = w->threads[0], .now_ms = now_ms};
     while (next_record(&r, &kind, &record)) {
         restore_record(&x, kind, &record);
     }

@@ -22,10 +22,8 @@ Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned th
     atomic_store(&o->speaks, endpoint->protocol == ENDPOINT_H1   ? ORIGIN_H1
                              : endpoint->protocol == ENDPOINT_H2 ? ORIGIN_H2
                                                                  : ORIGIN_UNKNOWN);
-    o->lists = (ParkList *)memory_reserve(sizeof(ParkList) * threads);
-    o->waiters = (Waiter *)memory_reserve(sizeof(Waiter) * ORIGIN_WAITERS_MAX);
-    if (!o->lists || !o->waiters) {
-        origin_drop(o);
+    o->lists = (ParkList *)memory_lines_new(NULL, sizeof(ParkList) * threads);
+    if (!o->lists) {
         return ERR_MEMORY;
     }
     (void)pthread_mutex_init(&o->lock, NULL);
@@ -37,8 +35,8 @@ Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned th
 
 void origin_drop(Origin *o)
 {
-    memory_release(o->lists, sizeof(ParkList) * o->thread_count);
-    memory_release(o->waiters, sizeof(Waiter) * ORIGIN_WAITERS_MAX);
+    memory_drop(NULL, o->lists, sizeof(ParkList) * o->thread_count);
+    memory_drop(o->waiters_budget, o->waiters, sizeof(Waiter) * o->waiters_room);
     tls_client_unref(o->own.tls);
     *o = (Origin){0};
 }
@@ -203,20 +201,49 @@ static Upstream *park_find(Thread *t, Origin *o)
 
 /* --- waiters --------------------------------------------------------------------------------- */
 
-static Err waiter_push(Origin *o, Waiter w, bool front)
+/* Position `i` of the ring, from its head. */
+static uint32_t waiter_at(const Origin *o, uint32_t i)
 {
-    Err err = ERR_FULL;
+    return (o->waiters_head + i) & (o->waiters_room - 1);
+}
+
+/* Makes the ring twice as long. Most endpoints never have a waiter, and a queue that has once been
+ * long asks for memory no more: nobody pays for it request by request. The lock is held. */
+static Err waiters_grow(Origin *o, Budget *budget)
+{
+    uint32_t room = o->waiters_room ? 2 * o->waiters_room : ORIGIN_WAITERS_FIRST;
+    if (room > ORIGIN_WAITERS_MAX) {
+        return ERR_FULL;
+    }
+    Waiter *ring = (Waiter *)memory_new(budget, sizeof(Waiter) * room);
+    if (!ring) {
+        return ERR_MEMORY;
+    }
+    for (uint32_t i = 0; i < o->waiters_room; i++) {
+        ring[i] = o->waiters[waiter_at(o, i)];
+    }
+    memory_drop(o->waiters_budget, o->waiters, sizeof(Waiter) * o->waiters_room);
+    o->waiters_room = room;
+    o->waiters = ring;
+    o->waiters_budget = budget;
+    o->waiters_head = 0;
+    return ERR_OK;
+}
+
+/* ERR_FULL, or ERR_MEMORY. */
+static Err waiter_push(Thread *t, Origin *o, Waiter w, bool front)
+{
+    Err err = ERR_OK;
     (void)pthread_mutex_lock(&o->lock);
     uint32_t waiting = atomic_load_explicit(&o->waiting, memory_order_relaxed);
-    if (waiting < ORIGIN_WAITERS_MAX) {
-        if (front) {
-            o->waiters_head = (o->waiters_head + ORIGIN_WAITERS_MAX - 1) % ORIGIN_WAITERS_MAX;
-            o->waiters[o->waiters_head] = w;
-        } else {
-            o->waiters[(o->waiters_head + waiting) % ORIGIN_WAITERS_MAX] = w;
-        }
+    if (waiting == o->waiters_room) {
+        err = waiters_grow(o, &t->worker->budget);
+    }
+    if (err == ERR_OK) {
+        uint32_t at = waiter_at(o, front ? o->waiters_room - 1 : waiting);
+        o->waiters_head = front ? at : o->waiters_head;
+        o->waiters[at] = w;
         atomic_store_explicit(&o->waiting, waiting + 1, memory_order_seq_cst);
-        err = ERR_OK;
     }
     (void)pthread_mutex_unlock(&o->lock);
     return err;
@@ -228,7 +255,7 @@ static bool waiter_pop(Origin *o, Waiter *ret)
     uint32_t waiting = atomic_load_explicit(&o->waiting, memory_order_relaxed);
     if (waiting > 0) {
         *ret = o->waiters[o->waiters_head];
-        o->waiters_head = (o->waiters_head + 1) % ORIGIN_WAITERS_MAX;
+        o->waiters_head = waiter_at(o, 1);
         atomic_store_explicit(&o->waiting, waiting - 1, memory_order_seq_cst);
     }
     (void)pthread_mutex_unlock(&o->lock);
@@ -260,7 +287,7 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
     poller_remove(&t->poller, u->wire.stream.fd);
     if (mailbox_post(&t->worker->threads[w.thread]->mailbox, &m) != ERR_OK) {
         upstream_close(t, u, false); /* its thread does not keep up: the waiter stays first */
-        (void)!waiter_push(o, w, true);
+        (void)!waiter_push(t, o, w, true);
         return true;
     }
     upstream_forget(t, u);
@@ -454,7 +481,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
     Upstream *u = park_find(t, o);
     dial_note_miss(t, o, u == NULL);
     if (!u) {
-        TRY(waiter_push(o, (Waiter){.thread = t->index, .exchange = x->self}, false));
+        TRY(waiter_push(t, o, (Waiter){.thread = t->index, .exchange = x->self}, false));
         x->waits = true;
         u = park_find(t, o); /* a connection that came back before we had registered */
     }

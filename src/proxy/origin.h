@@ -24,7 +24,8 @@
 #define ORIGIN_PACE_NS (4 * ORIGIN_WAIT_NS)       /* between two dials of waiters */
 #define ORIGIN_PACE_FAST_NS (ORIGIN_WAIT_NS / 4)  /* the same while the queue is not short */
 #define ORIGIN_WAIT_MS_MAX 16u /* the longest pause between two tries of a waiter */
-#define ORIGIN_WAITERS_MAX 65536u
+#define ORIGIN_WAITERS_MAX 65536u /* powers of two, both */
+#define ORIGIN_WAITERS_FIRST 16u
 #define ORIGIN_REST_MS 100u
 #define ORIGIN_REST_MS_MAX 10000u
 
@@ -79,8 +80,9 @@ typedef struct Origin {
     _Alignas(64) pthread_mutex_t lock; /* of the waiters */
     _Atomic uint32_t waiting;
     uint32_t waiters_head;
-    uint32_t waiters_room;
-    Waiter *waiters;
+    uint32_t waiters_room; /* a power of two, or 0; it grows with the queue */
+    Waiter *waiters COUNTED_BY(waiters_room); /* a ring */
+    Budget *waiters_budget;
     _Atomic bool ends;       /* nobody names it */
     uint64_t ends_told;      /* messages about that to all threads */
     _Atomic uint64_t ends_done; /* ... that were obeyed */

@@ -15,8 +15,8 @@ import threading
 import time
 import unittest
 
-from harness import (ROOT, SECONDS, River, Test, always, answer, ask, connect, get, is_sanitized,
-                     main, proxy, wait_until)
+from harness import (ROOT, SECONDS, River, Test, always, answer, ask, command, connect, get,
+                     is_sanitized, main, proxy, wait_until)
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "soak"))
 import zero_loss  # pylint: disable=wrong-import-position,wrong-import-order
@@ -116,6 +116,53 @@ class Processes(Test):
             except OSError:
                 return True
         wait_until(gone, "the worker ends")
+
+
+class Successors(Test):
+    """What happens to the old one is not the new one's loss."""
+
+    def start(self):
+        """A River with a request under way that takes longer than a drain."""
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def script(peer):
+            peer.request()
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+            over.wait(SECONDS)
+        port, waits = self.port(), self.port()
+        river = self.river(respond(port) + proxy(waits, self.origin(script), name="waits"),
+                           "drain-timeout-ms 300")
+        peer = self.connect(waits)
+        peer.send(get())
+        peer.head()
+        self.assertEqual(peer.exactly(4), b"half")
+        return port, river, peer
+
+    def test_an_upgrade_whose_old_worker_meets_its_deadline(self):
+        port, river, peer = self.start()
+        result = command("upgrade", "--control-socket", river.control)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        pid = int(result.stdout.split()[2])
+        self.addCleanup(os.kill, pid, signal.SIGINT)
+        self.assertTrue(peer.is_closed())
+        self.assertEqual(river.wait(), 0)
+        self.assertIn("drain deadline passed", river.errors())
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+
+    def test_a_fresh_worker_whose_predecessor_meets_its_deadline(self):
+        port, river, peer = self.start()
+        old = river.status()["worker_pid"]
+        with open(river.config, encoding="utf-8") as file:
+            text = file.read()
+        with open(river.config, "w", encoding="utf-8") as file:
+            file.write(text.replace("drain-timeout-ms 300", "drain-timeout-ms 301"))
+        result = command("reload", "--wait", "--control-socket", river.control)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertNotEqual(river.status()["worker_pid"], old)
+        self.assertTrue(peer.is_closed())
+        wait_until(lambda: not os.path.exists(f"/proc/{old}"), "the old worker is gone")
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
 
 
 class Disks(Test):

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import threading
 import time
 
 from harness import (BINARY, Test, always, answer, command, connect, get, main, proxy, wait_until)
+from certificates import Authority
 from reload_test import service, write
 
 
@@ -189,6 +192,63 @@ class InOneStep(UpgradeTest):
         self.assertEqual(result.returncode, 3)
 
 
+class State(UpgradeTest):
+    """What the old worker has counted and remembers goes on in the new one."""
+
+    LIMIT = ('rate-limiting { rule kind="source-ip" max-buckets=10 tokens-per-bucket=3 '
+             'refill-qty=1 refill-rate-ms=3600000; }')
+
+    def fresh_worker(self, river, services):
+        write(river, services, system="threads-per-service 1")
+        result = command("reload", "--wait", "--control-socket", river.control)
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+    def check(self, take_over):
+        port = self.port()
+        origin = self.origin(always(answer("x")))
+        text = proxy(port, origin, self.LIMIT)
+        river = self.river(text, threads=None, system="threads-per-service 2")
+        self.assertEqual([self.connect(port).ask(get()).status for _ in range(2)], [200, 200])
+        before = river.status()
+        take_over(river, text)
+        after = river.status()
+        self.assertNotEqual(before["worker_pid"], after["worker_pid"])
+        service = after["worker"]["services"][0]
+        self.assertEqual((service["requests"], service["answers"]["2xx"]), (2, 2))
+        self.assertEqual(after["worker"]["upstreams"][0]["requests"], 2)
+        self.assertEqual(after["worker"]["accepted"], 2)
+        self.assertEqual([self.connect(port).ask(get()).status for _ in range(2)], [200, 429])
+        self.assertNotIn("begin anew", river.errors())
+
+    def test_over_an_upgrade(self):
+        self.check(lambda river, text: self.upgrade(river))
+
+    def test_over_a_fresh_worker(self):
+        self.check(self.fresh_worker)
+
+    def test_tls_sessions(self):
+        authority = Authority(self.directory(), "ca")
+        pair = authority.issue("site", ["a.example"])
+        for take_over in (lambda river, text: self.upgrade(river), self.fresh_worker):
+            port = self.port()
+            text = (f'app {{ listeners {{ "{port}" cert-path="{pair.chain}" '
+                    f'key-path="{pair.key}"; }}\n respond status=200 body="x"\n}}')
+            river = self.river(text, threads=None, system="threads-per-service 2")
+            context = ssl.create_default_context(cafile=authority.pem)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            first = self.tls(port, context, None)
+            take_over(river, text)
+            second = self.tls(port, context, first.session)
+            self.assertTrue(second.session_reused)
+
+    def tls(self, port, context, session):
+        plain = socket.create_connection(port.address)
+        peer = self.own(context.wrap_socket(plain, server_hostname="a.example", session=session))
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        self.assertIn(b" 200 OK", peer.recv(4096))
+        return peer
+
+
 class WithSigquit(UpgradeTest):
     def second(self, river, *flags):
         """Another River by hand, which waits."""
@@ -202,23 +262,23 @@ class WithSigquit(UpgradeTest):
 
     def test_the_flow_of_river(self):
         port = self.port()
-        socket = os.path.join(self.directory(), "upgrade.sock")
-        river = self.river(service(port, "old"), system=f'upgrade-socket "{socket}"')
-        write(river, service(port, "new"), system=f'upgrade-socket "{socket}"')
+        path = os.path.join(self.directory(), "upgrade.sock")
+        river = self.river(service(port, "old"), system=f'upgrade-socket "{path}"')
+        write(river, service(port, "new"), system=f'upgrade-socket "{path}"')
         process = self.second(river)
-        wait_until(lambda: os.path.exists(socket), "it waits")
-        self.assertEqual(os.stat(socket).st_mode & 0o777, 0o600)
+        wait_until(lambda: os.path.exists(path), "it waits")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         self.assertEqual(self.connect(port).ask(get()).body, b"old")
         river.signal(signal.SIGQUIT)
         self.assertEqual(river.wait(), 0)
         self.assertEqual(self.connect(port).ask(get()).body, b"new")
         wait_until(lambda: self.supervisor(river) == process.pid, "it has the control socket")
-        self.assertFalse(os.path.exists(socket))
+        self.assertFalse(os.path.exists(path))
 
     def test_the_new_one_may_come_a_little_later(self):
         port = self.port()
-        socket = os.path.join(self.directory(), "upgrade.sock")
-        flags = ("--upgrade-socket", socket)
+        path = os.path.join(self.directory(), "upgrade.sock")
+        flags = ("--upgrade-socket", path)
         river = self.river(service(port, "x"), flags=flags)
         river.signal(signal.SIGQUIT)
         time.sleep(1)

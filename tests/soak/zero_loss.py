@@ -5,8 +5,8 @@ while its configuration changes and its program is replaced.
     tests/soak/zero_loss.py [--requests N] [--reloads N] [--upgrades N] [--rate N]
 
 --rate is requests a second (0: as many as go through; then latencies are those of a machine that
-has nothing left). The first tenth of the requests is a start and the phase "before"; then the reloads and
-upgrades are spread evenly ("during"); the last tenth is "after". After each reload its effect must
+has nothing left). The first tenth of the requests is a start and the phase "before"; then the
+reloads and upgrades are spread evenly ("during"); the last tenth is "after". After each reload its effect must
 be there at once. It passes when no answer was lost, cut, wrong or late, no request met a
 connection's end, every reload and upgrade succeeded, and p99 during them is at most 1.5 times p99
 before. With --reloads 0 --upgrades 0 it shows that the load itself is at peace.

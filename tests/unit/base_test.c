@@ -216,3 +216,32 @@ TEST("a map finds what stands in it, each scope by itself")
     arena_reset(&arena);
     blocks_drop(&blocks);
 }
+
+TEST("a map that grows keeps all that it holds, and the same when there is no more memory")
+{
+    Budget budget = {.max_bytes = 0};
+    Blocks blocks;
+    Arena arena;
+    StrMap map = {0};
+    uint32_t value = 0;
+    blocks_init(&blocks, &budget, 4096, 4);
+    arena_init(&arena, &blocks, 1u << 20);
+    static uint8_t room[20000][8];
+    uint32_t held = 0;
+    for (Err err = ERR_OK; err == ERR_OK; held += err == ERR_OK ? 1 : 0) {
+        Text t = text_in(span_of(room[held], sizeof room[held]));
+        text_u64(&t, held);
+        EXPECT(!str_map_find(&map, held % 3, text_str(&t), &value));
+        err = str_map_put(&arena, &map, held % 3, text_str(&t), held);
+        EXPECT(err == ERR_OK || err == ERR_MEMORY);
+    }
+    EXPECT(held > 4000 && map.count == held);
+    for (uint32_t i = 0; i < held; i++) {
+        Text t = text_in(span_of(room[i], sizeof room[i]));
+        text_u64(&t, i);
+        EXPECT(str_map_find(&map, i % 3, text_str(&t), &value) && value == i);
+        EXPECT(!str_map_find(&map, (i + 1) % 3, text_str(&t), &value));
+    }
+    arena_reset(&arena);
+    blocks_drop(&blocks);
+}

@@ -31,7 +31,7 @@ static void site_open(Site *s)
 {
     WorkerPlan plan = {.threads = 1, .connections_max = 10, .memory_bytes_max = 64u << 20};
     EXPECT(worker_build(&plan, &s->worker) == ERR_OK);
-    EXPECT(builder_open(&s->builder, s->worker) == ERR_OK);
+    EXPECT(builder_open(&s->builder, s->worker, NULL) == ERR_OK);
 }
 
 static void site_close(Site *s)

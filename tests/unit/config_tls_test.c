@@ -286,7 +286,7 @@ static Err renewed_fixture(void *context, Str path, Arena *a, Str *ret)
     return read_fixture(NULL, path, a, ret);
 }
 
-TEST("config: a renewal reads certificates again, and a listener whose files are broken keeps its own")
+TEST("config: a renewal reads certificates again, and a listener with broken ones keeps its own")
 {
     static const Str text = S_INIT(
         "services { A { listeners { \"127.0.0.1:443\" " PAIR "; \"127.0.0.1:444\" "

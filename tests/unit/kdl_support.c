@@ -9,7 +9,7 @@ void kdl_open(KdlFixture *f)
 {
     *f = (KdlFixture){.budget = {.max_bytes = 0}};
     blocks_init(&f->blocks, &f->budget, 65536, 4);
-    arena_init(&f->arena, &f->blocks, 64u << 20);
+    arena_init(&f->arena, &f->blocks, 256u << 20);
     f->diagnostics = NULL;
 }
 

@@ -34,8 +34,8 @@ static void model_step(void);
 #define limiter_key_str model_limiter_key_str
 #define limiter_rule model_limiter_rule
 #define limiter_secret model_limiter_secret
-#define limiter_restore_secret model_limiter_restore_secret
 #define limiter_next model_limiter_next
+#define limiter_restore_secret model_limiter_restore_secret
 #define limiter_restore model_limiter_restore
 #include "proxy/limiter.c" /* the code itself, not its interface */
 

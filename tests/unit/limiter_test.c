@@ -39,6 +39,22 @@ TEST("SipHash gives the authors' numbers, and both ways of hashing agree")
     EXPECT_U64(hash_str(&key, str_of(bytes, 16)),
                hash_pair(&key, UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)));
     EXPECT(hash_str(&key, str_of(bytes, 16)) != hash_str_strong(&key, str_of(bytes, 16)));
+    static const struct {
+        size_t len;
+        uint64_t words[2];
+    } wide[] = {
+        {0, {UINT64_C(0xe6a825ba047f81a3), UINT64_C(0x930255c71472f66d)}},
+        {1, {UINT64_C(0x44af996bd8c187da), UINT64_C(0x45fc229b11597634)}},
+        {15, {UINT64_C(0x11a8b03399e99354), UINT64_C(0xd9c3cf970fec087e)}},
+        {16, {UINT64_C(0xbb54b067caa4e26e), UINT64_C(0x77052385bf1533fd)}},
+    };
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
+        Fingerprint got = hash_str_strong_wide(&key, str_of(bytes, wide[i].len));
+        EXPECT_U64(got.words[0], wide[i].words[0]);
+        EXPECT_U64(got.words[1], wide[i].words[1]);
+        Fingerprint quick = hash_str_wide(&key, str_of(bytes, wide[i].len));
+        EXPECT(quick.words[0] != got.words[0] && quick.words[1] != got.words[1]);
+    }
     HashSecret one;
     HashSecret other;
     hash_secret_make(&one);

@@ -1,0 +1,285 @@
+/* tls_shelf.c - a table of parsed things by the fingerprints of their bytes.
+ *
+ * Open addressing, never more than half full; built anew when it grows and when it is swept. */
+#include "net/tls_shelf.h"
+
+#define PLACES_FIRST 64u
+#define SCRATCH_BLOCK_BYTES 4096u
+#define SCRATCH_BYTES_MAX (64u << 20)
+
+struct TlsShelf {
+    HashSecret secret;
+    uint64_t round; /* sweeps so far */
+    size_t room;    /* a power of two, or 0 */
+    TlsParsed **places COUNTED_BY(room);
+    size_t count;
+};
+
+/* ---- references ---- */
+
+static TlsParsed *parsed_ref(TlsParsed *p)
+{
+    (void)atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    return p;
+}
+
+void tls_parsed_unref(TlsParsed *p)
+{
+    if (!p || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    engine_key_drop(p->key);
+    engine_roots_drop(p->roots);
+    memory_drop(NULL, p->names, p->names_len);
+    memory_drop(NULL, p, sizeof *p);
+}
+
+static TlsParsed *parsed_new(Fingerprint print)
+{
+    TlsParsed *p = (TlsParsed *)memory_new(NULL, sizeof *p);
+    if (p) {
+        atomic_init(&p->refs, 1);
+        p->print = print;
+    }
+    return p;
+}
+
+/* ---- the table ---- */
+
+/* Where it stands, or would stand. The fingerprint is keyed, so nobody makes them fall together. */
+static size_t place_of(const TlsShelf *shelf, Fingerprint print)
+{
+    size_t mask = shelf->room - 1;
+    size_t at = (size_t)print.words[0] & mask;
+    while (shelf->places[at] && !fingerprint_equal(&shelf->places[at]->print, &print)) {
+        at = (at + 1) & mask;
+    }
+    return at;
+}
+
+/* Moves what `keep` lets pass into a table of this size, and drops the rest. */
+static Err rebuild(TlsShelf *shelf, size_t room, bool (*keep)(const TlsShelf *, const TlsParsed *))
+{
+    TlsParsed **places = (TlsParsed **)memory_new(NULL, room * sizeof *places);
+    if (!places) {
+        return ERR_MEMORY;
+    }
+    TlsShelf fresh = {.secret = shelf->secret, .round = shelf->round, .room = room};
+    fresh.places = places;
+    for (size_t i = 0; i < shelf->room; i++) {
+        TlsParsed *p = shelf->places[i];
+        if (p && keep(shelf, p)) {
+            fresh.places[place_of(&fresh, p->print)] = p;
+            fresh.count++;
+        } else {
+            tls_parsed_unref(p);
+        }
+    }
+    memory_drop(NULL, (void *)shelf->places, shelf->room * sizeof *places);
+    *shelf = fresh;
+    return ERR_OK;
+}
+
+static bool keep_all(const TlsShelf *shelf, const TlsParsed *p)
+{
+    (void)shelf;
+    (void)p;
+    return true;
+}
+
+static bool is_wanted(const TlsShelf *shelf, const TlsParsed *p)
+{
+    return p->round == shelf->round || atomic_load_explicit(&p->refs, memory_order_acquire) > 1;
+}
+
+/* A reference, or NULL. */
+static TlsParsed *shelf_find(TlsShelf *shelf, Fingerprint print)
+{
+    TlsParsed *p = shelf && shelf->room > 0 ? shelf->places[place_of(shelf, print)] : NULL;
+    if (!p) {
+        return NULL;
+    }
+    p->round = shelf->round;
+    return parsed_ref(p);
+}
+
+/* Without memory it stays off the shelf, and its owner has it all the same. */
+static void shelf_add(TlsShelf *shelf, TlsParsed *p)
+{
+    if (!shelf) {
+        return;
+    }
+    if (2 * (shelf->count + 1) > shelf->room) {
+        size_t room = shelf->room > 0 ? 2 * shelf->room : PLACES_FIRST;
+        if (rebuild(shelf, room, keep_all) != ERR_OK) {
+            return;
+        }
+    }
+    p->round = shelf->round;
+    shelf->places[place_of(shelf, p->print)] = parsed_ref(p);
+    shelf->count++;
+}
+
+Err tls_shelf_new(TlsShelf **ret)
+{
+    TlsShelf *shelf = (TlsShelf *)memory_new(NULL, sizeof *shelf);
+    if (!shelf) {
+        return ERR_MEMORY;
+    }
+    hash_secret_make(&shelf->secret);
+    *ret = shelf;
+    return ERR_OK;
+}
+
+void tls_shelf_drop(TlsShelf *shelf)
+{
+    if (!shelf) {
+        return;
+    }
+    for (size_t i = 0; i < shelf->room; i++) {
+        tls_parsed_unref(shelf->places[i]);
+    }
+    memory_drop(NULL, (void *)shelf->places, shelf->room * sizeof(TlsParsed *));
+    memory_drop(NULL, shelf, sizeof *shelf);
+}
+
+void tls_shelf_sweep(TlsShelf *shelf)
+{
+    /* Without memory the next sweep will do it. */
+    if (shelf->room == 0 || rebuild(shelf, shelf->room, is_wanted) == ERR_OK) {
+        shelf->round++;
+    }
+}
+
+size_t tls_shelf_count(const TlsShelf *shelf)
+{
+    return shelf->count;
+}
+
+/* ---- parsing ---- */
+
+/* What a fingerprint is of: equal bytes of different kinds are different things. */
+typedef enum Kind { KIND_PAIR, KIND_ROOTS, KIND_ROOTS_STRICT } Kind;
+
+#define PRINT_TEXTS 3u
+
+/* The lengths are in it whole; SipHash by itself takes in their last byte. */
+static Fingerprint print_of(const TlsShelf *shelf, Kind kind, Str one, Str two, Str three)
+{
+    const Str texts[PRINT_TEXTS] = {one, two, three};
+    uint64_t words[1 + 3 * PRINT_TEXTS] = {(uint64_t)kind};
+    if (!shelf) {
+        return (Fingerprint){{0}};
+    }
+    for (size_t i = 0; i < PRINT_TEXTS; i++) {
+        Fingerprint part = hash_str_wide(&shelf->secret, texts[i]);
+        words[1 + 3 * i] = texts[i].len;
+        words[2 + 3 * i] = part.words[0];
+        words[3 + 3 * i] = part.words[1];
+    }
+    return hash_str_wide(&shelf->secret, str_of(words, sizeof words));
+}
+
+static Err keep_names(TlsParsed *p, Str names)
+{
+    uint8_t *room = names.len > 0 ? (uint8_t *)memory_new(NULL, names.len) : NULL;
+    if (names.len > 0 && !room) {
+        return ERR_MEMORY;
+    }
+    p->names_len = room ? names.len : 0;
+    p->names = room;
+    for (size_t i = 0; i < p->names_len; i++) {
+        p->names[i] = byte_lower(str_at(names, i));
+    }
+    return ERR_OK;
+}
+
+/* What the certificate says of itself. */
+static Err describe(TlsParsed *p, Str chain)
+{
+    Blocks blocks;
+    Arena scratch;
+    TlsCertificate about;
+    blocks_init(&blocks, NULL, SCRATCH_BLOCK_BYTES, 0);
+    arena_init(&scratch, &blocks, SCRATCH_BYTES_MAX);
+    Err err = engine_certificate_read(chain, &scratch, &about);
+    if (err == ERR_OK) {
+        p->validity = (TlsValidity){.not_before = about.not_before, .not_after = about.not_after};
+        err = keep_names(p, about.names);
+    }
+    arena_reset(&scratch);
+    blocks_drop(&blocks);
+    return err;
+}
+
+static Err pair_fill(TlsParsed *p, const TlsPair *pair, size_t index, TlsMistake *ret_mistake,
+                     Text *why)
+{
+    TRY(engine_key_new(pair, index, &p->key, ret_mistake, why));
+    p->modern = engine_key_is_modern(p->key);
+    Err err = describe(p, pair->chain);
+    if (err == ERR_SYNTAX) {
+        *ret_mistake = (TlsMistake){.part = TLS_PART_CHAIN, .index = index};
+        if (why) {
+            text_add(why, S("the certificate is malformed"));
+        }
+    }
+    return err;
+}
+
+Err tls_parsed_pair(TlsShelf *shelf, const TlsPair *pair, size_t index, TlsParsed **ret,
+                    TlsMistake *ret_mistake, Text *why)
+{
+    Fingerprint print = print_of(shelf, KIND_PAIR, pair->chain, pair->key, pair->ocsp);
+    TlsParsed *p = shelf_find(shelf, print);
+    if (p) {
+        *ret = p;
+        return ERR_OK;
+    }
+    p = parsed_new(print);
+    if (!p) {
+        return ERR_MEMORY;
+    }
+    Err err = pair_fill(p, pair, index, ret_mistake, why);
+    if (err != ERR_OK) {
+        tls_parsed_unref(p);
+        return err;
+    }
+    shelf_add(shelf, p);
+    *ret = p;
+    return ERR_OK;
+}
+
+Err tls_parsed_roots(TlsShelf *shelf, Str pem, bool strict, TlsPart part, TlsParsed **ret,
+                     TlsMistake *ret_mistake, Text *why)
+{
+    Kind kind = strict ? KIND_ROOTS_STRICT : KIND_ROOTS;
+    Fingerprint print = print_of(shelf, kind, pem, STR_NONE, STR_NONE);
+    TlsParsed *p = shelf_find(shelf, print);
+    if (p) {
+        *ret = p;
+        return ERR_OK;
+    }
+    p = parsed_new(print);
+    if (!p) {
+        return ERR_MEMORY;
+    }
+    Err err = engine_roots_new(pem, strict, part, &p->roots, ret_mistake, why);
+    if (err != ERR_OK) {
+        tls_parsed_unref(p);
+        return err;
+    }
+    shelf_add(shelf, p);
+    *ret = p;
+    return ERR_OK;
+}
+
+Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret, TlsMistake *ret_mistake,
+                 Text *why)
+{
+    TlsParsed *p = NULL;
+    TRY(tls_parsed_pair(shelf, pair, 0, &p, ret_mistake, why));
+    *ret = p->validity;
+    tls_parsed_unref(p);
+    return ERR_OK;
+}

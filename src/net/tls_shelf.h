@@ -1,0 +1,38 @@
+/* tls_shelf.h - what was parsed once: certificates with their keys, and sets of authorities
+ * (internal to the room; its owner's side is in tls.h).
+ *
+ * A `TlsParsed` is counted and never changes, so that servers and clients of any thread may share
+ * it. The shelf itself belongs to one thread. */
+#ifndef NET_TLS_SHELF_H
+#define NET_TLS_SHELF_H
+
+#include "base/keyed_hash.h"
+#include "net/tls_engine.h"
+
+typedef struct TlsParsed {
+    _Atomic size_t refs;
+    Fingerprint print; /* stands for the bytes that it was parsed from */
+    uint64_t round; /* the shelf's, when somebody asked for it last */
+    EngineRoots *roots; /* of authorities; the rest is of a certificate with its key */
+    EngineKey *key;
+    bool modern; /* what a client that knows no RSA could use: cheaper, and goes first */
+    TlsValidity validity;
+    size_t names_len;
+    uint8_t *names COUNTED_BY(names_len); /* lower case, separated by commas */
+} TlsParsed;
+
+/* A reference to what the bytes hold: parsed now, or before if the shelf knows it. `shelf` may be
+ * NULL. Errors as of tls_server_new; `index` is for the mistake. */
+MUST_USE Err tls_parsed_pair(TlsShelf *shelf, const TlsPair *pair, size_t index, TlsParsed **ret,
+                             TlsMistake *ret_mistake, Text *why);
+/* `strict`: every certificate must be one that rustls understands. */
+MUST_USE Err tls_parsed_roots(TlsShelf *shelf, Str pem, bool strict, TlsPart part, TlsParsed **ret,
+                              TlsMistake *ret_mistake, Text *why);
+void tls_parsed_unref(TlsParsed *p); /* NULL is fine */
+
+static inline Str tls_parsed_names(const TlsParsed *p)
+{
+    return str_of(p->names, p->names_len);
+}
+
+#endif
