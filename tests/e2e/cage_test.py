@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -12,8 +13,8 @@ import threading
 import time
 import unittest
 
-from harness import (ROOT, River, Test, always, answer, ask, command, connect, get, is_sanitized,
-                     main, proxy, wait_until)
+from harness import (BINARY, ROOT, River, Test, always, answer, ask, command, connect, get,
+                     is_sanitized, main, proxy, wait_until)
 
 NOBODY = 65534
 OTHER = 12345  # a user without an account
@@ -292,6 +293,106 @@ class Memory(Test):
             machine = int(file.readline().split()[1]) * 1024
         self.assertGreater(most, mapped + (33554432 * 3 // 2))
         self.assertLess(most - mapped, 33554432 * 2 + max(machine // 4, 300 << 20))
+
+
+class Reloads(Test):
+    @AS_ROOT
+    def test_another_user_comes_with_another_worker(self):
+        origin = self.origin(always(answer("x")))
+        port = self.port()
+        river = self.river(proxy(port, origin))
+        self.assertEqual(facts(worker_of(river))["Uid"].split()[0], "0")
+        with open(river.config, "w", encoding="utf-8") as file:
+            file.write('system { user "nobody"; }\nservices {\n' + proxy(port, origin) + "}\n")
+        result = command("reload", "--wait", "--control-socket", river.control)
+        self.assertEqual(result.returncode, 0, result.stderr + result.stdout)
+        status = facts(worker_of(river))
+        self.assertEqual((status["Uid"].split()[0], status["Seccomp"]), (str(NOBODY), "2"))
+        self.assertEqual(ask(port, "/").status, 200)
+        self.assertEqual(river.status()["restarts"], 0)
+
+
+class Doctor(Test):
+    def findings(self, *words, status=0):
+        result = command("doctor", "--json", *words)
+        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
+        answered = json.loads(result.stdout)
+        for finding in answered["findings"]:
+            self.assertIn(finding["verdict"], ("ok", "weaker", "missing"))
+            self.assertEqual(finding["verdict"] == "ok", finding["advice"] == "", finding)
+            self.assertNotEqual(finding["found"], "", finding)
+        return {f["name"]: f for f in answered["findings"]}, answered["verdict"]
+
+    def file(self, system, port="127.0.0.1:8080"):
+        path = os.path.join(self.directory(), "river.kdl")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"system {{\n{system}\n}}\nservices {{\n"
+                       + proxy(port, "127.0.0.1:1") + "}\n")
+        return path
+
+    def test_the_table_and_the_json_agree(self):
+        nowhere = ("--control-socket", os.path.join(self.directory(), "none"))
+        found, _ = self.findings(*nowhere)
+        self.assertGreaterEqual(len(found), 20)
+        text = command("doctor", *nowhere).stdout
+        for name, finding in found.items():
+            row = [l for l in text.splitlines() if l.startswith(name + " ")]
+            self.assertEqual(len(row), 1, name)
+            self.assertIn(finding["verdict"], row[0])
+            self.assertIn(finding["advice"], text)
+        self.assertEqual(found["bounds-checks"]["verdict"], "ok")
+        self.assertEqual(found["address-layout"]["found"].split(",")[0], "position-independent")
+        self.assertIn("none answers", found["river"]["found"])
+
+    def test_the_manual_shows_every_finding(self):
+        found, _ = self.findings("--control-socket", os.path.join(self.directory(), "none"))
+        with open(os.path.join(ROOT, "docs", "manual", "hardening.md"), encoding="utf-8") as file:
+            shown = re.findall(r"^([a-z0-9-]+) +(?:ok|weaker|missing) ", file.read(), re.MULTILINE)
+        self.assertEqual(shown, list(found))
+
+    def test_it_judges_for_a_configuration(self):
+        found, _ = self.findings(self.file('user "nobody"; max-connections 10; sandbox false'))
+        self.assertIn("276 wanted", found["descriptors"]["found"])  # two for each, and 256
+        self.assertEqual(found["descriptors"]["verdict"], "ok")
+        self.assertEqual(found["seccomp"]["verdict"], "weaker")
+        self.assertIn("nobody", found["user"]["found"])
+        found, _ = self.findings(self.file("max-connections 9000000"))
+        self.assertEqual(found["descriptors"]["verdict"], "weaker")
+        result = command("doctor", self.file("max-connections no"))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("max-connections", result.stderr)
+
+    @AS_ROOT
+    def test_what_is_missing_is_an_error(self):
+        path = self.file('user "root"', "127.0.0.1:80")
+        os.chmod(os.path.dirname(path), 0o755)
+        result = subprocess.run([river_for_all(self), "doctor", path], user=OTHER, group=OTHER,
+                                extra_groups=[], check=False, capture_output=True, text=True,
+                                timeout=15)
+        self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+        self.assertIn("Only root may become another user", result.stdout)
+        self.assertIn("CAP_NET_BIND_SERVICE", result.stdout)
+        self.assertIn("Something that River needs is missing.", result.stdout)
+
+    def test_it_asks_a_running_river(self):
+        _, _, river = self.serve(always(answer("x")))
+        found, _ = self.findings("--control-socket", river.control)
+        self.assertIn(f"worker {worker_of(river)}: no_new_privs", found["river"]["found"])
+        self.assertIn("seccomp", found["river"]["found"])
+        self.assertEqual(found["river"]["verdict"], "ok")
+        _, _, river = self.serve(always(answer("x")), system="sandbox false")
+        found, _ = self.findings("--control-socket", river.control)
+        self.assertEqual(found["river"]["verdict"], "weaker")
+
+
+def river_for_all(test):
+    """A copy of the binary that every user may run."""
+    directory = test.directory()
+    os.chmod(directory, 0o755)
+    path = os.path.join(directory, "river")
+    shutil.copy(BINARY, path)
+    os.chmod(path, 0o755)
+    return path
 
 
 def attempts():

@@ -133,13 +133,6 @@ class CommandLine(Test):
         self.assertIn("RIVER_THREADS_PER_SERVICE", result.stdout)
         self.assertIn("debug", result.stdout)
 
-    def test_what_is_not_supported_yet_says_so(self):
-        path = self.file(f"services {{\n{GOOD}}}\n")
-        for words in (["reload"], ["--upgrade", "--config-kdl", path]):
-            result = command(*words)
-            self.assertEqual(result.returncode, 3)
-            self.assertIn("not supported yet", result.stderr)
-
 
 class Toml(Test):
     """A River that runs by a file in River 0.2's format."""

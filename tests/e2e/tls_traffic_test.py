@@ -187,7 +187,7 @@ class Traffic(Test):
         shutil.copy(fresh.key, self.site.key)
         shutil.copy(fresh.chain, self.site.chain)
         river.signal(signal.SIGHUP)
-        wait_until(lambda: "certificates renewed" in river.errors(), "the worker takes them")
+        wait_until(lambda: "configuration reloaded" in river.errors(), "the worker takes them")
         self.assertEqual(old.ask(get()).status, 200)
         self.assertEqual(self.secure(port, name="new.example").ask(get()).status, 200)
         with self.assertRaises(ssl.SSLCertVerificationError):

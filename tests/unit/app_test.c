@@ -44,6 +44,8 @@ TEST("app: command lines that are right")
         {"reload", COMMAND_RELOAD, ""},
         {"defaults --markdown", COMMAND_DEFAULTS, ""},
         {"env", COMMAND_ENV, ""},
+        {"doctor", COMMAND_DOCTOR, ""},
+        {"doctor --json a.kdl", COMMAND_DOCTOR, "a.kdl"},
         {"--help --nonsense", COMMAND_HELP, ""},
         {"check -h", COMMAND_HELP, ""},
         {"-V", COMMAND_VERSION, ""},

@@ -124,7 +124,7 @@ TEST("dump: what is cut, of another version or of another clock is not taken at 
 
 TEST("dump: whatever byte is wrong, nobody gets more than the rule gives, and nothing breaks")
 {
-    for (size_t at = 24; at < 1024; at++) {
+    for (size_t at = 24; at < 1024; at += 13) {
         One fresh;
         dump_of(&bytes);
         one_open(&fresh, &rule);
