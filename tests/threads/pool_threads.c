@@ -2,7 +2,8 @@
  * ThreadSanitizer (`make test` runs it there), and true in every build.
  *
  * Clients on several connections ask a worker of several threads, which takes up one snapshot after
- * the other meanwhile; a small origin in this program answers. Every answer must be right, the pool must stay small, and a drain must leave nothing. */
+ * the other meanwhile; a small origin in this program answers. Every answer must be right, the pool
+ * must stay small, and a drain must leave nothing. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
