@@ -399,6 +399,6 @@ void command_help(Text *out)
     }
     text_add(out, S("\nExit status: 0 ended as asked, 1 the configuration is wrong, 2 the command "
                     "line is\nwrong, 3 River could not start or its worker failed.\n"
-                    "Signals: SIGTERM finishes open requests, SIGINT stops at once, SIGHUP reads the\n"
-                    "configuration again, SIGUSR1 opens the log files again.\n"));
+                    "Signals: SIGTERM finishes open requests, SIGINT stops at once, SIGHUP reads "
+                    "the\nconfiguration again, SIGUSR1 opens the log files again.\n"));
 }

@@ -43,8 +43,8 @@ MUST_USE Err configuration_load(Configuration *c, const Source *source, const St
  * failure what was opened for it alone is closed again, and `why` tells what it was. */
 MUST_USE Err configuration_open(Configuration *c, const Files *files, const ListenSet *before,
                                 Text *why);
-/* Closes what it has open, but for sockets that `stays` (NULL: none) has, too, and removes the files
- * of Unix sockets that are closed. It can be opened again. */
+/* Closes what it has open, but for sockets that `stays` (NULL: none) has, too, and removes the
+ * files of Unix sockets that are closed. It can be opened again. */
 void configuration_close(Configuration *c, const ListenSet *stays);
 /* Ends it; it is closed. */
 void configuration_drop(Configuration *c);

@@ -84,7 +84,8 @@ static void accept_clients(Control *c, uint64_t now_ms)
         if (fd < 0) {
             return;
         }
-        *client = (ControlClient){.fd = fd, .id = ++c->last_id, .until_ms = now_ms + CONTROL_CLIENT_MS};
+        *client = (ControlClient){
+            .fd = fd, .id = ++c->last_id, .until_ms = now_ms + CONTROL_CLIENT_MS};
     }
 }
 

@@ -190,7 +190,8 @@ static Err await_at(int listener, int timeout_ms, int *ret)
     return ERR_OK;
 }
 
-/* The file is made with its mode; an old one at which nobody can be waiting any more is replaced. */
+/* The file is made with its mode; an old one at which nobody can be waiting any more is replaced.
+ * */
 static Err bind_private(int fd, const Address *at)
 {
     mode_t before = umask(0777 & ~SOCKET_MODE);

@@ -1,17 +1,18 @@
 /* handover.h - what passes between two supervisors when one takes over from the other: listening
  * sockets, the state of the worker, and who is ready.
  *
- *     the old one                     the new one
- *        listeners (sockets) ------------>   as many messages as are needed
- *        passed (sockets) --------------->   the same, where the service manager has made them
- *        state (a memory file) ---------->   what its worker has counted and remembers; may be missing
- *        over --------------------------->   begins with its worker
- *            <----------------------- ready   its worker serves (or: failed, and why)
- *        released ------------------------>  control socket and pid file are free; the old one drains
+ *     the old one               the new one
+ *        listeners (sockets) ----->    as many messages as are needed
+ *        passed (sockets) -------->    the same, where the service manager has made them
+ *        state (a memory file) --->    what its worker has counted; it may be missing
+ *        over -------------------->    begins with its worker
+ *            <---------------- ready   its worker serves (or: failed, and why)
+ *        released ---------------->    control socket and pid file are free; the old one drains
  *
  * The two may be of different versions, so this is text: a message's first line is
  * "river-hand-over 1 KIND", and each further line names what travels with it. A kind that is not
- * known is left out; another number than 1 is another protocol. Either side may end it by closing. */
+ * known is left out; another number than 1 is another protocol. Either side may end it by closing.
+ * */
 #ifndef APP_HANDOVER_H
 #define APP_HANDOVER_H
 

@@ -188,8 +188,8 @@ static const ListenSocket *find(const ListenSet *set, Str name)
     return there && set->at[at].fd >= 0 ? &set->at[at] : NULL;
 }
 
-/* Takes what the set before has. A new mode of a Unix socket's file is set; whether a socket has one
- * family or both cannot be changed. */
+/* Takes what the set before has. A new mode of a Unix socket's file is set; whether a socket has
+ * one family or both cannot be changed. */
 static void share(const ListenSocket *there, const ListenerSettings *from, ListenSocket *ret)
 {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];

@@ -1,7 +1,7 @@
 /* reload.c - from one configuration to the next, without a connection lost.
  *
  *     file --load, check--> settings --open--> sockets, directories --> the worker --> commit
- *                 \-- mistakes ----\-- cannot be bound ----\-- cannot be built --> the old one stays
+ *                 \-- mistakes      \-- cannot be bound    \-- cannot be built: the old one stays
  *
  * The worker that serves takes the next configuration up in place. Where that asks for more than it
  * may have (another directory, other threads, another user), a fresh worker takes over on the same

@@ -97,13 +97,18 @@ void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value);
 /* Ends a worker that shall finish what it has; it is killed when it does not in time. */
 void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind);
 
+/* The start: reads the configuration (an exit status, and what was wrong); keeps what of `system`
+ * holds until the end; and opens everything, to the fork of the first worker. */
+int supervisor_load(Supervisor *s, Arena *arena, Text *why);
+MUST_USE Err supervisor_keep_system(Supervisor *s, Arena *arena);
+MUST_USE Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why);
 /* Takes the control socket and the pid file, once the River before has let go of them. */
 void supervisor_claim_files(Supervisor *s);
 /* Another River has everything: this one finishes what is open, and ends. */
 void supervisor_retire(Supervisor *s);
 
-/* Serves the control socket (answers.c); a worker's part of an answer; and what is answered when the
- * worker has died over a question. */
+/* Serves the control socket (answers.c); a worker's part of an answer; and what is answered when
+ * the worker has died over a question. */
 void answers_serve(Supervisor *s);
 void answers_on_message(Supervisor *s, const ChannelMessage *message);
 void answers_without_worker(Supervisor *s);

@@ -245,7 +245,7 @@ static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
     }
     log_serving(s, w);
     if (s->takeover.fd >= 0) {
-        takeover_ready(s); /* the service manager hears of us when the old one has said who we are */
+        takeover_ready(s); /* the service manager hears of us once the old one has named us */
     } else {
         supervisor_notify_serving(s);
     }
@@ -412,141 +412,6 @@ static void run_loop(Supervisor *s)
 
 /* ---- start and end ---- */
 
-static Err block_signals(int *ret)
-{
-    sigset_t ours;
-    (void)sigemptyset(&ours);
-    /* SIGCHLD only ends the wait, should the system have no descriptors for processes. */
-    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        (void)sigaddset(&ours, numbers[i]);
-    }
-    (void)sigprocmask(SIG_BLOCK, &ours, NULL);
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    (void)sigaction(SIGPIPE, &ignore, NULL);
-    (void)sigaction(SIGXFSZ, &ignore, NULL); /* a log file that may not grow is a full disk */
-    *ret = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
-    return *ret < 0 ? err_from_errno(errno) : ERR_OK;
-}
-
-/* As many descriptors as we may have: each connection is one. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static unsigned count_threads(const Settings *settings)
-{
-    cpu_set_t cpus;
-    unsigned threads = settings->system.threads;
-    if (threads == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
-        threads = (unsigned)CPU_COUNT(&cpus);
-    }
-    return (unsigned)size_min(threads == 0 ? 1 : threads, WORKER_THREADS_MAX);
-}
-
-WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
-{
-    return (WorkerSetup){
-        .configuration = c,
-        .logs = &s->logs,
-        .threads = count_threads(c->settings),
-        .shelf = s->source.shelf,
-        .state = -1};
-}
-
-/* A River without a control socket serves all the same, unless the socket was asked for. */
-static Err open_control(Supervisor *s, Arena *arena, Text *why)
-{
-    control_none(&s->control);
-    Str path = s->system.control_socket;
-    if (path.len > 0) {
-        return control_open(&s->control, path, why);
-    }
-    uint8_t room[128];
-    uint8_t why_room[512];
-    Text own_why = text_in(span_of(why_room, sizeof why_room));
-    Text found = text_in(span_of(room, sizeof room));
-    Err err = control_default_path(true, &found);
-    if (err == ERR_OK && arena_copy(arena, text_str(&found), &path)) {
-        err = control_open(&s->control, path, &own_why);
-    }
-    if (err != ERR_OK) {
-        control_none(&s->control);
-        LOG(WARN, "no control socket", LOG_STR("path", text_str(&found)),
-            LOG_STR("why", own_why.len > 0 ? text_str(&own_why)
-                                           : str_from_c(err_sentence(err))));
-    }
-    return ERR_OK;
-}
-
-/* What of `system` holds until River ends, in memory that stays. */
-static Err keep_system(Supervisor *s, Arena *arena)
-{
-    s->system = s->current->settings->system;
-    bool kept = arena_copy(arena, s->system.pid_file, &s->system.pid_file) &&
-                arena_copy(arena, s->system.control_socket, &s->system.control_socket) &&
-                arena_copy(arena, s->system.upgrade_socket, &s->system.upgrade_socket);
-    return kept ? ERR_OK : ERR_MEMORY;
-}
-
-static Err open_pid_file(Supervisor *s, Text *why)
-{
-    Str path = s->system.pid_file;
-    return path.len > 0 ? pidfile_write(path, &s->pid_file, why) : ERR_OK;
-}
-
-void supervisor_claim_files(Supervisor *s)
-{
-    uint8_t room[512];
-    Text why = text_in(span_of(room, sizeof room));
-    if (open_control(s, s->arena, &why) != ERR_OK || open_pid_file(s, &why) != ERR_OK) {
-        LOG(ERROR, "River serves, but without a file of its own", LOG_STR("why", text_str(&why)));
-    }
-}
-
-/* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
-static Err prepare(Supervisor *s, Arena *arena, Text *why)
-{
-    const SystemSettings *system = &s->system;
-    raise_descriptor_limit();
-    TRY(block_signals(&s->signals));
-    TRY(logs_open(&system->log, &s->logs, why));
-    log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
-    TRY(cage_prepare(s->current->settings, why));
-    notify_open(&s->notify, s->launch->notify, supervisor_clock_ms());
-    bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
-    if (takes_over) {
-        TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
-    }
-    TRY(configuration_open(s->current, s->source.files, &s->takeover.sockets, why));
-    listen_close(&s->takeover.sockets, &s->current->listeners, false);
-    activation_close_rest();
-    if (system->daemonize && s->launch->hand_over_fd < 0) {
-        TRY(daemon_start(&s->daemon_pipe));
-    }
-    if (!takes_over) {
-        TRY(open_control(s, arena, why));
-        TRY(open_pid_file(s, why));
-    }
-    keeper_init(&s->keeper);
-    s->started_ms = supervisor_clock_ms();
-    reload_first(s, s->started_ms);
-    KeptWorker *w = NULL;
-    WorkerSetup setup = supervisor_worker_setup(s, s->current);
-    setup.state = s->takeover.state;
-    Err err = keeper_start(&s->keeper, &setup, KEPT_SERVING, s->started_ms, &w);
-    if (s->takeover.state >= 0) {
-        (void)close(s->takeover.state);
-        s->takeover.state = -1;
-    }
-    return err;
-}
-
 static void tidy_up(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, true);
@@ -558,30 +423,6 @@ static void tidy_up(Supervisor *s)
     if (s->previous) {
         configuration_drop(s->previous);
     }
-}
-
-/* Reads the configuration, and says on standard error what is wrong with it. */
-static int load_first(Supervisor *s, Arena *arena, Text *why)
-{
-    uint8_t room[1024];
-    ConfigurationReport report = {.arena = arena,
-                                  .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
-                                  .why = text_in(span_of(room, sizeof room))};
-    Err err = region_reserve();
-    err = err == ERR_OK ? configuration_load(s->current, &s->source, NULL, NULL, &report) : err;
-    (void)fwrite(report.shown.at, 1, report.shown.len, stderr); /* system call */
-    if (err == ERR_OK) {
-        return EXIT_OK;
-    }
-    if (report.mistakes > 0) {
-        text_format(why, "%zu mistake%s in %.*s; nothing was started", report.mistakes,
-                    report.mistakes == 1 ? "" : "s", STR_ARG(s->source.path));
-    } else {
-        text_add(why, report.why.len > 0 ? text_str(&report.why)
-                                         : str_from_c(err_sentence(err)));
-    }
-    (void)fprintf(stderr, "river: %.*s\n", STR_ARG(text_str(why)));
-    return EXIT_CONFIGURATION;
 }
 
 int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
@@ -605,13 +446,13 @@ int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
     uint8_t room[1024];
     Text why = text_in(span_of(room, sizeof room));
     s->takeover.fd = launch->hand_over_fd;
-    int status = load_first(s, arena, &why);
+    int status = supervisor_load(s, arena, &why);
     if (status != EXIT_OK) {
         takeover_failed(&s->takeover, text_str(&why));
         return status;
     }
-    Err err = keep_system(s, arena);
-    err = err == ERR_OK ? prepare(s, arena, &why) : err;
+    Err err = supervisor_keep_system(s, arena);
+    err = err == ERR_OK ? supervisor_prepare(s, arena, &why) : err;
     if (err != ERR_OK) {
         Str reason = why.len > 0 ? text_str(&why) : str_from_c(err_sentence(err));
         (void)fprintf(stderr, "river: %.*s\n", STR_ARG(reason));

@@ -1,8 +1,8 @@
 /* upgrade.h - one River takes over from another: the new binary, or one with other rights.
  *
- * The new supervisor takes the listening sockets and what the old worker has counted, starts its own
- * worker on them, and only when that serves does the old one let go: nobody who connects meanwhile
- * is refused. When the new one fails, the old one has never stopped. */
+ * The new supervisor takes the listening sockets and what the old worker has counted, starts its
+ * own worker on them, and only when that serves does the old one let go: nobody who connects
+ * meanwhile is refused. When the new one fails, the old one has never stopped. */
 #ifndef APP_UPGRADE_H
 #define APP_UPGRADE_H
 

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -19,10 +18,11 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
+#include "app/machine.h"
+#include "app/worker_state.h"
 #include "base/number.h"
 #include "config/build.h"
 #include "proxy/client.h"
-#include "proxy/dump.h"
 #include "loop/crash.h"
 
 #define BLOCK_BYTES 16384u
@@ -34,10 +34,6 @@
 #define ADOPT_TICK_MS 2     /* ... a reload whether all threads have taken it up */
 #define TIDY_TICK_MS 100    /* ... it is looked what may be freed */
 #define LOG_STOP_MS 2000u
-#define DESCRIPTORS_KEPT 256u /* for logs, listeners and the like */
-#define CONNECTIONS_MIN 16u
-#define FILES_MAX 1024u
-#define FILES_MIN 16u
 
 /* A bound socket for the next configuration. */
 typedef struct PendingSocket {
@@ -59,6 +55,7 @@ typedef struct WorkerProcess {
     bool tidying;        /* something is left of older snapshots */
     bool adopting;       /* not all threads go by the newest */
     bool ending;
+    bool let_go;         /* our copies of the sockets are closed */
     bool handed_over;    /* the sockets are another one's, too: they must not be shut down */
     size_t pending_count;
     PendingSocket pending[LISTENER_PLACES_MAX];
@@ -75,74 +72,49 @@ static uint64_t clock_ms(void)
 
 /* ---- the start ---- */
 
-static bool is_kept(const WorkerProcess *p, int fd)
+static int compare_numbers(const void *left, const void *right)
 {
-    bool kept = fd <= STDERR_FILENO || fd == p->channel || fd == p->setup->state;
-    for (size_t i = 0; i < LOG_STREAMS; i++) {
-        kept = kept || p->setup->logs->fds[i] == fd;
-    }
-    for (size_t i = 0; i < p->setup->configuration->listeners.count; i++) {
-        kept = kept || p->setup->configuration->listeners.at[i].fd == fd;
-    }
-    for (size_t i = 0; i < p->setup->configuration->key_log_count; i++) {
-        kept = kept || p->setup->configuration->key_logs[i] == fd;
-    }
-    for (size_t i = 0; i < p->setup->configuration->root_count; i++) {
-        kept = kept || p->setup->configuration->roots[i] == fd;
-    }
-    return kept;
+    int a = *(const int *)left;
+    int b = *(const int *)right;
+    return a < b ? -1 : a > b;
 }
 
-static int higher(int a, int b)
+/* Closes the supervisor's other descriptors: control socket, pid file, signals. They lie in the
+ * gaps between those that are ours. */
+static Err close_others(const WorkerProcess *p)
 {
-    return a > b ? a : b;
-}
-
-/* Closes the supervisor's other descriptors: control socket, pid file, signals. They are few and
- * low, because nothing else was opened before the fork. */
-static void close_others(const WorkerProcess *p)
-{
-    int highest = higher(p->channel, p->setup->state);
+    const Configuration *c = p->setup->configuration;
+    size_t room = 2 + LOG_STREAMS + c->listeners.count + c->key_log_count + c->root_count;
+    int *kept = (int *)memory_new(NULL, room * sizeof *kept);
+    if (!kept) {
+        return ERR_MEMORY;
+    }
+    size_t count = 0;
+    kept[count++] = p->channel;
+    kept[count++] = p->setup->state;
     for (size_t i = 0; i < LOG_STREAMS; i++) {
-        highest = higher(highest, p->setup->logs->fds[i]);
+        kept[count++] = p->setup->logs->fds[i];
     }
-    for (size_t i = 0; i < p->setup->configuration->listeners.count; i++) {
-        highest = higher(highest, p->setup->configuration->listeners.at[i].fd);
+    for (size_t i = 0; i < c->listeners.count; i++) {
+        kept[count++] = c->listeners.at[i].fd;
     }
-    for (size_t i = 0; i < p->setup->configuration->key_log_count; i++) {
-        highest = higher(highest, p->setup->configuration->key_logs[i]);
+    for (size_t i = 0; i < c->key_log_count; i++) {
+        kept[count++] = c->key_logs[i];
     }
-    for (size_t i = 0; i < p->setup->configuration->root_count; i++) {
-        highest = higher(highest, p->setup->configuration->roots[i]);
+    for (size_t i = 0; i < c->root_count; i++) {
+        kept[count++] = c->roots[i];
     }
-    for (int fd = STDERR_FILENO + 1; fd <= highest; fd++) {
-        if (!is_kept(p, fd)) {
-            (void)close(fd);
+    qsort(kept, count, sizeof *kept, compare_numbers);
+    unsigned next = STDERR_FILENO + 1;
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] > (int)next) {
+            (void)close_range(next, (unsigned)kept[i] - 1, 0);
         }
+        next = kept[i] >= (int)next ? (unsigned)kept[i] + 1 : next;
     }
-    (void)close_range((unsigned)highest + 1, ~0u, 0);
-}
-
-static uint64_t connections_max(const SystemSettings *system)
-{
-    if (system->connections_max != 0) {
-        return system->connections_max;
-    }
-    struct rlimit limit = {.rlim_cur = 1024};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    uint64_t descriptors = u64_min(limit.rlim_cur, UINT32_MAX);
-    uint64_t free = descriptors > DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT : 0;
-    /* A client mostly needs an origin's connection too, but pooled ones are shared. */
-    return u64_max(free * 3 / 4, CONNECTIONS_MIN);
-}
-
-/* Files that each thread may keep open: all of them together a sixteenth of what there is. */
-static uint32_t files_max(unsigned threads)
-{
-    struct rlimit limit = {.rlim_cur = 1024};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    uint64_t share = u64_min(limit.rlim_cur, UINT32_MAX) / 16 / threads;
-    return (uint32_t)u64_max(u64_min(share, FILES_MAX), FILES_MIN);
+    (void)close_range(next, ~0u, 0);
+    memory_drop(NULL, kept, room * sizeof *kept);
+    return ERR_OK;
 }
 
 static AccessStyle access_style(AccessFormat format)
@@ -192,29 +164,6 @@ static Err build_first(WorkerProcess *p)
     return err;
 }
 
-/* Goes on with what the worker before has counted and remembers, as far as that can be. */
-static void restore_state(WorkerProcess *p)
-{
-    struct stat about;
-    if (p->setup->state < 0 || fstat(p->setup->state, &about) != 0) {
-        return;
-    }
-    Span room = memory_reserve_span((size_t)about.st_size);
-    Str dump = STR_NONE;
-    Err err = room.len > 0 ? files_fill(p->setup->state, room, &dump) : ERR_MEMORY;
-    if (err == ERR_OK) {
-        err = worker_restore(p->worker, &p->builder.newest->snapshot, dump, clock_ms());
-    }
-    if (err != ERR_OK) {
-        LOG(WARN, "counters, rate limits and TLS sessions begin anew",
-            LOG_STR("why", err == ERR_UNSUPPORTED ? S("another version has written them")
-                                                  : str_from_c(err_sentence(err))));
-    }
-    memory_wipe_span(room); /* keys of tickets lie in it */
-    memory_release_span(room);
-    (void)close(p->setup->state);
-}
-
 /* The settings, and with them the bytes of keys, go as soon as all is built of them. */
 static Err start_threads(WorkerProcess *p)
 {
@@ -223,9 +172,9 @@ static Err start_threads(WorkerProcess *p)
     WorkerPlan plan = {
         .threads = p->setup->threads,
         .pin = true,
-        .connections_max = connections_max(system),
+        .connections_max = machine_connections_max(system),
         .idle_upstreams_max = system->idle_upstreams_max,
-        .files_max = c->root_count ? files_max(p->setup->threads) : 0,
+        .files_max = c->root_count ? machine_files_max(p->setup->threads) : 0,
         .memory_bytes_max = config_memory_bytes(system),
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,
@@ -240,7 +189,7 @@ static Err start_threads(WorkerProcess *p)
     TRY(builder_open(&p->builder, p->worker, p->setup->shelf));
     TRY(build_first(p));
     region_unmap_all();
-    restore_state(p);
+    worker_state_restore(p->worker, &p->builder.newest->snapshot, p->setup->state);
     return worker_start(p->worker, &p->builder.newest->snapshot);
 }
 
@@ -294,28 +243,8 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
     }
 }
 
-/* ---- for the worker that takes over ---- */
-
-static Err write_all(void *context, Str bytes)
+static void tell_dumped(const WorkerProcess *p, Err err)
 {
-    int fd = *(const int *)context;
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.at, bytes.len); /* system call */
-        if (n < 0 && errno != EINTR) {
-            return err_from_errno(errno);
-        }
-        bytes = str_drop(bytes, n > 0 ? (size_t)n : 0);
-    }
-    return ERR_OK;
-}
-
-static void dump(WorkerProcess *p, const ChannelMessage *message)
-{
-    int fd = message->fds[0];
-    DumpSink sink = {.context = &fd, .write = write_all};
-    Err err = worker_dump(p->worker, clock_ms(), &sink);
-    (void)lseek(fd, 0, SEEK_SET);
-    (void)close(fd);
     ChannelMessage answer = {.kind = CHANNEL_DUMPED, .value = err == ERR_OK};
     (void)!channel_send_patiently(p->channel, &answer);
 }
@@ -445,6 +374,22 @@ static void refuse_newcomers(const WorkerProcess *p)
     }
 }
 
+/* Another one has the sockets. With our copies open, an address that it gives up would stay taken,
+ * and whoever connects there would wait for ever. */
+static void let_go(WorkerProcess *p)
+{
+    const Snapshot *s = &p->builder.newest->snapshot;
+    if (!p->handed_over || p->let_go || !worker_is_deaf(p->worker)) {
+        return;
+    }
+    p->let_go = true;
+    for (size_t i = 0; i < s->listener_count; i++) {
+        if (s->listeners[i] && !s->listeners[i]->leaving) {
+            (void)close(s->listeners[i]->fd);
+        }
+    }
+}
+
 static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
 {
     if (!p->ending) {
@@ -506,7 +451,7 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
         reload(p, message);
         return;
     case CHANNEL_DUMP:
-        dump(p, message);
+        tell_dumped(p, worker_state_save(p->worker, message->fds[0]));
         return;
     case CHANNEL_NONE:
     case CHANNEL_READY:
@@ -552,6 +497,7 @@ static void serve(WorkerProcess *p)
             (void)poll(NULL, 0, DONE_TICK_MS); /* nobody speaks any more: only the threads count */
         }
         tidy(p);
+        let_go(p);
         if (p->stop_at_ms != 0 && clock_ms() >= p->stop_at_ms) {
             LOG(WARN, "drain deadline passed: open requests are cut");
             begin_stop(p);
@@ -588,8 +534,8 @@ void worker_process_run(const WorkerSetup *setup, int channel, int supervisor)
     if (getppid() != supervisor) {
         _exit(EXIT_FAILED); /* it has died already */
     }
-    close_others(p);
-    Err err = start(p);
+    Err err = close_others(p);
+    err = err == ERR_OK ? start(p) : err;
     if (err != ERR_OK) {
         LOG(ERROR, "worker cannot start", LOG_STR("why", str_from_c(err_sentence(err))));
         log_stop(p->log, LOG_STOP_MS);

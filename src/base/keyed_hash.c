@@ -95,7 +95,8 @@ uint64_t hash_pair(const HashSecret *key, uint64_t first, uint64_t second)
 }
 
 /* The authors' form with twice the output: two more constants keep it apart from the short one. */
-ALWAYS_INLINE Fingerprint sip_wide(const HashSecret *key, Str s, unsigned rounds, unsigned end_rounds)
+ALWAYS_INLINE Fingerprint sip_wide(const HashSecret *key, Str s, unsigned rounds,
+                                   unsigned end_rounds)
 {
     Sip sip = sip_start(key);
     sip.v[1] ^= 0xee;

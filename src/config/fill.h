@@ -88,11 +88,11 @@ typedef struct Filler {
 MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
                            const ConfigOptions *options, const Settings **ret);
 
-/* Who the worker runs as, looked up (fill_account.c). */
-void fill_account(Filler *f, Section system, AccountSettings *ret);
 /* The defaults of services, and of their connectors (fill_action.c). */
 void fill_usual(FillUsual *ret);
 ConnectorSettings fill_usual_connector(void);
+/* Who the worker runs as, looked up (fill_account.c). */
+void fill_account(Filler *f, Section system, AccountSettings *ret);
 /* One service; `section` is its node, `index` its place among them. */
 MUST_USE Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret);
 /* The addresses of all services: room for so many; those of one service; and, at the end, the list

@@ -22,8 +22,8 @@ typedef struct DumpSink {
 
 /* From any thread, while the others work. Errors are the sink's. */
 MUST_USE Err worker_dump(Worker *w, uint64_t now_ms, const DumpSink *sink);
-/* Into a worker that has not started, and will with this snapshot. ERR_UNSUPPORTED: another version's;
- * ERR_SYNTAX: it is not whole; then nothing has changed. */
+/* Into a worker that has not started, and will with this snapshot. ERR_UNSUPPORTED: another
+ * version's; ERR_SYNTAX: it is not whole; then nothing has changed. */
 MUST_USE Err worker_restore(Worker *w, const Snapshot *first, Str dump, uint64_t now_ms);
 
 #endif

@@ -4,13 +4,9 @@
 #include "base/number.h"
 #include "proxy/exchange.h"
 #include "proxy/origin_dial.h"
+#include "proxy/origin_place.h"
+#include "proxy/origin_waiters.h"
 #include "proxy/worker.h"
-
-static Origin *origin_at(Thread *t, uint32_t index)
-{
-    CHECK(index < WORKER_ORIGINS_MAX);
-    return &t->worker->origins[index];
-}
 
 Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned threads)
 {
@@ -36,7 +32,7 @@ Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned th
 void origin_drop(Origin *o)
 {
     memory_drop(NULL, o->lists, sizeof(ParkList) * o->thread_count);
-    memory_drop(o->waiters_budget, o->waiters, sizeof(Waiter) * o->waiters_room);
+    waiters_drop(o);
     tls_client_unref(o->own.tls);
     *o = (Origin){0};
 }
@@ -201,67 +197,6 @@ static Upstream *park_find(Thread *t, Origin *o)
 
 /* --- waiters --------------------------------------------------------------------------------- */
 
-/* Position `i` of the ring, from its head. */
-static uint32_t waiter_at(const Origin *o, uint32_t i)
-{
-    return (o->waiters_head + i) & (o->waiters_room - 1);
-}
-
-/* Makes the ring twice as long. Most endpoints never have a waiter, and a queue that has once been
- * long asks for memory no more: nobody pays for it request by request. The lock is held. */
-static Err waiters_grow(Origin *o, Budget *budget)
-{
-    uint32_t room = o->waiters_room ? 2 * o->waiters_room : ORIGIN_WAITERS_FIRST;
-    if (room > ORIGIN_WAITERS_MAX) {
-        return ERR_FULL;
-    }
-    Waiter *ring = (Waiter *)memory_new(budget, sizeof(Waiter) * room);
-    if (!ring) {
-        return ERR_MEMORY;
-    }
-    for (uint32_t i = 0; i < o->waiters_room; i++) {
-        ring[i] = o->waiters[waiter_at(o, i)];
-    }
-    memory_drop(o->waiters_budget, o->waiters, sizeof(Waiter) * o->waiters_room);
-    o->waiters_room = room;
-    o->waiters = ring;
-    o->waiters_budget = budget;
-    o->waiters_head = 0;
-    return ERR_OK;
-}
-
-/* ERR_FULL, or ERR_MEMORY. */
-static Err waiter_push(Thread *t, Origin *o, Waiter w, bool front)
-{
-    Err err = ERR_OK;
-    (void)pthread_mutex_lock(&o->lock);
-    uint32_t waiting = atomic_load_explicit(&o->waiting, memory_order_relaxed);
-    if (waiting == o->waiters_room) {
-        err = waiters_grow(o, &t->worker->budget);
-    }
-    if (err == ERR_OK) {
-        uint32_t at = waiter_at(o, front ? o->waiters_room - 1 : waiting);
-        o->waiters_head = front ? at : o->waiters_head;
-        o->waiters[at] = w;
-        atomic_store_explicit(&o->waiting, waiting + 1, memory_order_seq_cst);
-    }
-    (void)pthread_mutex_unlock(&o->lock);
-    return err;
-}
-
-static bool waiter_pop(Origin *o, Waiter *ret)
-{
-    (void)pthread_mutex_lock(&o->lock);
-    uint32_t waiting = atomic_load_explicit(&o->waiting, memory_order_relaxed);
-    if (waiting > 0) {
-        *ret = o->waiters[o->waiters_head];
-        o->waiters_head = waiter_at(o, 1);
-        atomic_store_explicit(&o->waiting, waiting - 1, memory_order_seq_cst);
-    }
-    (void)pthread_mutex_unlock(&o->lock);
-    return waiting > 0;
-}
-
 /* The exchange, if it still waits for this origin. */
 static Exchange *waiting_exchange(Thread *t, const Origin *o, Handle h)
 {
@@ -287,7 +222,7 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
     poller_remove(&t->poller, u->wire.stream.fd);
     if (mailbox_post(&t->worker->threads[w.thread]->mailbox, &m) != ERR_OK) {
         upstream_close(t, u, false); /* its thread does not keep up: the waiter stays first */
-        (void)!waiter_push(t, o, w, true);
+        (void)!waiters_push(o, &t->worker->budget, w, true);
         return true;
     }
     upstream_forget(t, u);
@@ -308,169 +243,10 @@ static Err dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
     return err;
 }
 
-/* --- HTTP/2 ---------------------------------------------------------------------------------- */
-
-static MuxPlace *place_of(Thread *t, uint32_t origin)
-{
-    return &t->places[origin];
-}
-
-static void place_push(Thread *t, MuxPlace *p, Exchange *x)
-{
-    Exchange *last = exchange_get(t, p->last);
-    x->queued = true;
-    x->waiter_previous = p->last;
-    x->waiter_next = HANDLE_NONE;
-    if (last) {
-        last->waiter_next = x->self;
-    } else {
-        p->first = x->self;
-    }
-    p->last = x->self;
-}
-
-void origin_unwait(Thread *t, Exchange *x)
-{
-    x->waits = false;
-    if (!x->queued) {
-        return;
-    }
-    MuxPlace *p = place_of(t, x->endpoint->origin);
-    Exchange *next = exchange_get(t, x->waiter_next);
-    Exchange *previous = exchange_get(t, x->waiter_previous);
-    x->queued = false;
-    if (next) {
-        next->waiter_previous = x->waiter_previous;
-    } else {
-        p->last = x->waiter_previous;
-    }
-    if (previous) {
-        previous->waiter_next = x->waiter_next;
-    } else {
-        p->first = x->waiter_next;
-    }
-}
-
-/* A stream of the thread's connection for `x`; false when there is none, or no stream is free. */
-static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
-{
-    Upstream *u = upstream_get(t, p->upstream);
-    if (!u || h2_room(u->mux->h2) == 0) {
-        return false;
-    }
-    MuxStream *s = mux_stream_open(t, u->mux, x->self);
-    if (!s) {
-        return false;
-    }
-    exchange_attach_stream(t, x, s, u->served > 0);
-    u->served++;
-    return true;
-}
-
-static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
-{
-    if (upstream_get(t, p->dialing) || !dial_has_room(o)) {
-        return ERR_OK;
-    }
-    atomic_fetch_add(&o->open, 1);
-    atomic_fetch_add(&o->dialing, 1);
-    Err err = upstream_dial(t, o, x->self, false, &p->dialing);
-    if (err != ERR_OK) {
-        atomic_fetch_sub(&o->open, 1);
-        atomic_fetch_sub(&o->dialing, 1);
-    }
-    return err;
-}
-
-/* A stream now, or later when the connection that is being made is there. */
-static Err place_take(Thread *t, Origin *o, Exchange *x)
-{
-    MuxPlace *p = place_of(t, o->index);
-    if (place_serve(t, p, x)) {
-        return ERR_OK;
-    }
-    TRY(place_dial(t, o, p, x));
-    if (!x->queued) {
-        x->waits = true;
-        place_push(t, p, x);
-    }
-    return ERR_AGAIN;
-}
-
-/* Those who waited for a dial that is over ask again. */
-static void place_retry(Thread *t, MuxPlace *p)
-{
-    for (Exchange *x = exchange_get(t, p->first); x; x = exchange_get(t, p->first)) {
-        origin_unwait(t, x);
-        x->asked = false;
-        exchange_again(t, x);
-    }
-}
-
-static bool place_dial_over(Thread *t, MuxPlace *p, const Upstream *u)
-{
-    (void)t;
-    bool ours = handle_equal(p->dialing, u->self);
-    if (ours) {
-        p->dialing = HANDLE_NONE;
-    }
-    return ours;
-}
-
-void origin_mux_ready(Thread *t, Upstream *u)
-{
-    Origin *o = origin_at(t, u->origin);
-    MuxPlace *p = place_of(t, u->origin);
-    atomic_store(&o->speaks, ORIGIN_H2);
-    (void)place_dial_over(t, p, u);
-    Upstream *old = upstream_get(t, p->upstream);
-    p->upstream = u->self;
-    if (old) {
-        mux_flush_later(t, old->mux); /* it ends when its streams have */
-    }
-    Exchange *x = exchange_get(t, p->first);
-    while (x && place_serve(t, p, x)) {
-        exchange_again(t, x);
-        x = exchange_get(t, p->first);
-    }
-    if (x) {
-        (void)!place_dial(t, o, p, x); /* who is left waits for one more; its deadline watches */
-    }
-}
-
-void origin_mux_none(Thread *t, Upstream *u)
-{
-    Origin *o = origin_at(t, u->origin);
-    MuxPlace *p = place_of(t, u->origin);
-    atomic_store(&o->speaks, ORIGIN_H1);
-    if (place_dial_over(t, p, u)) {
-        place_retry(t, p);
-    }
-}
-
-void origin_mux_failed(Thread *t, Upstream *u, Fault fault)
-{
-    MuxPlace *p = place_of(t, u->origin);
-    if (!place_dial_over(t, p, u)) {
-        return;
-    }
-    for (Exchange *x = exchange_get(t, p->first); x; x = exchange_get(t, p->first)) {
-        exchange_dial_failed(t, x, fault);
-    }
-}
-
-void origin_mux_gone(Thread *t, Upstream *u)
-{
-    MuxPlace *p = place_of(t, u->origin);
-    if (handle_equal(p->upstream, u->self)) {
-        p->upstream = HANDLE_NONE;
-    }
-}
-
 Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
 {
     if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
-        return place_take(t, o, x);
+        return mux_place_take(t, o, x);
     }
     if (fresh) {
         atomic_fetch_add(&o->dialing, 1);
@@ -481,7 +257,8 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
     Upstream *u = park_find(t, o);
     dial_note_miss(t, o, u == NULL);
     if (!u) {
-        TRY(waiter_push(t, o, (Waiter){.thread = t->index, .exchange = x->self}, false));
+        Waiter w = {.thread = t->index, .exchange = x->self};
+        TRY(waiters_push(o, &t->worker->budget, w, false));
         x->waits = true;
         u = park_find(t, o); /* a connection that came back before we had registered */
     }
@@ -502,7 +279,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
 Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
 {
     if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
-        return place_take(t, o, x);
+        return mux_place_take(t, o, x);
     }
     if (x->queued) { /* it was asked for HTTP/2, and turned out to speak HTTP/1 */
         origin_unwait(t, x);
@@ -527,7 +304,7 @@ static bool serve_one(Thread *t, Origin *o)
         return false;
     }
     Waiter w;
-    if (!waiter_pop(o, &w) || !waiter_serve(t, o, w, u)) {
+    if (!waiters_pop(o, &w) || !waiter_serve(t, o, w, u)) {
         park_push(t, o, u);
     }
     return true;
@@ -537,7 +314,7 @@ static bool serve_one(Thread *t, Origin *o)
 static bool serve_any(Thread *t, Origin *o, Upstream *u)
 {
     Waiter w;
-    while (waiter_pop(o, &w)) {
+    while (waiters_pop(o, &w)) {
         if (waiter_serve(t, o, w, u)) {
             return true;
         }
@@ -590,7 +367,7 @@ void origin_receive(Thread *t, const Message *m)
 void origin_end(Thread *t, const Message *m)
 {
     Origin *o = origin_at(t, (uint32_t)m->words[0]);
-    MuxPlace *place = place_of(t, o->index);
+    MuxPlace *place = mux_place_of(t, o->index);
     Upstream *u;
     while (atomic_load(&o->ends) && (u = park_pop(t, o)) != NULL) {
         upstream_close(t, u, false);

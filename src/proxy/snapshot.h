@@ -2,8 +2,8 @@
  *
  * Built off the request path (config/build.c) and only read afterwards. A reload makes another
  * snapshot, which shares with the one before it the services that are the same. What changes while
- * River runs (pools, counters, limiters) is the worker's and named by a number, which stays the same
- * as long as the name does: Endpoint.origin names an Origin, Service.index counters. */
+ * River runs (pools, counters, limiters) is the worker's and named by a number, which stays the
+ * same as long as the name does: Endpoint.origin names an Origin, Service.index counters. */
 #ifndef PROXY_SNAPSHOT_H
 #define PROXY_SNAPSHOT_H
 

@@ -163,6 +163,11 @@ void worker_stop(Worker *w)
     worker_tell(w, &(Message){.kind = MESSAGE_STOP});
 }
 
+bool worker_is_deaf(const Worker *w)
+{
+    return atomic_load(&w->threads_draining) == w->thread_count;
+}
+
 bool worker_is_done(const Worker *w)
 {
     return atomic_load(&w->threads_running) == 0;

@@ -38,7 +38,8 @@ typedef struct WorkerPlan {
 
 /* What a service has that outlives each configuration with its name. */
 typedef struct ServiceState {
-    _Alignas(64) _Atomic uint32_t active; /* requests under way, counted only when there is a limit */
+    /* Requests under way, counted only when there is a limit. */
+    _Alignas(64) _Atomic uint32_t active;
 } ServiceState;
 
 struct Worker {
@@ -84,6 +85,8 @@ uint64_t worker_listener_clients(const Worker *w, uint32_t listener);
  * on, nobody shall find a connection closed under a request. Returns at once; worker_is_done tells
  * when all is over. The caller watches the deadline and cuts what is left: worker_stop. */
 void worker_drain(Worker *w, uint64_t patience_ms);
+/* After that: whether no thread watches a listener any more, so that its socket may be closed. */
+bool worker_is_deaf(const Worker *w);
 /* Cuts everything now. */
 void worker_stop(Worker *w);
 /* Whether all threads have ended (after a drain or stop). */

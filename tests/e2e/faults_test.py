@@ -121,7 +121,7 @@ class Processes(Test):
 class Successors(Test):
     """What happens to the old one is not the new one's loss."""
 
-    def start(self):
+    def start(self, system="drain-timeout-ms 300"):
         """A River with a request under way that takes longer than a drain."""
         over = threading.Event()
         self.addCleanup(over.set)
@@ -132,7 +132,7 @@ class Successors(Test):
             over.wait(SECONDS)
         port, waits = self.port(), self.port()
         river = self.river(respond(port) + proxy(waits, self.origin(script), name="waits"),
-                           "drain-timeout-ms 300")
+                           system)
         peer = self.connect(waits)
         peer.send(get())
         peer.head()
@@ -148,6 +148,37 @@ class Successors(Test):
         self.assertTrue(peer.is_closed())
         self.assertEqual(river.wait(), 0)
         self.assertIn("drain deadline passed", river.errors())
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+
+    def test_an_address_that_the_new_one_gives_up_is_free(self):
+        port, river, _ = self.start("drain-timeout-ms 60000")
+        more = self.port()
+        with open(river.config, encoding="utf-8") as file:
+            text = file.read()
+        added = f'services {{ more {{ listeners {{ "{more}"; }}\nrespond body="x"; }}'
+
+        def reload(changed):
+            with open(river.config, "w", encoding="utf-8") as file:
+                file.write(changed)
+            result = command("reload", "--wait", "--control-socket", river.control)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        reload(text.replace("services {", added))
+        self.assertEqual(self.connect(more).ask(get()).status, 200)
+        result = command("upgrade", "--control-socket", river.control)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.addCleanup(os.kill, int(result.stdout.split()[2]), signal.SIGINT)
+        wait_until(lambda: os.path.exists(river.control), "the new one has the control socket")
+        reload(text)
+        self.assertIsNone(river.process.poll())  # the old one has a request to finish
+
+        def is_free():
+            try:
+                connect(more).close()
+                return False
+            except ConnectionRefusedError:
+                return True
+        wait_until(is_free, "nobody listens there any more", 5)
+        self.assertIsNone(river.process.poll())
         self.assertEqual(self.connect(port).ask(get()).status, 200)
 
     def test_a_fresh_worker_whose_predecessor_meets_its_deadline(self):

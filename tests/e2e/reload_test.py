@@ -272,7 +272,8 @@ class Refused(ReloadTest):
     def test_a_directory_that_is_gone(self):
         port = self.port()
         river = self.river(service(port, "one"))
-        write(river, f'app {{ listeners {{ "{port}"; }}\n file-server {{ base-path "/no/such"; }} }}')
+        write(river, f'app {{ listeners {{ "{port}"; }}\n'
+                     ' file-server { base-path "/no/such"; } }')
         self.refused(river, "cannot serve files from here")
 
     def test_nobody_answers(self):

@@ -6,10 +6,10 @@ while its configuration changes and its program is replaced.
 
 --rate is requests a second (0: as many as go through; then latencies are those of a machine that
 has nothing left). The first tenth of the requests is a start and the phase "before"; then the
-reloads and upgrades are spread evenly ("during"); the last tenth is "after". After each reload its effect must
-be there at once. It passes when no answer was lost, cut, wrong or late, no request met a
-connection's end, every reload and upgrade succeeded, and p99 during them is at most 1.5 times p99
-before. With --reloads 0 --upgrades 0 it shows that the load itself is at peace.
+reloads and upgrades are spread evenly ("during"); the last tenth is "after". After each reload
+its effect must be there at once. It passes when no answer was lost, cut, wrong or late, no
+request met a connection's end, every reload and upgrade succeeded, and p99 during them is at most
+1.5 times p99 before. With --reloads 0 --upgrades 0 it shows that the load itself is at peace.
 """
 
 import argparse
@@ -261,9 +261,16 @@ class Soak:
             step = Configuration.STEPS[number % len(Configuration.STEPS)].__name__
             self.problems.append(f"reload {number} ({step}) had no effect")
 
+    def supervisor(self):
+        try:
+            return self.river.status()["supervisor_pid"]
+        except (OSError, ValueError):
+            return None  # the control socket passes from one to the other
+
     def upgrade(self, number):
-        before = self.river.status()["supervisor_pid"]
-        if self.command("upgrade") and self.river.status()["supervisor_pid"] == before:
+        before = harness.wait_until(self.supervisor, "a River answers")
+        if (self.command("upgrade") and
+                harness.wait_until(self.supervisor, "the new River answers") == before):
             self.problems.append(f"upgrade {number}: the old River answers")
 
     def stop(self):

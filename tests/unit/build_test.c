@@ -40,8 +40,8 @@ static void site_close(Site *s)
     worker_free(s->worker);
 }
 
-/* Loads a text, builds from it, and lets go of the settings. `fresh`: listeners get descriptors from
- * 10 on; else those that are there stay. */
+/* Loads a text, builds from it, and lets go of the settings. `fresh`: listeners get descriptors
+ * from 10 on; else those that are there stay. */
 static Err site_build(Site *s, Str text, bool fresh)
 {
     Loaded l;

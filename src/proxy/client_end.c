@@ -1,0 +1,139 @@
+/* client_end.c - how a client's connection ends: after its last answer, and when River leaves. */
+#include "proxy/client_end.h"
+
+#include "base/number.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#define CLIENT_LINGER_BYTES_MAX (1u << 20)
+
+void client_deadline(Thread *t, Client *c, uint64_t in_ms)
+{
+    /* The wheel has an entry for every client (thread_init), so this cannot fail. */
+    Token token = token_of(TOKEN_CLIENT, c->self);
+    CHECK(timer_set(&t->wheel, &c->timer, t->now_ms + in_ms, token) == ERR_OK);
+}
+
+/* Everything was sent: finishes our side, and waits a little for the peer's rest, so that a reset
+ * does not destroy the answer before it is read (RFC 9112 §9.6). */
+static void client_finish(Thread *t, Client *c)
+{
+    if (!c->linger_wanted || c->wire.ended) {
+        client_close(t, c, false);
+        return;
+    }
+    wire_finish(&c->wire, &t->wires);
+    c->state = CLIENT_LINGER;
+    buf_clear(&c->in, &t->buf_blocks);
+    client_deadline(t, c, service_of(t, c)->limits.linger_ms);
+    if (c->wire.readable) {
+        thread_again(t, c->self);
+    }
+}
+
+void client_flush(Thread *t, Client *c)
+{
+    size_t sent = 0;
+    if (wire_flush(&c->wire, &t->wires, &sent) != ERR_OK) {
+        client_close(t, c, true);
+        return;
+    }
+    if (c->wire.out.len == 0) {
+        client_finish(t, c);
+    } else if (sent > 0) {
+        client_deadline(t, c, service_of(t, c)->limits.send_timeout_ms);
+    }
+}
+
+void client_linger(Thread *t, Client *c)
+{
+    size_t n = 0;
+    Err err = c->wire.readable ? wire_receive(&c->wire, &t->wires, t->input, &n) : ERR_AGAIN;
+    c->lingered += (uint32_t)n;
+    if ((err != ERR_OK && err != ERR_AGAIN) || c->lingered > CLIENT_LINGER_BYTES_MAX) {
+        client_close(t, c, false);
+    } else if (c->wire.readable) {
+        thread_again(t, c->self);
+    }
+}
+
+/* An idle connection holds as little as can be. */
+static void client_rest(Client *c)
+{
+    if (c->wire.tls && c->in.len == 0 && !c->wire.readable) {
+        tls_rest(c->wire.tls);
+    }
+}
+
+/* The deadline of an idle connection. */
+static void client_idle_deadline(Thread *t, Client *c)
+{
+    uint64_t idle_ms = service_of(t, c)->limits.keep_alive_ms;
+    client_deadline(t, c, c->leaving ? u64_min(idle_ms, c->patience_ms) : idle_ms);
+}
+
+void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abort)
+{
+    c->exchange = HANDLE_NONE;
+    if (abort || c->wire.broken) {
+        client_close(t, c, abort);
+        return;
+    }
+    if (keep && (!c->leaving || c->patience_ms > 0)) { /* the answer has said that it stays */
+        c->state = CLIENT_IDLE;
+        client_rest(c);
+        client_idle_deadline(t, c);
+        if (c->in.len > 0 || c->wire.readable) {
+            thread_again(t, c->self);
+        }
+        return;
+    }
+    c->linger_wanted = linger || c->in.len > 0 || c->wire.readable;
+    c->state = CLIENT_FLUSH;
+    client_deadline(t, c, service_of(t, c)->limits.send_timeout_ms);
+    client_flush(t, c);
+}
+
+void client_drain(Thread *t, Client *c, uint64_t patience_ms)
+{
+    c->leaving = true;
+    c->patience_ms = (uint16_t)u64_min(patience_ms, UINT16_MAX);
+    if (c->mux && patience_ms > 0) {
+        mux_notify(t, c->mux, t->now_ms + patience_ms);
+    } else if (c->mux) {
+        mux_leave(t, c->mux);
+    } else if (patience_ms > 0) {
+        if (c->state == CLIENT_IDLE) {
+            client_idle_deadline(t, c);
+        }
+    } else if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD ||
+               c->state == CLIENT_HANDSHAKE || c->state == CLIENT_PROXY) {
+        client_close(t, c, false);
+    }
+}
+
+bool client_is_leaving(const Thread *t, Handle client)
+{
+    const Client *c = client_get(t, client);
+    return t->draining || !c || c->leaving;
+}
+
+/* The session is over and all is sent: the end, as after any last answer. */
+void client_mux_end(Thread *t, Client *c)
+{
+    Mux *m = c->mux;
+    mux_cut(t, m, FAULT_CLIENT_GONE);
+    c->mux = NULL;
+    mux_drop(t, m);
+    c->linger_wanted = true; /* what is on its way must not reset GOAWAY away */
+    client_finish(t, c);
+}
+
+void client_mux_late(Thread *t, Client *c)
+{
+    if (c->wire.out.len > 0) {
+        client_close(t, c, true);
+        return;
+    }
+    mux_leave(t, c->mux);
+}
