@@ -58,6 +58,16 @@ void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
     supervisor_order(w, kind, limit_ms);
 }
 
+static bool has_workers(const Supervisor *s)
+{
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        if (s->keeper.workers[i].role != KEPT_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void supervisor_retire(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, false);
@@ -65,6 +75,8 @@ void supervisor_retire(Supervisor *s)
     KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
     if (serving) {
         supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
+    } else if (!has_workers(s)) {
+        s->state = STATE_OVER;
     }
 }
 
@@ -131,16 +143,6 @@ static void reopen_logs(Supervisor *s)
     }
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
     LOG(INFO, "logs opened again");
-}
-
-static bool has_workers(const Supervisor *s)
-{
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        if (s->keeper.workers[i].role != KEPT_NONE) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* ---- the service manager ---- */

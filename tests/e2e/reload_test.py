@@ -164,9 +164,10 @@ class Stays(ReloadTest):
             self.change(river, proxy(one, origin, limit) + service(two, body, name="other"))
         self.assertEqual([self.connect(one).ask(get()).status for _ in range(3)],
                          [200, 200, 429])
+        wait_until(lambda: river.status()["worker"]["services"][0]["requests"] == 4,
+                   "all are counted")
         status = river.status()["worker"]
         self.assertEqual(len(origin.peers), 1)
-        self.assertEqual(status["services"][0]["requests"], 4)
         self.assertEqual(status["upstreams"][0]["opened"], 1)
 
     def test_they_also_stay_where_something_else_of_the_service_has_changed(self):
