@@ -11,6 +11,13 @@ def upstream(river, index=0):
 
 
 class Pool(Test):
+    def test_without_idle_connections_each_request_gets_its_own(self):
+        port, origin, _ = self.serve(always(answer("x")),
+                                     system="max-idle-upstream-connections 0")
+        peer = self.connect(port)
+        self.assertEqual([peer.ask(get()).status for _ in range(3)], [200] * 3)
+        self.assertEqual(len(origin.peers), 3)
+
     def test_many_clients_few_connections(self):
         port, origin, river = self.serve(always(answer("x")))
         for _ in range(50):
