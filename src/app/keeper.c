@@ -13,6 +13,8 @@
 #include "loop/crash.h"
 #include "loop/log.h"
 
+#define LOOK (WNOHANG | WUNTRACED | WCONTINUED)
+
 void keeper_init(Keeper *k)
 {
     *k = (Keeper){0};
@@ -120,6 +122,20 @@ static void log_death(const KeptWorker *w, int status)
     }
 }
 
+/* A worker that somebody has stopped keeps clients waiting. If it does not go on soon, another one
+ * serves them better; one that leaves has its deadline already. */
+static void note_stop(KeptWorker *w, bool stopped, uint64_t now_ms)
+{
+    if (w->role != KEPT_LEAVING) {
+        w->kill_at_ms = stopped ? now_ms + KEEPER_STOPPED_MS : 0;
+    }
+    if (stopped) {
+        LOG(ERROR, "worker was stopped by a signal", LOG_U64("pid", (uint64_t)w->pid));
+    } else {
+        LOG(INFO, "worker goes on", LOG_U64("pid", (uint64_t)w->pid));
+    }
+}
+
 static void place_free(KeptWorker *w)
 {
     if (w->process >= 0) {
@@ -132,12 +148,16 @@ static void place_free(KeptWorker *w)
     *w = (KeptWorker){0};
 }
 
-bool keeper_reap(Keeper *k, bool expected, KeptWorker *ret, int *ret_status)
+bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int *ret_status)
 {
     for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
         KeptWorker *w = &k->workers[i];
         int status = 0;
-        if (w->role == KEPT_NONE || waitpid(w->pid, &status, WNOHANG) != w->pid) {
+        if (w->role == KEPT_NONE || waitpid(w->pid, &status, LOOK) != w->pid) {
+            continue;
+        }
+        if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+            note_stop(w, WIFSTOPPED(status), now_ms);
             continue;
         }
         bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;

@@ -15,6 +15,7 @@
 #define KEEPER_DEATHS 5u
 #define KEEPER_WINDOW_MS 10000u
 #define KEEPER_PAUSE_MS 1000u
+#define KEEPER_STOPPED_MS 700u /* a worker that is stopped (SIGSTOP) for so long is killed */
 #define KEEPER_WORKERS_MAX 8u
 
 typedef enum KeptRole {
@@ -52,7 +53,7 @@ MUST_USE Err keeper_start(Keeper *k, const WorkerSetup *setup, KeptRole role, ui
 KeptWorker *keeper_find(Keeper *k, KeptRole role);
 /* Looks whether a worker has ended. Then *ret is what it was, *ret_status its wait status, and its
  * place is free. What it died of is logged unless `expected`. Call again until false. */
-bool keeper_reap(Keeper *k, bool expected, KeptWorker *ret, int *ret_status);
+bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int *ret_status);
 /* Decides when the next worker starts. */
 void keeper_plan_restart(Keeper *k, uint64_t now_ms);
 

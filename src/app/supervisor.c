@@ -395,7 +395,8 @@ static void run_loop(Supervisor *s)
         }
         int status = 0;
         KeptWorker ended;
-        while (keeper_reap(&s->keeper, s->state != STATE_SERVING, &ended, &status)) {
+        while (keeper_reap(&s->keeper, s->state != STATE_SERVING, supervisor_clock_ms(), &ended,
+                           &status)) {
             on_worker_end(s, &ended, status);
         }
         if (s->takeover.fd >= 0) {

@@ -86,6 +86,17 @@ class Processes(Test):
         self.assertEqual(report["failures"], 0, report["samples"])
         self.assertEqual(river.status()["worker_pid"], worker)
 
+    def test_a_worker_that_is_stopped_for_good_is_replaced(self):
+        port, _, river = self.serve(always(answer("x")))
+        river.deaths_expected = True
+        worker = river.status()["worker_pid"]
+        os.kill(worker, signal.SIGSTOP)
+        start = time.monotonic()
+        wait_until(lambda: river.status()["worker_pid"] not in (0, worker), "another one comes")
+        wait_until(lambda: self.is_served(port), "service is back", 10)
+        self.assertLess(time.monotonic() - start, 2)
+        self.assertIn("worker was stopped by a signal", river.errors())
+
     def test_a_supervisor_that_dies_leaves_nothing_behind(self):
         release = threading.Event()
 
