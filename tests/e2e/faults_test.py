@@ -279,7 +279,7 @@ class Disks(Test):
         river = self.river(proxy(port, "127.0.0.1:1"), 'log { error "/dev/full"; }')
         for _ in range(20):
             self.assertEqual(self.connect(port).ask(get()).status, 502)
-        self.assertEqual(river.status()["worker"]["requests"], 20)
+        wait_until(lambda: river.status()["worker"]["requests"] == 20, "all are counted")
 
 
 class Descriptors(Test):

@@ -116,7 +116,7 @@ class Names(FileTest):
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "MKCOL"):
             answer = self.ask("/a.txt", method=method)
             self.assertEqual((answer.status, answer.get("allow")), (405, "GET, HEAD"), method)
-        self.assertIn('"reason":"file-method"', river.output())
+        wait_until(lambda: '"reason":"file-method"' in river.output(), "it is logged")
         counts = river.status()["worker"]["faults"]
         self.assertIn("file-method", str(counts))
 
