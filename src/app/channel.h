@@ -19,7 +19,8 @@ typedef enum ChannelKind {
     CHANNEL_STATUS_PART, /* worker: a piece of the answer; `value` is the request's id */
     CHANNEL_STATUS_END,  /* worker: the answer is complete */
     CHANNEL_LISTENERS,   /* supervisor: bound sockets for the next configuration; `bytes`: numbers
-                          * of four bytes, each socket's place in its settings */
+                          * of four bytes, each socket's place in its settings. `value` 1: those
+                          * that came before are forgotten */
     CHANNEL_CONFIGURATION, /* supervisor: take this one, in a region (base/region.h) whose slot is
                             * `id`; `value` is the address of its settings */
     CHANNEL_DUMP,        /* supervisor: write what you know (proxy/dump.h) into this file */

@@ -211,7 +211,9 @@ void reload_abandon(Supervisor *s)
 static Err send_sockets(const KeptWorker *w, const ListenSet *set)
 {
     uint32_t places[CHANNEL_FDS_MAX];
-    ChannelMessage message = {.kind = CHANNEL_LISTENERS};
+    ChannelMessage message = {.kind = CHANNEL_LISTENERS, .value = 1};
+    TRY(channel_send_patiently(w->channel, &message)); /* what an earlier try has left is nothing */
+    message.value = 0;
     for (uint32_t i = 0; i <= set->count; i++) {
         if (message.fd_count == CHANNEL_FDS_MAX || (i == set->count && message.fd_count > 0)) {
             message.bytes = str_of(places, message.fd_count * sizeof places[0]);
@@ -472,7 +474,7 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
         return;
     }
     if (s->reload.state != RELOAD_NONE) {
-        s->reload.again = !client;
+        s->reload.again = s->reload.again || !client;
         if (client) {
             refuse(s, client, kind, NULL, S("another reload is under way; try again"));
         }

@@ -251,9 +251,20 @@ static void tell_dumped(const WorkerProcess *p, Err err)
 
 /* ---- another configuration ---- */
 
+static void forget_sockets(WorkerProcess *p, bool close_them)
+{
+    for (size_t i = 0; close_them && i < p->pending_count; i++) {
+        (void)close(p->pending[i].fd);
+    }
+    p->pending_count = 0;
+}
+
 static void take_sockets(WorkerProcess *p, const ChannelMessage *message)
 {
     Str places = message->bytes;
+    if (message->value == 1) {
+        forget_sockets(p, true);
+    }
     for (size_t i = 0; i < message->fd_count; i++) {
         uint32_t place = 0;
         if (message->fds[i] < 0) {
@@ -268,14 +279,6 @@ static void take_sockets(WorkerProcess *p, const ChannelMessage *message)
         p->pending[p->pending_count] = (PendingSocket){.place = place, .fd = message->fds[i]};
         p->pending_count++;
     }
-}
-
-static void forget_sockets(WorkerProcess *p, bool close_them)
-{
-    for (size_t i = 0; close_them && i < p->pending_count; i++) {
-        (void)close(p->pending[i].fd);
-    }
-    p->pending_count = 0;
 }
 
 static Err build_next(WorkerProcess *p, const Settings *settings)
