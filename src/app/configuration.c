@@ -124,12 +124,12 @@ static void close_roots(Configuration *c)
 
 Err configuration_open(Configuration *c, const Files *files, const ListenSet *before, Text *why)
 {
-    Err err = open_key_logs(c, why);
+    Err err = listen_open(&c->arena, c->settings, before, &c->listeners, why);
     if (err == ERR_OK) {
-        err = files_roots(files, c->settings, &c->arena, &c->roots, &c->root_count, why);
+        err = open_key_logs(c, why);
     }
     if (err == ERR_OK) {
-        err = listen_open(&c->arena, c->settings, before, &c->listeners, why);
+        err = files_roots(files, c->settings, &c->arena, &c->roots, &c->root_count, why);
     }
     if (err != ERR_OK) {
         configuration_close(c, before);

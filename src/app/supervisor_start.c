@@ -23,6 +23,9 @@
 #include "base/number.h"
 #include "proxy/worker.h"
 
+#define START_PATIENCE_MS 1000u /* for an address that is in use */
+#define START_TICK_MS 20u
+
 static Err block_signals(int *ret)
 {
     sigset_t ours;
@@ -120,6 +123,22 @@ void supervisor_claim_files(Supervisor *s)
     }
 }
 
+/* Opens what the configuration names. An address may still be held by a River that has just ended:
+ * a worker that outlives its supervisor lets its listeners go when it notices. */
+static Err open_patiently(Supervisor *s, Text *why)
+{
+    const struct timespec pause = {.tv_nsec = START_TICK_MS * 1000000L};
+    uint64_t deadline_ms = supervisor_clock_ms() + START_PATIENCE_MS;
+    for (;;) {
+        why->len = 0;
+        Err err = configuration_open(s->current, s->source.files, &s->takeover.sockets, why);
+        if (err != ERR_EXISTS || supervisor_clock_ms() >= deadline_ms) {
+            return err;
+        }
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    }
+}
+
 /* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
 Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
 {
@@ -134,7 +153,7 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     if (takes_over) {
         TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
     }
-    TRY(configuration_open(s->current, s->source.files, &s->takeover.sockets, why));
+    TRY(open_patiently(s, why));
     listen_close(&s->takeover.sockets, &s->current->listeners, false);
     activation_close_rest();
     if (system->daemonize && s->launch->hand_over_fd < 0) {

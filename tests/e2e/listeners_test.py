@@ -3,8 +3,9 @@
 import os
 import socket
 import stat
+import time
 
-from harness import Port, River, Test, always, answer, command, connect, get, main, proxy
+from harness import Port, River, Test, always, answer, command, connect, get, main, proxy, wait_until
 
 
 class Listeners(Test):
@@ -76,6 +77,18 @@ class Listeners(Test):
         self.assertEqual(river.wait(), 3)
         self.assertIn(f"cannot listen on {name}: the address is in use", river.errors())
         used.close()
+
+    def test_a_port_that_is_let_go_a_little_later(self):
+        used = socket.socket()
+        used.bind(("127.0.0.1", 0))
+        used.listen()
+        name = f"127.0.0.1:{used.getsockname()[1]}"
+        river = self.own(River(proxy(name, self.origin_), wait=False))
+        time.sleep(0.3)
+        self.assertIsNone(river.process.poll())
+        used.close()
+        wait_until(river.is_up, "River starts")
+        self.assertEqual(self.connect(("127.0.0.1", int(name.rsplit(":", 1)[1]))).ask(get()).body, b"x")
 
     def test_an_address_of_another_machine(self):
         river = self.own(River(proxy("192.0.2.1:8080", self.origin_), wait=False))
