@@ -5,7 +5,8 @@ import socket
 import stat
 import time
 
-from harness import Port, River, Test, always, answer, command, connect, get, main, proxy, wait_until
+from harness import (Port, River, Test, always, answer, command, connect, get, main, proxy,
+                     wait_until)
 
 
 class Listeners(Test):
@@ -88,7 +89,8 @@ class Listeners(Test):
         self.assertIsNone(river.process.poll())
         used.close()
         wait_until(river.is_up, "River starts")
-        self.assertEqual(self.connect(("127.0.0.1", int(name.rsplit(":", 1)[1]))).ask(get()).body, b"x")
+        there = ("127.0.0.1", int(name.rsplit(":", 1)[1]))
+        self.assertEqual(self.connect(there).ask(get()).body, b"x")
 
     def test_an_address_of_another_machine(self):
         river = self.own(River(proxy("192.0.2.1:8080", self.origin_), wait=False))
