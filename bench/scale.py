@@ -2,6 +2,7 @@
 """scale.py - what many services cost at the start: River beside nginx and HAProxy, in one run.
 
     bench/scale.py [--count N] [--rounds N] [--certificates DIRECTORY] [--river PATH]
+    bench/scale.py --reload ...
 
 Two set-ups of N services with two origins each: all at one TLS address, told apart by `hosts`, each
 with a certificate of its own (ECDSA P-256, with its authority's behind it); and each at a plain
@@ -102,7 +103,8 @@ class Plan:
         return path
 
 
-def river_file(plan):
+def river_file(plan, changed=None):
+    """`changed`: the number of a service whose first origin is another."""
     parts = [f'system {{ threads-per-service {THREADS}; '
              f'control-socket "{plan.run}/control" }}\nservices {{\n']
     for i in range(plan.count):
@@ -112,6 +114,7 @@ def river_file(plan):
             pair = f' cert-path="{path}.pem" key-path="{path}.key"'
             hosts = f'        hosts "host{i}.example" "*.host{i}.example"\n'
         one, two = plan.origins(i)
+        one = one if i != changed else "127.0.0.9:29999"
         parts.append(f'    service{i} {{\n{hosts}'
                      f'        listeners {{\n            "{plan.where(i)}"{pair}\n        }}\n'
                      f'        connectors {{\n            "{one}"\n            "{two}"\n'
@@ -259,6 +262,37 @@ def measure_check(command):
     return time.monotonic() - start
 
 
+def measure_reloads(plan, river, rounds):
+    """Milliseconds of each `river reload --wait`, after a change and after none that matters."""
+    wait_until_free(plan)
+    path = river_file(plan)
+    reload = [river, "reload", "--wait", "--control-socket", f"{plan.run}/control"]
+    times = {"one origin": [], "a comment": []}
+    with open(os.path.join(plan.run, "log"), "w") as log:
+        process = subprocess.Popen([river, "--config-kdl", path], stdout=log, stderr=log)
+        try:
+            while not asked(plan):
+                if process.poll() is not None:
+                    raise RuntimeError(f"River does not serve: see {plan.run}/log")
+                time.sleep(0.01)
+            for i in range(rounds):
+                for what, row in times.items():
+                    if what == "one origin":
+                        river_file(plan, changed=(7919 * i + plan.count // 2) % plan.count)
+                    else:
+                        with open(path, "a") as f:
+                            f.write("// " + "x" * i + "\n")
+                    time.sleep(0.5)
+                    start = time.monotonic()
+                    subprocess.run(reload, check=True, stdout=subprocess.DEVNULL)
+                    row.append((time.monotonic() - start) * 1000)
+        finally:
+            stop(process)
+    for what, row in times.items():
+        print(f"  {what}: median {statistics.median(row):.0f} ms, "
+              f"{min(row):.0f} to {max(row):.0f}")
+
+
 def measure(plan, river, rounds):
     print(f"{'':10}{'check':>9}{'start':>9}  memory (MiB: all; the first process + the others)")
     rows = {}
@@ -283,6 +317,7 @@ def main():
     parser.add_argument("--certificates", default=os.path.join(HERE, "run", "certificates"))
     parser.add_argument("--river", default=os.path.join(ROOT, "build", "river"))
     parser.add_argument("--port", type=int, default=18443)
+    parser.add_argument("--reload", action="store_true")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -292,7 +327,9 @@ def main():
             what = "TLS, one address, a certificate each" if sealed else "an address each"
             print(f"{options.count} services: {what}")
             plan = Plan(run, options.certificates, options.count, sealed, options.port)
-            measure(plan, options.river, options.rounds)
+            (measure_reloads if options.reload else measure)(plan, options.river, options.rounds)
+    if options.reload:
+        return 0
     shelf = os.path.join(ROOT, "build", "release", "tests", "bench_shelf")
     if os.path.exists(shelf):
         print("the TLS listener by itself, processor time:", flush=True)
