@@ -197,7 +197,7 @@ static void find_sockets(Directories *d, const Settings *settings, bool open_the
 {
     *d = (Directories){.all = true};
     for (size_t i = 0; i < settings->service_count; i++) {
-        const ServiceSettings *service = &settings->services[i];
+        const ServiceSettings *service = settings->services[i];
         if (service->route_count == 0) {
             add_sockets_of(d, &service->action, open_them);
         }

@@ -22,13 +22,16 @@ typedef enum ChannelKind {
                           * of four bytes, each socket's place in its settings. `value` 1: those
                           * that came before are forgotten */
     CHANNEL_CONFIGURATION, /* supervisor: take this one, in a region (base/region.h) whose slot is
-                            * `id`; `value` is the address of its settings */
+                            * `id`; `value` is the address of its settings. A second descriptor is
+                            * of the region that they take from; CHANNEL_BASE_SHIFT bits further up
+                            * in `id` is its slot */
     CHANNEL_DUMP,        /* supervisor: write what you know (proxy/dump.h) into this file */
     CHANNEL_DUMPED,      /* worker: it is written (`value` 1), or could not be (0) */
     CHANNEL_RELOADED     /* worker: all threads go by it (`value` 1), or it stays with the old one
                           * (0, and `bytes` say why) */
 } ChannelKind;
 
+#define CHANNEL_BASE_SHIFT 16u
 #define CHANNEL_BYTES_MAX 32768u
 #define CHANNEL_FDS_MAX 64u
 

@@ -12,27 +12,52 @@
 
 void configuration_none(Configuration *c)
 {
-    *c = (Configuration){.region = REGION_NONE};
+    *c = (Configuration){0};
     blocks_init(&c->blocks, NULL, LISTS_BLOCK_BYTES, 0);
     arena_init(&c->arena, &c->blocks, LISTS_BYTES_MAX);
 }
 
+/* ---- memory ---- */
+
+static Err memory_open(SettingsMemory **ret)
+{
+    SettingsMemory *m = (SettingsMemory *)memory_new(NULL, sizeof *m);
+    Err err = m ? region_open(&m->region) : ERR_MEMORY;
+    if (err != ERR_OK) {
+        memory_drop(NULL, m, sizeof *m);
+        return err;
+    }
+    m->holders = 1;
+    *ret = m;
+    return ERR_OK;
+}
+
+static void memory_let_go(SettingsMemory *m)
+{
+    if (m && --m->holders == 0) {
+        region_close(&m->region);
+        memory_drop(NULL, m, sizeof *m);
+    }
+}
+
 /* ---- loading ---- */
 
-static Err load(Configuration *c, const Source *source, const Str *text, const Settings *renew,
-                ConfigurationReport *report)
+/* `old`: its text holds; NULL: the file is read. */
+static Err load(Configuration *c, const Source *source, const Configuration *old,
+                const SourceBefore *before, ConfigurationReport *report)
 {
-    Arena *a = &c->region.arena;
+    Arena *a = &c->own->region.arena;
     Diagnostics *d = arena_new(a, Diagnostics);
     if (!d) {
         return ERR_MEMORY;
     }
-    Str from = STR_NONE;
-    if (!text) {
-        TRY(source_read(source, report->arena, &from, &report->why));
+    if (old) {
+        c->text_mark = old->text_mark;
+        TRY(arena_copy(a, old->text, &c->text) ? ERR_OK : ERR_MEMORY);
+    } else {
+        TRY(source_read(source, a, &c->text, &c->text_mark, &report->why));
     }
-    TRY(arena_copy(a, text ? *text : from, &c->text) ? ERR_OK : ERR_MEMORY);
-    Err err = source_load(source, a, c->text, renew, d, &c->settings);
+    Err err = source_load(source, a, c->text, before, d, &c->settings);
     report->mistakes = d->error_count;
     if (d->count > 0 && config_show_diagnostics(report->arena, d, report->colour,
                                                 &report->shown) != ERR_OK) {
@@ -41,17 +66,46 @@ static Err load(Configuration *c, const Source *source, const Str *text, const S
     return err;
 }
 
-Err configuration_load(Configuration *c, const Source *source, const Str *text,
-                       const Settings *renew, ConfigurationReport *report)
+/* Over the settings from which those before have taken over, or over those themselves: so nothing
+ * ever depends on more than one other. */
+static Err load_over(Configuration *c, const Source *source, const ConfigurationOrigin *origin,
+                     ConfigurationReport *report)
+{
+    const Configuration *old = origin->before;
+    const Settings *base = old->settings->base ? old->settings->base : old->settings;
+    SourceBefore before = {.base = base, .latest = old->settings};
+    before.renew = origin->renew ? old->settings : NULL;
+    TRY(memory_open(&c->own));
+    c->base = old->base ? old->base : old->own;
+    c->base->holders++;
+    files_look_begin(source->files, base->files, base->file_count);
+    Err err = load(c, source, origin->renew ? old : NULL, &before, report);
+    files_look_end(source->files);
+    return err;
+}
+
+static Err load_whole(Configuration *c, const Source *source, const ConfigurationOrigin *origin,
+                      ConfigurationReport *report)
+{
+    const Configuration *old = origin && origin->renew ? origin->before : NULL;
+    SourceBefore before = {.renew = old ? old->settings : NULL};
+    configuration_drop(c);
+    report->why.len = 0;
+    TRY(memory_open(&c->own));
+    TRY(load(c, source, old, &before, report));
+    tls_shelf_sweep(source->shelf); /* what no configuration has wanted since the last one */
+    return ERR_OK;
+}
+
+Err configuration_load(Configuration *c, const Source *source, const ConfigurationOrigin *origin,
+                       ConfigurationReport *report)
 {
     configuration_none(c);
-    TRY(region_open(&c->region));
-    Err err = load(c, source, text, renew, report);
-    err = err == ERR_OK ? region_seal(&c->region) : err;
+    Err err = origin ? load_over(c, source, origin, report) : ERR_AGAIN;
+    err = err == ERR_AGAIN ? load_whole(c, source, origin, report) : err;
+    err = err == ERR_OK ? region_seal(&c->own->region) : err;
     if (err != ERR_OK) {
         configuration_drop(c);
-    } else {
-        tls_shelf_sweep(source->shelf); /* what no configuration has wanted since the last one */
     }
     return err;
 }
@@ -59,7 +113,8 @@ Err configuration_load(Configuration *c, const Source *source, const Str *text,
 void configuration_drop(Configuration *c)
 {
     arena_reset(&c->arena);
-    region_close(&c->region);
+    memory_let_go(c->own);
+    memory_let_go(c->base);
     configuration_none(c);
 }
 

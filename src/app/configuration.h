@@ -10,9 +10,17 @@
 #include "app/source.h"
 #include "base/region.h"
 
+/* Memory of settings, for as long as a configuration needs it. */
+typedef struct SettingsMemory {
+    Region region; /* sealed when it is full, and shared with workers */
+    unsigned holders;
+} SettingsMemory;
+
 typedef struct Configuration {
-    Region region; /* the settings and the text; sealed, and shared with workers */
+    SettingsMemory *own;  /* the settings and the text */
+    SettingsMemory *base; /* of the settings from which some were taken over; NULL: none were */
     Str text;
+    uint64_t text_mark; /* of the file, as of files_mark */
     const Settings *settings; /* NULL: none */
     Blocks blocks;
     Arena arena; /* of the lists below */
@@ -34,10 +42,16 @@ typedef struct ConfigurationReport {
 
 void configuration_none(Configuration *c);
 
-/* Reads the file (`text` NULL), or takes this text again; `renew` as in ConfigOptions. ERR_SYNTAX:
- * the report tells what is wrong. Opens nothing yet. */
-MUST_USE Err configuration_load(Configuration *c, const Source *source, const Str *text,
-                                const Settings *renew, ConfigurationReport *report);
+/* Where a configuration comes from, if not from the file alone. */
+typedef struct ConfigurationOrigin {
+    const Configuration *before; /* what is the same there is taken over */
+    bool renew; /* its text holds, and other files than certificates hold what they held */
+} ConfigurationOrigin;
+
+/* Reads the file. ERR_SYNTAX: the report tells what is wrong. `origin` NULL: all is read. Opens
+ * nothing yet. */
+MUST_USE Err configuration_load(Configuration *c, const Source *source,
+                                const ConfigurationOrigin *origin, ConfigurationReport *report);
 
 /* Opens what it names, but for the sockets that `before` (NULL: none) has: they are shared. On
  * failure what was opened for it alone is closed again, and `why` tells what it was. */

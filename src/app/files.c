@@ -9,7 +9,13 @@
 #include <unistd.h>
 
 #include "app/account.h"
+#include "app/machine.h"
+#include "base/number.h"
 #include "loop/system.h"
+
+#define SETTLED_SECONDS 2
+#define LOOK_TOGETHER_MIN 2000u /* fewer files are not worth a thread */
+#define LOOK_STEP 250u
 
 Err files_fill(int fd, Span room, Str *ret)
 {
@@ -32,7 +38,22 @@ Err files_fill(int fd, Span room, Str *ret)
     return ERR_OK;
 }
 
-static Err read_whole(int fd, Arena *a, Str *ret)
+static uint64_t mark_of(const struct stat *about)
+{
+    const uint64_t facts[] = {(uint64_t)about->st_dev,          (uint64_t)about->st_ino,
+                              (uint64_t)about->st_size,         (uint64_t)about->st_mtim.tv_sec,
+                              (uint64_t)about->st_mtim.tv_nsec, (uint64_t)about->st_ctim.tv_sec,
+                              (uint64_t)about->st_ctim.tv_nsec};
+    return str_fnv(str_of(facts, sizeof facts), 0);
+}
+
+/* A file that changes twice within one tick of the kernel's clock has one mark for both. */
+static bool is_settled(const Files *f, const struct stat *about)
+{
+    return about->st_ctim.tv_sec + SETTLED_SECONDS < f->config.now_s;
+}
+
+static Err read_whole(const Files *f, int fd, Arena *a, FileSettings *file)
 {
     struct stat about;
     Span room;
@@ -42,6 +63,8 @@ static Err read_whole(int fd, Arena *a, Str *ret)
     if (!S_ISREG(about.st_mode)) {
         return ERR_UNSUPPORTED;
     }
+    file->mark = mark_of(&about);
+    file->settled = is_settled(f, &about);
     if (about.st_size > (off_t)FILES_BYTES_MAX) {
         return ERR_LIMIT;
     }
@@ -49,21 +72,21 @@ static Err read_whole(int fd, Arena *a, Str *ret)
     if (!arena_span(a, (size_t)about.st_size + 1, &room)) {
         return ERR_MEMORY;
     }
-    TRY(files_fill(fd, room, ret));
-    return ret->len == room.len ? ERR_AGAIN : ERR_OK;
+    TRY(files_fill(fd, room, &file->bytes));
+    return file->bytes.len == room.len ? ERR_AGAIN : ERR_OK;
 }
 
 /* Of regular files only, so that nothing waits: not for a pipe's writer either. */
-static Err read_file(void *context, Str path, Arena *a, Str *ret)
+static Err read_file(void *context, Arena *a, FileSettings *file)
 {
     const Files *f = (const Files *)context;
     char name[PATH_MAX];
-    TRY(str_to_c(path, span_of(name, sizeof name)));
+    TRY(str_to_c(file->path, span_of(name, sizeof name)));
     int fd = openat(f->directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         return err_from_errno(errno);
     }
-    Err err = read_whole(fd, a, ret);
+    Err err = read_whole(f, fd, a, file);
     (void)close(fd);
     return err;
 }
@@ -117,6 +140,78 @@ Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret, s
     return err;
 }
 
+uint64_t files_mark(const Files *f, Str path)
+{
+    char name[PATH_MAX];
+    struct stat about = {0};
+    if (str_to_c(path, span_of(name, sizeof name)) != ERR_OK ||
+        fstatat(f->directory, name, &about, 0) != 0) {
+        about = (struct stat){0};
+    }
+    return mark_of(&about);
+}
+
+/* ---- many at once ---- */
+
+static void *look(void *looking)
+{
+    FilesLooking *l = (FilesLooking *)looking;
+    size_t from = atomic_fetch_add(&l->taken, LOOK_STEP);
+    while (from < l->count) {
+        size_t to = size_min(from + LOOK_STEP, l->count);
+        for (size_t i = from; i < to; i++) {
+            l->marks[i] = files_mark(l->files, l->list[i].path);
+        }
+        from = atomic_fetch_add(&l->taken, LOOK_STEP);
+    }
+    return NULL;
+}
+
+void files_look_begin(Files *f, const FileSettings *list, size_t count)
+{
+    FilesLooking *l = &f->looking;
+    size_t wanted = size_min(machine_cores() - 1, FILES_LOOKERS_MAX);
+    if (count < LOOK_TOGETHER_MIN || wanted == 0) {
+        return;
+    }
+    *l = (FilesLooking){.files = f, .list = list, .count = count};
+    l->marks = (uint64_t *)memory_new(NULL, count * sizeof *l->marks);
+    while (l->marks && l->started < wanted &&
+           pthread_create(&l->threads[l->started], NULL, look, l) == 0) {
+        l->started++;
+    }
+}
+
+static void wait_for_lookers(FilesLooking *l)
+{
+    for (; l->started > 0; l->started--) {
+        (void)pthread_join(l->threads[l->started - 1], NULL);
+    }
+}
+
+void files_look_end(Files *f)
+{
+    FilesLooking *l = &f->looking;
+    wait_for_lookers(l);
+    memory_drop(NULL, l->marks, l->count * sizeof *l->marks);
+    *l = (FilesLooking){0};
+}
+
+static void mark_files(void *context, const FileSettings *files, size_t count, uint64_t *ret)
+{
+    Files *f = (Files *)context;
+    FilesLooking *begun = &f->looking;
+    if (begun->marks && begun->list == files && begun->count == count) {
+        (void)look(begun);
+        wait_for_lookers(begun);
+        size_t bytes = count * sizeof *ret;
+        (void)span_copy(span_of(ret, bytes), str_of(begun->marks, bytes));
+        return;
+    }
+    FilesLooking alone = {.files = f, .list = files, .marks = ret, .count = count};
+    (void)look(&alone);
+}
+
 void files_look_at_clock(Files *f)
 {
     f->config.now_s = (int64_t)time(NULL);
@@ -127,7 +222,8 @@ void files_open(Files *f)
     int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     /* A directory that is gone still lets absolute paths be read. */
     *f = (Files){.directory = directory >= 0 ? directory : AT_FDCWD,
-                 .config = {.context = f, .read = read_file, .directory = look_at_directory,
+                 .config = {.context = f, .read = read_file, .marks = mark_files,
+                            .directory = look_at_directory,
                             .user = account_find_user,
                             .group = account_find_group}};
     files_look_at_clock(f);
@@ -139,20 +235,6 @@ void files_close(Files *f)
         (void)close(f->directory);
         f->directory = -1;
     }
-}
-
-uint64_t files_mark(const Files *f, Str path, uint64_t mark)
-{
-    char name[PATH_MAX];
-    struct stat about = {0};
-    if (str_to_c(path, span_of(name, sizeof name)) != ERR_OK ||
-        fstatat(f->directory, name, &about, 0) != 0) {
-        about = (struct stat){0};
-    }
-    const uint64_t facts[] = {(uint64_t)about.st_dev, (uint64_t)about.st_ino,
-                              (uint64_t)about.st_size, (uint64_t)about.st_mtim.tv_sec,
-                              (uint64_t)about.st_mtim.tv_nsec};
-    return str_fnv(str_of(facts, sizeof facts), mark);
 }
 
 Err files_append(Str path, int *ret_fd)

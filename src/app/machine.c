@@ -1,6 +1,7 @@
 /* machine.c - shares what the system allows out. */
 #include "app/machine.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "base/number.h"
@@ -9,6 +10,13 @@
 #define CONNECTIONS_MIN 16u
 #define FILES_MAX 1024u
 #define FILES_MIN 16u
+
+size_t machine_cores(void)
+{
+    cpu_set_t cpus;
+    bool known = sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) > 0;
+    return known ? (size_t)CPU_COUNT(&cpus) : 1;
+}
 
 uint64_t machine_connections_max(const SystemSettings *system)
 {

@@ -86,7 +86,8 @@ static int read_configuration(Arena *arena, const Source *source, Str *ret)
 {
     uint8_t room[PATH_MAX + 128];
     Text why = text_in(span_of(room, sizeof room));
-    return source_read(source, arena, ret, &why) == ERR_OK
+    uint64_t mark = 0;
+    return source_read(source, arena, ret, &mark, &why) == ERR_OK
                ? EXIT_OK
                : fail(EXIT_CONFIGURATION, text_str(&why));
 }
@@ -150,7 +151,8 @@ static int load(Arena *arena, const Command *c, const Source *source, const Sett
     if (status != EXIT_OK || !d) {
         return status;
     }
-    Err err = source_load(source, arena, text, NULL, d, ret);
+    static const SourceBefore nothing;
+    Err err = source_load(source, arena, text, &nothing, d, ret);
     show(arena, d);
     return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
 }

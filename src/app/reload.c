@@ -82,22 +82,24 @@ static bool is_looked_at(const Supervisor *s)
     return settings->system.watch || settings->file_count > 0;
 }
 
-/* A number that changes with the files: certificates', and with `watch` all and the file itself. */
-static uint64_t mark_files(const Supervisor *s)
+/* A number that changes with the files: certificates', and with `watch` all and the file itself.
+ * `now`: as they are now, else as they were read. */
+static uint64_t mark_files(const Supervisor *s, bool now)
 {
     const Settings *settings = s->current->settings;
     const Files *files = s->source.files;
-    uint64_t mark = 0;
-    for (size_t i = 0; i < settings->listener_count; i++) {
-        const ListenerTls *tls = &settings->listeners[i].tls;
-        for (size_t k = 0; k < tls->file_count; k++) {
-            mark = tls->files[k].path.len > 0 ? files_mark(files, tls->files[k].path, mark) : mark;
+    bool watch = settings->system.watch;
+    uint64_t text = now && watch ? files_mark(files, s->source.path) : s->current->text_mark;
+    uint64_t mark = watch ? str_fnv(str_of(&text, sizeof text), 0) : 0;
+    for (size_t i = 0; i < settings->file_count; i++) {
+        const FileSettings *file = &settings->files[i];
+        bool known = file->mark != 0; /* else nobody names it any more */
+        if (known && (watch || file->of_listener)) {
+            uint64_t one = now ? files_mark(files, file->path) : file->mark;
+            mark = str_fnv(str_of(&one, sizeof one), mark);
         }
     }
-    for (size_t i = 0; settings->system.watch && i < settings->file_count; i++) {
-        mark = files_mark(files, settings->files[i].path, mark);
-    }
-    return settings->system.watch ? files_mark(files, s->source.path, mark) : mark;
+    return mark;
 }
 
 static void look_again_at(Supervisor *s, uint64_t now_ms)
@@ -108,13 +110,13 @@ static void look_again_at(Supervisor *s, uint64_t now_ms)
 
 void reload_first(Supervisor *s, uint64_t now_ms)
 {
-    s->reload.mark = s->reload.seen = mark_files(s);
+    s->reload.mark = s->reload.seen = mark_files(s, false);
     look_again_at(s, now_ms);
 }
 
 static void look_for_changes(Supervisor *s, uint64_t now_ms)
 {
-    uint64_t mark = mark_files(s);
+    uint64_t mark = mark_files(s, true);
     bool steady = mark == s->reload.seen;
     s->reload.seen = mark;
     look_again_at(s, now_ms);
@@ -127,17 +129,11 @@ static void look_for_changes(Supervisor *s, uint64_t now_ms)
 
 /* ---- the end of a reload ---- */
 
-static void log_listeners(const Settings *old, const Settings *fresh)
+static void log_listeners(const ConfigDiff *diff, const Settings *fresh)
 {
-    for (size_t i = 0; i < fresh->listener_count; i++) {
-        const ListenerSettings *is = &fresh->listeners[i];
-        for (size_t k = 0; is->tls.pair_count > 0 && k < old->listener_count; k++) {
-            const ListenerSettings *was = &old->listeners[k];
-            if (str_equal(was->address.text, is->address.text) &&
-                !fingerprint_equal(&was->tls.identity, &is->tls.identity)) {
-                LOG(INFO, "new certificates", LOG_STR("listener", is->address.text));
-            }
-        }
+    for (size_t i = 0; i < diff->renewed_count; i++) {
+        const ListenerSettings *is = &fresh->listeners[diff->renewed[i]];
+        LOG(INFO, "new certificates", LOG_STR("listener", is->address.text));
     }
 }
 
@@ -161,7 +157,7 @@ static void commit(Supervisor *s)
     r->state = RELOAD_NONE;
     r->count++;
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
-    r->mark = r->seen = mark_files(s);
+    r->mark = r->seen = mark_files(s, false);
     look_again_at(s, supervisor_clock_ms());
     supervisor_notify_serving(s);
     if (r->kind == RELOAD_RENEW) {
@@ -232,11 +228,13 @@ static Err send_sockets(const KeptWorker *w, const ListenSet *set)
 static Err send_configuration(const KeptWorker *w, const Configuration *c)
 {
     TRY(send_sockets(w, &c->listeners));
+    const Region *own = &c->own->region;
+    const Region *base = c->base ? &c->base->region : NULL;
     ChannelMessage message = {.kind = CHANNEL_CONFIGURATION,
-                              .id = c->region.slot,
+                              .id = own->slot | (base ? base->slot << CHANNEL_BASE_SHIFT : 0),
                               .value = (uint64_t)(uintptr_t)c->settings,
-                              .fd_count = 1,
-                              .fds = {c->region.fd}};
+                              .fd_count = base ? 2 : 1,
+                              .fds = {own->fd, base ? base->fd : -1}};
     return channel_send_patiently(w->channel, &message);
 }
 
@@ -368,9 +366,8 @@ static Err load_next(Supervisor *s, ReloadKind kind, ConfigurationReport *report
     }
     Configuration *c = free_configuration(s);
     CHECK(c != NULL);
-    bool renew = kind == RELOAD_RENEW;
-    TRY(configuration_load(c, &s->source, renew ? &s->current->text : NULL,
-                           renew ? s->current->settings : NULL, report));
+    ConfigurationOrigin origin = {.before = s->current, .renew = kind == RELOAD_RENEW};
+    TRY(configuration_load(c, &s->source, &origin, report));
     s->next = c;
     return ERR_OK;
 }
@@ -448,7 +445,7 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
         }
         return err;
     }
-    log_listeners(s->current->settings, s->next->settings);
+    log_listeners(&diff, s->next->settings);
     TRY(start_next(s, report));
     if (client) {
         control_answer(&s->control, client, report->shown);

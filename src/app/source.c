@@ -4,16 +4,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Up to one byte more than is allowed: config_load says that it is too long. */
+#include "base/number.h"
+
+#define GROWTH_BYTES 4096u /* a file may grow while it is read */
+
+/* Up to one byte more than is allowed: config_load says that it is too long. Of a file, whose size
+ * is known, only a little more than that is taken. */
 static Err read_all(Arena *a, int fd, Str *ret)
 {
+    struct stat about;
+    bool regular = fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+    size_t most = CONFIG_TEXT_BYTES_MAX + 1;
+    size_t bytes = regular ? size_min((size_t)about.st_size + GROWTH_BYTES, most) : most;
     Span room;
-    if (!arena_span(a, CONFIG_TEXT_BYTES_MAX + 1, &room)) {
+    if (!arena_span(a, bytes, &room)) {
         return ERR_MEMORY;
     }
-    return files_fill(fd, room, ret);
+    TRY(files_fill(fd, room, ret));
+    return ret->len == room.len && room.len < most ? ERR_AGAIN : ERR_OK;
 }
 
 static Err open_and_read(const Source *s, Arena *a, Str *ret)
@@ -29,8 +40,9 @@ static Err open_and_read(const Source *s, Arena *a, Str *ret)
     return err;
 }
 
-Err source_read(const Source *s, Arena *a, Str *ret, Text *why)
+Err source_read(const Source *s, Arena *a, Str *ret, uint64_t *ret_mark, Text *why)
 {
+    *ret_mark = files_mark(s->files, s->path); /* before it is read: a later change is seen */
     Err err = open_and_read(s, a, ret);
     if (err != ERR_OK) {
         text_format(why, "cannot read %.*s: %s", STR_ARG(s->path), err_sentence(err));
@@ -38,7 +50,7 @@ Err source_read(const Source *s, Arena *a, Str *ret, Text *why)
     return err;
 }
 
-Err source_load(const Source *s, Arena *a, Str text, const Settings *renew, Diagnostics *d,
+Err source_load(const Source *s, Arena *a, Str text, const SourceBefore *before, Diagnostics *d,
                 const Settings **ret)
 {
     files_look_at_clock(s->files);
@@ -47,6 +59,8 @@ Err source_load(const Source *s, Arena *a, Str text, const Settings *renew, Diag
                              .format = s->format,
                              .files = &s->files->config,
                              .shelf = s->shelf,
-                             .renew = renew};
+                             .renew = before->renew,
+                             .base = before->base,
+                             .latest = before->latest};
     return config_load(a, s->path, text, &options, d, ret);
 }

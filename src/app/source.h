@@ -13,11 +13,18 @@ typedef struct Source {
     TlsShelf *shelf; /* for what the files of TLS are parsed to */
 } Source;
 
-/* Reads the file's text. What River said: `why`. */
-MUST_USE Err source_read(const Source *s, Arena *a, Str *ret, Text *why);
+/* Reads the file's text; *ret_mark as of files_mark. What went wrong: `why`. */
+MUST_USE Err source_read(const Source *s, Arena *a, Str *ret, uint64_t *ret_mark, Text *why);
 
-/* From text to settings; `renew` as in ConfigOptions. Errors as of config_load. */
-MUST_USE Err source_load(const Source *s, Arena *a, Str text, const Settings *renew,
+/* The settings before; all as in ConfigOptions. */
+typedef struct SourceBefore {
+    const Settings *renew;
+    const Settings *base;
+    const Settings *latest;
+} SourceBefore;
+
+/* From text to settings. Errors as of config_load. */
+MUST_USE Err source_load(const Source *s, Arena *a, Str text, const SourceBefore *before,
                          Diagnostics *d, const Settings **ret);
 
 #endif

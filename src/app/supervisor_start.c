@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
+#include "app/machine.h"
 #include "app/pidfile.h"
 #include "app/upgrade.h"
 #include "base/number.h"
@@ -55,12 +55,8 @@ static void raise_descriptor_limit(void)
 
 static unsigned count_threads(const Settings *settings)
 {
-    cpu_set_t cpus;
     unsigned threads = settings->system.threads;
-    if (threads == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
-        threads = (unsigned)CPU_COUNT(&cpus);
-    }
-    return (unsigned)size_min(threads == 0 ? 1 : threads, WORKER_THREADS_MAX);
+    return (unsigned)size_min(threads == 0 ? machine_cores() : threads, WORKER_THREADS_MAX);
 }
 
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
@@ -185,7 +181,7 @@ int supervisor_load(Supervisor *s, Arena *arena, Text *why)
                                   .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
                                   .why = text_in(span_of(room, sizeof room))};
     Err err = region_reserve();
-    err = err == ERR_OK ? configuration_load(s->current, &s->source, NULL, NULL, &report) : err;
+    err = err == ERR_OK ? configuration_load(s->current, &s->source, NULL, &report) : err;
     (void)fwrite(report.shown.at, 1, report.shown.len, stderr); /* system call */
     if (err == ERR_OK) {
         return EXIT_OK;

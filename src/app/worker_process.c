@@ -312,10 +312,19 @@ static Err build_next(WorkerProcess *p, const Settings *settings)
 /* What the supervisor has put there is looked at only as far as that it is where it should be. */
 static Err reload_from(WorkerProcess *p, const ChannelMessage *message)
 {
-    unsigned slot = message->id;
+    unsigned slot = message->id & ((1u << CHANNEL_BASE_SHIFT) - 1);
+    unsigned base = message->id >> CHANNEL_BASE_SHIFT;
+    bool over = message->fds[1] >= 0;
     const Settings *settings = (const Settings *)(uintptr_t)message->value;
     TRY(region_map(message->fds[0], slot));
-    Err err = region_holds(slot, settings, sizeof *settings) ? build_next(p, settings) : ERR_SYNTAX;
+    Err err = over ? region_map(message->fds[1], base) : ERR_OK;
+    if (err == ERR_OK) {
+        bool there = region_holds(slot, settings, sizeof *settings);
+        err = there ? build_next(p, settings) : ERR_SYNTAX;
+        if (over) {
+            region_unmap(base);
+        }
+    }
     region_unmap(slot);
     return err;
 }
@@ -323,7 +332,11 @@ static Err reload_from(WorkerProcess *p, const ChannelMessage *message)
 static void reload(WorkerProcess *p, const ChannelMessage *message)
 {
     Err err = p->ending ? ERR_CLOSED : reload_from(p, message);
-    (void)close(message->fds[0]);
+    for (size_t i = 0; i < message->fd_count; i++) {
+        if (message->fds[i] >= 0) {
+            (void)close(message->fds[i]);
+        }
+    }
     forget_sockets(p, err != ERR_OK);
     if (err != ERR_OK) {
         ChannelMessage answer = {.kind = CHANNEL_RELOADED, .bytes = str_from_c(err_sentence(err))};

@@ -70,7 +70,9 @@ void *arena_alloc(Arena *a, size_t bytes)
     }
     void *at = block->bytes + block->to;
     block->to += (uint32_t)rounded;
-    __builtin_memset(at, 0, rounded);
+    if (!a->zeroed) {
+        __builtin_memset(at, 0, rounded);
+    }
     return at;
 }
 

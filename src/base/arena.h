@@ -16,6 +16,7 @@ typedef struct Arena {
     ArenaLarge *large;
     size_t used_bytes; /* what blocks and large pieces hold, in all */
     size_t max_bytes;
+    bool zeroed; /* its blocks come zeroed, so they are not zeroed again */
 } Arena;
 
 /* An empty arena; it takes nothing yet. `blocks` must outlive it. */

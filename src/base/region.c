@@ -55,6 +55,7 @@ static void fill_with_block(Region *r)
     r->blocks.free = block;
     r->blocks.free_count = 1;
     arena_init(&r->arena, &r->blocks, r->blocks.block_bytes);
+    r->arena.zeroed = true; /* the file is new */
 }
 
 Err region_open(Region *r)

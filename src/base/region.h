@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 
-#define REGION_SLOTS 4u                   /* that may be mapped at once */
+#define REGION_SLOTS 6u                   /* that may be mapped at once */
 #define REGION_BYTES ((size_t)512 << 20) /* of address space; memory is used as it is filled */
 
 typedef struct Region {

@@ -130,16 +130,14 @@ void builder_close(Builder *b)
 
 /* ---- a generation ---- */
 
-/* The part with these settings that the generation before has, or NULL. */
-static Part *find_part(const Generation *before, const StrMap *names, const ServiceSettings *from)
-{
-    uint32_t at = 0;
-    if (!before || !str_map_find(names, 0, from->name, &at)) {
-        return NULL;
-    }
-    Part *p = before->parts[at];
-    return fingerprint_equal(&p->identity, &from->identity) ? p : NULL;
-}
+/* The parts of the generation before. Services mostly stand where they stood; only when one does
+ * not, a table of their names is made. */
+typedef struct PartsBefore {
+    const Generation *generation; /* NULL: there is none */
+    Arena *arena;
+    bool named;
+    StrMap names;
+} PartsBefore;
 
 static Err name_parts(Arena *a, const Generation *before, StrMap *ret)
 {
@@ -151,15 +149,36 @@ static Err name_parts(Arena *a, const Generation *before, StrMap *ret)
     return ERR_OK;
 }
 
+/* The part with these settings, of which `at` is the place; *ret is NULL if there is none. */
+static Err find_part(PartsBefore *before, const ServiceSettings *from, uint32_t at, Part **ret)
+{
+    const Generation *g = before->generation;
+    *ret = g && at < g->part_count ? g->parts[at] : NULL;
+    if (!g || (*ret && fingerprint_equal(&(*ret)->identity, &from->identity))) {
+        return ERR_OK;
+    }
+    if (*ret && str_equal((*ret)->service.name, from->name)) {
+        *ret = NULL; /* there is one of a name */
+        return ERR_OK;
+    }
+    if (!before->named) {
+        TRY(name_parts(before->arena, g, &before->names));
+        before->named = true;
+    }
+    bool found = str_map_find(&before->names, 0, from->name, &at);
+    *ret = found && fingerprint_equal(&g->parts[at]->identity, &from->identity) ? g->parts[at]
+                                                                                : NULL;
+    return ERR_OK;
+}
+
 static Err build_services(Build *b, Arena *scratch)
 {
     Generation *g = b->generation;
-    const Generation *before = b->builder->newest;
-    StrMap names;
-    TRY(name_parts(scratch, before, &names));
-    for (size_t i = 0; i < g->part_count; i++) {
-        const ServiceSettings *from = &b->settings->services[i];
-        Part *p = find_part(before, &names, from);
+    PartsBefore before = {.generation = b->builder->newest, .arena = scratch};
+    for (uint32_t i = 0; i < g->part_count; i++) {
+        const ServiceSettings *from = b->settings->services[i];
+        Part *p = NULL;
+        TRY(find_part(&before, from, i, &p));
         if (!p) {
             TRY(build_part(b, from, &p));
         }

@@ -25,6 +25,8 @@ typedef struct BuildInputs {
 typedef struct Part {
     struct Part *next;
     Fingerprint identity;
+    Fingerprint hosts; /* of the names that are its own */
+    bool has_hosts;
     uint32_t holders; /* generations that have it */
     Arena arena;
     Service service;
@@ -37,6 +39,19 @@ typedef struct Part {
     uint32_t *limiters COUNTED_BY(limiter_room);
     size_t limiter_count;
 } Part;
+
+/* The part of a service that it was built as. */
+static inline const Part *part_of(const Service *s)
+{
+    return (const Part *)(const void *)((const char *)s - offsetof(Part, service));
+}
+
+/* The names of the services at an address, kept while they stay the same. */
+typedef struct NameTable {
+    uint32_t holders; /* generations that have it */
+    Arena arena;
+    HostNames names;
+} NameTable;
 
 /* A listener that leaves, and the snapshot in which it took clients. */
 typedef struct Leaver {
@@ -57,6 +72,8 @@ typedef struct Generation {
     size_t leaver_room;
     Leaver *leavers COUNTED_BY(leaver_room);
     size_t leaver_count;
+    size_t table_count;
+    NameTable **tables COUNTED_BY(table_count); /* by listeners' places; NULL: there is none */
 } Generation;
 
 typedef struct Builder {
@@ -111,6 +128,12 @@ void drop_routes(Builder *b, Part *p);
 /* The filters of a service (build_filter.c). */
 MUST_USE Err build_chains(Build *b, const ServiceSettings *from, Service *ret);
 void drop_chains(Builder *b, Part *p);
+/* What receives requests for all services at an address, the listener's place: it stands for the
+ * one for all other hosts, or else the first, with the strictest limits of all. `was` is the
+ * listener before, or NULL (build_hosts.c). */
+MUST_USE Err build_reception(Build *b, const ListenerSettings *from, uint32_t place,
+                             const Listener *was, const Service **ret);
+void drop_name_tables(Generation *g);
 /* The listeners (build_listener.c): those of the settings, and those that leave. */
 MUST_USE Err build_listeners(Build *b);
 void drop_listeners(Generation *g);

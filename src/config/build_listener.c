@@ -1,66 +1,8 @@
-/* build_listener.c - addresses where clients arrive: each with its service, or with what receives
- * requests for several; and those that leave, while they still have clients. */
+/* build_listener.c - addresses where clients arrive, and those that leave, while they still have
+ * clients. */
 #include "config/build.h"
 
 #include "base/number.h"
-
-/* ---- several services at one address ---- */
-
-static void least(uint64_t *into, uint64_t n)
-{
-    *into = u64_min(*into, n);
-}
-
-/* What holds before it is known for which service a request is. */
-static void limits_join(ServiceLimits *into, const ServiceLimits *more)
-{
-    HeadLimits *head = &into->head;
-    head->head_bytes_max = size_min(head->head_bytes_max, more->head.head_bytes_max);
-    head->fields_max = size_min(head->fields_max, more->head.fields_max);
-    head->target_bytes_max = size_min(head->target_bytes_max, more->head.target_bytes_max);
-    into->streams_max = (uint32_t)u64_min(into->streams_max, more->streams_max);
-    least(&into->head_timeout_ms, more->head_timeout_ms);
-    least(&into->keep_alive_ms, more->keep_alive_ms);
-    least(&into->body_timeout_ms, more->body_timeout_ms);
-    least(&into->send_timeout_ms, more->send_timeout_ms);
-    least(&into->linger_ms, more->linger_ms);
-}
-
-/* What stands for all services of an address: the one for all other hosts, or else the first, with
- * the strictest limits of all. */
-static Err reception_build(Build *b, const ListenerSettings *from, const Service **ret)
-{
-    size_t names = 0;
-    for (size_t i = 0; i < from->service_count; i++) {
-        names += b->settings->services[from->services[i]].host_count;
-    }
-    Arena *a = &b->generation->arena;
-    Hosts *hosts = arena_new(a, Hosts);
-    Service *reception = arena_new(a, Service);
-    if (!hosts || !reception) {
-        return ERR_MEMORY;
-    }
-    TRY(hosts_open(a, from->service_count, names, hosts));
-    for (uint32_t i = 0; i < from->service_count; i++) {
-        const ServiceSettings *settings = &b->settings->services[from->services[i]];
-        const Service *s = b->generation->snapshot.services[from->services[i]];
-        hosts->services[i] = s;
-        hosts->otherwise = settings->host_count ? hosts->otherwise : s;
-        for (size_t k = 0; k < settings->host_count; k++) {
-            Str name = settings->hosts[k].name;
-            TRY(build_keep(a, &name));
-            hosts_add(hosts, name, settings->hosts[k].below, i);
-        }
-    }
-    *reception = hosts->otherwise ? *hosts->otherwise : *hosts->services[0];
-    reception->hosts = hosts;
-    reception->part = b->generation->part;
-    for (size_t i = 0; i < from->service_count; i++) {
-        limits_join(&reception->limits, &hosts->services[i]->limits);
-    }
-    *ret = reception;
-    return ERR_OK;
-}
 
 /* ---- one listener ---- */
 
@@ -107,7 +49,7 @@ static Err server_of(const Build *b, Making *m, size_t i, const Listener *was, T
     return ERR_OK;
 }
 
-static Err listener_build(Build *b, Making *m, size_t i, const Listener *was)
+static Err listener_build(Build *b, Making *m, size_t i, uint32_t place, const Listener *was)
 {
     Listener *ret = &m->all[i];
     const ListenerSettings *from = &b->settings->listeners[i];
@@ -124,8 +66,8 @@ static Err listener_build(Build *b, Making *m, size_t i, const Listener *was)
                       .proxy_protocol = from->proxy_protocol};
     TRY(build_keep(&b->generation->arena, &ret->name));
     TRY(server_of(b, m, i, was, &ret->tls));
-    bool shared = from->service_count > 1 || b->settings->services[only].host_count > 0;
-    return shared ? reception_build(b, from, &ret->service) : ERR_OK;
+    bool shared = from->service_count > 1 || b->settings->services[only]->host_count > 0;
+    return shared ? build_reception(b, from, place, was, &ret->service) : ERR_OK;
 }
 
 /* ---- all of them ---- */
@@ -203,11 +145,14 @@ static Err lists_open(Build *b, const Generation *before)
     size_t places = size_min(old + b->settings->listener_count, LISTENER_PLACES_MAX);
     const Listener **listeners =
         (const Listener **)arena_alloc_array(&g->arena, places, sizeof(Listener *));
+    NameTable **tables = (NameTable **)arena_alloc_array(&g->arena, places, sizeof(NameTable *));
     g->leavers = arena_array(&g->arena, Leaver, old + 1);
-    if (!listeners || !g->leavers) {
+    if (!listeners || !tables || !g->leavers) {
         return ERR_MEMORY;
     }
     g->leaver_room = old + 1;
+    g->table_count = places;
+    g->tables = tables;
     g->snapshot.listener_count = places;
     g->snapshot.listeners = listeners;
     return ERR_OK;
@@ -229,7 +174,7 @@ static Err make_listener(Build *b, Making *m, const Snapshot *before, size_t i, 
         place = *io_free;
     }
     s->listeners[place] = &m->all[i]; /* at once, so that its server is given up with the others */
-    return listener_build(b, m, i, was);
+    return listener_build(b, m, i, place, was);
 }
 
 Err build_listeners(Build *b)
@@ -267,4 +212,5 @@ void drop_listeners(Generation *g)
             tls_server_unref(g->snapshot.listeners[i]->tls);
         }
     }
+    drop_name_tables(g);
 }

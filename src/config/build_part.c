@@ -130,6 +130,8 @@ Err build_part(Build *b, const ServiceSettings *from, Part **ret)
     }
     arena_init(&p->arena, &builder->blocks, PART_BYTES_MAX);
     p->identity = from->identity;
+    p->hosts = from->hosts_identity;
+    p->has_hosts = from->host_count > 0;
     b->part = p;
     b->arena = &p->arena;
     err = service_build(b, from, &p->service);

@@ -400,7 +400,9 @@ static void check_nodes(Checker *c, const SchemaNode *parent, const KdlNode *nod
             report_duplicate(c, schema, first[i], node);
         }
         first[i] = first[i] ? first[i] : node;
-        check_node(c, schema, node);
+        if (node->same == 0) { /* else there is no mistake in it */
+            check_node(c, schema, node);
+        }
     }
     check_missing_nodes(c, parent, first, owner);
 }

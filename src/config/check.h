@@ -22,6 +22,7 @@ typedef struct Checker {
     Diagnostics *diagnostics;
     ConfigCompat compat;
     bool later; /* within something that was already called not supported */
+    bool joint_same; /* see rules_joint_same */
 } Checker;
 
 /* Notes a mistake. */

@@ -89,7 +89,7 @@ static void name_sections(Differ *d, const ServiceSettings *was, const ServiceSe
 
 static void compare_service(Differ *d, const ServiceSettings *was, const ServiceSettings *is)
 {
-    if (fingerprint_equal(&was->identity, &is->identity)) {
+    if (was == is || fingerprint_equal(&was->identity, &is->identity)) {
         return;
     }
     d->diff->services_changed++;
@@ -103,31 +103,49 @@ static Err index_services(Arena *a, const Settings *s, StrMap *ret)
 {
     TRY(str_map_open(a, s->service_count, ret));
     for (uint32_t i = 0; i < s->service_count; i++) {
-        str_map_add(ret, 0, s->services[i].name, i);
+        str_map_add(ret, 0, s->services[i]->name, i);
     }
     return ERR_OK;
 }
 
+/* Whether they stand at the same places; then no table is needed to find them. */
+static bool services_in_place(const Settings *old, const Settings *fresh)
+{
+    bool same = old->service_count == fresh->service_count;
+    for (size_t i = 0; same && i < old->service_count; i++) {
+        const ServiceSettings *was = old->services[i];
+        const ServiceSettings *is = fresh->services[i];
+        same = was == is || str_equal(was->name, is->name);
+    }
+    return same;
+}
+
 static Err compare_services(Differ *d)
 {
+    if (services_in_place(d->old, d->fresh)) {
+        for (size_t i = 0; i < d->fresh->service_count; i++) {
+            compare_service(d, d->old->services[i], d->fresh->services[i]);
+        }
+        return ERR_OK;
+    }
     StrMap before;
     StrMap after;
     uint32_t at = 0;
     TRY(index_services(d->arena, d->old, &before));
     TRY(index_services(d->arena, d->fresh, &after));
     for (size_t i = 0; i < d->fresh->service_count; i++) {
-        const ServiceSettings *is = &d->fresh->services[i];
+        const ServiceSettings *is = d->fresh->services[i];
         if (str_map_find(&before, 0, is->name, &at)) {
-            compare_service(d, &d->old->services[at], is);
+            compare_service(d, d->old->services[at], is);
         } else {
             d->diff->services_changed++;
             write_line(d, '+', "service", is->name);
         }
     }
     for (size_t i = 0; i < d->old->service_count; i++) {
-        if (!str_map_find(&after, 0, d->old->services[i].name, &at)) {
+        if (!str_map_find(&after, 0, d->old->services[i]->name, &at)) {
             d->diff->services_changed++;
-            write_line(d, '-', "service", d->old->services[i].name);
+            write_line(d, '-', "service", d->old->services[i]->name);
         }
     }
     return ERR_OK;
@@ -160,15 +178,19 @@ static bool hosts_equal(const Differ *d, const ListenerSettings *was, const List
 {
     bool equal = was->service_count == is->service_count;
     for (size_t i = 0; equal && i < was->service_count; i++) {
-        equal = str_equal(d->old->services[was->services[i]].name,
-                          d->fresh->services[is->services[i]].name);
+        equal = str_equal(d->old->services[was->services[i]]->name,
+                          d->fresh->services[is->services[i]]->name);
     }
     return equal;
 }
 
-static void compare_listener(Differ *d, const ListenerSettings *was, const ListenerSettings *is)
+static void compare_listener(Differ *d, const ListenerSettings *was, uint32_t index)
 {
+    const ListenerSettings *is = &d->fresh->listeners[index];
     const char *what = NULL;
+    if (is->tls.pair_count > 0 && !fingerprint_equal(&was->tls.identity, &is->tls.identity)) {
+        d->diff->renewed[d->diff->renewed_count++] = index;
+    }
     if (!policy_equal(was, is)) {
         what = "options";
     } else if (!fingerprint_equal(&was->tls.identity, &is->tls.identity)) {
@@ -194,17 +216,39 @@ static Err index_listeners(Arena *a, const Settings *s, StrMap *ret)
     return ERR_OK;
 }
 
+static bool listeners_in_place(const Settings *old, const Settings *fresh)
+{
+    bool same = old->listener_count == fresh->listener_count;
+    for (size_t i = 0; same && i < old->listener_count; i++) {
+        same = str_equal(old->listeners[i].address.text, fresh->listeners[i].address.text);
+    }
+    return same;
+}
+
 static Err compare_listeners(Differ *d)
 {
+    if (d->old->listeners == d->fresh->listeners) {
+        return ERR_OK;
+    }
+    d->diff->renewed = arena_array(d->arena, uint32_t, d->fresh->listener_count);
+    if (!d->diff->renewed) {
+        return ERR_MEMORY;
+    }
+    if (listeners_in_place(d->old, d->fresh)) {
+        for (uint32_t i = 0; i < d->fresh->listener_count; i++) {
+            compare_listener(d, &d->old->listeners[i], i);
+        }
+        return ERR_OK;
+    }
     StrMap before;
     StrMap after;
     uint32_t at = 0;
     TRY(index_listeners(d->arena, d->old, &before));
     TRY(index_listeners(d->arena, d->fresh, &after));
-    for (size_t i = 0; i < d->fresh->listener_count; i++) {
+    for (uint32_t i = 0; i < d->fresh->listener_count; i++) {
         const ListenerSettings *is = &d->fresh->listeners[i];
         if (str_map_find(&before, 0, is->address.text, &at)) {
-            compare_listener(d, &d->old->listeners[at], is);
+            compare_listener(d, &d->old->listeners[at], i);
         } else {
             d->diff->listeners_changed++;
             write_line(d, '+', "listener", is->address.text);

@@ -12,6 +12,8 @@ typedef struct ConfigDiff {
     size_t services_changed; /* added, removed and different */
     size_t listeners_changed;
     bool system_changed;
+    size_t renewed_count;
+    uint32_t *renewed COUNTED_BY(renewed_count); /* fresh listeners with new certificates */
     Str lines; /* "+ service api", "~ listener 127.0.0.1:443: certificate renewed", ... */
 } ConfigDiff;
 

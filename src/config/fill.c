@@ -104,6 +104,19 @@ uint64_t config_memory_bytes(const SystemSettings *system)
     return system->buffer_memory_bytes ? system->buffer_memory_bytes : memory_of_machine() / 4;
 }
 
+/* The service as the base has it, or as its node says. */
+static Err take_service(Filler *f, const KdlNode *node, uint32_t index, const ServiceSettings **ret)
+{
+    *ret = fill_find_again(f, node);
+    if (*ret) {
+        return fill_again(f, node, index, *ret);
+    }
+    Section section = {.schema = &schema_service, .node = node};
+    ServiceSettings *fresh = arena_new(f->arena, ServiceSettings);
+    *ret = fresh;
+    return fresh ? fill_service(f, section, index, fresh) : ERR_MEMORY;
+}
+
 Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
                   const ConfigOptions *options, const Settings **ret)
 {
@@ -112,6 +125,8 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
                 .files = options->files,
                 .shelf = options->shelf,
                 .renew = options->renew,
+                .base = options->base,
+                .latest = options->latest ? options->latest : options->base,
                 .toml = options->format == CONFIG_TOML,
                 .text = text};
     KdlNode document_node = {.children = document->nodes};
@@ -124,7 +139,8 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
         listeners += fill_count(node_find(n->children, S("listeners")));
     }
     Settings *settings = arena_new(a, Settings);
-    ServiceSettings *list = arena_array(a, ServiceSettings, count);
+    const ServiceSettings **list =
+        (const ServiceSettings **)arena_alloc_array(a, count, sizeof *list);
     if (!settings || !list) {
         return ERR_MEMORY;
     }
@@ -138,13 +154,14 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     TRY(fill_listeners_open(&f, listeners));
     uint32_t i = 0;
     for (const KdlNode *n = services.node->children; n; n = n->next, i++) {
-        Section service = {.schema = &schema_service, .node = n};
-        TRY(fill_service(&f, service, i, &list[i]));
+        TRY(take_service(&f, n, i, &list[i]));
     }
     TRY(fill_listeners_close(&f, settings));
-    settings->platform_roots = f.platform_roots;
     TRY(fill_roots(&f, settings));
     TRY(fill_files(&f, settings));
+    settings->document = document;
+    settings->silent = checker->diagnostics->count == 0;
+    settings->base = options->base;
     settings->system_source = fill_source(&f, section_child(root, S("system")).node);
     *ret = settings;
     return ERR_OK;

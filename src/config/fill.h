@@ -7,19 +7,28 @@
 #include "config/section.h"
 #include "config/settings.h"
 
-/* Files that were read already: many listeners may name one. */
+/* A file that is named: by one listener, or by many. */
 typedef struct FillFile {
     FileSettings file;
+    bool changed; /* since the base was read, in which it stands */
+    bool read;
     bool failed;
 } FillFile;
 
-/* A list that grows; the files stay where they are. */
+/* A list that grows; it begins with the files of the base, at their places there. */
 typedef struct FillFiles {
-    StrMap paths; /* indexes in the list */
+    StrMap paths; /* places of those that the base does not have */
     size_t room;
-    FillFile **list COUNTED_BY(room);
+    FillFile *list COUNTED_BY(room);
     size_t count;
 } FillFiles;
+
+/* Places of the files that a service names. */
+typedef struct FillNamed {
+    size_t room;
+    uint32_t *list COUNTED_BY(room);
+    size_t count;
+} FillNamed;
 
 /* A directory below which files are served. */
 typedef struct FillRoot {
@@ -65,22 +74,28 @@ typedef struct Filler {
     Checker *checker;
     const ConfigFiles *files; /* NULL: no file is read */
     const Settings *renew; /* see ConfigOptions; NULL: all is read */
+    const Settings *base;  /* the same; NULL: nothing is taken over */
+    const Settings *latest; /* the same; NULL: the base */
     bool renewing;         /* a listener's files are read */
+    bool listeners_same;   /* as those of the base */
     bool toml;
     FillFiles known;
-    StrMap before; /* the files of `renew`: indexes */
     TlsShelf *shelf;         /* may be NULL */
     ListenerTls tried;       /* one whose policy works */
     StrMap tried_connectors; /* the identities of those that work */
     Str platform_roots;
     Fingerprint platform_identity;
+    uint32_t platform_file; /* its place among the files */
     FillUsual usual;
     FillListeners listeners;
     FillRoots roots;
     uint64_t memory_bytes_max; /* the worker's budget; 0: not known */
     uint64_t limiter_bytes;    /* what the limiters so far need of it */
     Str text;
+    size_t serving_count; /* services so far that serve files */
     Fingerprint identity; /* of the service that is being filled in, so far */
+    FillNamed named;      /* the files that it names */
+    bool serves_files;    /* whether it does */
 } Filler;
 
 /* Fills everything in; the document has no mistake by itself. What is wrong with the files that it
@@ -95,18 +110,30 @@ ConnectorSettings fill_usual_connector(void);
 void fill_account(Filler *f, Section system, AccountSettings *ret);
 /* One service; `section` is its node, `index` its place among them. */
 MUST_USE Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret);
+/* The service of the base that this node is and whose files have not changed, or NULL; and what a
+ * service that is taken over adds to the whole (fill_again.c). */
+const ServiceSettings *fill_find_again(const Filler *f, const KdlNode *node);
+MUST_USE Err fill_again(Filler *f, const KdlNode *node, uint32_t index,
+                        const ServiceSettings *was);
+/* Whether settings over a base can have the base's directories. */
+bool fill_roots_again(const Filler *f);
 /* The addresses of all services: room for so many; those of one service; and, at the end, the list
  * of them with the services of each (fill_listeners.c). */
 MUST_USE Err fill_listeners_open(Filler *f, size_t room);
-MUST_USE Err fill_listeners(Filler *f, Section service, uint32_t index);
+MUST_USE Err fill_listeners(Filler *f, Section service, uint32_t index, ServiceSettings *ret);
+/* Notes that a service listens there; `at` is where that is written. */
+void fill_claim(Filler *f, uint32_t service, Str owner, const ListenerSettings *one, Location at);
 MUST_USE Err fill_listeners_close(Filler *f, Settings *settings);
 /* The hosts of a service. */
 MUST_USE Err fill_hosts(Filler *f, Section hosts, ServiceSettings *ret);
-/* Reads a file, the first time. The error is of that time; later calls find file->failed. */
-MUST_USE Err fill_file(Filler *f, Str path, FillFile **ret);
+/* Reads a file, the first time, and gives its place. The error is of that time; later calls find
+ * that it has failed. */
+MUST_USE Err fill_file(Filler *f, Str path, uint32_t *ret);
+/* Notes that the service names the file. */
+MUST_USE Err fill_name_file(Filler *f, uint32_t place);
 /* Lets a file (which names its path) hold what it held for the settings before. */
 MUST_USE Err fill_file_restore(Filler *f, FileSettings *file);
-/* Looks at the files of the settings before, if they count; and gives all files that were read. */
+/* Looks at the files of the base; and gives all files that were read. */
 MUST_USE Err fill_files_open(Filler *f);
 MUST_USE Err fill_files(Filler *f, Settings *settings);
 /* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be

@@ -50,6 +50,7 @@ static Err prefix_decode(Filler *f, Str prefix, Str *ret)
 Err fill_file_server(Filler *f, Section section, FileServerSettings *ret)
 {
     const KdlEntry *base = section_option(section, S("base-path")).entry;
+    f->serves_files = true;
     *ret = (FileServerSettings){
         .base_path = section_text(section, S("base-path")),
         .dotfiles = section_bool(section, S("dotfiles")),
@@ -67,6 +68,12 @@ Err fill_file_server(Filler *f, Section section, FileServerSettings *ret)
 
 Err fill_roots(Filler *f, Settings *settings)
 {
+    settings->serving_count = f->serving_count;
+    if (f->base) {
+        settings->root_count = f->base->root_count;
+        settings->roots = f->base->roots;
+        return fill_roots_again(f) ? ERR_OK : ERR_AGAIN;
+    }
     Str *list = arena_array(f->arena, Str, f->roots.paths.count + 1);
     if (!list) {
         return ERR_MEMORY;

@@ -11,6 +11,9 @@
 Err fill_listeners_open(Filler *f, size_t room)
 {
     FillListeners *l = &f->listeners;
+    if (f->listeners_same) {
+        return ERR_OK;
+    }
     *l = (FillListeners){.room = room,
                          .list = arena_array(f->arena, ListenerSettings, room),
                          .owners = arena_array(f->arena, Str, room),
@@ -64,57 +67,73 @@ static Str difference(const ListenerSettings *a, const ListenerSettings *b)
 }
 
 /* A further service at an address that is there. */
-static void compare(Filler *f, uint32_t index, const ListenerSettings *fresh, const KdlNode *node)
+static void compare(Filler *f, uint32_t index, const ListenerSettings *fresh, Location at)
 {
     const ListenerSettings *there = &f->listeners.list[index];
     Str other = difference(there, fresh);
     if (other.len > 0) {
         Str owner = str_take(f->listeners.owners[index], NAME_SHOWN_MAX);
-        check_report(f->checker, SEVERITY_ERROR, where_at(node->name_at),
+        check_report(f->checker, SEVERITY_ERROR, where_at(at),
                      S("write the address the same way in both; only certificates may differ"),
                      "the service `%.*s` shares this address and differs in `%.*s`", STR_ARG(owner),
                      STR_ARG(other));
     }
 }
 
-static Err fill_listener(Filler *f, Section one, uint32_t service, Str owner)
+static Err fill_listener(Filler *f, Section one, ListenerSettings *ret)
 {
-    FillListeners *l = &f->listeners;
-    ListenerSettings fresh = {
+    *ret = (ListenerSettings){
         .proxy_protocol = option_bool(section_property(one, S("proxy-protocol")))};
     Str mode = option_text(section_property(one, S("mode")));
-    TRY(fill_address(f->arena, one.node->name, &fresh.address));
+    TRY(fill_address(f->arena, one.node->name, &ret->address));
     if (mode.len != 0) {
-        CHECK(value_mode(mode, &fresh.mode) == ERR_OK);
+        CHECK(value_mode(mode, &ret->mode) == ERR_OK);
     }
-    TRY(fill_listener_tls(f, one, &fresh));
+    return fill_listener_tls(f, one, ret);
+}
+
+void fill_claim(Filler *f, uint32_t service, Str owner, const ListenerSettings *one, Location at)
+{
+    FillListeners *l = &f->listeners;
+    if (f->listeners_same) {
+        return;
+    }
     uint32_t index = (uint32_t)l->count;
-    bool shared = str_map_find(&l->addresses, 0, fresh.address.text, &index);
+    bool shared = str_map_find(&l->addresses, 0, one->address.text, &index);
     CHECK(l->claim_count < l->room);
     l->claims[l->claim_count++] = (FillClaim){.listener = index,
                                               .service = service,
-                                              .file_count = fresh.tls.file_count,
-                                              .files = fresh.tls.files};
+                                              .file_count = one->tls.file_count,
+                                              .files = one->tls.files};
     if (shared) {
         l->list[index].service_count++;
-        compare(f, index, &fresh, one.node);
-        return ERR_OK;
+        compare(f, index, one, at);
+        return;
     }
-    fresh.service_count = 1;
-    str_map_add(&l->addresses, 0, fresh.address.text, index);
+    str_map_add(&l->addresses, 0, one->address.text, index);
     l->owners[index] = owner;
-    l->list[index] = fresh;
+    l->list[index] = *one;
+    l->list[index].service_count = 1;
     l->count++;
-    return ERR_OK;
 }
 
-Err fill_listeners(Filler *f, Section service, uint32_t index)
+Err fill_listeners(Filler *f, Section service, uint32_t index, ServiceSettings *ret)
 {
     Section listeners = section_child(service, S("listeners"));
+    ListenerSettings *list =
+        arena_array(f->arena, ListenerSettings, fill_count(listeners.node));
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    size_t count = 0;
     for (const KdlNode *n = listeners.node->children; n; n = n->next) {
         Section one = {.schema = schema_child(listeners.schema, n->name), .node = n};
-        TRY(fill_listener(f, one, index, service.node->name));
+        TRY(fill_listener(f, one, &list[count]));
+        fill_claim(f, index, service.node->name, &list[count], n->name_at);
+        count++;
     }
+    ret->listener_count = count;
+    ret->listeners = list;
     return ERR_OK;
 }
 
@@ -195,6 +214,11 @@ static Err join_listener(FillListeners *l, uint32_t index, const uint32_t *claim
 Err fill_listeners_close(Filler *f, Settings *settings)
 {
     FillListeners *l = &f->listeners;
+    if (f->listeners_same) {
+        settings->listener_count = f->base->listener_count;
+        settings->listeners = f->base->listeners;
+        return ERR_OK;
+    }
     Joiner joiner = {.arena = f->arena};
     uint32_t **lists = (uint32_t **)arena_alloc_array(f->arena, l->count, sizeof *lists);
     uint32_t **claims = (uint32_t **)arena_alloc_array(f->arena, l->count, sizeof *claims);
@@ -244,6 +268,8 @@ Err fill_hosts(Filler *f, Section hosts, ServiceSettings *ret)
         Str name = value_host_name(e->value.text, &below);
         list[i].below = below;
         TRY(fill_lower(f->arena, name, &list[i].name));
+        fingerprint_add(&ret->hosts_identity, list[i].name);
+        fingerprint_add_number(&ret->hosts_identity, below ? 1 : 0);
     }
     ret->host_count = count;
     ret->hosts = list;

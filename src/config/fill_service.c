@@ -120,6 +120,20 @@ static Err fill_answers(Filler *f, Section section, ServiceSettings *ret)
                        : fill_action(f, section, STR_NONE, &ret->action);
 }
 
+static Err keep_named(Filler *f, ServiceSettings *ret)
+{
+    uint32_t *named = arena_array(f->arena, uint32_t, f->named.count);
+    if (!named) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < f->named.count; i++) {
+        named[i] = f->named.list[i];
+    }
+    ret->named_count = f->named.count;
+    ret->named = named;
+    return ERR_OK;
+}
+
 Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret)
 {
     Section request_id = section_child(section, S("request-id"));
@@ -139,8 +153,11 @@ Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *re
         .normalization =
             normalization.node ? fill_normalization(normalization) : f->usual.normalization,
     };
+    f->named.count = 0;
+    f->serves_files = false;
+    uint64_t limiter_bytes = f->limiter_bytes;
     TRY(fill_lower(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
-    TRY(fill_listeners(f, section, index));
+    TRY(fill_listeners(f, section, index, ret));
     TRY(fill_hosts(f, section_child(section, S("hosts")), ret));
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));
     Section client = section_child(section, S("client-ip"));
@@ -151,5 +168,8 @@ Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *re
     TRY(fill_filters(f, section, ret));
     TRY(fill_answers(f, section, ret));
     ret->identity = f->identity;
-    return ERR_OK;
+    ret->limiter_bytes = f->limiter_bytes - limiter_bytes;
+    ret->serves_files = f->serves_files;
+    f->serving_count += f->serves_files ? 1 : 0;
+    return keep_named(f, ret);
 }

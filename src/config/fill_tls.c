@@ -113,9 +113,8 @@ static Err try_pair(Filler *f, const ListenerTls *tls, const Trial *t, size_t in
     uint8_t room[WHY_BYTES_MAX];
     Text why = text_in(span_of(room, sizeof room));
     const FileSettings *files = &t->files[index * TLS_FILES_OF_PAIR];
-    TlsPair pair = {.chain = files[TLS_FILE_CHAIN].bytes,
-                    .key = files[TLS_FILE_KEY].bytes,
-                    .ocsp = files[TLS_FILE_OCSP].bytes};
+    TlsPair pair =
+        material_pair(&files[TLS_FILE_CHAIN], &files[TLS_FILE_KEY], &files[TLS_FILE_OCSP]);
     TlsValidity holds = {0};
     TlsMistake mistake = {0};
     Err err = tls_pair_try(&pair, f->shelf, &holds, &mistake, &why);
@@ -310,19 +309,21 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
 static Err read_platform_roots(Filler *f, Location at, bool *io_good)
 {
     for (size_t i = 0; i < SCHEMA_COUNT(platform_paths) && f->platform_roots.len == 0; i++) {
-        FillFile *file = NULL;
-        if (fill_file(f, platform_paths[i], &file) == ERR_MEMORY) {
+        uint32_t place = 0;
+        if (fill_file(f, platform_paths[i], &place) == ERR_MEMORY) {
             return ERR_MEMORY;
         }
+        const FillFile *file = &f->known.list[place];
         f->platform_roots = file->failed ? STR_NONE : file->file.bytes;
         f->platform_identity = file->file.identity;
+        f->platform_file = place;
     }
     if (f->platform_roots.len == 0 && f->files) {
         check_report(f->checker, SEVERITY_ERROR, where_at(at), S("add ca-path=\"FILE\""),
                      "this system has no file of trusted authorities");
         *io_good = false;
     }
-    return ERR_OK;
+    return f->platform_roots.len > 0 ? fill_name_file(f, f->platform_file) : ERR_OK;
 }
 
 /* The dates of the certificate that an origin is shown. */
@@ -330,7 +331,7 @@ static Err check_own_dates(Filler *f, const ConnectorTls *tls, const KdlNode *no
 {
     TlsValidity holds = {0};
     TlsMistake mistake = {0};
-    TlsPair own = {.chain = tls->chain.bytes, .key = tls->key.bytes};
+    TlsPair own = material_pair(&tls->chain, &tls->key, NULL);
     if (tls->chain.path.len > 0) {
         TRY(tls_pair_try(&own, f->shelf, &holds, &mistake, NULL));
         check_dates(f, &holds, node_property(node, S("client-cert-path"))->value.location);

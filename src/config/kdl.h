@@ -50,10 +50,15 @@ typedef struct KdlNode {
     KdlEntry *entries; /* in the order of the text */
     bool has_children; /* a block stands there, maybe an empty one */
     struct KdlNode *children;
+    uint32_t same; /* of a text that was read again: one more than the place among its siblings of
+                    * the node before that has the same text; 0: it is new */
 } KdlNode;
 
 typedef struct KdlDocument {
     int version; /* 1 or 2: as which it was read */
+    Str text;
+    Location not_two; /* where version 2 was tried, the first mistake in it */
+    size_t items;     /* nodes, arguments and properties that were read */
     KdlNode *nodes;
 } KdlDocument;
 
@@ -61,6 +66,17 @@ typedef struct KdlDocument {
  * marker in the first line decides, else 2 and then 1 are tried and, when both fail, `d` gets the
  * mistakes of the one that got further. ERR_SYNTAX when there are mistakes, ERR_MEMORY. */
 MUST_USE Err kdl_parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret);
+
+/* Reads a text that differs from that of `before` only in places. The children of the top-level
+ * node `within` whose text is the same are not read again: they are copies (`same`), but what is
+ * below them is `before`'s, which must live as long, and the locations there are of its text.
+ * ERR_AGAIN: there is a mistake in it, or something that only reading all of it can tell.
+ * ERR_MEMORY. */
+MUST_USE Err kdl_parse_again(Arena *a, Str text, const KdlDocument *before, Str within,
+                             Diagnostics *d, KdlDocument *ret);
+
+/* The text of a node that was read from the document's; empty for NULL. */
+Str kdl_text(const KdlDocument *document, const KdlNode *node);
 
 /* Writes the document in canonical form: comments gone, four spaces of indent, properties sorted
  * and without the overridden ones, names without needless quotes, plain decimal numbers. */

@@ -14,6 +14,7 @@ typedef struct Parser {
     Diagnostics *diagnostics;
     Str text;
     int version;
+    KdlAgain *again; /* NULL: everything is read */
     KdlToken token; /* the next one */
     size_t items;
     size_t depth;
@@ -473,9 +474,42 @@ static Err parse_node(Parser *p, KdlNode **ret)
     TRY(parse_type(p, &node->has_type, &node->type));
     node->name_at = location_of(p->token.from, p->token.to);
     TRY(parse_name(p, "the name of a node is expected here", &node->name));
+    if (p->again && p->depth == 0) {
+        kdl_again_enter(p->again, discard ? STR_NONE : node->name);
+    }
     TRY(parse_node_rest(p, node));
     node->whole = location_of(node->name_at.from, p->token.from);
     *ret = discard ? NULL : node;
+    return ERR_OK;
+}
+
+/* The next node; one that stands in the text before is not read again. */
+static Err take_node(Parser *p, KdlNode **ret)
+{
+    bool may = p->again && p->depth == 1;
+    const KdlNode *old = NULL;
+    uint32_t same = 0;
+    if (may) {
+        old = kdl_again_match(p->again, str_drop(p->text, p->token.from), &same);
+    }
+    if (!old) {
+        TRY(parse_node(p, ret));
+        if (may && *ret) {
+            kdl_again_pass(p->again, (*ret)->name);
+        }
+        return ERR_OK;
+    }
+    KdlNode *node = arena_new(p->arena, KdlNode);
+    if (!node) {
+        return ERR_MEMORY;
+    }
+    *node = *old;
+    node->next = NULL;
+    node->same = same;
+    node->whole.from = (uint32_t)p->token.from;
+    node->name_at.from = node->whole.from;
+    p->token = kdl_token(p->text, p->token.from + node->whole.len, p->version);
+    *ret = node;
     return ERR_OK;
 }
 
@@ -518,7 +552,7 @@ static Err parse_nodes(Parser *p, bool inside, KdlNode **ret)
             continue;
         }
         if (err == ERR_OK) {
-            err = parse_node(p, tail);
+            err = take_node(p, tail);
             tail = *tail ? &(*tail)->next : tail;
         }
         if (err == ERR_SYNTAX) {
@@ -532,21 +566,24 @@ static Err parse_nodes(Parser *p, bool inside, KdlNode **ret)
     }
 }
 
-Err kdl_parse_as(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret)
+Err kdl_parse_as(Arena *a, Str text, int version, KdlAgain *again, Diagnostics *d,
+                 KdlDocument *ret)
 {
-    Parser p = {.arena = a, .diagnostics = d, .text = text, .version = version};
+    Parser p = {
+        .arena = a, .diagnostics = d, .text = text, .version = version, .again = again};
     KdlFault fault = KDL_FAULT_NONE;
     size_t banned = kdl_find_banned(text, version, &fault);
     if (fault != KDL_FAULT_NONE) {
         return fail_fault(&p, fault, banned, banned + 1);
     }
-    KdlDocument document = {.version = version};
+    KdlDocument document = {.version = version, .text = text};
     p.token = kdl_token(text, kdl_bom_bytes(text), version);
     size_t errors_before = d->error_count;
     TRY(parse_nodes(&p, false, &document.nodes));
     if (d->error_count != errors_before) {
         return ERR_SYNTAX;
     }
+    document.items = p.items;
     *ret = document;
     return ERR_OK;
 }

@@ -3,9 +3,15 @@
 #define CONFIG_KDL_PARSE_H
 
 #include "config/kdl.h"
+#include "config/kdl_again.h"
 
-/* `version` is 1 or 2. ERR_SYNTAX, ERR_LIMIT, ERR_MEMORY as of kdl_parse. */
-MUST_USE Err kdl_parse_as(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret);
+/* `version` is 1 or 2; `again` (NULL: none) finds nodes that need not be read. ERR_SYNTAX,
+ * ERR_LIMIT, ERR_MEMORY as of kdl_parse. */
+MUST_USE Err kdl_parse_as(Arena *a, Str text, int version, KdlAgain *again, Diagnostics *d,
+                          KdlDocument *ret);
+
+/* The version that a first line "/- kdl-version N" names; 0 when there is none. */
+int kdl_marked_version(Str text);
 
 /* Length of the byte order mark at the start; 0 when there is none. */
 static inline size_t kdl_bom_bytes(Str text)

@@ -5,8 +5,7 @@
 
 #include "config/kdl_parse.h"
 
-/* The version that a first line "/- kdl-version N" names; 0 when there is none. */
-static int marked_version(Str text)
+int kdl_marked_version(Str text)
 {
     Str line = str_cut(str_drop(text, kdl_bom_bytes(text)), '\n').head;
     line = str_ends(line, S("\r")) ? str_take(line, line.len - 1) : line;
@@ -44,9 +43,9 @@ Err kdl_parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret)
                         "the file is longer than %u bytes", KDL_TEXT_BYTES_MAX);
         return ERR_LIMIT;
     }
-    int chosen = version != 0 ? version : marked_version(text);
+    int chosen = version != 0 ? version : kdl_marked_version(text);
     if (chosen != 0) {
-        return kdl_parse_as(a, text, chosen, d, ret);
+        return kdl_parse_as(a, text, chosen, NULL, d, ret);
     }
     Diagnostics *tries = arena_array(a, Diagnostics, 2);
     if (!tries) {
@@ -55,12 +54,13 @@ Err kdl_parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret)
     Diagnostics *two = &tries[0];
     Diagnostics *one = &tries[1];
     diagnostics_init(two, a, d->file_name, text);
-    Err err = kdl_parse_as(a, text, 2, two, ret);
+    Err err = kdl_parse_as(a, text, 2, NULL, two, ret);
     if (err != ERR_SYNTAX && err != ERR_LIMIT) {
         return err;
     }
     diagnostics_init(one, a, d->file_name, text);
-    err = kdl_parse_as(a, text, 1, one, ret);
+    err = kdl_parse_as(a, text, 1, NULL, one, ret);
+    ret->not_two = two->list[0].location;
     if (err == ERR_SYNTAX || err == ERR_LIMIT) {
         diagnostics_take(d, got_further(one, two) ? one : two);
     }

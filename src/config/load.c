@@ -8,6 +8,7 @@
 #include "config/rules.h"
 #include "config/toml.h"
 
+#define NEW_SERVICES_FEW 16u
 #define PRINT_BYTES_MIN 4096u
 #define ENVIRONMENT_BYTES_MIN 4096u
 #define DESCRIBE_BYTES_MAX (256u << 10)
@@ -53,29 +54,81 @@ static void warn_of_toml(Diagnostics *d, const KdlDocument *document)
     }
 }
 
+/* From a document without mistakes of its own to settings. */
+static Err take(Arena *a, Str text, const KdlDocument *document, Checker *c,
+                const ConfigOptions *options, const Settings **ret)
+{
+    const Settings *settings = NULL;
+    TRY(verdict(c->diagnostics));
+    TRY(fill_settings(a, text, document, c, options, &settings));
+    TRY(verdict(c->diagnostics));
+    *ret = settings;
+    return ERR_OK;
+}
+
+/* Whether so much is new that it makes a better base for what comes than the one it has. */
+static bool is_much_new(const KdlDocument *document)
+{
+    size_t count = 0;
+    size_t fresh = 0;
+    const KdlNode *services = node_find(document->nodes, S("services"));
+    for (const KdlNode *n = services ? services->children : NULL; n; n = n->next) {
+        count++;
+        fresh += n->same == 0 ? 1 : 0;
+    }
+    return fresh > NEW_SERVICES_FEW && fresh > count / 4;
+}
+
+/* Over a base nothing is said: where there is something to say, all of it is read again. */
+static Err load_over(Arena *a, Str text, const ConfigOptions *options, Checker *c,
+                     KdlDocument *document, const Settings **ret)
+{
+    const ConfigOverrides *overrides = options->overrides;
+    const KdlDocument *before = options->base->document;
+    bool can = options->format == CONFIG_KDL && options->base->silent;
+    if (!can || text.len > CONFIG_TEXT_BYTES_MAX) {
+        return ERR_AGAIN;
+    }
+    TRY(kdl_parse_again(a, text, before, S("services"), c->diagnostics, document));
+    if (is_much_new(document)) {
+        return ERR_AGAIN;
+    }
+    c->joint_same = rules_joint_same(before, document);
+    check_document(c, document);
+    TRY(apply_overrides(c, a, overrides, document));
+    rules_check(c, a, overrides, document);
+    Err err = take(a, text, document, c, options, ret);
+    bool silent = err == ERR_OK && c->diagnostics->count == 0;
+    return silent || err == ERR_MEMORY ? err : ERR_AGAIN;
+}
+
+static Err load_whole(Arena *a, Str text, const ConfigOptions *options, Checker *c,
+                      KdlDocument *document, const Settings **ret)
+{
+    TRY(parse(a, text, options, 0, c->diagnostics, document));
+    if (options->format == CONFIG_TOML) {
+        warn_of_toml(c->diagnostics, document);
+    }
+    check_document(c, document);
+    TRY(apply_overrides(c, a, options->overrides, document));
+    rules_check(c, a, options->overrides, document);
+    return take(a, text, document, c, options, ret);
+}
+
 Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options, Diagnostics *d,
                 const Settings **ret)
 {
     static const ConfigOverrides none;
-    static const ConfigOptions usual;
-    options = options ? options : &usual;
-    const ConfigOverrides *overrides = options->overrides ? options->overrides : &none;
-    KdlDocument document = {0};
-    Checker c = {.diagnostics = d, .compat = options->compat};
+    ConfigOptions o = options ? *options : (ConfigOptions){0};
+    o.overrides = o.overrides ? o.overrides : &none;
+    KdlDocument *document = arena_new(a, KdlDocument);
+    Checker c = {.diagnostics = d, .compat = o.compat};
     diagnostics_init(d, a, file_name, text);
-    TRY(parse(a, text, options, 0, d, &document));
-    if (options->format == CONFIG_TOML) {
-        warn_of_toml(d, &document);
+    if (!document) {
+        return ERR_MEMORY;
     }
-    check_document(&c, &document);
-    TRY(apply_overrides(&c, a, overrides, &document));
-    rules_check(&c, a, overrides, &document);
-    TRY(verdict(d));
-    const Settings *settings = NULL;
-    TRY(fill_settings(a, text, &document, &c, options, &settings));
-    TRY(verdict(d));
-    *ret = settings;
-    return ERR_OK;
+    return o.base ? load_over(a, text, &o, &c, document, ret)
+                  : load_whole(a, text, &o, &c, document, ret);
 }
 
 Err config_compat_parse(Str text, ConfigCompat *ret)

@@ -36,8 +36,11 @@ typedef enum ConfigFormat {
  * not absolute is the reader's to understand (River: the directory where it was started). */
 typedef struct ConfigFiles {
     void *context;
-    /* ERR_UNSUPPORTED: it is a directory, a pipe or the like. */
-    Err (*read)(void *context, Str path, Arena *a, Str *ret_bytes);
+    /* Sets bytes, mark and `settled`. ERR_UNSUPPORTED: it is a directory, a pipe or the like. */
+    Err (*read)(void *context, Arena *a, FileSettings *file);
+    /* Sets for each file a number that changes when the file does, or comes, or goes. NULL: it is
+     * not known, so files are read to see whether they have changed. */
+    void (*marks)(void *context, const FileSettings *files, size_t count, uint64_t *ret);
     /* Whether a directory can be opened; ERR_UNSUPPORTED: it is none. NULL: nobody looks. */
     Err (*directory)(void *context, Str path);
     /* The ids of a user and of a group, by name or number; ERR_MISSING: there is none. A number
@@ -57,10 +60,16 @@ typedef struct ConfigOptions {
      * settings. A listener whose files do not check keeps its own, with a warning. NULL: all files
      * are read, and each must check. */
     const Settings *renew;
+    /* Settings that were read whole. What stands there with the same text and the same files is
+     * taken over (Settings.base), so they must outlive the result. NULL: all is read. */
+    const Settings *base;
+    /* Settings over the same base, for which its files were looked at later. NULL: none. */
+    const Settings *latest;
 } ConfigOptions;
 
 /* Reads and checks. ERR_OK: *ret holds (`d` may hold warnings). ERR_SYNTAX: `d` says what is wrong,
  * sorted. ERR_LIMIT: the text is too long (also said in `d`). ERR_MEMORY: the arena is too small.
+ * ERR_AGAIN: there is something to say, or much is new; it must be read without `base`.
  * `options` may be NULL. Checking alone is loading and ignoring *ret. */
 MUST_USE Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options,
                          Diagnostics *d, const Settings **ret);

@@ -1,14 +1,26 @@
 /* material.c - plans of TLS from what files hold. */
 #include "config/material.h"
 
+TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const FileSettings *ocsp)
+{
+    TlsPair pair = {.chain = chain->bytes,
+                    .key = key->bytes,
+                    .ocsp = ocsp ? ocsp->bytes : STR_NONE};
+    fingerprint_join(&pair.print, &chain->identity);
+    fingerprint_join(&pair.print, &key->identity);
+    if (ocsp) {
+        fingerprint_join(&pair.print, &ocsp->identity);
+    }
+    return pair;
+}
+
 TlsServerPlan material_server_plan(const ListenerTls *tls, TlsPair *pairs, int key_log_fd)
 {
     size_t clients = tls->pair_count * TLS_FILES_OF_PAIR;
     for (size_t i = 0; i < tls->pair_count; i++) {
-        const size_t at = i * TLS_FILES_OF_PAIR;
-        pairs[i] = (TlsPair){.chain = tls->files[at + TLS_FILE_CHAIN].bytes,
-                             .key = tls->files[at + TLS_FILE_KEY].bytes,
-                             .ocsp = tls->files[at + TLS_FILE_OCSP].bytes};
+        const FileSettings *files = &tls->files[i * TLS_FILES_OF_PAIR];
+        pairs[i] =
+            material_pair(&files[TLS_FILE_CHAIN], &files[TLS_FILE_KEY], &files[TLS_FILE_OCSP]);
     }
     return (TlsServerPlan){
         .pair_count = tls->pair_count,
@@ -35,7 +47,7 @@ TlsClientPlan material_client_plan(const ConnectorSettings *connector, Str platf
         .name = tls->name,
         .roots = own ? tls->roots.bytes : platform_roots,
         .roots_of_platform = !own,
-        .own = {.chain = tls->chain.bytes, .key = tls->key.bytes},
+        .own = material_pair(&tls->chain, &tls->key, NULL),
         .verify = tls->verify,
         .offer_h2 = connector->protocol != PROTOCOL_H1,
         .offer_h1 = connector->protocol != PROTOCOL_H2,

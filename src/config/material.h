@@ -5,6 +5,8 @@
 #include "config/settings.h"
 #include "net/tls.h"
 
+/* A certificate with its key, and an OCSP response or NULL, as their files hold them. */
+TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const FileSettings *ocsp);
 /* The plan of a listener; `pairs` is room for its pair_count pairs. */
 TlsServerPlan material_server_plan(const ListenerTls *tls, TlsPair *pairs, int key_log_fd);
 TlsClientPlan material_client_plan(const ConnectorSettings *connector, Str platform_roots);

@@ -174,12 +174,41 @@ static bool check_counts(Checker *c, const KdlNode *section)
            bounded(c, section, connectors, CONNECTORS_MAX, "connectors");
 }
 
+static bool section_same(const KdlDocument *before, const KdlNode *was, const KdlDocument *now,
+                         const KdlNode *is, Str name)
+{
+    const KdlNode *one = node_find(was->children, name);
+    const KdlNode *other = node_find(is->children, name);
+    return str_equal(kdl_text(before, one), kdl_text(now, other));
+}
+
+bool rules_joint_same(const KdlDocument *before, const KdlDocument *now)
+{
+    const KdlNode *old = node_find(before->nodes, S("services"));
+    const KdlNode *fresh = node_find(now->nodes, S("services"));
+    const KdlNode *was = old ? old->children : NULL;
+    const KdlNode *is = fresh ? fresh->children : NULL;
+    for (uint32_t place = 1; was && is; was = was->next, is = is->next, place++) {
+        bool same = is->same == place || (is->same == 0 && str_equal(was->name, is->name) &&
+                                          section_same(before, was, now, is, S("listeners")) &&
+                                          section_same(before, was, now, is, S("hosts")));
+        if (!same) {
+            return false;
+        }
+    }
+    return !was && !is;
+}
+
 static void check_services(Checker *c, Arena *a, const KdlNode *section)
 {
-    check_names(c, a, section->children);
-    rules_listeners(c, a, section->children);
+    if (!c->joint_same) {
+        check_names(c, a, section->children);
+        rules_listeners(c, a, section->children);
+    }
     for (const KdlNode *service = section->children; service; service = service->next) {
-        rules_service(c, service);
+        if (service->same == 0) {
+            rules_service(c, service);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/ip.h"
 #include "base/keyed_hash.h"
+#include "base/str_map.h"
 #include "filter/redirect.h"
 #include "proxy/router.h"
 
@@ -25,6 +26,9 @@ typedef struct FileSettings {
     Str path; /* as it is written; empty: none */
     Str bytes;
     Fingerprint identity; /* of the bytes */
+    uint64_t mark;    /* changes when the file does (ConfigFiles) */
+    bool settled;     /* what had this mark held these bytes: it was not being written just then */
+    bool of_listener; /* a certificate or its like, which is read again when it changes */
 } FileSettings;
 
 typedef enum ClientCertificates {
@@ -211,6 +215,7 @@ typedef struct ServiceSettings {
                            * the service, but for its listeners' certificates */
     size_t host_count; /* 0: it serves all hosts that no other service of its address has */
     const HostSettings *hosts COUNTED_BY(host_count);
+    Fingerprint hosts_identity;
     ActionSettings action; /* where there are no routes */
     size_t route_count;
     const RouteSettings *routes COUNTED_BY(route_count);
@@ -229,6 +234,14 @@ typedef struct ServiceSettings {
     OverloadSettings overload;
     NormalizationSettings normalization;
     ChainSettings chains[STAGE_COUNT];
+    /* For who reads the file again, and finds this service unchanged: */
+    size_t listener_count;
+    const ListenerSettings *listeners COUNTED_BY(listener_count); /* as they stand here; `services`
+                                                                   * holds nothing */
+    size_t named_count;
+    const uint32_t *named COUNTED_BY(named_count); /* the files that it names, of Settings.files */
+    uint64_t limiter_bytes; /* memory that its rules need */
+    bool serves_files;
 } ServiceSettings;
 
 typedef enum LogPlace {
@@ -287,18 +300,31 @@ typedef struct SystemSettings {
 /* The worker's memory budget in bytes; 0: none, for the machine's memory is not known. */
 uint64_t config_memory_bytes(const SystemSettings *system);
 
+struct KdlDocument;
+
 typedef struct Settings {
     SystemSettings system;
     size_t service_count; /* at least 1 */
-    const ServiceSettings *services COUNTED_BY(service_count);
+    const ServiceSettings *const *services COUNTED_BY(service_count);
     size_t listener_count; /* at least 1 */
     const ListenerSettings *listeners COUNTED_BY(listener_count); /* each address once */
     size_t root_count;
     const Str *roots COUNTED_BY(root_count); /* directories of file servers, each once */
+    size_t serving_count; /* services that have file servers */
     Str system_source; /* the text of `system`; empty: there is none */
     size_t file_count;
-    const FileSettings *files COUNTED_BY(file_count); /* all that were read, each once */
+    const FileSettings *files COUNTED_BY(file_count); /* all that were read, each once; and those
+                                                       * of `base`, also where none is named now */
+    StrMap file_places; /* of files that `base` does not have, by their paths */
     Str platform_roots; /* PEM of the system's authorities, where a connector needs them */
+    Fingerprint platform_identity;
+    uint32_t platform_file; /* its place among the files */
+    const struct KdlDocument *document; /* what the file was read to */
+    bool silent; /* there was nothing to warn of */
+    const struct Settings *base; /* what was taken over unchanged is its; NULL: nothing was */
 } Settings;
+
+/* What a file held when these settings were read, or NULL. */
+const FileSettings *settings_file(const Settings *s, Str path);
 
 #endif

@@ -11,6 +11,7 @@
 #define NET_TLS_H
 
 #include "base/arena.h"
+#include "base/keyed_hash.h"
 #include "base/text.h"
 
 typedef struct Tls Tls;
@@ -30,6 +31,7 @@ typedef struct TlsPair {
     Str chain;
     Str key;
     Str ocsp; /* DER of an OCSP response to staple; empty: none */
+    Fingerprint print; /* the same only for the same three; zero: the shelf makes one */
 } TlsPair;
 
 typedef enum TlsClientPolicy { TLS_CLIENTS_NONE, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED }
@@ -113,8 +115,9 @@ MUST_USE Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret
 
 /* A shelf holds certificates with their keys, and sets of authorities, as they were parsed. Servers
  * and clients whose plans name it share what was parsed from equal bytes. It tells bytes apart by
- * fingerprints of 128 bits, under a secret of its own, and keeps none of them. It belongs to one
- * thread, but what it gave may be used by any; a fork copies it like everything else. */
+ * fingerprints of 128 bits (its own, under a secret, or those that come with pairs), and keeps none
+ * of them. It belongs to one thread, but what it gave may be used by any; a fork copies it like
+ * everything else. */
 MUST_USE Err tls_shelf_new(TlsShelf **ret);
 void tls_shelf_drop(TlsShelf *shelf); /* NULL is fine; servers and clients keep what they have */
 /* Lets go of what nobody uses, and nobody has asked for since the last sweep. */

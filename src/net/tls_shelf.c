@@ -159,7 +159,7 @@ size_t tls_shelf_count(const TlsShelf *shelf)
 /* ---- parsing ---- */
 
 /* What a fingerprint is of: equal bytes of different kinds are different things. */
-typedef enum Kind { KIND_PAIR, KIND_ROOTS, KIND_ROOTS_STRICT } Kind;
+typedef enum Kind { KIND_PAIR, KIND_PAIR_PRINTED, KIND_ROOTS, KIND_ROOTS_STRICT } Kind;
 
 #define PRINT_TEXTS 3u
 
@@ -178,6 +178,16 @@ static Fingerprint print_of(const TlsShelf *shelf, Kind kind, Str one, Str two, 
         words[3 + 3 * i] = part.words[1];
     }
     return hash_str_wide(&shelf->secret, str_of(words, sizeof words));
+}
+
+static Fingerprint print_of_pair(const TlsShelf *shelf, const TlsPair *pair)
+{
+    const uint64_t *words = pair->print.words;
+    if (words[0] == 0 && words[1] == 0) {
+        return print_of(shelf, KIND_PAIR, pair->chain, pair->key, pair->ocsp);
+    }
+    return print_of(shelf, KIND_PAIR_PRINTED, str_of(words, sizeof pair->print.words), STR_NONE,
+                    STR_NONE);
 }
 
 static Err keep_names(TlsParsed *p, Str names)
@@ -230,7 +240,7 @@ static Err pair_fill(TlsParsed *p, const TlsPair *pair, size_t index, TlsMistake
 Err tls_parsed_pair(TlsShelf *shelf, const TlsPair *pair, size_t index, TlsParsed **ret,
                     TlsMistake *ret_mistake, Text *why)
 {
-    Fingerprint print = print_of(shelf, KIND_PAIR, pair->chain, pair->key, pair->ocsp);
+    Fingerprint print = print_of_pair(shelf, pair);
     TlsParsed *p = shelf_find(shelf, print);
     if (p) {
         *ret = p;

@@ -14,23 +14,20 @@ static size_t count_labels(Str name)
     return count;
 }
 
-Err hosts_open(Arena *a, size_t service_count, size_t names, Hosts *ret)
+Err host_names_open(Arena *a, size_t most, HostNames *ret)
 {
-    *ret = (Hosts){.service_count = service_count};
-    ret->services =
-        (const Service **)arena_alloc_array(a, service_count, sizeof *ret->services);
-    return ret->services ? str_map_open(a, names, &ret->names) : ERR_MEMORY;
+    *ret = (HostNames){0};
+    return str_map_open(a, most, &ret->table);
 }
 
-void hosts_add(Hosts *h, Str name, bool below, uint32_t service)
+void host_names_add(HostNames *h, Str name, bool below, uint32_t service)
 {
     uint32_t scope = below ? SCOPE_BELOW : SCOPE_EXACT;
     uint32_t there;
-    CHECK(service < h->service_count);
-    if (str_map_find(&h->names, scope, name, &there)) {
+    if (str_map_find(&h->table, scope, name, &there)) {
         return;
     }
-    str_map_add(&h->names, scope, name, service);
+    str_map_add(&h->table, scope, name, service);
     size_t labels = below ? count_labels(name) : 0;
     h->labels_max = labels > h->labels_max ? labels : h->labels_max;
 }
@@ -50,11 +47,11 @@ static bool name_of(Str authority, Text *ret)
 }
 
 /* The service of the longest wildcard that stands for the name. */
-static bool find_below(const Hosts *h, Str name, uint32_t *ret)
+static bool find_below(const HostNames *h, Str name, uint32_t *ret)
 {
     for (size_t labels = count_labels(name) - 1; labels > 0; labels--) {
         name = str_drop(name, str_find(name, '.', 0) + 1);
-        if (labels <= h->labels_max && str_map_find(&h->names, SCOPE_BELOW, name, ret)) {
+        if (labels <= h->labels_max && str_map_find(&h->table, SCOPE_BELOW, name, ret)) {
             return true;
         }
     }
@@ -70,7 +67,7 @@ const Service *hosts_find(const Hosts *h, Str authority)
         return h->otherwise;
     }
     Str name = text_str(&text);
-    bool found = str_map_find(&h->names, SCOPE_EXACT, name, &service) ||
-                 (h->labels_max > 0 && find_below(h, name, &service));
-    return found ? h->services[service] : h->otherwise;
+    bool found = str_map_find(&h->names->table, SCOPE_EXACT, name, &service) ||
+                 (h->names->labels_max > 0 && find_below(h->names, name, &service));
+    return found && service < h->service_count ? h->services[service] : h->otherwise;
 }

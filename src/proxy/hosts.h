@@ -12,19 +12,24 @@
 
 typedef struct Service Service;
 
+/* Which name is whose: the number of a service among those at the address. */
+typedef struct HostNames {
+    StrMap table;
+    size_t labels_max; /* of the wildcards: longer ends of a name are not looked up */
+} HostNames;
+
 typedef struct Hosts {
     size_t service_count;
     const Service **services COUNTED_BY(service_count); /* all at the address */
     const Service *otherwise; /* for names that nobody has; NULL: they are refused */
-    StrMap names;
-    size_t labels_max; /* of the wildcards: longer ends of a name are not looked up */
+    const HostNames *names;
 } Hosts;
 
-/* An empty table for that many services and at most `names` names. ERR_MEMORY only. */
-MUST_USE Err hosts_open(Arena *a, size_t service_count, size_t names, Hosts *ret);
+/* An empty table for at most `most` names. ERR_MEMORY only. */
+MUST_USE Err host_names_open(Arena *a, size_t most, HostNames *ret);
 /* Says that a name (lower case, without port and brackets), or all below it, is a service's. The
  * first to say it has it. */
-void hosts_add(Hosts *h, Str name, bool below, uint32_t service);
+void host_names_add(HostNames *h, Str name, bool below, uint32_t service);
 
 /* The service for an authority, which may be empty; NULL: there is none. */
 const Service *hosts_find(const Hosts *h, Str authority);

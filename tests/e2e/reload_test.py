@@ -1,6 +1,7 @@
 """Another configuration while River runs: what changes, what stays, and what is refused."""
 
 import os
+import random
 import signal
 import socket
 import threading
@@ -402,6 +403,93 @@ class FreshWorker(ReloadTest):
         go.set()
         peer.until(b"rest")
         self.assertTrue(peer.is_closed())
+
+
+class AmongMany(ReloadTest):
+    """Services whose text has not changed are taken over from the configuration before, or from the
+    one that it took them from."""
+    COUNT = 200
+
+    def setUp(self):
+        super().setUp()
+        self.listener = self.port()
+        self.bodies = {f"s{i}": "first" for i in range(self.COUNT)}
+        self.threads = 1
+        self.random = random.Random(5)
+
+    def text(self):
+        return "".join(service(self.listener, body, f' hosts "{name}.example"', name)
+                       for name, body in self.bodies.items())
+
+    def system(self):
+        return f"threads-per-service {self.threads}"
+
+    def edit(self, number):
+        """One more, one less, another one, or another order."""
+        names = list(self.bodies)
+        name = self.random.choice(names)
+        kind = number % 5
+        if kind == 0:
+            self.bodies[name] = f"changed {number}"
+        elif kind == 1:
+            at = self.random.randrange(len(names))
+            items = list(self.bodies.items())
+            items.insert(at, (f"n{number}", f"added {number}"))
+            self.bodies = dict(items)
+        elif kind == 2:
+            del self.bodies[name]
+        elif kind == 3:
+            self.bodies = {f"r{number}" if n == name else n: b for n, b in self.bodies.items()}
+        else:
+            one, two = self.random.sample(names, 2)
+            self.bodies[one], self.bodies[two] = f"one {number}", f"two {number}"
+
+    def look(self, bodies, gone=()):
+        peer = self.connect(self.listener)
+        changed = [n for n, b in bodies.items() if b != "first"]
+        for name in changed[-4:] + self.random.sample(list(bodies), 4):
+            got = peer.ask(get(host=f"{name}.example"))
+            self.assertEqual(got.body.decode(), bodies[name], name)
+        for name in gone:
+            self.assertEqual(peer.ask(get(host=f"{name}.example")).status, 421)
+
+    def test_what_is_served_is_what_is_written(self):
+        river = self.river(self.text(), system=self.system())
+        river.deaths_expected = True
+        for number in range(40):
+            before = dict(self.bodies)
+            self.edit(number)
+            if number % 17 == 16:
+                self.threads = 3 - self.threads  # a fresh worker
+            self.change(river, self.text(), self.system())
+            self.look(self.bodies, set(before) - set(self.bodies))
+            if number % 7 == 6:
+                self.assertEqual(reload(river, "--rollback", "--wait").returncode, 0)
+                self.look(before, set(self.bodies) - set(before))
+                self.bodies = before
+            if number % 13 == 12:  # so much that it is read whole, and becomes what others take from
+                for name in list(self.bodies)[::2]:
+                    self.bodies[name] = f"much {number}"
+                self.change(river, self.text(), self.system())
+                self.look(self.bodies)
+            if number % 19 == 18:
+                worker = river.status()["worker_pid"]
+                os.kill(worker, signal.SIGKILL)
+                wait_until(lambda: river.status()["worker_pid"] not in (0, worker) and
+                           river.status()["worker"], "another one serves")
+                self.look(self.bodies)
+
+    def test_mistakes_are_shown_at_their_lines(self):
+        river = self.river(self.text(), system=self.system())
+        self.bodies["s7"] = "second"
+        self.change(river, self.text(), self.system())
+        write(river, self.text().replace("second", 'second" bodyy="'), self.system())
+        result = reload(river)
+        self.assertEqual(result.returncode, 1)
+        line = 5 + 7 * 5 + 2
+        self.assertIn(f".kdl:{line}:", result.stdout)
+        self.assertIn("`bodyy`", result.stdout)
+        self.look(self.bodies)
 
 
 class Many(ReloadTest):

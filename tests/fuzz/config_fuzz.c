@@ -73,7 +73,7 @@ static void check_settings(const Settings *s)
     MUST(s->system.log.error == LOG_PLACE_STDERR || s->system.log.error == LOG_PLACE_FILE);
     MUST(s->system.log.access != LOG_PLACE_FILE || s->system.log.access_path.len > 0);
     for (size_t i = 0; i < s->service_count; i++) {
-        check_service(&s->services[i]);
+        check_service(s->services[i]);
     }
 }
 

@@ -8,15 +8,15 @@
 #define PAIR "cert-path=\"a.pem\" key-path=\"a.key\""
 #define LISTENERS_HERE 16u
 
-static Err read_fixture(void *context, Str path, Arena *a, Str *ret)
+static Err read_fixture(void *context, Arena *a, FileSettings *file)
 {
     char name[64];
     (void)context;
-    if (str_starts(path, S("/etc/"))) {
-        return arena_copy(a, fixture("ca.pem"), ret) ? ERR_OK : ERR_MEMORY;
+    if (str_starts(file->path, S("/etc/"))) {
+        return arena_copy(a, fixture("ca.pem"), &file->bytes) ? ERR_OK : ERR_MEMORY;
     }
-    TRY(str_to_c(path, span_of(name, sizeof name)));
-    *ret = fixture(name);
+    TRY(str_to_c(file->path, span_of(name, sizeof name)));
+    file->bytes = fixture(name);
     return ERR_OK;
 }
 
@@ -136,6 +136,55 @@ TEST("build: what has not changed is the same in the next snapshot, wherever it 
     EXPECT_U64(s.worker->service_names.count, 2);
     EXPECT(s.builder.newest->next == NULL);
     EXPECT_U64(s.worker->part_names.count, 3); /* two services and the snapshot */
+    site_close(&s);
+}
+
+#define NAMED(name, hosts, rest)                                                                   \
+    name " { listeners { \"127.0.0.1:80\" }; hosts " hosts "; respond; " rest "}\n"
+
+static const HostNames *names_of(const Site *s)
+{
+    return newest(s)->listeners[0]->service->hosts->names;
+}
+
+static Str name_served(const Site *s, Str host)
+{
+    const Service *found = hosts_find(newest(s)->listeners[0]->service->hosts, host);
+    return found ? found->name : STR_NONE;
+}
+
+TEST("build: which names are whose is kept while all have the hosts that they had")
+{
+    static const struct {
+        Str text;
+        bool same; /* as the one before */
+        Str who;   /* has b.example */
+    } rows[] = {
+        {S_INIT(NAMED("A", "\"a.example\"", "") NAMED("B", "\"b.example\"", "")), false, S_INIT("B")},
+        {S_INIT(NAMED("A", "\"a.example\"", "retries 0; ") NAMED("B", "\"b.example\"", "")), true,
+         S_INIT("B")},
+        {S_INIT(NAMED("X", "\"a.example\"", "") NAMED("B", "\"b.example\"", "")), true, S_INIT("B")},
+        {S_INIT(NAMED("B", "\"b.example\"", "") NAMED("X", "\"a.example\"", "")), false, S_INIT("B")},
+        {S_INIT(NAMED("B", "\"a.example\"", "") NAMED("X", "\"b.example\"", "")), false, S_INIT("X")},
+        {S_INIT(NAMED("B", "\"a.example\"", "") NAMED("X", "\"*.b.example\"", "")), false, S_INIT("")},
+        {S_INIT(NAMED("B", "\"a.example\"", "") NAMED("X", "\"b.example\"", "")), false, S_INIT("X")},
+        {S_INIT(NAMED("B", "\"a.example\"", "") NAMED("X", "\"b.example\"", "")
+                    NAMED("Y", "\"c.example\"", "")),
+         false, S_INIT("X")},
+        {S_INIT(NAMED("B", "\"a.example\"", "")), false, S_INIT("")},
+    };
+    const HostNames *last = NULL;
+    Site s;
+    site_open(&s);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t room[1000];
+        Text t = text_in(span_of(room, sizeof room));
+        text_format(&t, "services {\n%.*s}\n", STR_ARG(rows[i].text));
+        EXPECT(site_build(&s, text_str(&t), i == 0) == ERR_OK);
+        EXPECT((names_of(&s) == last) == rows[i].same);
+        EXPECT_STR(name_served(&s, S("b.example")), rows[i].who);
+        last = names_of(&s); /* the older snapshot is still there: no address is used twice */
+    }
     site_close(&s);
 }
 

@@ -17,12 +17,12 @@ static const struct {
     {S_INIT("bad.txt"), S_INIT("10.0.0.0/8\nnonsense\n10.0.0.0/33\n::1/0\n")},
 };
 
-static Err read_fixture(void *context, Str path, Arena *a, Str *ret)
+static Err read_fixture(void *context, Arena *a, FileSettings *file)
 {
     (void)context;
     for (size_t i = 0; i < SCHEMA_COUNT(fixtures); i++) {
-        if (str_equal(path, fixtures[i].path)) {
-            return arena_copy(a, fixtures[i].bytes, ret) ? ERR_OK : ERR_MEMORY;
+        if (str_equal(file->path, fixtures[i].path)) {
+            return arena_copy(a, fixtures[i].bytes, &file->bytes) ? ERR_OK : ERR_MEMORY;
         }
     }
     return ERR_MISSING;
@@ -89,7 +89,7 @@ TEST("config: what `client-ip` and `proxy-protocol` become")
                        "client-ip { trusted-proxies \"10.0.0.0/8, ::1\"; header \"X-Real\" }")));
     EXPECT(l.err == ERR_OK);
     if (l.err == ERR_OK) {
-        const ServiceSettings *s = &l.settings->services[0];
+        const ServiceSettings *s = l.settings->services[0];
         EXPECT_U64(s->trusted_count, 2);
         EXPECT_STR(s->client_ip_header, S("x-real"));
         EXPECT(!l.settings->listeners[0].proxy_protocol && l.settings->listeners[1].proxy_protocol);

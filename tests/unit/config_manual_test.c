@@ -53,7 +53,7 @@ TEST("config: `river defaults` loads without a word, with the defaults")
     load(&l, text);
     EXPECT_STR(shown(&l), S(""));
     if (l.settings) {
-        const ServiceSettings *s = &l.settings->services[0];
+        const ServiceSettings *s = l.settings->services[0];
         EXPECT_U64(l.settings->service_count, 1);
         EXPECT_U64(l.settings->system.drain_timeout_ms, 300000);
         EXPECT_U64(s->action.cluster.connectors[0].connection_timeout_ms, 5000);

@@ -23,11 +23,11 @@ typedef struct Shape {
     Str end;
 } Shape;
 
-static Err read_any(void *context, Str path, Arena *a, Str *ret)
+static Err read_any(void *context, Arena *a, FileSettings *file)
 {
     (void)context;
     (void)a;
-    *ret = fixture(str_ends(path, S("key")) ? "a.key" : "a.pem");
+    file->bytes = fixture(str_ends(file->path, S("key")) ? "a.key" : "a.pem");
     return ERR_OK;
 }
 

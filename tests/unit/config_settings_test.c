@@ -4,7 +4,7 @@
 static const ServiceSettings *only_service(const Loaded *l)
 {
     EXPECT_STR(str_from_c(err_sentence(l->err)), S("no error"));
-    return l->settings ? &l->settings->services[0] : NULL;
+    return l->settings ? l->settings->services[0] : NULL;
 }
 
 TEST("config: the smallest file loads, and every default is filled in")
@@ -202,7 +202,7 @@ TEST("config: every option that is supported is read into its setting")
         EXPECT_U64(s->trusted_count, 2);
         EXPECT_U64(s->trusted[0].bits, 8);
         EXPECT_U64(s->trusted[1].bits, 128);
-        const ServiceSettings *answer = &l.settings->services[1];
+        const ServiceSettings *answer = l.settings->services[1];
         EXPECT(answer->action.kind == ACTION_RESPOND);
         EXPECT_U64(answer->action.respond.status, 404);
         EXPECT_STR(answer->action.respond.body, S("no\n"));

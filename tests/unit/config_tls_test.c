@@ -8,20 +8,20 @@
 #define PAIR "cert-path=\"a.pem\" key-path=\"a.key\""
 
 /* Reads fixtures by their names. */
-static Err read_fixture(void *context, Str path, Arena *a, Str *ret)
+static Err read_fixture(void *context, Arena *a, FileSettings *file)
 {
     char name[64];
     (void)context;
-    if (str_equal(path, S("secret.key"))) {
+    if (str_equal(file->path, S("secret.key"))) {
         return ERR_DENIED;
     }
-    if (str_starts(path, S("/etc/"))) {
-        return arena_copy(a, fixture("ca.pem"), ret) ? ERR_OK : ERR_MEMORY;
+    if (str_starts(file->path, S("/etc/"))) {
+        return arena_copy(a, fixture("ca.pem"), &file->bytes) ? ERR_OK : ERR_MEMORY;
     }
-    if (str_to_c(path, span_of(name, sizeof name)) != ERR_OK || !fixture_exists(name)) {
+    if (str_to_c(file->path, span_of(name, sizeof name)) != ERR_OK || !fixture_exists(name)) {
         return ERR_MISSING;
     }
-    *ret = fixture(name);
+    file->bytes = fixture(name);
     return ERR_OK;
 }
 
@@ -196,7 +196,7 @@ TEST("config: what is written about TLS arrives in the settings")
     if (!l.settings) {
         return;
     }
-    const ServiceSettings *s = &l.settings->services[0];
+    const ServiceSettings *s = l.settings->services[0];
     const ListenerTls *tls = &l.settings->listeners[0].tls;
     EXPECT(tls->pair_count == 2 && tls->file_count == 8 && !tls->offer_h2);
     EXPECT_STR(tls->files[TLS_FILE_OCSP].path, S("a.ocsp"));
@@ -273,17 +273,17 @@ TEST("config: what is decided before the host is known is the same for all who s
 
 /* What a renewal makes of `text`, whose settings are `before`; files that are called old.* hold
  * something else by now. */
-static Err renewed_fixture(void *context, Str path, Arena *a, Str *ret)
+static Err renewed_fixture(void *context, Arena *a, FileSettings *file)
 {
     const Str *broken = (const Str *)context;
-    if (str_equal(path, S("a.pem")) || str_equal(path, S("a.key"))) {
-        *ret = fixture(str_ends(path, S("pem")) ? "wild.pem" : "wild.key");
+    if (str_equal(file->path, S("a.pem")) || str_equal(file->path, S("a.key"))) {
+        file->bytes = fixture(str_ends(file->path, S("pem")) ? "wild.pem" : "wild.key");
         return ERR_OK;
     }
-    if (str_equal(path, *broken)) {
-        return arena_copy(a, S("half of a file"), ret) ? ERR_OK : ERR_MEMORY;
+    if (str_equal(file->path, *broken)) {
+        return arena_copy(a, S("half of a file"), &file->bytes) ? ERR_OK : ERR_MEMORY;
     }
-    return read_fixture(NULL, path, a, ret);
+    return read_fixture(NULL, a, file);
 }
 
 TEST("config: a renewal reads certificates again, and a listener with broken ones keeps its own")
@@ -308,8 +308,8 @@ TEST("config: a renewal reads certificates again, and a listener with broken one
         EXPECT(!fingerprint_equal(&was[0].tls.identity, &is[0].tls.identity));
         EXPECT_STR(is[1].tls.files[TLS_FILE_KEY].bytes, fixture("wild.key"));
         EXPECT(fingerprint_equal(&was[1].tls.identity, &is[1].tls.identity));
-        EXPECT(fingerprint_equal(&before.settings->services[0].identity,
-                                 &after.settings->services[0].identity));
+        EXPECT(fingerprint_equal(&before.settings->services[0]->identity,
+                                 &after.settings->services[0]->identity));
     }
     loaded_close(&after);
     loaded_close(&before);

@@ -37,21 +37,23 @@ TEST("hosts: exact names, then the longest wildcard, then whoever takes the rest
     Budget budget = {.max_bytes = 0};
     Blocks blocks;
     Arena arena;
-    Hosts hosts;
+    HostNames names;
     Service services[SERVICES] = {0};
+    const Service *list[SERVICES];
+    Hosts hosts = {.service_count = SERVICES, .services = list, .names = &names};
     blocks_init(&blocks, &budget, 4096, 4);
     arena_init(&arena, &blocks, 1u << 20);
-    EXPECT(hosts_open(&arena, SERVICES, 8, &hosts) == ERR_OK);
+    EXPECT(host_names_open(&arena, 8, &names) == ERR_OK);
     for (size_t i = 0; i < SERVICES; i++) {
-        hosts.services[i] = &services[i];
+        list[i] = &services[i];
     }
-    hosts_add(&hosts, S("a.example"), false, EXACT);
-    hosts_add(&hosts, S("a.example"), true, BELOW);
-    hosts_add(&hosts, S("deep.a.example"), false, DEEPER);
-    hosts_add(&hosts, S("deep.a.example"), true, DEEPER);
-    hosts_add(&hosts, S("::1"), false, ADDRESS);
-    hosts_add(&hosts, S("192.0.2.1"), false, ADDRESS);
-    hosts_add(&hosts, S("a.example"), false, REST); /* said already */
+    host_names_add(&names, S("a.example"), false, EXACT);
+    host_names_add(&names, S("a.example"), true, BELOW);
+    host_names_add(&names, S("deep.a.example"), false, DEEPER);
+    host_names_add(&names, S("deep.a.example"), true, DEEPER);
+    host_names_add(&names, S("::1"), false, ADDRESS);
+    host_names_add(&names, S("192.0.2.1"), false, ADDRESS);
+    host_names_add(&names, S("a.example"), false, REST); /* said already */
     for (unsigned rest = 0; rest < 2; rest++) {
         hosts.otherwise = rest ? &services[REST] : NULL;
         for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -79,13 +81,14 @@ TEST("hosts: a name that is too long for one is nobody's, and costs nothing")
     Budget budget = {.max_bytes = 0};
     Blocks blocks;
     Arena arena;
-    Hosts hosts;
+    HostNames names;
     Service service = {0};
+    const Service *list[] = {&service};
+    Hosts hosts = {.service_count = 1, .services = list, .names = &names};
     blocks_init(&blocks, &budget, 4096, 4);
     arena_init(&arena, &blocks, 1u << 20);
-    EXPECT(hosts_open(&arena, 1, 1, &hosts) == ERR_OK);
-    hosts.services[0] = &service;
-    hosts_add(&hosts, S("b"), true, 0);
+    EXPECT(host_names_open(&arena, 1, &names) == ERR_OK);
+    host_names_add(&names, S("b"), true, 0);
     Str name = text_str(&long_name);
     EXPECT(hosts_find(&hosts, name) == NULL);
     EXPECT(hosts_find(&hosts, str_drop(name, name.len - 255)) == &service);

@@ -33,8 +33,8 @@ TEST("toml: a configuration gives the settings that its KDL gives, and one warni
     EXPECT(l.d->count == 1 && l.d->list[0].severity == SEVERITY_WARNING);
     EXPECT_STR(l.d->list[0].message, S(DEPRECATED));
     if (l.settings && l.settings->service_count == 2) {
-        const ServiceSettings *a = &l.settings->services[0];
-        const ServiceSettings *b = &l.settings->services[1];
+        const ServiceSettings *a = l.settings->services[0];
+        const ServiceSettings *b = l.settings->services[1];
         EXPECT_U64(l.settings->system.threads, 3);
         EXPECT_U64(l.settings->listener_count, 3);
         EXPECT_STR(l.settings->listeners[0].address.text, S("127.0.0.1:80"));
