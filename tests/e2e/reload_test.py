@@ -406,8 +406,8 @@ class FreshWorker(ReloadTest):
 
 
 class AmongMany(ReloadTest):
-    """Services whose text has not changed are taken over from the configuration before, or from the
-    one that it took them from."""
+    """Services whose text has not changed are taken over from the configuration before, or from
+    the one that it took them from."""
     COUNT = 200
 
     def setUp(self):
