@@ -467,7 +467,7 @@ class AmongMany(ReloadTest):
                 self.assertEqual(reload(river, "--rollback", "--wait").returncode, 0)
                 self.look(before, set(self.bodies) - set(before))
                 self.bodies = before
-            if number % 13 == 12:  # so much that it is read whole, and becomes what others take from
+            if number % 13 == 12:  # so much that it is read whole, and others take from it
                 for name in list(self.bodies)[::2]:
                     self.bodies[name] = f"much {number}"
                 self.change(river, self.text(), self.system())

@@ -146,8 +146,8 @@ static const Edit edits[] = {
                                        "\"127.0.0.1:84\" }\n  respond\n}\n")),
      1},
     /* what ends a line, and what does not */
-    {S_INIT("services { a { " LISTEN "respond }\n}"), S_INIT("services { a { " LISTEN "respond } }"),
-     0},
+    {S_INIT("services { a { " LISTEN "respond }\n}"),
+     S_INIT("services { a { " LISTEN "respond } }"), 0},
     {S_INIT(IN(A) "\n"), S_INIT("services {\n" A "}"), 1},
     {S_INIT("services {\n" A "} // x"), S_INIT("services {\n" A "}; system { watch #true }"), 1},
     {S_INIT(IN(A)), S_INIT("system { threads-per-service 3 }\n" IN(A)), 1},
@@ -234,7 +234,9 @@ static Str many(Text *t, unsigned from, unsigned to)
 {
     text_add(t, S("services {\n"));
     for (unsigned i = 0; i < 100; i++) {
-        text_format(t, "s%u {\n listeners { \"127.0.0.1:%u\" }\n connectors { \"127.0.0.1:%u\" }\n}\n",
+        text_format(t,
+                    "s%u {\n listeners { \"127.0.0.1:%u\" }\n"
+                    " connectors { \"127.0.0.1:%u\" }\n}\n",
                     i, 1000 + i, i >= from && i < to ? 81u : 80u);
     }
     text_add(t, S("}\n"));
