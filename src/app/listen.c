@@ -60,24 +60,70 @@ static bool has_v4(const Settings *settings, uint16_t port)
     return false;
 }
 
-static Err listen_ip(const Settings *settings, const SettingsAddress *address, ListenSocket *ret,
-                     Text *why)
+/* Whether a socket of this address has IPv6 clients only. */
+static bool is_only_v6(const Settings *settings, const SettingsAddress *address)
+{
+    return !is_zero(address->ip) || has_v4(settings, address->port);
+}
+
+static void set_flag(int fd, int level, int option, int on)
+{
+    (void)setsockopt(fd, level, option, &on, sizeof on);
+}
+
+/* A socket that listens. Else a number of errno, negative. */
+static int bind_ip(const Settings *settings, const SettingsAddress *address, bool beside)
 {
     Address to = address_ip(address->ip, address->port);
     int fd = socket(to.as.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return fail(why, address->text, "no socket can be made", errno);
+        return -errno;
     }
-    int on = 1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_flag(fd, SOL_SOCKET, SO_REUSEPORT, beside);
     if (address->ip.family == 6) {
-        int only = !is_zero(address->ip) || has_v4(settings, address->port);
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
+        set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, is_only_v6(settings, address));
     }
     if (bind(fd, &to.as.any, to.bytes) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
         int number = errno;
         (void)close(fd);
-        return fail(why, address->text, bind_reason(number), number);
+        return -number;
+    }
+    set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+    return fd;
+}
+
+/* Says of all sockets with this port that another one may be bound beside them, or may not. Whether
+ * there are any. */
+static bool share_port(const ListenSet *set, uint16_t port, bool on)
+{
+    bool any = false;
+    for (size_t i = 0; set && i < set->count; i++) {
+        struct sockaddr_storage name = {0};
+        socklen_t bytes = sizeof name;
+        int fd = set->at[i].fd;
+        if (fd >= 0 && getsockname(fd, (struct sockaddr *)&name, &bytes) == 0 &&
+            address_peer(&name).port == port) {
+            set_flag(fd, SOL_SOCKET, SO_REUSEPORT, on);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* An address may overlap with one of the set before ("0.0.0.0:80" with "127.0.0.1:80"): for a
+ * moment both are bound. SO_REUSEPORT allows that to sockets of one user, and is asked for only
+ * then: else a second River could be started at our addresses. */
+static Err listen_ip(const Settings *settings, const SettingsAddress *address,
+                     const ListenSet *before, ListenSocket *ret, Text *why)
+{
+    int fd = bind_ip(settings, address, false);
+    if (fd == -EADDRINUSE && share_port(before, address->port, true)) {
+        fd = bind_ip(settings, address, true);
+        (void)share_port(before, address->port, false);
+    }
+    if (fd < 0) {
+        return fail(why, address->text, bind_reason(-fd), -fd);
     }
     *ret = (ListenSocket){.fd = fd, .name = address->text};
     return ERR_OK;
@@ -162,8 +208,8 @@ static void compare_mode(const ListenerSettings *listener)
     }
 }
 
-static Err open_one(const Settings *settings, const ListenerSettings *listener, ListenSocket *ret,
-                    Text *why)
+static Err open_one(const Settings *settings, const ListenerSettings *listener,
+                    const ListenSet *before, ListenSocket *ret, Text *why)
 {
     int fd = -1;
     if (activation_find(&listener->address, &fd)) {
@@ -173,7 +219,7 @@ static Err open_one(const Settings *settings, const ListenerSettings *listener, 
         return ERR_OK;
     }
     if (listener->address.unix_path.len == 0) {
-        return listen_ip(settings, &listener->address, ret, why);
+        return listen_ip(settings, &listener->address, before, ret, why);
     }
     TRY(listen_unix(listener->address.unix_path, listener->mode, ret, why));
     ret->name = listener->address.text;
@@ -188,8 +234,19 @@ static const ListenSocket *find(const ListenSet *set, Str name)
     return there && set->at[at].fd >= 0 ? &set->at[at] : NULL;
 }
 
-/* Takes what the set before has. A new mode of a Unix socket's file is set; whether a socket has
- * one family or both cannot be changed. */
+/* Whether a socket has the families that it should have; a bound one cannot get others. */
+static bool has_families(const ListenSocket *socket, const Settings *settings,
+                         const SettingsAddress *address)
+{
+    int only = 0;
+    socklen_t bytes = sizeof only;
+    bool any = address->unix_path.len == 0 && address->ip.family == 6 && is_zero(address->ip);
+    return !any || socket->passed ||
+           getsockopt(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &bytes) != 0 ||
+           (only != 0) == is_only_v6(settings, address);
+}
+
+/* Takes what the set before has. A new mode of a Unix socket's file is set. */
 static void share(const ListenSocket *there, const ListenerSettings *from, ListenSocket *ret)
 {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -216,10 +273,10 @@ Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
     for (uint32_t i = 0; i < count; i++) {
         const ListenerSettings *from = &settings->listeners[i];
         const ListenSocket *there = find(before, from->address.text);
-        if (there) {
+        if (there && has_families(there, settings, &from->address)) {
             share(there, from, &ret->at[i]);
         } else {
-            TRY(open_one(settings, from, &ret->at[i], why));
+            TRY(open_one(settings, from, before, &ret->at[i], why));
         }
         str_map_add(&ret->names, 0, from->address.text, i);
         ret->count++;

@@ -29,7 +29,8 @@ typedef struct ListenSet {
 
 /* Binds every address of the settings, in their order, but for those that `before` (NULL: none) has
  * a socket for: that is shared; and those that were passed at the start. "[::]:P" serves IPv4 too
- * unless an IPv4 listener of that port stands in the settings. A Unix socket's file that nobody
+ * unless an IPv4 listener of that port stands in the settings. Addresses may overlap with those of
+ * `before`. A Unix socket's file that nobody
  * answers on is replaced. On failure `why` names the address, and *ret has what was opened so far.
  * */
 MUST_USE Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,

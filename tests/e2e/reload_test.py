@@ -151,6 +151,74 @@ class Changes(ReloadTest):
         self.assertEqual(self.connect(port).ask(get()).body, b"two")
 
 
+class Overlap(ReloadTest):
+    """An address that overlaps with one that goes: for a moment both are bound."""
+
+    def setUp(self):
+        super().setUp()
+        self.number = self.port().number
+        self.wanted = {"127.0.0.1": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::1]": "::1",
+                       "[::]": "::1"}
+
+    def text(self, *hosts):
+        return "".join(service(f"{host}:{self.number}", host, name=f"s{i}")
+                       for i, host in enumerate(hosts))
+
+    def served(self, address):
+        """The listener that answers there, or None."""
+        try:
+            with socket.create_connection((address, self.number), timeout=5) as peer:
+                peer.sendall(get("/", "Connection: close"))
+                return peer.makefile("rb").read().split(b"\r\n\r\n")[1].decode()
+        except ConnectionRefusedError:
+            return None
+
+    def test_each_to_each(self):
+        steps = ["127.0.0.1", "0.0.0.0", "[::]", "127.0.0.1", "[::]", "0.0.0.0", "[::]",
+                 "127.0.0.1 [::]", "[::]", "0.0.0.0 [::1]", "[::]", "[::1]", "[::]"]
+        river = self.river(self.text(steps[0]))
+        for step in steps[1:]:
+            hosts = step.split()
+            self.change(river, self.text(*hosts))
+            four = [h for h in hosts if h[0] != "["] or [h for h in hosts if h == "[::]"]
+            six = [h for h in hosts if h[0] == "["]
+            for address, want in (("127.0.0.1", four), ("::1", six)):
+                wait_until(lambda: self.served(address) == (want[0] if want else None),
+                           f"{address} is right after {step}")
+
+    def test_nobody_is_refused_meanwhile(self):
+        river = self.river(self.text("127.0.0.1"))
+        failed, done = [], threading.Event()
+
+        def clients():
+            while not done.is_set():
+                try:
+                    if self.served("127.0.0.1") is None:
+                        failed.append("refused")
+                except ConnectionResetError:
+                    pass  # in the queue of the socket that goes
+        threads = [threading.Thread(target=clients) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for i in range(20):
+            self.change(river, self.text("127.0.0.1" if i % 2 else "0.0.0.0"))
+            time.sleep(0.05)
+        done.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failed, [])
+
+    def test_the_port_is_not_left_to_others(self):
+        river = self.river(self.text("127.0.0.1"))
+        self.change(river, self.text("0.0.0.0"))
+        for address in ("127.0.0.1", "0.0.0.0"):
+            with socket.socket() as other:
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                with self.assertRaises(OSError):
+                    other.bind((address, self.number))
+                    other.listen()
+
+
 class Stays(ReloadTest):
     """What a reload must not touch."""
 
