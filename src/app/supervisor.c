@@ -151,7 +151,7 @@ static void reopen_logs(Supervisor *s)
 static bool worker_is_well(Supervisor *s)
 {
     const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
-    return s->state == STATE_SERVING ? w && w->ready : has_workers(s);
+    return s->state == STATE_SERVING ? w && w->ready && !w->stuck : has_workers(s);
 }
 
 void supervisor_notify_serving(Supervisor *s)
@@ -321,6 +321,8 @@ static void keep_deadlines(Supervisor *s)
         reload_keep_deadlines(s, now);
         upgrade_keep_deadlines(s, now);
     }
+    bool serves = s->state == STATE_SERVING;
+    watch_keep(&s->watch, serves ? keeper_find(&s->keeper, KEPT_SERVING) : NULL, now);
     for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
         KeptWorker *w = &s->keeper.workers[i];
         if (w->role != KEPT_NONE && w->kill_at_ms != 0 && now >= w->kill_at_ms) {
@@ -356,6 +358,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
         sooner(&due, s->upgrade.deadline_ms);
         sooner(&due, s->dumping.deadline_ms);
     }
+    sooner(&due, watch_due_ms(&s->watch));
     sooner(&due, notify_due_ms(&s->notify));
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
     if (due != 0) {
