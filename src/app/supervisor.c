@@ -331,7 +331,8 @@ static void keep_deadlines(Supervisor *s)
             w->kill_at_ms = now + STOP_GRACE_MS;
         }
     }
-    notify_keep(&s->notify, worker_is_well(s), now);
+    /* Until the old River has named us as the main process, it speaks. */
+    notify_keep(&s->notify, worker_is_well(s) && s->takeover.fd < 0, now);
 }
 
 static void sooner(uint64_t *due, uint64_t other)

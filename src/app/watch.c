@@ -10,7 +10,7 @@
 #include "loop/log.h"
 
 #define PATH_BYTES 64u
-#define EARLY_SHARE 4u /* a look may be this part of the pause too early */
+#define EARLY_SHARE 8u /* a look may be this part of the pause too early */
 
 static uint64_t pause_ms(void)
 {
