@@ -54,7 +54,9 @@ void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
     uint64_t limit_ms = kind == CHANNEL_STOP ? 0 : s->current->settings->system.drain_timeout_ms;
     uint64_t grace_ms = kind == CHANNEL_STOP ? STOP_GRACE_MS : DRAIN_GRACE_MS;
     w->role = KEPT_LEAVING;
-    w->kill_at_ms = supervisor_clock_ms() + limit_ms + grace_ms;
+    if (!w->stuck) { /* else it has been told to die already, and soon */
+        w->kill_at_ms = supervisor_clock_ms() + limit_ms + grace_ms;
+    }
     supervisor_order(w, kind, limit_ms);
 }
 
