@@ -74,6 +74,7 @@ TEST("thread stat: texts that are wrong")
         {S_INIT("7 (a)R " NUMBERS("1", "2", "3") REST), ERR_SYNTAX},
         {S_INIT("7 (a)  R " NUMBERS("1", "2", "3") REST), ERR_SYNTAX},
         {S_INIT("7 (a) RR " NUMBERS("1", "2", "3") REST), ERR_SYNTAX},
+        {S_INIT("7 (a) Rx" NUMBERS("1", "2", "3") REST), ERR_SYNTAX},
         {S_INIT("7 (a) 1 " NUMBERS("1", "2", "3") REST), ERR_SYNTAX},
         {S_INIT("7 (a) " NUMBERS("1", "2", "3") REST), ERR_SYNTAX},
         {S_INIT("7 (a)\n"), ERR_SYNTAX},
