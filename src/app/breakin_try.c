@@ -172,4 +172,5 @@ void breakin_arm(void)
     (void)sigfillset(&action.sa_mask);
     (void)sigdelset(&action.sa_mask, SIGSYS);
     (void)sigaction(SIGUSR2, &action, NULL);
+    breakin_arm_stuck();
 }

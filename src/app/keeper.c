@@ -123,10 +123,10 @@ static void log_death(const KeptWorker *w, int status)
 }
 
 /* A worker that somebody has stopped keeps clients waiting. If it does not go on soon, another one
- * serves them better; one that leaves has its deadline already. */
+ * serves them better; one that leaves or was told to die has its deadline already. */
 static void note_stop(KeptWorker *w, bool stopped, uint64_t now_ms)
 {
-    if (w->role != KEPT_LEAVING) {
+    if (w->role != KEPT_LEAVING && !w->stuck) {
         w->kill_at_ms = stopped ? now_ms + KEEPER_STOPPED_MS : 0;
     }
     if (stopped) {

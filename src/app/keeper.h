@@ -31,6 +31,7 @@ typedef struct KeptWorker {
     int process; /* a descriptor that becomes readable when it ends; -1: none */
     int channel; /* -1: it has closed its side */
     bool ready;  /* it serves */
+    bool stuck;  /* one of its threads is, so it was told to die (watch.h) */
     CageState cage; /* what it has closed, once it is ready */
     CrashNotes *notes;
     uint64_t started_ms;

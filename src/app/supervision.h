@@ -10,6 +10,7 @@
 #include "app/keeper.h"
 #include "app/notify.h"
 #include "app/supervisor.h"
+#include "app/watch.h"
 
 typedef enum State { STATE_SERVING, STATE_DRAINING, STATE_STOPPING, STATE_OVER } State;
 
@@ -76,6 +77,7 @@ struct Supervisor {
     Logs logs;
     Control control;
     Keeper keeper;
+    Watch watch;
     CageState cage_told; /* what the log says that workers have closed */
     Notify notify;
     int signals;

@@ -54,7 +54,9 @@ void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
     uint64_t limit_ms = kind == CHANNEL_STOP ? 0 : s->current->settings->system.drain_timeout_ms;
     uint64_t grace_ms = kind == CHANNEL_STOP ? STOP_GRACE_MS : DRAIN_GRACE_MS;
     w->role = KEPT_LEAVING;
-    w->kill_at_ms = supervisor_clock_ms() + limit_ms + grace_ms;
+    if (!w->stuck) { /* else it has been told to die already, and soon */
+        w->kill_at_ms = supervisor_clock_ms() + limit_ms + grace_ms;
+    }
     supervisor_order(w, kind, limit_ms);
 }
 
@@ -151,7 +153,7 @@ static void reopen_logs(Supervisor *s)
 static bool worker_is_well(Supervisor *s)
 {
     const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
-    return s->state == STATE_SERVING ? w && w->ready : has_workers(s);
+    return s->state == STATE_SERVING ? w && w->ready && !w->stuck : has_workers(s);
 }
 
 void supervisor_notify_serving(Supervisor *s)
@@ -321,6 +323,8 @@ static void keep_deadlines(Supervisor *s)
         reload_keep_deadlines(s, now);
         upgrade_keep_deadlines(s, now);
     }
+    bool serves = s->state == STATE_SERVING;
+    watch_keep(&s->watch, serves ? keeper_find(&s->keeper, KEPT_SERVING) : NULL, now);
     for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
         KeptWorker *w = &s->keeper.workers[i];
         if (w->role != KEPT_NONE && w->kill_at_ms != 0 && now >= w->kill_at_ms) {
@@ -329,7 +333,8 @@ static void keep_deadlines(Supervisor *s)
             w->kill_at_ms = now + STOP_GRACE_MS;
         }
     }
-    notify_keep(&s->notify, worker_is_well(s), now);
+    /* Until the old River has named us as the main process, it speaks. */
+    notify_keep(&s->notify, worker_is_well(s) && s->takeover.fd < 0, now);
 }
 
 static void sooner(uint64_t *due, uint64_t other)
@@ -356,6 +361,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
         sooner(&due, s->upgrade.deadline_ms);
         sooner(&due, s->dumping.deadline_ms);
     }
+    sooner(&due, watch_due_ms(&s->watch));
     sooner(&due, notify_due_ms(&s->notify));
     int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
     if (due != 0) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -100,9 +101,17 @@ void crash_catch_signals(void)
     }
 }
 
+Heartbeat *crash_heartbeat(unsigned thread)
+{
+    static Heartbeat unwatched;
+    return crash_notes && thread < CRASH_THREADS_MAX ? &crash_notes->heartbeats[thread]
+                                                     : &unwatched;
+}
+
 void crash_enter_thread(unsigned thread)
 {
     current_thread = thread + 1;
+    atomic_store(&crash_heartbeat(thread)->thread_id, (uint32_t)gettid());
     if (HAVE_ASAN) {
         return;
     }

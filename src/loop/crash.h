@@ -1,7 +1,8 @@
-/* crash.h - what a worker leaves behind when it dies: who died, and over which request.
+/* crash.h - what a worker leaves behind when it dies: who died, and over which request; and, while
+ * it lives, that its threads go on (heartbeat.h).
  *
- * The notes are one shared page that outlives the worker: the supervisor makes it before the fork
- * and reads it afterwards. A thread writes the id of the request it is working on before each step
+ * The notes are shared pages that outlive the worker: the supervisor makes them before the fork and
+ * reads them afterwards. A thread writes the id of the request it is working on before each step
  * and clears it behind; that is a copy of a few words into its own cache line. A fatal signal's
  * handler adds the signal and the thread, and the system call if that was not allowed. Nothing here
  * depends on sane memory of the worker. */
@@ -11,12 +12,13 @@
 #include <stdatomic.h>
 
 #include "base/str.h"
+#include "loop/heartbeat.h"
 
 #define CRASH_THREADS_MAX 1024u
 #define CRASH_ID_BYTES_MAX 60u /* a longer request id is cut in the note */
 
 typedef struct CrashNote {
-    uint32_t len; /* 0: no request is being worked on */
+    _Alignas(64) uint32_t len; /* 0: no request is being worked on */
     uint8_t id[CRASH_ID_BYTES_MAX];
 } CrashNote;
 
@@ -24,7 +26,9 @@ typedef struct CrashNotes {
     _Atomic uint32_t signal; /* of the fatal signal; 0: none was caught */
     _Atomic uint32_t thread; /* that received it, plus 1; 0: not one of the threads below */
     _Atomic uint64_t call; /* a system call that was not allowed: crash_call; 0: none */
-    CrashNote notes[CRASH_THREADS_MAX]; /* one for each thread; costs memory where it is used */
+    /* One of each for each thread; they cost memory where they are used. */
+    CrashNote notes[CRASH_THREADS_MAX];
+    Heartbeat heartbeats[CRASH_THREADS_MAX];
 } CrashNotes;
 
 /* The notes of this process; NULL where nobody wants any (tests): setting them does nothing. */
@@ -45,6 +49,9 @@ bool crash_call(const CrashNotes *notes, uint32_t *ret_number, uint32_t *ret_arc
 void crash_catch_signals(void);
 /* Worker, at the start of each thread (0..threads-1): its number, and a stack for the handler. */
 void crash_enter_thread(unsigned thread);
+/* Worker: where that thread's heart beats; stays until the worker ends. Without notes it is a place
+ * at which nobody looks. */
+Heartbeat *crash_heartbeat(unsigned thread);
 
 /* The thread works on this request from now on. */
 static inline void crash_note_set(unsigned thread, Str id)

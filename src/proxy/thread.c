@@ -2,6 +2,7 @@
 #include "proxy/thread.h"
 
 #include "base/number.h"
+#include "loop/crash.h"
 #include "loop/system.h"
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
@@ -89,6 +90,7 @@ static uint32_t admit_step(const Worker *w)
 Err thread_init(Thread *t, Worker *w, unsigned index)
 {
     *t = (Thread){.worker = w, .index = index, .poller = {.fd = -1}, .mailbox = {.wake_fd = -1}};
+    t->heartbeat = crash_heartbeat(index);
     clock_update(t);
     random_seed(&t->random);
     t->admit_step = admit_step(w);
@@ -421,7 +423,9 @@ static void flush_handle(Thread *t)
 void thread_turn(Thread *t, int timeout_ms)
 {
     poller_alarm(&t->poller, wheel_next_ms(&t->wheel));
+    heartbeat_rest(t->heartbeat);
     poller_wait(&t->poller, t->again_count || t->flush_count ? 0 : timeout_ms);
+    heartbeat_turn(t->heartbeat);
     clock_update(t);
     for (size_t i = 0; i < t->poller.count; i++) {
         ready_handle(t, t->poller.ready[i]);
@@ -440,4 +444,5 @@ void thread_run(Thread *t)
         thread_turn(t, -1);
     }
     thread_close_upstreams(t);
+    heartbeat_rest(t->heartbeat);
 }

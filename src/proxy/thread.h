@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "http/date.h"
+#include "loop/heartbeat.h"
 #include "loop/mailbox.h"
 #include "loop/poller.h"
 #include "loop/random.h"
@@ -88,6 +89,7 @@ typedef struct FileCache FileCache;
 typedef struct Thread {
     _Alignas(64) Worker *worker;
     const Snapshot *snapshot; /* by which new requests are judged; changed between turns only */
+    Heartbeat *heartbeat; /* belongs to the process */
     unsigned index;
     bool draining;
     uint32_t patience_ms; /* of draining: see client_drain */

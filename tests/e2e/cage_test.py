@@ -13,13 +13,11 @@ import threading
 import time
 import unittest
 
-from harness import (BINARY, ROOT, River, Test, always, answer, ask, command, connect, get,
-                     is_sanitized, main, proxy, wait_until)
+from harness import (BINARY, BREAKIN, ROOT, River, Test, always, answer, ask, command, connect,
+                     get, is_sanitized, main, proxy, wait_until)
 
 NOBODY = 65534
 OTHER = 12345  # a user without an account
-BREAKIN = os.path.join(os.environ.get("RIVER_BUILD", os.path.join(ROOT, "build")),
-                       "breakin", "src", "app", "river")
 ATTEMPT = re.compile(r'^    X\("([^"]*)",\s*"([^"]*)",', re.MULTILINE)
 DEATHS_AT_ONCE = 4  # a River that lost more workers within ten seconds waits for a second
 AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root may become somebody else")

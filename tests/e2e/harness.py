@@ -18,6 +18,8 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("RIVER_BINARY", os.path.join(ROOT, "build", "river"))
+BREAKIN = os.path.join(os.environ.get("RIVER_BUILD", os.path.join(ROOT, "build")),
+                       "breakin", "src", "app", "river")  # with hooks: src/app/breakin.h
 SECONDS = 15  # that anything at all may take
 REPORTS = ("AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer")
 

@@ -12,7 +12,7 @@ import time
 import unittest
 
 import confine
-from harness import (BINARY, ROOT, SECONDS, Test, always, answer, command, get,
+from harness import (BINARY, BREAKIN, ROOT, SECONDS, Test, always, answer, command, get,
                      is_sanitized, main, proxy, wait_until)
 
 UNITS = os.path.join(ROOT, "dist")
@@ -196,6 +196,80 @@ class News(Test):
         self.assertEqual(len(manager.all("WATCHDOG")), before)
         wait_until(river.is_up, "the next one serves")
         manager.wait("WATCHDOG", before + 3)
+
+    @unittest.skipIf(is_sanitized(), "this needs the build `breakin`")
+    def test_the_watchdog_hears_nothing_while_a_thread_is_stuck(self):
+        self.assertTrue(os.path.exists(BREAKIN), "run `tools/build breakin` first")
+        manager = self.manager()
+        port, _, river = self.start(manager, {"WATCHDOG_USEC": "100000"}, binary=BREAKIN, threads=2)
+        river.deaths_expected = True
+        old = worker_of(river)
+        self.connect(port).send(get("/breakin/spin-deaf"))
+        wait_until(lambda: "is stuck" in river.errors(), "it is found")
+        # It hears no signal, so for a second it is still there, and its other thread serves.
+        manager.listen()
+        before = len(manager.all("WATCHDOG"))
+        self.assertGreater(before, 0)
+        time.sleep(0.5)
+        self.assertEqual(worker_of(river), old)
+        self.assertEqual(len(manager.all("WATCHDOG")), before)
+        news = manager.wait("READY", 2)
+        self.assertIn(f"worker {worker_of(river)}", news["STATUS"])
+        self.assertNotEqual(worker_of(river), old)
+        manager.wait("WATCHDOG", before + 3)
+        self.assertEqual({n["pid"] for n in manager.listen()}, {river.pid})
+
+    def upgraded(self, manager, river, old):
+        """The River that a command has started in the place of `old`."""
+        result = command("upgrade", "--control-socket", river.control)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        new = int(result.stdout.split()[2])
+        self.addCleanup(lambda: os.path.exists(f"/proc/{new}") and os.kill(new, signal.SIGINT))
+        wait_until(lambda: [n for n in manager.all("READY") if n["pid"] == new], "it is ready")
+        # A manager with NotifyAccess=main listens to the main process alone, so the old one has to
+        # name the new one before that says a word.
+        told = [(n["pid"], n["MAINPID"]) for n in manager.all("MAINPID")][-2:]
+        self.assertEqual(told, [(old, str(new)), (new, str(new))])
+        speakers = [n["pid"] for n in manager.listen()]
+        self.assertNotIn(old, speakers[speakers.index(new):])
+        return new
+
+    def test_an_upgrade_has_a_new_main_process_that_gives_signs_of_life(self):
+        manager = self.manager()
+        port, _, river = self.start(manager, {"WATCHDOG_USEC": "400000"},
+                                    system="drain-timeout-ms 60000")
+        manager.wait("WATCHDOG")
+        # The old one has something to finish, so it lives on beside the new one.
+        stays = self.connect(port)
+        stays.send(get("/", "Content-Length: 9", method="POST"))
+        wait_until(lambda: river.status()["worker"]["active"], "a request is under way")
+        main_pid = river.pid
+        for _ in range(2):
+            main_pid = self.upgraded(manager, river, main_pid)
+            for _ in range(2):
+                count = len(manager.all("WATCHDOG"))
+                self.assertEqual(manager.wait("WATCHDOG", count + 1)["pid"], main_pid)
+        self.assertEqual(manager.all("STOPPING"), [])
+        self.assertIsNone(river.process.poll())
+        stays.send("123456789")
+        self.assertEqual(stays.response().status, 200)
+        self.assertEqual(river.wait(), 0)
+
+    def test_signs_of_life_have_no_gap_at_an_upgrade(self):
+        manager = self.manager()
+        _, _, river = self.start(manager, {"WATCHDOG_USEC": "600000"})
+        manager.wait("WATCHDOG")
+        gaps, last, new = [], time.monotonic(), None
+        for turn in range(60):
+            seen = len(manager.all("WATCHDOG"))
+            if turn == 10:
+                new = self.upgraded(manager, river, river.pid)
+            time.sleep(0.05)
+            if len(manager.all("WATCHDOG")) > seen:
+                gaps.append(time.monotonic() - last)
+                last = time.monotonic()
+        self.assertEqual(manager.all("WATCHDOG")[-1]["pid"], new)
+        self.assertLess(max(gaps), 0.6 if not is_sanitized() else 3)
 
     def test_the_watchdog_of_another_process(self):
         manager = self.manager()
