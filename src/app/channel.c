@@ -132,7 +132,7 @@ Err channel_receive(int fd, Span room, bool take_fds, ChannelMessage *ret)
         ret->fds[i] = -1;
     }
     collect_fds(&packet, head.fd_set, take_fds, ret);
-    if ((size_t)n < sizeof head || head.kind > CHANNEL_RELOADED ||
+    if ((size_t)n < sizeof head || head.kind > CHANNEL_DEAF ||
         (packet.msg_flags & MSG_TRUNC)) {
         return ERR_SYNTAX;
     }

@@ -27,8 +27,9 @@ typedef enum ChannelKind {
                             * in `id` is its slot */
     CHANNEL_DUMP,        /* supervisor: write what you know (proxy/dump.h) into this file */
     CHANNEL_DUMPED,      /* worker: it is written (`value` 1), or could not be (0) */
-    CHANNEL_RELOADED     /* worker: all threads go by it (`value` 1), or it stays with the old one
+    CHANNEL_RELOADED,    /* worker: all threads go by it (`value` 1), or it stays with the old one
                           * (0, and `bytes` say why) */
+    CHANNEL_DEAF         /* worker: it has handed over, and takes nobody any more */
 } ChannelKind;
 
 #define CHANNEL_BASE_SHIFT 16u

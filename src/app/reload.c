@@ -16,6 +16,7 @@
 
 #define ANSWER_BYTES_MAX (32u << 20) /* the text of a file is among it */
 #define WORKER_ANSWER_MS 60000u /* for a worker to take a configuration up, or to start */
+#define LEAVER_MS 5000u         /* for a worker that leaves to close its listeners */
 #define LOOK_MS 10000u          /* how often it is looked whether certificates have changed */
 #define WATCH_MS 1000u          /* the same for all files, where that is asked for */
 #define MISTAKES_LOGGED_MAX 20u
@@ -137,6 +138,13 @@ static void log_listeners(const ConfigDiff *diff, const Settings *fresh)
     }
 }
 
+/* Every newcomer is served by what holds now. */
+static void tell_reloaded(Supervisor *s)
+{
+    s->reload.leaver = 0;
+    conclude(s, waiting_client(s), 0, S("reloaded\n"));
+}
+
 /* The next configuration holds. */
 static void commit(Supervisor *s)
 {
@@ -167,7 +175,9 @@ static void commit(Supervisor *s)
             LOG_U64("services", s->current->settings->service_count),
             LOG_U64("listeners", s->current->settings->listener_count));
     }
-    conclude(s, waiting_client(s), 0, S("reloaded\n"));
+    if (r->leaver == 0) {
+        tell_reloaded(s);
+    }
 }
 
 /* Gives the next configuration up; a rollback's stays what it was. */
@@ -192,6 +202,9 @@ static void fail(Supervisor *s, Str reason)
 void reload_abandon(Supervisor *s)
 {
     KeptWorker *coming = keeper_find(&s->keeper, KEPT_COMING);
+    if (s->reload.leaver != 0) {
+        tell_reloaded(s);
+    }
     if (s->reload.state != RELOAD_NONE) {
         fail(s, S("River ends"));
     }
@@ -289,27 +302,40 @@ void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *me
     fail(s, text_str(&t));
 }
 
+void reload_on_deaf(Supervisor *s, const KeptWorker *w)
+{
+    if (w->pid == s->reload.leaver) {
+        tell_reloaded(s);
+    }
+}
+
 void reload_on_ready(Supervisor *s, KeptWorker *w)
 {
     KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
     if (serving) {
         supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
+        s->reload.leaver = serving->pid;
+        s->reload.leaver_until_ms = supervisor_clock_ms() + LEAVER_MS;
     }
     w->role = KEPT_SERVING;
     commit(s);
 }
 
-void reload_on_death(Supervisor *s, KeptRole role)
+void reload_on_death(Supervisor *s, const KeptWorker *w)
 {
-    if (s->reload.state == RELOAD_COMING && role == KEPT_COMING) {
+    reload_on_deaf(s, w);
+    if (s->reload.state == RELOAD_COMING && w->role == KEPT_COMING) {
         fail(s, S("the fresh worker could not start"));
-    } else if (s->reload.state == RELOAD_ASKED && role == KEPT_SERVING) {
+    } else if (s->reload.state == RELOAD_ASKED && w->role == KEPT_SERVING) {
         fail(s, S("the worker died over it"));
     }
 }
 
 void reload_keep_deadlines(Supervisor *s, uint64_t now_ms)
 {
+    if (s->reload.leaver != 0 && now_ms >= s->reload.leaver_until_ms) {
+        tell_reloaded(s);
+    }
     if (s->reload.state == RELOAD_NONE && s->reload.again) {
         s->reload.again = false;
         reload_begin(s, RELOAD_FILE, NULL, false);
@@ -338,7 +364,9 @@ uint64_t reload_due_ms(const Supervisor *s)
     if (r->state != RELOAD_NONE) {
         return r->deadline_ms;
     }
-    return r->again ? supervisor_clock_ms() : r->look_at_ms;
+    uint64_t due = r->again ? supervisor_clock_ms() : r->look_at_ms;
+    bool sooner = r->leaver != 0 && (due == 0 || r->leaver_until_ms < due);
+    return sooner ? r->leaver_until_ms : due;
 }
 
 /* ---- the beginning ---- */
@@ -476,6 +504,9 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
             refuse(s, client, kind, NULL, S("another reload is under way; try again"));
         }
         return;
+    }
+    if (s->reload.leaver != 0) {
+        tell_reloaded(s); /* there is one client that waits */
     }
     Arena arena;
     uint8_t room[1024];

@@ -33,6 +33,8 @@ typedef struct Reload {
     ReloadKind kind;
     uint32_t client; /* who waits for its end; 0: nobody */
     uint64_t deadline_ms;
+    pid_t leaver; /* the worker before, which may still take newcomers; 0: none */
+    uint64_t leaver_until_ms; /* so long the client waits for it */
     Logs logs;           /* of a fresh worker that starts */
     bool again;          /* asked for meanwhile (SIGHUP) */
     uint64_t look_at_ms; /* when it is looked whether files have changed */
@@ -119,9 +121,11 @@ void answers_without_worker(Supervisor *s);
 void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wait);
 /* A worker says how it went. */
 void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *message);
-/* A fresh worker is ready, or has died before. */
+/* A worker that leaves takes nobody any more. */
+void reload_on_deaf(Supervisor *s, const KeptWorker *w);
+/* A fresh worker is ready, or has died before; or one that leaves has died. */
 void reload_on_ready(Supervisor *s, KeptWorker *w);
-void reload_on_death(Supervisor *s, KeptRole role);
+void reload_on_death(Supervisor *s, const KeptWorker *w);
 /* Gives up what is under way: River ends. */
 void reload_abandon(Supervisor *s);
 /* Looks for files that have changed, and at the deadline of what is under way. */

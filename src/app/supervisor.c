@@ -214,7 +214,7 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
         return;
     }
     dumping_on_death(s, w->role);
-    reload_on_death(s, w->role);
+    reload_on_death(s, w);
     if (w->role != KEPT_SERVING) {
         return;
     }
@@ -269,6 +269,10 @@ static void on_message(Supervisor *s, KeptWorker *w, const ChannelMessage *messa
     }
     if (message->kind == CHANNEL_RELOADED) {
         reload_on_message(s, w, message);
+        return;
+    }
+    if (message->kind == CHANNEL_DEAF) {
+        reload_on_deaf(s, w);
         return;
     }
     answers_on_message(s, message);

@@ -404,6 +404,8 @@ static void let_go(WorkerProcess *p)
             (void)close(s->listeners[i]->fd);
         }
     }
+    ChannelMessage deaf = {.kind = CHANNEL_DEAF};
+    (void)!channel_send_patiently(p->channel, &deaf);
 }
 
 static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
@@ -475,6 +477,7 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
     case CHANNEL_STATUS_END:
     case CHANNEL_DUMPED:
     case CHANNEL_RELOADED:
+    case CHANNEL_DEAF:
         return;
     }
 }
