@@ -22,7 +22,7 @@ typedef struct Checker {
     Diagnostics *diagnostics;
     ConfigCompat compat;
     bool later; /* within something that was already called not supported */
-    bool joint_same; /* see rules_joint_same */
+    bool joint_same; /* see rules_joint_same; false where there is no base */
 } Checker;
 
 /* Notes a mistake. */

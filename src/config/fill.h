@@ -77,7 +77,6 @@ typedef struct Filler {
     const Settings *base;  /* the same; NULL: nothing is taken over */
     const Settings *latest; /* the same; NULL: the base */
     bool renewing;         /* a listener's files are read */
-    bool listeners_same;   /* as those of the base */
     bool toml;
     FillFiles known;
     TlsShelf *shelf;         /* may be NULL */

@@ -46,7 +46,7 @@ static Err place_of_file(Filler *f, Str path, uint32_t *ret)
     }
     *ret = (uint32_t)known->count;
     TRY(str_map_put(f->arena, &known->paths, 0, path, *ret));
-    known->list[known->count++] = (FillFile){.file = {.path = path}};
+    known->list[known->count++] = (FillFile){.file = {.path = path, .place = *ret}};
     return ERR_OK;
 }
 
@@ -99,6 +99,7 @@ static void note_change(const Filler *f, const FileSettings *was, const FileSett
         ret->file = *now;
     }
     ret->file.of_listener = was->of_listener;
+    ret->file.place = was->place;
 }
 
 /* Whether the file at this place holds what it held. What may have been written just when it was
@@ -148,16 +149,6 @@ static Err look_again_at_all(Filler *f, const Settings *base)
     return ERR_OK;
 }
 
-/* Listeners are those of the base where nothing that they are made from is another. */
-static bool are_listeners_same(const Filler *f)
-{
-    bool same = f->checker->joint_same;
-    for (size_t i = 0; same && i < f->base->file_count; i++) {
-        same = !f->known.list[i].changed || !f->base->files[i].of_listener;
-    }
-    return same;
-}
-
 Err fill_files_open(Filler *f)
 {
     const Settings *base = f->base;
@@ -175,7 +166,6 @@ Err fill_files_open(Filler *f)
         known->list[i] = (FillFile){.file = base->files[i], .read = true};
     }
     TRY(f->files ? look_again_at_all(f, base) : ERR_OK);
-    f->listeners_same = are_listeners_same(f);
     if (base->platform_roots.len > 0 && !known->list[base->platform_file].changed) {
         f->platform_roots = base->platform_roots;
         f->platform_identity = base->platform_identity;
@@ -226,7 +216,7 @@ Err fill_file(Filler *f, Str path, uint32_t *ret)
     TRY(place_of_file(f, path, ret));
     FillFile *known = &f->known.list[*ret];
     if (!known->read && f->files) {
-        FileSettings file = {.path = path};
+        FileSettings file = {.path = path, .place = *ret};
         err = read_file(f, &file);
         *known = (FillFile){
             .file = file, .changed = known->changed, .read = true, .failed = err != ERR_OK};

@@ -11,7 +11,7 @@
 Err fill_listeners_open(Filler *f, size_t room)
 {
     FillListeners *l = &f->listeners;
-    if (f->listeners_same) {
+    if (f->checker->joint_same) {
         return ERR_OK;
     }
     *l = (FillListeners){.room = room,
@@ -95,7 +95,7 @@ static Err fill_listener(Filler *f, Section one, ListenerSettings *ret)
 void fill_claim(Filler *f, uint32_t service, Str owner, const ListenerSettings *one, Location at)
 {
     FillListeners *l = &f->listeners;
-    if (f->listeners_same) {
+    if (f->checker->joint_same) {
         return;
     }
     uint32_t index = (uint32_t)l->count;
@@ -211,13 +211,69 @@ static Err join_listener(FillListeners *l, uint32_t index, const uint32_t *claim
     return ERR_OK;
 }
 
+/* ---- listeners of the base ---- */
+
+static bool has_changed(const Filler *f, const FileSettings *file)
+{
+    return file->path.len > 0 && f->known.list[file->place].changed;
+}
+
+static bool any_changed(const Filler *f, const ListenerTls *tls)
+{
+    bool any = false;
+    for (size_t i = 0; !any && i < tls->file_count; i++) {
+        any = has_changed(f, &tls->files[i]);
+    }
+    return any;
+}
+
+/* The same files, with what they hold now. */
+static Err renew_files(const Filler *f, ListenerTls *tls)
+{
+    FileSettings *files = arena_array(f->arena, FileSettings, tls->file_count);
+    if (!files) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < tls->file_count; i++) {
+        const FileSettings *was = &tls->files[i];
+        files[i] = has_changed(f, was) ? f->known.list[was->place].file : *was;
+    }
+    tls->files = files;
+    fill_listener_identity(tls);
+    return ERR_OK;
+}
+
+/* Nothing has changed in who listens where and for what hosts, but files may have. */
+static Err take_listeners(const Filler *f, Settings *settings)
+{
+    const Settings *base = f->base;
+    ListenerSettings *list = NULL;
+    settings->listener_count = base->listener_count;
+    settings->listeners = base->listeners;
+    for (size_t i = 0; i < base->listener_count; i++) {
+        if (!any_changed(f, &base->listeners[i].tls)) {
+            continue;
+        }
+        if (!list) {
+            list = arena_array(f->arena, ListenerSettings, base->listener_count);
+            if (!list) {
+                return ERR_MEMORY;
+            }
+            for (size_t k = 0; k < base->listener_count; k++) {
+                list[k] = base->listeners[k];
+            }
+            settings->listeners = list;
+        }
+        TRY(renew_files(f, &list[i].tls));
+    }
+    return ERR_OK;
+}
+
 Err fill_listeners_close(Filler *f, Settings *settings)
 {
     FillListeners *l = &f->listeners;
-    if (f->listeners_same) {
-        settings->listener_count = f->base->listener_count;
-        settings->listeners = f->base->listeners;
-        return ERR_OK;
+    if (f->checker->joint_same) {
+        return take_listeners(f, settings);
     }
     Joiner joiner = {.arena = f->arena};
     uint32_t **lists = (uint32_t **)arena_alloc_array(f->arena, l->count, sizeof *lists);

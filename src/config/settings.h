@@ -29,6 +29,7 @@ typedef struct FileSettings {
     uint64_t mark;    /* changes when the file does (ConfigFiles) */
     bool settled;     /* what had this mark held these bytes: it was not being written just then */
     bool of_listener; /* a certificate or its like, which is read again when it changes */
+    uint32_t place;   /* in Settings.files */
 } FileSettings;
 
 typedef enum ClientCertificates {

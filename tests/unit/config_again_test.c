@@ -320,7 +320,9 @@ TEST("config: where there is something to warn of it is said each time")
     "b {\n hosts \"b\"; listeners { \"127.0.0.1:443\" cert-path=\"/b.pem\" key-path=\"/b.key\" "   \
     "}\n connectors { \"127.0.0.1:81\" }\n}\n"                                                     \
     "c {\n listeners { \"127.0.0.1:80\" }\n connectors { \"127.0.0.1:81\" }\n path-control { "     \
-    "request-filters { filter kind=\"block-cidr-range\" addrs-file=\"/list\" } }\n}\n}\n"
+    "request-filters { filter kind=\"block-cidr-range\" addrs-file=\"/list\" } }\n}\n"             \
+    "d {\n listeners { \"127.0.0.1:444\" cert-path=\"/a.pem\" key-path=\"/a.key\" }\n"             \
+    " connectors { \"127.0.0.1:81\" }\n}\n}\n"
 
 enum { A_PEM, A_KEY, B_PEM, B_KEY, LIST };
 
@@ -393,12 +395,12 @@ TEST("config: files that have not changed are not read again")
     Pair p;
     pair_open(&p);
     pair_load(&p);
-    pair_over(&p, 3, 0);
+    pair_over(&p, 4, 0);
     p.disk.files[A_PEM].mark = 100; /* touched */
-    pair_over(&p, 3, 1);
+    pair_over(&p, 4, 1);
     p.disk.files[LIST].mark = 101;
     p.disk.files[LIST].text = S("10.0.0.0/9\n");
-    pair_over(&p, 2, 2);
+    pair_over(&p, 3, 2);
     p.disk.files[A_PEM].mark = 102;
     p.disk.files[A_KEY].mark = 103;
     p.disk.files[A_PEM].fixture = "client.pem";
@@ -413,11 +415,11 @@ TEST("config: a file that may have been written just when it was read is read ag
     pair_open(&p);
     p.disk.files[LIST].settled = false;
     pair_load(&p);
-    pair_over(&p, 3, 1);
+    pair_over(&p, 4, 1);
     p.disk.files[LIST].text = S("10.0.0.0/9\n"); /* within the same tick: the same mark */
-    pair_over(&p, 2, 1);
+    pair_over(&p, 3, 1);
     p.disk.files[LIST].settled = true;
-    pair_over(&p, 2, 1);
+    pair_over(&p, 3, 1);
     loaded_close(&p.base);
 }
 
@@ -435,7 +437,7 @@ TEST("config: what was found out over the base lately is not found out again")
     EXPECT_U64(count_reads(&p.disk), 2);
     p.options.latest = first.settings;
     forget_reads(&p.disk);
-    pair_over(&p, 3, 0);
+    pair_over(&p, 4, 0);
     /* A file that had changed, and is not named, is no file of the base when it is named again. */
     p.disk.files[LIST].text = S("10.0.0.0/9\n");
     p.disk.files[LIST].mark = 101;
@@ -449,7 +451,7 @@ TEST("config: what was found out over the base lately is not found out again")
     EXPECT(load_again(&second, without, &p.options) == ERR_OK);
     p.options.latest = second.settings;
     forget_reads(&p.disk);
-    pair_over(&p, 2, 1);
+    pair_over(&p, 3, 1);
     loaded_close(&second);
     loaded_close(&first);
     loaded_close(&p.base);
@@ -493,6 +495,7 @@ TEST("config: certificates are renewed over a base, and other files hold what th
     EXPECT(s && fingerprint_equal(&s->services[2]->identity, &was->services[2]->identity));
     EXPECT(s && !fingerprint_equal(&s->listeners[0].tls.identity, &was->listeners[0].tls.identity));
     EXPECT(s && str_equal(s->listeners[0].tls.files[0].bytes, fixture("client.pem")));
+    EXPECT(s && str_equal(s->listeners[2].tls.files[0].bytes, fixture("client.pem")));
     loaded_close(&over);
     p.disk.files[A_KEY].fixture = "wild.key"; /* not of that certificate: all is read, to say so */
     load_with(&over, S(SEALED), &p.options);
