@@ -429,6 +429,7 @@ class River:
         self.directory = tempfile.mkdtemp(prefix="river-e2e-")
         if user is not None:
             os.chown(self.directory, user, user)
+            binary = shutil.copy(binary, self.directory)  # where it was built may be another's
         self.config = os.path.join(self.directory, "river.kdl")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(text or f"system {{\n{system}\n}}\nservices {{\n{services}\n}}\n")
