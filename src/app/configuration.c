@@ -8,6 +8,7 @@
 #include "loop/log.h"
 
 #define LISTS_BLOCK_BYTES 16384u
+#define SHELF_SLACK 32u
 #define LISTS_BYTES_MAX (64u << 20)
 
 void configuration_none(Configuration *c)
@@ -91,17 +92,30 @@ static Err load_whole(Configuration *c, const Source *source, const Configuratio
     SourceBefore before = {.renew = old ? old->settings : NULL};
     configuration_drop(c);
     report->why.len = 0;
+    report->shown = STR_NONE;
+    report->mistakes = 0;
     TRY(memory_open(&c->own));
+    tls_shelf_turn(source->shelf);
     TRY(load(c, source, old, &before, report));
-    tls_shelf_sweep(source->shelf); /* what no configuration has wanted since the last one */
+    tls_shelf_sweep(source->shelf); /* what this one does not want */
+    c->own->shelf_count = tls_shelf_count(source->shelf);
     return ERR_OK;
+}
+
+/* Over a base it is not known what of the shelf is wanted still, so it only grows: certificates
+ * that were renewed lie there, with their keys. */
+static bool is_shelf_full(const Source *source, const Configuration *before)
+{
+    const SettingsMemory *base = before->base ? before->base : before->own;
+    return tls_shelf_count(source->shelf) > 2 * base->shelf_count + SHELF_SLACK;
 }
 
 Err configuration_load(Configuration *c, const Source *source, const ConfigurationOrigin *origin,
                        ConfigurationReport *report)
 {
     configuration_none(c);
-    Err err = origin ? load_over(c, source, origin, report) : ERR_AGAIN;
+    bool over = origin && !is_shelf_full(source, origin->before);
+    Err err = over ? load_over(c, source, origin, report) : ERR_AGAIN;
     err = err == ERR_AGAIN ? load_whole(c, source, origin, report) : err;
     err = err == ERR_OK ? region_seal(&c->own->region) : err;
     if (err != ERR_OK) {

@@ -60,6 +60,13 @@ static bool has_v4(const Settings *settings, uint16_t port)
     return false;
 }
 
+/* What is opened, beside what. */
+typedef struct Opening {
+    const Settings *settings;
+    const ListenSet *before; /* NULL: nothing */
+    const bool *stays;       /* which of its sockets the settings have, too */
+} Opening;
+
 /* Whether a socket of this address has IPv6 clients only. */
 static bool is_only_v6(const Settings *settings, const SettingsAddress *address)
 {
@@ -93,34 +100,34 @@ static int bind_ip(const Settings *settings, const SettingsAddress *address, boo
     return fd;
 }
 
-/* Says of all sockets with this port that another one may be bound beside them, or may not. Whether
- * there are any. */
-static bool share_port(const ListenSet *set, uint16_t port, bool on)
+/* Says of all sockets that go and have this port that another one may be bound beside them, or may
+ * not. Whether there are any. */
+static bool share_port(const ListenSet *before, const bool *stays, uint16_t port, bool on)
 {
     bool any = false;
-    for (size_t i = 0; set && i < set->count; i++) {
+    for (size_t i = 0; before && i < before->count; i++) {
         struct sockaddr_storage name = {0};
         socklen_t bytes = sizeof name;
-        int fd = set->at[i].fd;
-        if (fd >= 0 && getsockname(fd, (struct sockaddr *)&name, &bytes) == 0 &&
+        const ListenSocket *one = &before->at[i];
+        bool goes = one->fd >= 0 && !stays[i] && !one->passed;
+        if (goes && getsockname(one->fd, (struct sockaddr *)&name, &bytes) == 0 &&
             address_peer(&name).port == port) {
-            set_flag(fd, SOL_SOCKET, SO_REUSEPORT, on);
+            set_flag(one->fd, SOL_SOCKET, SO_REUSEPORT, on);
             any = true;
         }
     }
     return any;
 }
 
-/* An address may overlap with one of the set before ("0.0.0.0:80" with "127.0.0.1:80"): for a
+/* An address may overlap with one that goes ("0.0.0.0:80" with "127.0.0.1:80"): for a
  * moment both are bound. SO_REUSEPORT allows that to sockets of one user, and is asked for only
  * then: else a second River could be started at our addresses. */
-static Err listen_ip(const Settings *settings, const SettingsAddress *address,
-                     const ListenSet *before, ListenSocket *ret, Text *why)
+static Err listen_ip(const Opening *o, const SettingsAddress *address, ListenSocket *ret, Text *why)
 {
-    int fd = bind_ip(settings, address, false);
-    if (fd == -EADDRINUSE && share_port(before, address->port, true)) {
-        fd = bind_ip(settings, address, true);
-        (void)share_port(before, address->port, false);
+    int fd = bind_ip(o->settings, address, false);
+    if (fd == -EADDRINUSE && share_port(o->before, o->stays, address->port, true)) {
+        fd = bind_ip(o->settings, address, true);
+        (void)share_port(o->before, o->stays, address->port, false);
     }
     if (fd < 0) {
         return fail(why, address->text, bind_reason(-fd), -fd);
@@ -208,8 +215,8 @@ static void compare_mode(const ListenerSettings *listener)
     }
 }
 
-static Err open_one(const Settings *settings, const ListenerSettings *listener,
-                    const ListenSet *before, ListenSocket *ret, Text *why)
+static Err open_one(const Opening *o, const ListenerSettings *listener, ListenSocket *ret,
+                    Text *why)
 {
     int fd = -1;
     if (activation_find(&listener->address, &fd)) {
@@ -219,19 +226,17 @@ static Err open_one(const Settings *settings, const ListenerSettings *listener,
         return ERR_OK;
     }
     if (listener->address.unix_path.len == 0) {
-        return listen_ip(settings, &listener->address, before, ret, why);
+        return listen_ip(o, &listener->address, ret, why);
     }
     TRY(listen_unix(listener->address.unix_path, listener->mode, ret, why));
     ret->name = listener->address.text;
     return ERR_OK;
 }
 
-/* The socket of a name that a set has open, or NULL. */
-static const ListenSocket *find(const ListenSet *set, Str name)
+/* Whether a set has a socket of this name open, and at which place. */
+static bool find(const ListenSet *set, Str name, uint32_t *ret)
 {
-    uint32_t at = 0;
-    bool there = set && str_map_find(&set->names, 0, name, &at);
-    return there && set->at[at].fd >= 0 ? &set->at[at] : NULL;
+    return set && str_map_find(&set->names, 0, name, ret) && set->at[*ret].fd >= 0;
 }
 
 /* Whether a socket has the families that it should have; a bound one cannot get others. */
@@ -246,18 +251,46 @@ static bool has_families(const ListenSocket *socket, const Settings *settings,
            (only != 0) == is_only_v6(settings, address);
 }
 
-/* Takes what the set before has. A new mode of a Unix socket's file is set. */
+/* Takes what the set before has. */
 static void share(const ListenSocket *there, const ListenerSettings *from, ListenSocket *ret)
 {
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     *ret = *there;
     ret->name = from->address.text;
     ret->unix_path = there->passed ? STR_NONE : from->address.unix_path;
+    ret->mode = from->mode;
     ret->shared = true;
-    if (ret->unix_path.len > 0 && from->mode != 0 &&
-        str_to_c(ret->unix_path, span_of(path, sizeof path)) == ERR_OK) {
-        (void)chmod(path, from->mode);
+}
+
+void listen_settle(const ListenSet *set)
+{
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    for (size_t i = 0; i < set->count; i++) {
+        const ListenSocket *one = &set->at[i];
+        if (one->shared && one->unix_path.len > 0 && one->mode != 0 &&
+            str_to_c(one->unix_path, span_of(path, sizeof path)) == ERR_OK) {
+            (void)chmod(path, one->mode);
+        }
     }
+}
+
+/* Which sockets of the set before the settings have, too. */
+static Err find_stayers(Arena *arena, const Settings *settings, const ListenSet *before,
+                        const bool **ret)
+{
+    size_t count = before ? before->count : 0;
+    bool *stays = arena_array(arena, bool, count + 1);
+    if (!stays) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < settings->listener_count && count > 0; i++) {
+        const SettingsAddress *address = &settings->listeners[i].address;
+        uint32_t there = 0;
+        if (find(before, address->text, &there)) {
+            stays[there] = has_families(&before->at[there], settings, address);
+        }
+    }
+    *ret = stays;
+    return ERR_OK;
 }
 
 Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before, ListenSet *ret,
@@ -269,14 +302,16 @@ Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
         return ERR_MEMORY;
     }
     *ret = (ListenSet){.room = count, .at = sockets}; /* system call */
+    Opening o = {.settings = settings, .before = before};
     TRY(str_map_open(arena, count, &ret->names));
+    TRY(find_stayers(arena, settings, before, &o.stays));
     for (uint32_t i = 0; i < count; i++) {
         const ListenerSettings *from = &settings->listeners[i];
-        const ListenSocket *there = find(before, from->address.text);
-        if (there && has_families(there, settings, &from->address)) {
-            share(there, from, &ret->at[i]);
+        uint32_t there = 0;
+        if (find(before, from->address.text, &there) && o.stays[there]) {
+            share(&before->at[there], from, &ret->at[i]);
         } else {
-            TRY(open_one(settings, from, before, &ret->at[i], why));
+            TRY(open_one(&o, from, &ret->at[i], why));
         }
         str_map_add(&ret->names, 0, from->address.text, i);
         ret->count++;
@@ -300,8 +335,9 @@ void listen_close(ListenSet *set, const ListenSet *stays, bool remove_files)
 {
     for (size_t i = 0; i < set->count; i++) {
         ListenSocket *socket = &set->at[i];
-        const ListenSocket *other = find(stays, socket->name);
-        if (socket->fd < 0 || (other && other->fd == socket->fd)) {
+        uint32_t other = 0;
+        bool there = find(stays, socket->name, &other);
+        if (socket->fd < 0 || (there && stays->at[other].fd == socket->fd)) {
             continue;
         }
         if (remove_files && socket->unix_path.len > 0) {

@@ -15,6 +15,7 @@ typedef struct ListenSocket {
     bool shared;   /* the configuration before has it, too */
     Str name;      /* the address's canonical text */
     bool passed;   /* by the service manager (activation.h), which has it, too */
+    uint16_t mode; /* of a Unix socket's file that is shared: to be set; 0: as it is */
     Str unix_path; /* of a file that is ours to remove; empty: none */
     dev_t device;  /* of the Unix socket's file, so that only our own is removed */
     ino_t inode;
@@ -29,12 +30,15 @@ typedef struct ListenSet {
 
 /* Binds every address of the settings, in their order, but for those that `before` (NULL: none) has
  * a socket for: that is shared; and those that were passed at the start. "[::]:P" serves IPv4 too
- * unless an IPv4 listener of that port stands in the settings. Addresses may overlap with those of
- * `before`. A Unix socket's file that nobody
+ * unless an IPv4 listener of that port stands in the settings. An address may overlap with one of
+ * `before` that goes. A Unix socket's file that nobody
  * answers on is replaced. On failure `why` names the address, and *ret has what was opened so far.
  * */
 MUST_USE Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
                          ListenSet *ret, Text *why);
+
+/* Sets the modes of the Unix sockets that are shared, once the set holds. */
+void listen_settle(const ListenSet *set);
 
 /* Closes this process's copies, but for those that `stays` (NULL: none) has, too. With
  * `remove_files` the files of Unix sockets that are closed go as well. */

@@ -94,8 +94,7 @@ static uint64_t mark_files(const Supervisor *s, bool now)
     uint64_t mark = watch ? str_fnv(str_of(&text, sizeof text), 0) : 0;
     for (size_t i = 0; i < settings->file_count; i++) {
         const FileSettings *file = &settings->files[i];
-        bool known = file->mark != 0; /* else nobody names it any more */
-        if (known && (watch || file->of_listener)) {
+        if (file->named && (watch || file->of_listener)) {
             uint64_t one = now ? files_mark(files, file->path) : file->mark;
             mark = str_fnv(str_of(&one, sizeof one), mark);
         }
@@ -157,6 +156,7 @@ static void commit(Supervisor *s)
     s->current = s->next;
     s->previous = old;
     s->next = NULL;
+    listen_settle(&s->current->listeners);
     if (r->state == RELOAD_COMING) {
         logs_close(&s->logs);
         s->logs = r->logs;
@@ -165,7 +165,8 @@ static void commit(Supervisor *s)
     r->state = RELOAD_NONE;
     r->count++;
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
-    r->mark = r->seen = mark_files(s, false);
+    /* What was gone back from still stands in the files. */
+    r->mark = r->seen = mark_files(s, r->kind == RELOAD_ROLLBACK);
     look_again_at(s, supervisor_clock_ms());
     supervisor_notify_serving(s);
     if (r->kind == RELOAD_RENEW) {

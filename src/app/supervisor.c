@@ -248,6 +248,7 @@ static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
         reload_on_ready(s, w);
     }
     log_serving(s, w);
+    listen_settle(&s->current->listeners);
     if (s->takeover.fd >= 0) {
         takeover_ready(s); /* the service manager hears of us once the old one has named us */
     } else {

@@ -127,6 +127,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
                 .renew = options->renew,
                 .base = options->base,
                 .latest = options->latest ? options->latest : options->base,
+                .valid_until = options->base ? options->base->valid_until : INT64_MAX,
                 .toml = options->format == CONFIG_TOML,
                 .text = text};
     KdlNode document_node = {.children = document->nodes};
@@ -160,6 +161,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     TRY(fill_roots(&f, settings));
     TRY(fill_files(&f, settings));
     settings->document = document;
+    settings->valid_until = f.valid_until;
     settings->silent = checker->diagnostics->count == 0;
     settings->base = options->base;
     settings->system_source = fill_source(&f, section_child(root, S("system")).node);

@@ -10,6 +10,7 @@
 /* A file that is named: by one listener, or by many. */
 typedef struct FillFile {
     FileSettings file;
+    uint64_t now; /* of one of the base's: its mark, when it was looked at */
     bool changed; /* since the base was read, in which it stands */
     bool read;
     bool failed;
@@ -77,6 +78,7 @@ typedef struct Filler {
     const Settings *base;  /* the same; NULL: nothing is taken over */
     const Settings *latest; /* the same; NULL: the base */
     bool renewing;         /* a listener's files are read */
+    int64_t valid_until; /* the earliest end of a certificate so far, in seconds since 1970 */
     bool toml;
     FillFiles known;
     TlsShelf *shelf;         /* may be NULL */
@@ -138,6 +140,8 @@ MUST_USE Err fill_files(Filler *f, Settings *settings);
 /* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
  * read, which is said once for each place. */
 MUST_USE Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good);
+/* Whether the system's authorities may stand there. */
+bool fill_is_platform(Str path);
 /* Whether both ask clients for certificates in the same way. */
 bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */

@@ -71,6 +71,7 @@ Err fill_files(Filler *f, Settings *settings)
 Err fill_name_file(Filler *f, uint32_t place)
 {
     FillNamed *n = &f->named;
+    f->known.list[place].file.named = true;
     if (n->count == n->room) {
         size_t room = n->room ? 2 * n->room : NAMED_ROOM_FIRST;
         uint32_t *list = arena_array(f->arena, uint32_t, room);
@@ -89,64 +90,52 @@ Err fill_name_file(Filler *f, uint32_t place)
 
 /* ---- files of the base ---- */
 
-/* It does not hold what it held for the base. `now`: what it holds, or NULL: nobody has read it. */
-static void note_change(const Filler *f, const FileSettings *was, const FileSettings *now,
-                        FillFile *ret)
+/* Whether the file at this place holds what it held for the base; `mark` is the one that it has
+ * now, 0 where nobody can tell. What may have changed is read when a service names it. */
+static bool is_unchanged(const Filler *f, size_t i, uint64_t mark)
 {
-    bool known = now && !f->renew; /* of a renewal it is not known yet whose bytes it will have */
-    *ret = (FillFile){.file = {.path = was->path}, .changed = true, .read = known};
-    if (known) {
-        ret->file = *now;
-    }
-    ret->file.of_listener = was->of_listener;
-    ret->file.place = was->place;
-}
-
-/* Whether the file at this place holds what it held. What may have been written just when it was
- * read is read again. */
-static Err look_again(Filler *f, size_t i, const uint64_t *mark, FillFile *ret)
-{
-    const ConfigFiles *files = f->files;
     const FileSettings *was = &f->base->files[i];
     const FileSettings *seen = &f->latest->files[i];
-    FileSettings now = {.path = was->path};
-    *ret = (FillFile){.file = *was, .read = true};
-    if (mark && *mark == seen->mark && seen->settled) {
-        ret->file.mark = seen->mark;
-        ret->file.settled = true;
-        if (!fingerprint_equal(&seen->identity, &was->identity)) {
-            note_change(f, was, NULL, ret);
-        }
-        return ERR_OK;
-    }
-    Err err = files->read(files->context, f->arena, &now);
-    if (err == ERR_MEMORY) {
-        return err;
-    }
-    fingerprint_add(&now.identity, now.bytes);
-    ret->file.mark = now.mark;
-    ret->file.settled = now.settled;
-    if (err != ERR_OK || !fingerprint_equal(&now.identity, &was->identity)) {
-        note_change(f, was, err == ERR_OK ? &now : NULL, ret);
-    }
-    return ERR_OK;
+    bool renewed = !f->renew || was->of_listener || seen->of_listener;
+    bool same = !renewed || (seen->settled && mark == seen->mark);
+    return same && fingerprint_equal(&seen->identity, &was->identity);
 }
 
-static Err look_again_at_all(Filler *f, const Settings *base)
+static Err look_again(Filler *f, const Settings *base)
 {
-    FillFiles *known = &f->known;
-    bool looks = f->files->marks != NULL;
-    uint64_t *marks = looks ? arena_array(f->arena, uint64_t, base->file_count + 1) : NULL;
-    if (looks && !marks) {
+    uint64_t *marks = arena_array(f->arena, uint64_t, base->file_count + 1);
+    if (!marks) {
         return ERR_MEMORY;
     }
-    if (looks) {
+    if (f->files->marks) {
         f->files->marks(f->files->context, base->files, base->file_count, marks);
     }
     for (size_t i = 0; i < base->file_count; i++) {
-        TRY(look_again(f, i, looks ? &marks[i] : NULL, &known->list[i]));
+        FillFile *known = &f->known.list[i];
+        known->now = marks[i];
+        if (is_unchanged(f, i, marks[i])) {
+            known->file.mark = f->latest->files[i].mark;
+            known->file.settled = f->latest->files[i].settled;
+        } else {
+            const FileSettings *was = &base->files[i];
+            known->file = (FileSettings){
+                .path = was->path, .of_listener = was->of_listener, .place = was->place};
+            known->changed = true;
+            known->read = false;
+        }
     }
     return ERR_OK;
+}
+
+/* The system's authorities are where they were: nor has an earlier place got a file. */
+static bool is_platform_same(const Filler *f, const Settings *base)
+{
+    bool same = base->platform_roots.len > 0 && !f->known.list[base->platform_file].changed;
+    for (size_t i = 0; same && f->files && i < base->platform_file; i++) {
+        const FileSettings *was = &base->files[i];
+        same = !fill_is_platform(was->path) || f->known.list[i].now == was->mark;
+    }
+    return same;
 }
 
 Err fill_files_open(Filler *f)
@@ -164,9 +153,10 @@ Err fill_files_open(Filler *f)
     known->count = base->file_count;
     for (size_t i = 0; i < base->file_count; i++) {
         known->list[i] = (FillFile){.file = base->files[i], .read = true};
+        known->list[i].file.named = false;
     }
-    TRY(f->files ? look_again_at_all(f, base) : ERR_OK);
-    if (base->platform_roots.len > 0 && !known->list[base->platform_file].changed) {
+    TRY(f->files ? look_again(f, base) : ERR_OK);
+    if (is_platform_same(f, base)) {
         f->platform_roots = base->platform_roots;
         f->platform_identity = base->platform_identity;
         f->platform_file = base->platform_file;
@@ -182,6 +172,8 @@ static Err take_before(Filler *f, FileSettings *file)
     const FileSettings *before = settings_file(f->renew, file->path);
     file->identity = before ? before->identity : (Fingerprint){{0}};
     file->bytes = before ? before->bytes : STR_NONE;
+    file->mark = before ? before->mark : 0;
+    file->settled = before && before->settled;
     return arena_copy(f->arena, file->bytes, &file->bytes) ? ERR_OK : ERR_MEMORY;
 }
 
@@ -194,9 +186,16 @@ Err fill_file_restore(Filler *f, FileSettings *file)
     return ERR_OK;
 }
 
+/* Whether a renewal reads it: it is a listener's, whoever else names it, and first. */
+static bool is_renewed(const Filler *f, Str path)
+{
+    const FileSettings *before = settings_file(f->renew, path);
+    return f->renewing || (before && before->of_listener);
+}
+
 static Err read_file(Filler *f, FileSettings *file)
 {
-    if (f->renew && !f->renewing) {
+    if (f->renew && !is_renewed(f, file->path)) {
         return take_before(f, file);
     }
     Err err = f->files->read(f->files->context, f->arena, file);
@@ -216,10 +215,14 @@ Err fill_file(Filler *f, Str path, uint32_t *ret)
     TRY(place_of_file(f, path, ret));
     FillFile *known = &f->known.list[*ret];
     if (!known->read && f->files) {
-        FileSettings file = {.path = path, .place = *ret};
+        FileSettings file = {.path = path,
+                             .of_listener = known->file.of_listener,
+                             .named = known->file.named,
+                             .place = *ret};
         err = read_file(f, &file);
-        *known = (FillFile){
-            .file = file, .changed = known->changed, .read = true, .failed = err != ERR_OK};
+        known->file = file;
+        known->read = true;
+        known->failed = err != ERR_OK;
     }
     known->file.of_listener = known->file.of_listener || f->renewing;
     return err;

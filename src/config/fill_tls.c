@@ -27,6 +27,7 @@ static void check_dates(Filler *f, const TlsValidity *holds, Location at)
     uint8_t room[DATE_BYTES];
     Text date = text_in(span_of(room, sizeof room));
     bool expired = holds->not_after < f->files->now_s;
+    f->valid_until = holds->not_after < f->valid_until ? holds->not_after : f->valid_until;
     if (expired || holds->not_before > f->files->now_s) {
         date_print(&date, expired ? holds->not_after : holds->not_before);
         check_report(f->checker, SEVERITY_WARNING, where_at(at), STR_NONE,
@@ -305,6 +306,15 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
 }
 
 /* ---- connectors ---- */
+
+bool fill_is_platform(Str path)
+{
+    bool found = false;
+    for (size_t i = 0; i < SCHEMA_COUNT(platform_paths); i++) {
+        found = found || str_equal(path, platform_paths[i]);
+    }
+    return found;
+}
 
 static Err read_platform_roots(Filler *f, Location at, bool *io_good)
 {

@@ -50,6 +50,7 @@ typedef struct KdlNode {
     KdlEntry *entries; /* in the order of the text */
     bool has_children; /* a block stands there, maybe an empty one */
     struct KdlNode *children;
+    bool ends_line; /* the end of a line ended it, and is its text's last byte */
     uint32_t same; /* of a text that was read again: one more than the place among its siblings of
                     * the node before that has the same text; 0: it is new */
 } KdlNode;

@@ -38,7 +38,8 @@ const KdlNode *kdl_again_match(KdlAgain *s, Str rest, uint32_t *ret_same)
     const KdlNode *n = s->next;
     for (uint32_t i = 0; n && i < AHEAD_MAX; i++, n = n->next) {
         Str text = kdl_text(s->before, n);
-        bool whole = !n->has_type && str_ends(text, S("\n")); /* a type stands before its text */
+        /* A type stands before its text, and "\\" makes the end of a line mean nothing. */
+        bool whole = !n->has_type && n->ends_line && str_ends(text, S("\n"));
         if (whole && str_starts(rest, text)) {
             s->place += i + 1;
             s->next = n->next;

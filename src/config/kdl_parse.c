@@ -441,6 +441,7 @@ static Err parse_node_rest(Parser *p, KdlNode *node)
         TRY(skip_node_space(p, &spaced));
         if (next_is(p, KDL_TOKEN_NEWLINE) || next_is(p, KDL_TOKEN_SEMICOLON) ||
             next_is(p, KDL_TOKEN_LINE_COMMENT)) {
+            node->ends_line = next_is(p, KDL_TOKEN_NEWLINE);
             advance(p);
             return ERR_OK;
         }

@@ -85,7 +85,8 @@ static Err load_over(Arena *a, Str text, const ConfigOptions *options, Checker *
 {
     const ConfigOverrides *overrides = options->overrides;
     const KdlDocument *before = options->base->document;
-    bool can = options->format == CONFIG_KDL && options->base->silent;
+    bool expired = options->files && options->files->now_s > options->base->valid_until;
+    bool can = options->format == CONFIG_KDL && options->base->silent && !expired;
     if (!can || text.len > CONFIG_TEXT_BYTES_MAX) {
         return ERR_AGAIN;
     }
@@ -98,8 +99,7 @@ static Err load_over(Arena *a, Str text, const ConfigOptions *options, Checker *
     TRY(apply_overrides(c, a, overrides, document));
     rules_check(c, a, overrides, document);
     Err err = take(a, text, document, c, options, ret);
-    bool silent = err == ERR_OK && c->diagnostics->count == 0;
-    return silent || err == ERR_MEMORY ? err : ERR_AGAIN;
+    return err == ERR_OK && c->diagnostics->count == 0 ? ERR_OK : ERR_AGAIN;
 }
 
 static Err load_whole(Arena *a, Str text, const ConfigOptions *options, Checker *c,

@@ -29,6 +29,7 @@ typedef struct FileSettings {
     uint64_t mark;    /* changes when the file does (ConfigFiles) */
     bool settled;     /* what had this mark held these bytes: it was not being written just then */
     bool of_listener; /* a certificate or its like, which is read again when it changes */
+    bool named;       /* by a service; of the base's files some may not be any more */
     uint32_t place;   /* in Settings.files */
 } FileSettings;
 
@@ -322,6 +323,7 @@ typedef struct Settings {
     uint32_t platform_file; /* its place among the files */
     const struct KdlDocument *document; /* what the file was read to */
     bool silent; /* there was nothing to warn of */
+    int64_t valid_until; /* then the first certificate has expired: seconds since 1970 */
     const struct Settings *base; /* what was taken over unchanged is its; NULL: nothing was */
 } Settings;
 

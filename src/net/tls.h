@@ -120,6 +120,8 @@ MUST_USE Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret
  * everything else. */
 MUST_USE Err tls_shelf_new(TlsShelf **ret);
 void tls_shelf_drop(TlsShelf *shelf); /* NULL is fine; servers and clients keep what they have */
+/* What is asked for from now on stays at the next sweep; what was asked for before does not. */
+void tls_shelf_turn(TlsShelf *shelf);
 /* Lets go of what nobody uses, and nobody has asked for since the last sweep. */
 void tls_shelf_sweep(TlsShelf *shelf);
 size_t tls_shelf_count(const TlsShelf *shelf);

@@ -143,6 +143,11 @@ void tls_shelf_drop(TlsShelf *shelf)
     memory_drop(NULL, shelf, sizeof *shelf);
 }
 
+void tls_shelf_turn(TlsShelf *shelf)
+{
+    shelf->round++;
+}
+
 void tls_shelf_sweep(TlsShelf *shelf)
 {
     /* Without memory the next sweep will do it. */

@@ -100,6 +100,20 @@ class Changes(ReloadTest):
         self.assertTrue(peer.is_closed())
         wait_until(lambda: river.status()["worker"]["connections"] == 0, "it is forgotten")
 
+    def test_a_unix_socket_keeps_its_mode_where_a_reload_fails(self):
+        path = os.path.join(self.directory(), "socket")
+        river = self.river(f'a {{ listeners {{ "{path}" mode="0600" }}; respond }}')
+        wide = f'a {{ listeners {{ "{path}" mode="0666" }}; respond }}'
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            taken = "127.0.0.1:%d" % other.getsockname()[1]
+            write(river, wide + service(taken, "x", name="b"))
+            self.assertEqual(reload(river).returncode, 1)
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        self.change(river, wide)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o666)
+
     def test_a_unix_socket_comes_with_its_mode_and_goes_with_its_file(self):
         path = os.path.join(self.directory(), "river.sock")
         port = self.port()
@@ -207,6 +221,15 @@ class Overlap(ReloadTest):
         for thread in threads:
             thread.join()
         self.assertEqual(failed, [])
+
+    def test_what_a_start_refuses_a_reload_refuses(self):
+        river = self.river(self.text("127.0.0.1"))
+        write(river, self.text("127.0.0.1", "0.0.0.0"))
+        result = reload(river)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(f"cannot listen on 0.0.0.0:{self.number}: the address is in use",
+                      result.stdout)
+        self.assertEqual(self.served("127.0.0.1"), "127.0.0.1")
 
     def test_the_port_is_not_left_to_others(self):
         river = self.river(self.text("127.0.0.1"))
@@ -379,6 +402,16 @@ class Rollback(ReloadTest):
 
 
 class Watch(ReloadTest):
+    def test_what_was_gone_back_to_stays(self):
+        port = self.port()
+        river = self.river(service(port, "one"), system="watch true")
+        self.change(river, service(port, "two"), system="watch true")
+        self.assertEqual(reload(river, "--rollback", "--wait").returncode, 0)
+        time.sleep(3)
+        self.assertEqual(self.connect(port).ask(get()).body, b"one")
+        write(river, service(port, "three"), system="watch true")
+        wait_until(lambda: self.connect(port).ask(get()).body == b"three", "it notices")
+
     def test_a_change_is_noticed(self):
         port = self.port()
         river = self.river(service(port, "one"), system="watch true")
@@ -546,6 +579,13 @@ class AmongMany(ReloadTest):
                 wait_until(lambda: river.status()["worker_pid"] not in (0, worker) and
                            river.status()["worker"], "another one serves")
                 self.look(self.bodies)
+
+    def test_a_text_in_the_other_version_is_no_mistake(self):
+        river = self.river(self.text(), system="watch false")
+        for word in ("#false", "false", "#false"):
+            self.bodies["s7"] = word
+            self.assertNotIn("error", self.change(river, self.text(), f"watch {word}"))
+            self.look(self.bodies)
 
     def test_mistakes_are_shown_at_their_lines(self):
         river = self.river(self.text(), system=self.system())

@@ -154,6 +154,10 @@ static const Edit edits[] = {
     {S_INIT("system { threads-per-service 3 }\n" IN(A)), S_INIT(IN(A)), 1},
     {S_INIT(IN(A)), S_INIT(IN("\t" A)), 1},
     {S_INIT(IN(A B)), S_INIT(IN("(t)" A B)), WHOLE},
+    {S_INIT(IN("a { " LISTEN "respond } \\\n")),
+     S_INIT(IN("a { " LISTEN "respond } \\\n" B)), WHOLE},
+    {S_INIT(IN("a { " LISTEN "respond } // x\n")),
+     S_INIT(IN("a { " LISTEN "respond } // x\n" B)), 0},
     /* other services' business: names, hosts, addresses */
     {S_INIT(IN(A B)), S_INIT(IN(A B "a {\n  listeners { \"127.0.0.1:88\" }; respond\n}\n")), WHOLE},
     {S_INIT(IN(A B)), S_INIT(IN(A "a {\n  listeners { \"127.0.0.1:82\" }; respond\n}\n")), WHOLE},
@@ -397,10 +401,10 @@ TEST("config: files that have not changed are not read again")
     pair_load(&p);
     pair_over(&p, 4, 0);
     p.disk.files[A_PEM].mark = 100; /* touched */
-    pair_over(&p, 4, 1);
+    pair_over(&p, 2, 1);
     p.disk.files[LIST].mark = 101;
     p.disk.files[LIST].text = S("10.0.0.0/9\n");
-    pair_over(&p, 3, 2);
+    pair_over(&p, 1, 2);
     p.disk.files[A_PEM].mark = 102;
     p.disk.files[A_KEY].mark = 103;
     p.disk.files[A_PEM].fixture = "client.pem";
@@ -415,7 +419,7 @@ TEST("config: a file that may have been written just when it was read is read ag
     pair_open(&p);
     p.disk.files[LIST].settled = false;
     pair_load(&p);
-    pair_over(&p, 4, 1);
+    pair_over(&p, 3, 1);
     p.disk.files[LIST].text = S("10.0.0.0/9\n"); /* within the same tick: the same mark */
     pair_over(&p, 3, 1);
     p.disk.files[LIST].settled = true;
@@ -475,6 +479,41 @@ TEST("config: a file that has gone, or does not check any more, is looked at whe
     loaded_close(&p.base);
 }
 
+TEST("config: when the first certificate has expired all is read, to warn of it")
+{
+    Pair p;
+    Loaded over;
+    pair_open(&p);
+    pair_load(&p);
+    EXPECT(p.base.settings && p.base.settings->valid_until > NOW_S);
+    EXPECT(load_again(&over, S(SEALED), &p.options) == ERR_OK);
+    EXPECT(over.settings && over.settings->valid_until == p.base.settings->valid_until);
+    loaded_close(&over);
+    p.files.now_s = p.base.settings ? p.base.settings->valid_until + 1 : 0;
+    EXPECT(load_again(&over, S(SEALED), &p.options) == ERR_AGAIN);
+    loaded_close(&over);
+    loaded_close(&p.base);
+}
+
+TEST("config: files that nobody names any more are known, but not looked after")
+{
+    static const Str without = S_INIT("services {\n"
+                                      "d {\n listeners { \"127.0.0.1:444\" cert-path=\"/a.pem\" "
+                                      "key-path=\"/a.key\" }\n"
+                                      " connectors { \"127.0.0.1:81\" }\n}\n}\n");
+    Pair p;
+    Loaded over;
+    pair_open(&p);
+    pair_load(&p);
+    EXPECT(load_again(&over, without, &p.options) == ERR_OK);
+    for (size_t i = 0; over.settings && i < over.settings->file_count; i++) {
+        const FileSettings *file = &over.settings->files[i];
+        EXPECT(file->named == str_starts(file->path, S("/a.")));
+    }
+    loaded_close(&over);
+    loaded_close(&p.base);
+}
+
 TEST("config: certificates are renewed over a base, and other files hold what they held")
 {
     Pair p;
@@ -497,6 +536,20 @@ TEST("config: certificates are renewed over a base, and other files hold what th
     EXPECT(s && str_equal(s->listeners[0].tls.files[0].bytes, fixture("client.pem")));
     EXPECT(s && str_equal(s->listeners[2].tls.files[0].bytes, fixture("client.pem")));
     loaded_close(&over);
+    /* Where they had changed since the base, they hold what they held lately, not what is there. */
+    p.options.renew = NULL;
+    load_with(&over, S(SEALED), &p.options);
+    p.disk.files[LIST].text = S("10.0.0.0/8\n");
+    p.disk.files[LIST].mark = 5;
+    p.options.renew = p.options.latest = over.settings;
+    Loaded later;
+    load_with(&later, S(SEALED), &p.options);
+    list = later.settings ? settings_file(later.settings, S("/list")) : NULL;
+    EXPECT(list && str_equal(list->bytes, S("10.0.0.0/9\n")));
+    loaded_close(&later);
+    loaded_close(&over);
+    p.options.renew = p.base.settings;
+    p.options.latest = NULL;
     p.disk.files[A_KEY].fixture = "wild.key"; /* not of that certificate: all is read, to say so */
     load_with(&over, S(SEALED), &p.options);
     EXPECT(over.err == ERR_AGAIN);
