@@ -192,6 +192,7 @@ static void wait_for_lookers(FilesLooking *l)
 void files_look_end(Files *f)
 {
     FilesLooking *l = &f->looking;
+    atomic_store(&l->taken, l->count); /* where nobody has asked, the rest is not looked at */
     wait_for_lookers(l);
     memory_drop(NULL, l->marks, l->count * sizeof *l->marks);
     *l = (FilesLooking){0};

@@ -13,6 +13,7 @@
 #include "app/doctor.h"
 #include "app/exit.h"
 #include "app/supervisor.h"
+#include "base/region.h"
 
 #define BLOCK_BYTES 65536u
 #define HELP_BYTES_MAX 16384u
@@ -392,7 +393,7 @@ int main(int argc, char **argv)
     Blocks blocks;
     blocks_init(&blocks, NULL, BLOCK_BYTES, 0);
     Arena arena;
-    arena_init(&arena, &blocks, CONFIG_ARENA_BYTES_MAX);
+    arena_init(&arena, &blocks, REGION_BYTES); /* as much as there is to serve by it */
     int status = start(&arena, argc, argv);
     if (fflush(stdout) != 0 && status == EXIT_OK) {
         status = EXIT_FAILED;

@@ -3,9 +3,7 @@
 #include "config/fill.h"
 
 #define PATH_SHOWN_MAX 200
-
-#define FILES_ROOM_FIRST 16u
-#define NAMED_ROOM_FIRST 8u
+#define ROOM_FIRST 16u
 
 const FileSettings *settings_file(const Settings *s, Str path)
 {
@@ -17,16 +15,25 @@ const FileSettings *settings_file(const Settings *s, Str path)
 
 /* ---- the list ---- */
 
+/* What a full list holds, with room for as much again; NULL: no memory. */
+static void *grown(Arena *a, const void *list, size_t count, size_t size, size_t *ret_room)
+{
+    size_t room = count > 0 ? 2 * count : ROOM_FIRST;
+    void *more = arena_alloc_array(a, room, size);
+    if (more) {
+        (void)span_copy(span_of(more, room * size), str_of(list, count * size));
+        *ret_room = room;
+    }
+    return more;
+}
+
 /* Room for one more. */
 static Err list_grow(Arena *a, FillFiles *known)
 {
-    size_t room = known->room ? 2 * known->room : FILES_ROOM_FIRST;
-    FillFile *list = arena_array(a, FillFile, room);
+    size_t room = 0;
+    FillFile *list = (FillFile *)grown(a, known->list, known->count, sizeof *list, &room);
     if (!list) {
         return ERR_MEMORY;
-    }
-    for (size_t i = 0; i < known->count; i++) {
-        list[i] = known->list[i];
     }
     known->room = room;
     known->list = list;
@@ -73,13 +80,10 @@ Err fill_name_file(Filler *f, uint32_t place)
     FillNamed *n = &f->named;
     f->known.list[place].file.named = true;
     if (n->count == n->room) {
-        size_t room = n->room ? 2 * n->room : NAMED_ROOM_FIRST;
-        uint32_t *list = arena_array(f->arena, uint32_t, room);
+        size_t room = 0;
+        uint32_t *list = (uint32_t *)grown(f->arena, n->list, n->count, sizeof *list, &room);
         if (!list) {
             return ERR_MEMORY;
-        }
-        for (size_t i = 0; i < n->count; i++) {
-            list[i] = n->list[i];
         }
         n->room = room;
         n->list = list;
@@ -145,7 +149,7 @@ Err fill_files_open(Filler *f)
         return ERR_OK;
     }
     FillFiles *known = &f->known;
-    known->room = base->file_count + FILES_ROOM_FIRST;
+    known->room = base->file_count + ROOM_FIRST;
     known->list = arena_array(f->arena, FillFile, known->room);
     if (!known->list) {
         return ERR_MEMORY;
