@@ -4,7 +4,7 @@
 #define SLOT_BITS 6u
 #define NEVER UINT64_MAX
 #define HORIZON ((UINT64_C(1) << (SLOT_BITS * WHEEL_LEVELS)) - 1) /* 8,900 years */
-#define DUE_LEVEL 0xffu
+#define DUE_LEVEL 0xf0u /* and the list's index in `due` */
 
 struct TimerEntry {
     uint64_t due_ms;   /* the deadline; NEVER when stopped */
@@ -12,7 +12,7 @@ struct TimerEntry {
     Token token;
     uint32_t next; /* index + 1; 0 ends */
     uint32_t previous;
-    uint8_t level; /* WHEEL_LEVELS when not linked, DUE_LEVEL in the due list */
+    uint8_t level; /* WHEEL_LEVELS when not linked, from DUE_LEVEL on in a due list */
     uint8_t slot;
 };
 
@@ -37,7 +37,7 @@ void wheel_drop(Wheel *w)
 
 static uint32_t *entry_head(Wheel *w, const TimerEntry *e)
 {
-    return e->level == DUE_LEVEL ? &w->due : &w->heads[e->level][e->slot];
+    return e->level >= DUE_LEVEL ? &w->due[e->level - DUE_LEVEL] : &w->heads[e->level][e->slot];
 }
 
 static void entry_push(Wheel *w, Timer timer, uint32_t *head)
@@ -67,21 +67,21 @@ static void entry_unlink(Wheel *w, Timer timer)
     if (e->next) {
         entry_of(w, e->next)->previous = e->previous;
     }
-    if (*head == 0 && e->level != DUE_LEVEL) {
+    if (*head == 0 && e->level < DUE_LEVEL) {
         w->filled[e->level] &= ~(UINT64_C(1) << e->slot);
     }
     e->level = WHEEL_LEVELS;
     w->armed--;
 }
 
-/* Links the entry in the slot of its deadline; what is due already goes to the due list. */
+/* Links the entry in the slot of its deadline; what is due already is handed out next time. */
 static void entry_link(Wheel *w, Timer timer)
 {
     TimerEntry *e = entry_of(w, timer);
     e->place_ms = e->due_ms < HORIZON ? e->due_ms : HORIZON;
     if (e->place_ms <= w->now_ms) {
-        e->level = DUE_LEVEL;
-        entry_push(w, timer, &w->due);
+        e->level = (uint8_t)(DUE_LEVEL + w->next_due);
+        entry_push(w, timer, entry_head(w, e));
         return;
     }
     uint64_t apart = e->place_ms ^ w->now_ms;
@@ -179,7 +179,8 @@ static uint64_t slots_next_ms(const Wheel *w)
     return next;
 }
 
-void wheel_advance(Wheel *w, uint64_t now_ms)
+/* Empties all slots whose time has come by `now_ms`. */
+static void slots_empty(Wheel *w, uint64_t now_ms)
 {
     while (w->now_ms < now_ms) {
         uint64_t next = slots_next_ms(w);
@@ -197,10 +198,19 @@ void wheel_advance(Wheel *w, uint64_t now_ms)
     }
 }
 
+void wheel_advance(Wheel *w, uint64_t now_ms)
+{
+    slots_empty(w, now_ms);
+    if (w->due[!w->next_due] == 0) { /* all were handed out */
+        w->next_due = !w->next_due;
+    }
+}
+
 bool wheel_expired(Wheel *w, Token *ret_token)
 {
-    while (w->due) {
-        Timer timer = w->due;
+    uint32_t *head = &w->due[!w->next_due];
+    while (*head) {
+        Timer timer = *head;
         TimerEntry *e = entry_of(w, timer);
         entry_unlink(w, timer);
         if (e->due_ms <= w->now_ms) {
@@ -217,7 +227,7 @@ bool wheel_expired(Wheel *w, Token *ret_token)
 
 uint64_t wheel_next_ms(const Wheel *w)
 {
-    if (w->due) {
+    if (w->due[0] || w->due[1]) {
         return w->now_ms;
     }
     return w->armed ? slots_next_ms(w) : NEVER;

@@ -22,7 +22,8 @@ typedef struct Wheel {
     uint64_t now_ms;
     uint64_t filled[WHEEL_LEVELS]; /* a bit for each slot that holds something */
     uint32_t heads[WHEEL_LEVELS][WHEEL_SLOTS];
-    uint32_t due; /* list of entries whose place has come up */
+    uint32_t due[2]; /* entries whose place has come up: those that are handed out, and the next */
+    uint32_t next_due; /* of `due`: where entries are added */
 } Wheel;
 
 /* An owner's timer: 0 is none. The owner clears it before it goes. */
@@ -40,7 +41,8 @@ void timer_stop(Wheel *w, Timer timer);
 void timer_drop(Wheel *w, Timer *timer);
 
 /* Moves the wheel on to `now_ms`. Then wheel_expired yields each expired token once, with its
- * deadline stopped; false when there are no more. */
+ * deadline stopped; false when there are no more. A deadline that is set meanwhile, even for now or
+ * earlier, expires after the next wheel_advance: a turn handles each timer once, and ends. */
 void wheel_advance(Wheel *w, uint64_t now_ms);
 bool wheel_expired(Wheel *w, Token *ret_token);
 

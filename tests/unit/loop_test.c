@@ -67,6 +67,34 @@ TEST("a deadline beyond the wheel's horizon waits for its time")
     wheel_drop(&w);
 }
 
+TEST("a deadline in the past waits for the next turn, so that a turn ends")
+{
+    Wheel w;
+    EXPECT(wheel_init(&w, 2, 1000) == ERR_OK);
+    Timer timer = 0;
+    Timer other = 0;
+    EXPECT(timer_set(&w, &timer, 1005, 1) == ERR_OK);
+    EXPECT(timer_set(&w, &other, 1005, 2) == ERR_OK);
+    for (uint64_t turn = 0; turn < 3; turn++) {
+        unsigned fired = 0;
+        Token token;
+        wheel_advance(&w, 1010 + turn);
+        while (wheel_expired(&w, &token)) {
+            fired++;
+            EXPECT(fired < 10);
+            EXPECT(timer_set(&w, token == 1 ? &timer : &other, turn, token) == ERR_OK);
+        }
+        EXPECT_U64(fired, 2);
+        EXPECT(wheel_next_ms(&w) <= 1010 + turn);
+    }
+    timer_drop(&w, &timer);
+    timer_stop(&w, other);
+    wheel_advance(&w, 2000);
+    Token token;
+    EXPECT(!wheel_expired(&w, &token));
+    wheel_drop(&w);
+}
+
 TEST("a full mailbox refuses, and messages come out in order")
 {
     Mailbox m;
