@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "loop/system.h"
 #include "loop/log.h"
 #include "net/address.h"
 
@@ -66,6 +67,7 @@ Err activation_take(const ActivationVariables *v, Text *why)
         passed.sockets[i].gone =
             fcntl(fd_of(i), F_SETFD, FD_CLOEXEC) != 0 || fstat(fd_of(i), &about) != 0;
         passed.sockets[i].inode = about.st_ino;
+        system_keep_alive(fd_of(i));
     }
     return ERR_OK;
 }

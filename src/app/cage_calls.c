@@ -11,9 +11,11 @@
 #include <linux/audit.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -101,7 +103,12 @@
     X(socket, ALLOW, ALWAYS, IS(0, AF_INET6), STREAM, "dials origins")                             \
     X(socket, ALLOW, ALWAYS, IS(0, AF_UNIX), STREAM, "dials origins")                              \
     X(setsockopt, ALLOW, ALWAYS, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY), "every connection")       \
+    X(setsockopt, ALLOW, ALWAYS, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPIDLE), "every dial")            \
+    X(setsockopt, ALLOW, ALWAYS, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPINTVL), "every dial")           \
+    X(setsockopt, ALLOW, ALWAYS, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPCNT), "every dial")             \
+    X(setsockopt, ALLOW, ALWAYS, IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE), "every dial")             \
     X(setsockopt, ALLOW, ALWAYS, IS(1, SOL_SOCKET), IS(2, SO_LINGER), "closing with a reset")      \
+    X(ioctl, ALLOW, ALWAYS, IS(1, SIOCOUTQ), ANYHOW, "what a slow peer has acknowledged")          \
     X(getsockopt, ALLOW, ALWAYS, IS(1, SOL_SOCKET), IS(2, SO_ERROR), "how a dial ended")           \
     X(mmap, ALLOW, ALWAYS, LACKS(2, PROT_EXEC), ANYHOW, "takes memory, never to execute")          \
     X(mprotect, ALLOW, ALWAYS, LACKS(2, PROT_EXEC), ANYHOW, "takes memory, never to execute")      \

@@ -10,6 +10,7 @@
 
 #include "app/activation.h"
 #include "loop/log.h"
+#include "loop/system.h"
 #include "net/address.h"
 
 /* The kernel cuts this to net.core.somaxconn: bursts wait in the queue, not in retries. */
@@ -88,6 +89,7 @@ static int bind_ip(const Settings *settings, const SettingsAddress *address, boo
     }
     set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     set_flag(fd, SOL_SOCKET, SO_REUSEPORT, beside);
+    system_keep_alive(fd);
     if (address->ip.family == 6) {
         set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, is_only_v6(settings, address));
     }

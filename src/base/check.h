@@ -6,6 +6,8 @@
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
+#include <stdbool.h>
+
 #include "base/compat.h"
 
 #if defined(__FRAMAC__)
@@ -24,5 +26,13 @@ static inline void check_holds(int condition)
         }                                                                                          \
     } while (0)
 #endif
+
+/* A broken expectation that costs one request, and not the worker. Sanitized builds and tests stop
+ * (check_soft_traps); the release goes on, and the caller fails that request. */
+extern bool check_soft_traps;
+static inline void soft_check(bool condition)
+{
+    CHECK(condition || !check_soft_traps);
+}
 
 #endif

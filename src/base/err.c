@@ -3,6 +3,10 @@
 
 #include <errno.h>
 
+#include "base/check.h"
+
+bool check_soft_traps = HAVE_ASAN;
+
 const char *err_sentence(Err err)
 {
     switch (err) {

@@ -244,6 +244,11 @@ static inline bool str_starts(Str s, Str prefix)
     return s.len >= prefix.len && str_equal(str_take(s, prefix.len), prefix);
 }
 
+static inline bool str_starts_nocase(Str s, Str prefix)
+{
+    return s.len >= prefix.len && str_equal_nocase(str_take(s, prefix.len), prefix);
+}
+
 static inline bool str_ends(Str s, Str suffix)
 {
     return s.len >= suffix.len && str_equal(str_drop(s, s.len - suffix.len), suffix);

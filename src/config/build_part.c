@@ -17,6 +17,7 @@ static ServiceLimits limits_build(const ServiceSettings *from)
         .send_timeout_ms = o->write_timeout_ms,
         .linger_ms = o->drain_timeout_ms,
         .tunnel_idle_ms = from->tunnel_idle_timeout_ms,
+        .stream_idle_ms = from->stream_idle_timeout_ms,
         .receive_rate_min = o->min_receive_rate_bytes,
         .send_rate_min = o->min_send_rate_bytes,
         .concurrent_requests_max = o->concurrent_requests_max,

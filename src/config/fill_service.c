@@ -147,6 +147,7 @@ Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *re
         .tries_max = (uint32_t)section_number(section, S("retries")) + 1,
         .retry_buffer_bytes = section_number(section, S("retry-buffer-bytes")),
         .tunnel_idle_timeout_ms = section_number(section, S("tunnel-idle-timeout-ms")),
+        .stream_idle_timeout_ms = section_number(section, S("stream-idle-timeout-ms")),
         .request_id = {.accept = section_bool(request_id, S("accept"))},
         .forwarded = forwarded.node ? fill_forwarded(forwarded) : f->usual.forwarded,
         .overload = overload.node ? fill_overload(overload) : f->usual.overload,

@@ -141,6 +141,8 @@ static const SchemaNode service_children[] = {
             .fallback = S_INIT("websocket")}),
     OPTION_NUMBER("tunnel-idle-timeout-ms", 1, SCHEMA_MS_MAX, "600000",
                   "how long such a connection may be silent in both directions"),
+    OPTION_NUMBER("stream-idle-timeout-ms", 1, SCHEMA_MS_MAX, "3600000",
+                  "the same for gRPC, event streams, and requests answered before their end"),
     OPTION_NUMBER("retries", 0, 10, "2",
                   "how often a request may be tried again, when that is safe"),
     OPTION_NUMBER("retry-buffer-bytes", 0, 16777216, "65536",

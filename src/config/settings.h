@@ -228,6 +228,7 @@ typedef struct ServiceSettings {
     uint32_t tries_max; /* 1: never again */
     uint64_t retry_buffer_bytes;
     uint64_t tunnel_idle_timeout_ms;
+    uint64_t stream_idle_timeout_ms;
     RequestIdSettings request_id;
     ForwardedSettings forwarded;
     size_t trusted_count;

@@ -10,6 +10,7 @@
 
 #include "base/number.h"
 #include "http/h2_block.h"
+#include "http/h2_frames.h"
 
 #define FRAME_BYTES_MAX 16384u   /* of payload: River never allows more, and never sends more */
 #define FRAME_HEAD_BYTES 9u
@@ -26,6 +27,7 @@ struct H2 {
     nghttp2_session *session;
     nghttp2_mem memory;
     H2Plan plan;
+    H2Frames frames; /* that come in */
     H2Block head; /* that is being received; there is one at a time (RFC 9113 §4.3) */
     Text *out; /* of the h2_take that runs */
     bool out_full;
@@ -227,7 +229,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
     if (name) {
         h->plan.hooks->data(h->plan.user, name, str_of(at, len));
     } else {
-        h2_consumed(h, id, len);
+        h2_open_window(h, len);
     }
     return 0;
 }
@@ -370,6 +372,7 @@ H2 *h2_new(const H2Plan *plan)
         return NULL;
     }
     h->plan = *plan;
+    h->frames = h2_frames_of(plan->server);
     h->memory = (nghttp2_mem){.mem_user_data = h,
                               .malloc = memory_take,
                               .free = memory_give,
@@ -409,6 +412,7 @@ static Err err_of(int code)
 
 Err h2_feed(H2 *h, Str bytes)
 {
+    h2_frames_follow(&h->frames, bytes);
     nghttp2_ssize taken =
         nghttp2_session_mem_recv2(h->session, bytes.at /* foreign call */, bytes.len);
     if (taken < 0) {
@@ -522,18 +526,37 @@ void h2_resume(H2 *h, int32_t id)
     (void)nghttp2_session_resume_data(h->session, id);
 }
 
-void h2_consumed(H2 *h, int32_t id, size_t n)
+void h2_open_stream(H2 *h, int32_t id, size_t n)
 {
-    if (id == 0) { /* the stream has closed: nghttp2 wants to be told so, or counts nothing */
-        (void)nghttp2_session_consume_connection(h->session, n);
-    } else {
-        (void)nghttp2_session_consume(h->session, id, n);
-    }
+    (void)nghttp2_session_consume_stream(h->session, id, n);
+}
+
+void h2_open_window(H2 *h, size_t n)
+{
+    (void)nghttp2_session_consume_connection(h->session, n);
 }
 
 void h2_reset(H2 *h, int32_t id, uint32_t code)
 {
     (void)nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, code);
+}
+
+/* --- signs of life ---------------------------------------------------------------------------- */
+
+void h2_ping(H2 *h)
+{
+    (void)nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
+}
+
+bool h2_is_greeted(const H2 *h)
+{
+    return h->greeted;
+}
+
+bool h2_is_partial(const H2 *h, uint64_t *ret_whole)
+{
+    *ret_whole = h->frames.whole;
+    return h2_frames_partial(&h->frames);
 }
 
 /* --- ends ------------------------------------------------------------------------------------ */
@@ -546,6 +569,12 @@ void h2_goaway(H2 *h, bool final)
     }
     int32_t last = nghttp2_session_get_last_proc_stream_id(h->session);
     (void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, H2_NO_ERROR, NULL, 0);
+}
+
+void h2_end(H2 *h, uint32_t code)
+{
+    h->failed = true;
+    (void)nghttp2_session_terminate_session(h->session, code);
 }
 
 bool h2_peer_leaves(const H2 *h, int32_t *ret_last)

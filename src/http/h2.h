@@ -104,10 +104,21 @@ MUST_USE Err h2_trailers(H2 *h, int32_t id, const H2Field *fields, size_t count)
 
 /* The body to pull has grown, or ended. */
 void h2_resume(H2 *h, int32_t id);
-/* `n` bytes of body were passed on: the peer may send as many more. On a stream that is closed they
- * count for the connection alone. */
-void h2_consumed(H2 *h, int32_t id, size_t n);
+/* The peer may send `n` more bytes of body on the stream, or on all streams together: one does not
+ * open the other. */
+void h2_open_stream(H2 *h, int32_t id, size_t n);
+void h2_open_window(H2 *h, size_t n);
 void h2_reset(H2 *h, int32_t id, uint32_t code);
+
+/* Asks for a sign of life (PING, RFC 9113 §6.7); any bytes that come afterwards are one. */
+void h2_ping(H2 *h);
+/* Whether the peer's first SETTINGS have come. */
+bool h2_is_greeted(const H2 *h);
+/* Whether a frame other than DATA, or a header block, has begun and is not whole; *ret_whole: how
+ * many were before, so that the next one can be told from it. */
+bool h2_is_partial(const H2 *h, uint64_t *ret_whole);
+/* Ends the session with a GOAWAY that says `code`. */
+void h2_end(H2 *h, uint32_t code);
 
 /* A server: no new streams (first call: a warning that races nothing; second: the last word). A
  * client: says goodbye. */

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -27,6 +29,18 @@ static void no_delay(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void system_keep_alive(int fd)
+{
+    const int on = 1;
+    const int quiet_s = KEEP_ALIVE_QUIET_S;
+    const int apart_s = KEEP_ALIVE_APART_S;
+    const int probes = KEEP_ALIVE_PROBES;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &quiet_s, sizeof quiet_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &apart_s, sizeof apart_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 static int real_accept(int listener, struct sockaddr_storage *ret_peer, socklen_t *ret_bytes)
 {
     int fd = accept4(listener, (struct sockaddr *)ret_peer, ret_bytes,
@@ -42,6 +56,7 @@ static int real_socket(int family)
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && family != AF_UNIX) {
         no_delay(fd);
+        system_keep_alive(fd);
     }
     return fd;
 }
@@ -87,6 +102,12 @@ static ssize_t real_send_pieces(int fd, struct iovec *pieces, size_t count)
 static int real_shutdown_send(int fd)
 {
     return shutdown(fd, SHUT_WR);
+}
+
+static int real_unacked(int fd)
+{
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : -1;
 }
 
 static int real_close(int fd)
@@ -195,6 +216,7 @@ const System system_real = {
     .send_more = real_send_more,
     .send_pieces = real_send_pieces,
     .shutdown_send = real_shutdown_send,
+    .unacked = real_unacked,
     .close = real_close,
     .close_reset = real_close_reset,
     .poll_change = real_poll_change,

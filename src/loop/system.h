@@ -25,6 +25,7 @@ typedef struct System {
     ssize_t (*send_more)(int fd, const void *bytes, size_t len); /* at once more will follow */
     ssize_t (*send_pieces)(int fd, struct iovec *pieces, size_t count);
     int (*shutdown_send)(int fd);
+    int (*unacked)(int fd); /* bytes that were sent and that the peer has not acknowledged */
     int (*close)(int fd);
     int (*close_reset)(int fd); /* close so that the peer sees a reset, not an end */
     int (*poll_change)(int poller, int operation, int fd, struct epoll_event *event);
@@ -36,6 +37,13 @@ typedef struct System {
     ssize_t (*file_ready)(int fd, uint64_t offset, size_t len); /* bytes in memory; -1: unknown */
     ssize_t (*file_send)(int socket, int fd, uint64_t offset, size_t len);
 } System;
+
+/* Has the kernel probe a TCP peer that is silent, so that one that has vanished is found within two
+ * minutes. Set on a listener, it holds for what that accepts. */
+#define KEEP_ALIVE_QUIET_S 60
+#define KEEP_ALIVE_APART_S 15
+#define KEEP_ALIVE_PROBES 4
+void system_keep_alive(int fd);
 
 extern const System system_real;
 extern const System *system_calls;

@@ -74,20 +74,39 @@ void client_close(Thread *t, Client *c, bool abort)
 
 /* --- HTTP/2 ---------------------------------------------------------------------------------- */
 
-/* The deadline of the whole connection: idle without streams, or a peer that takes nothing. */
-static void mux_deadline(Thread *t, Client *c)
+#define QUIET_MS 60000u /* of a client with open streams, before it is asked whether it lives */
+
+/* A deadline of the whole connection has passed, or is watched from now on. */
+static void mux_watch(Thread *t, Client *c)
 {
     const ServiceLimits *limits = &service_of(t, c)->limits;
-    const Mux *m = c->mux;
-    if (c->wire.out.len > 0) {
-        uint64_t due_ms = m->progress_ms + limits->send_timeout_ms;
+    const MuxPatience patience = {.send_ms = limits->send_timeout_ms,
+                                  .idle_ms = limits->keep_alive_ms,
+                                  .head_ms = limits->head_timeout_ms,
+                                  .quiet_ms = QUIET_MS,
+                                  .apart_ms = QUIET_MS};
+    uint64_t due_ms = UINT64_MAX;
+    switch (mux_late(t, c->mux, &c->wire, &patience, &due_ms)) {
+    case MUX_IN_TIME:
         client_deadline(t, c, due_ms > t->now_ms ? due_ms - t->now_ms : 0);
-    } else if (m->leave_ms > 0 && !m->leaving) {
-        client_deadline(t, c, m->leave_ms > t->now_ms ? m->leave_ms - t->now_ms : 0);
-    } else if (m->count == 0) {
-        client_deadline(t, c, limits->keep_alive_ms);
-    } else {
-        timer_stop(&t->wheel, c->timer);
+        return;
+    case MUX_UNREAD:
+        mux_cut(t, c->mux, FAULT_SEND_TIMEOUT);
+        client_close(t, c, true);
+        return;
+    case MUX_SILENT:
+        mux_flush_later(t, c->mux); /* which watches again */
+        return;
+    case MUX_DEAD:
+        client_close(t, c, true);
+        return;
+    case MUX_SLOW:
+        counter_add(&t->faults[FAULT_HEAD_TIMEOUT], 1);
+        mux_end(t, c->mux, H2_ENHANCE_YOUR_CALM);
+        return;
+    case MUX_IDLE:
+        mux_leave(t, c->mux);
+        return;
     }
 }
 
@@ -105,22 +124,17 @@ void client_mux_flush(Thread *t, Handle h)
     } else if ((m->failed || mux_is_over(m)) && c->wire.out.len == 0) {
         client_mux_end(t, c);
     } else {
-        mux_deadline(t, c);
+        mux_watch(t, c);
     }
 }
 
 static void mux_read(Thread *t, Client *c)
 {
     Mux *m = c->mux;
-    /* A peer that does not take our answers gets no more attention until it does. */
-    Err err = c->wire.out.len > 0 ? ERR_AGAIN : mux_receive(t, m, &c->wire);
-    if (err == ERR_OK && c->wire.readable) {
-        thread_again(t, c->self);
-    }
-    if (err == ERR_SYNTAX || err == ERR_MEMORY) {
+    Err err = mux_receive(t, m, &c->wire);
+    if (err == ERR_SYNTAX || err == ERR_MEMORY) { /* GOAWAY says why; then it ends */
         counter_add(&t->faults[err == ERR_MEMORY ? FAULT_MEMORY : FAULT_REQUEST_PROTOCOL_BROKEN],
                     1);
-        mux_flush_later(t, m); /* GOAWAY says why; then it ends */
     } else if (err != ERR_OK && err != ERR_AGAIN) {
         client_close(t, c, false);
     }
@@ -151,8 +165,7 @@ static void mux_begin(Thread *t, Client *c, Str bytes)
         client_close(t, c, true);
         return;
     }
-    c->state = CLIENT_MUX;
-    client_deadline(t, c, limits->head_timeout_ms);
+    c->state = CLIENT_MUX; /* its first flush sets the deadline */
     if (c->leaving) {
         client_drain(t, c, c->patience_ms);
     }
@@ -450,7 +463,7 @@ void client_on_timer(Thread *t, Handle h)
         client_close(t, c, false);
         return;
     case CLIENT_MUX:
-        client_mux_late(t, c);
+        mux_watch(t, c);
         return;
     case CLIENT_IDLE:
     case CLIENT_LINGER:
@@ -463,7 +476,7 @@ void client_on_timer(Thread *t, Handle h)
         exchange_on_timer(t, c->exchange);
         return;
     case CLIENT_FLUSH:
-        client_close(t, c, true);
+        client_flush_watch(t, c);
         return;
     }
 }

@@ -29,13 +29,13 @@ typedef struct Client {
     uint8_t state;
     bool linger_wanted;
     bool looked; /* `in` was looked at: only more bytes help */
-    bool again;  /* is queued in Thread.again */
     bool leaving; /* no request may follow the one that is under way */
     uint16_t patience_ms; /* ... but one that was sent before the client could know */
     uint16_t listener;
     Peer peer; /* of the socket, or whom the PROXY protocol named */
     uint32_t scanned;  /* of `in`, for the head's end */
     uint32_t lingered; /* bytes thrown away */
+    uint64_t flushed_ms; /* FLUSH: when the peer last took something */
     uint64_t head_us;  /* when the head's first byte came, of the monotonic clock */
 } Client;
 

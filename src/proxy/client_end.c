@@ -38,10 +38,27 @@ void client_flush(Thread *t, Client *c)
         client_close(t, c, true);
         return;
     }
+    if (sent > 0) {
+        c->flushed_ms = t->now_ms;
+    }
     if (c->wire.out.len == 0) {
         client_finish(t, c);
-    } else if (sent > 0) {
-        client_deadline(t, c, service_of(t, c)->limits.send_timeout_ms);
+    } else {
+        client_flush_watch(t, c);
+    }
+}
+
+void client_flush_watch(Thread *t, Client *c)
+{
+    size_t moved = 0;
+    uint64_t timeout_ms = service_of(t, c)->limits.send_timeout_ms;
+    uint64_t look_ms = wire_watch(&c->wire, t->now_ms, timeout_ms, &c->flushed_ms, &moved);
+    uint64_t due_ms = c->flushed_ms + timeout_ms;
+    if (due_ms <= t->now_ms) {
+        counter_add(&t->faults[FAULT_SEND_TIMEOUT], 1);
+        client_close(t, c, true);
+    } else {
+        client_deadline(t, c, u64_min(look_ms, due_ms) - t->now_ms);
     }
 }
 
@@ -90,7 +107,7 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
     }
     c->linger_wanted = linger || c->in.len > 0 || c->wire.readable;
     c->state = CLIENT_FLUSH;
-    client_deadline(t, c, service_of(t, c)->limits.send_timeout_ms);
+    c->flushed_ms = t->now_ms;
     client_flush(t, c);
 }
 
@@ -127,13 +144,4 @@ void client_mux_end(Thread *t, Client *c)
     mux_drop(t, m);
     c->linger_wanted = true; /* what is on its way must not reset GOAWAY away */
     client_finish(t, c);
-}
-
-void client_mux_late(Thread *t, Client *c)
-{
-    if (c->wire.out.len > 0) {
-        client_close(t, c, true);
-        return;
-    }
-    mux_leave(t, c->mux);
 }

@@ -18,9 +18,10 @@ static inline const Service *service_of(const Thread *t, const Client *c)
 void client_deadline(Thread *t, Client *c, uint64_t in_ms);
 /* States FLUSH and LINGER go on. */
 void client_flush(Thread *t, Client *c);
+/* The deadline of FLUSH has come. */
+void client_flush_watch(Thread *t, Client *c);
 void client_linger(Thread *t, Client *c);
-/* An HTTP/2 session is over, or late. */
+/* An HTTP/2 session is over. */
 void client_mux_end(Thread *t, Client *c);
-void client_mux_late(Thread *t, Client *c);
 
 #endif

@@ -74,7 +74,8 @@ static bool may_retry(const Thread *t, const Exchange *x, Fault fault)
 /* What operators look for when an origin misbehaves, or River runs short of something. */
 static void log_fault(const Exchange *x, const FaultRow *row)
 {
-    if (row->blame == BLAME_ORIGIN || row->blame == BLAME_RIVER) {
+    bool logged = x->fault == FAULT_INTERNAL_DEADLINE; /* once, by who found it */
+    if (!logged && (row->blame == BLAME_ORIGIN || row->blame == BLAME_RIVER)) {
         LOG(WARN, "request failed", LOG_STR("reason", row->code), LOG_STR("what", row->sentence),
             LOG_STR("service", x->service->name),
             LOG_STR("upstream", x->endpoint ? x->endpoint->name : STR_NONE),
@@ -102,9 +103,15 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     if (x->endpoint && is_unreachable(fault)) {
         origin_unreachable(t, &t->worker->origins[x->endpoint->origin]);
     }
+    if (fault == FAULT_ORIGIN_TIMEOUT || fault == FAULT_ORIGIN_STALLED ||
+        fault == FAULT_ORIGIN_UNREAD) {
+        exchange_doubt_upstream(t, x);
+    }
     exchange_close_upstream(t, x);
     if (may_retry(t, x, fault)) {
-        x->fresh_wanted = x->upstream_reused && fault == FAULT_ORIGIN_CLOSED;
+        x->stale = x->upstream_reused && fault == FAULT_ORIGIN_CLOSED;
+        /* The last try must not end on one more connection that died while it was idle. */
+        x->fresh_wanted = x->stale || x->tries + 1 >= x->service->limits.tries_max;
         return PHASE_PICK;
     }
     if (x->phase == PHASE_ANSWER) { /* a file cannot be read: other words, if none were said */
@@ -248,59 +255,80 @@ static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_
     sooner(d, w->start_ms + window_ms, FAULT_NONE);
 }
 
-static void request_deadlines(Thread *t, Exchange *x, bool blocked, Deadline *d)
+/* A peer that does not take what it was given. Nothing that it sends excuses that. */
+static void send_deadline(Thread *t, Link to, uint64_t timeout_ms, uint64_t *progress_ms,
+                          RateWindow *rate, Fault fault, Deadline *d)
 {
-    const ServiceLimits *limits = &x->service->limits;
-    if (blocked) {
-        sooner(d, x->progress_up_ms + x->endpoint->write_timeout_ms, FAULT_ORIGIN_UNREAD);
+    if (to.wire) {
+        size_t moved = 0;
+        sooner(d, wire_watch(to.wire, t->now_ms, timeout_ms, progress_ms, &moved), FAULT_NONE);
+        rate->bytes += moved;
     }
-    bool from_client = !x->request_body.done && !blocked;
-    if (from_client) {
-        sooner(d, x->progress_in_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
-    }
-    rate_deadline(d, &x->receive_rate, limits->receive_rate_min, limits->body_timeout_ms,
-                  from_client, t->now_ms);
+    sooner(d, *progress_ms + timeout_ms, fault);
 }
 
-static void relay_deadlines(Thread *t, Exchange *x, Deadline *d)
+/* Peers that are to be read. Before there is an answer the client must send its body, and then the
+ * origin its head. Afterwards they may take turns as they like: whatever moves counts, in either
+ * direction, and for a stream of events or a conversation that both sides keep open, the pause may
+ * be long. That the peers still live is for TCP and HTTP/2 to find out (PING). */
+static void read_deadlines(Thread *t, Exchange *x, bool client_blocked, bool origin_blocked,
+                           Deadline *d)
 {
     const ServiceLimits *limits = &x->service->limits;
-    bool blocked = x->phase == PHASE_ANSWER ? answer_blocked(t, x)
-                                            : link_blocked(link_client(t, x));
-    if (x->tunnel) {
-        sooner(d, x->progress_in_ms + limits->tunnel_idle_ms, FAULT_TUNNEL_IDLE);
-        return;
+    bool streams = x->streams || (x->replied && !x->request_body.done);
+    bool from_client = !x->replied && !streams && !x->request_body.done && !origin_blocked;
+    rate_deadline(d, &x->receive_rate, limits->receive_rate_min, limits->body_timeout_ms,
+                  from_client, t->now_ms);
+    if (from_client) {
+        sooner(d, x->progress_in_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
+    } else if (!x->replied && !streams) {
+        if (x->phase == PHASE_AWAIT && x->request_sent && !origin_blocked) {
+            sooner(d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
+        }
+    } else if (!client_blocked && !origin_blocked && !x->response_body.done) {
+        uint64_t moved_ms = u64_max(x->progress_in_ms, x->progress_up_ms);
+        moved_ms = u64_max(moved_ms, x->progress_out_ms);
+        sooner(d, moved_ms + (streams ? limits->stream_idle_ms : x->endpoint->read_timeout_ms),
+               streams ? FAULT_STREAM_IDLE : FAULT_ORIGIN_STALLED);
     }
-    if (blocked) {
-        sooner(d, x->progress_out_ms + limits->send_timeout_ms, FAULT_SEND_TIMEOUT);
-    } else if (x->phase == PHASE_RELAY && !x->response_body.done) {
-        sooner(d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
-    }
-    rate_deadline(d, &x->send_rate, limits->send_rate_min, limits->send_timeout_ms, blocked,
-                  t->now_ms);
 }
 
 static Deadline deadline(Thread *t, Exchange *x)
 {
     Deadline d = {.due_ms = UINT64_MAX};
+    const ServiceLimits *limits = &x->service->limits;
     Link origin = link_upstream(t, x);
+    Link client = link_client(t, x);
     if (x->phase == PHASE_CONNECT) {
         sooner(&d, x->wait_due_ms, FAULT_NONE);
         sooner(&d, x->wait_end_ms, FAULT_CONNECT_WAIT);
     }
-    if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY && link_is_open(origin) && !x->tunnel) {
-        bool blocked = link_blocked(origin);
-        if (!x->request_sent || blocked) {
-            request_deadlines(t, x, blocked, &d);
-        } else if (x->phase == PHASE_AWAIT) {
-            sooner(&d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
-        }
-    }
     if (x->looking || x->loading) {
         sooner(&d, x->progress_up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
     }
-    if (x->phase >= PHASE_REPLY) {
-        relay_deadlines(t, x, &d);
+    if (x->tunnel) {
+        sooner(&d, x->progress_in_ms + limits->tunnel_idle_ms, FAULT_TUNNEL_IDLE);
+        return d;
+    }
+    bool to_client = x->phase >= PHASE_REPLY;
+    bool client_blocked = to_client && (x->phase == PHASE_ANSWER ? answer_blocked(t, x)
+                                                                 : link_blocked(client));
+    if (client_blocked) {
+        send_deadline(t, client, limits->send_timeout_ms, &x->progress_out_ms, &x->send_rate,
+                      FAULT_SEND_TIMEOUT, &d);
+    }
+    if (to_client) {
+        rate_deadline(&d, &x->send_rate, limits->send_rate_min, limits->send_timeout_ms,
+                      client_blocked, t->now_ms);
+    }
+    if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY && link_is_open(origin)) {
+        RateWindow none = {0};
+        bool origin_blocked = link_blocked(origin);
+        if (origin_blocked) {
+            send_deadline(t, origin, x->endpoint->write_timeout_ms, &x->progress_up_ms, &none,
+                          FAULT_ORIGIN_UNREAD, &d);
+        }
+        read_deadlines(t, x, client_blocked, origin_blocked, &d);
     }
     return d;
 }
@@ -382,6 +410,20 @@ static void deadline_set(Thread *t, Exchange *x, uint64_t due_ms)
     CHECK(timer_set(&t->wheel, timer, due_ms, token) == ERR_OK);
 }
 
+/* A deadline has passed that changes nothing, and would come again at once, for ever: a bug in
+ * River, which costs this request and not the thread. */
+COLD static Fault deadline_lost(const Exchange *x)
+{
+    static atomic_bool told;
+    soft_check(false);
+    if (!atomic_exchange(&told, true)) {
+        LOG(ERROR, "a bug in River: a deadline without an effect; please report this line",
+            LOG_U64("phase", x->phase), LOG_STR("service", x->service->name),
+            LOG_STR("request_id", x->id));
+    }
+    return FAULT_INTERNAL_DEADLINE;
+}
+
 static void exchange_run(Thread *t, Exchange *x)
 {
     crash_note_set(t->index, x->id);
@@ -392,12 +434,12 @@ static void exchange_run(Thread *t, Exchange *x)
     while (x->phase != PHASE_FINISH) {
         if (!exchange_advance(t, x, phases[x->phase].step(t, x))) {
             Deadline d = deadline(t, x);
-            if (d.due_ms > t->now_ms || d.fault == FAULT_NONE) {
+            if (d.due_ms > t->now_ms) {
                 deadline_set(t, x, d.due_ms);
                 crash_note_clear(t->index);
                 return;
             }
-            (void)exchange_advance(t, x, FAIL(d.fault));
+            (void)exchange_advance(t, x, FAIL(d.fault ? d.fault : deadline_lost(x)));
         }
     }
     finish(t, x);

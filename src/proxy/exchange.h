@@ -91,7 +91,9 @@ struct Exchange {
     IpAddress client_ip;  /* the client's own, as far as trusted proxies tell (proxy/source.h) */
     uint16_t client_port; /* 0: not known */
     bool trusted;      /* the peer is a trusted proxy */
-    bool waits;        /* registered as a waiter of its origin */
+    bool waits;        /* for a connection to its origin: in the queue, or for a dial of its own */
+    bool dials;        /* ... which is all that it waits for */
+    uint32_t waiter_place; /* in the origin's queue (origin_waiters.h) */
     bool counted;      /* in service->active */
     bool upstream_reused;
     bool request_sent; /* the body's end has gone to the origin */
@@ -109,6 +111,8 @@ struct Exchange {
     bool looking;      /* waits until a file is opened */
     bool loading;      /* waits for bytes of its file */
     bool fresh_wanted; /* the next try must not use a pooled connection */
+    bool stale;        /* the last one met a stale connection: its endpoint is asked again */
+    bool streams;      /* a quiet body is no fault: gRPC, event streams (see read_deadlines) */
     uint16_t status;   /* sent to the client */
     uint8_t interim;   /* 1xx heads passed */
     uint32_t tries;
@@ -185,6 +189,8 @@ void answer_forget(Exchange *x);
 bool answer_blocked(const Thread *t, const Exchange *x);
 /* Gives the upstream connection back to the pool if it may serve again, else ends it. */
 void exchange_release_upstream(Thread *t, Exchange *x);
+/* The origin has not answered in time: a connection that many share must show that it lives. */
+void exchange_doubt_upstream(Thread *t, const Exchange *x);
 /* Ends the upstream connection and forgets it. */
 void exchange_close_upstream(Thread *t, Exchange *x);
 

@@ -5,7 +5,7 @@ void exchange_attach(Thread *t, Exchange *x, Upstream *u)
 {
     origin_unwait(t, x);
     x->upstream = u->self;
-    x->upstream_reused = u->served > 0;
+    x->upstream_reused = u->served > 0 || u->rested;
     u->served++;
     u->taken_ns = t->now_ns;
     u->exchange = x->self;
@@ -41,6 +41,14 @@ void exchange_dial_failed(Thread *t, Exchange *x, Fault fault)
     origin_unwait(t, x);
     x->dial_fault = fault;
     exchange_again(t, x);
+}
+
+void exchange_doubt_upstream(Thread *t, const Exchange *x)
+{
+    const MuxStream *s = mux_stream_get(t, x->upstream_stream);
+    if (s) {
+        upstream_doubt(t, s, x->progress_up_ms);
+    }
 }
 
 void exchange_close_upstream(Thread *t, Exchange *x)

@@ -111,6 +111,10 @@ typedef enum Retry {
     X(FILE_ERROR, "file-error", 500, RIVER, NEVER, "the file could not be read")                   \
     X(FILE_CHANGED, "file-changed", 500, RIVER, NEVER,                                             \
       "the file became shorter while it was sent")                                                 \
+    X(STREAM_IDLE, "stream-idle", 504, NONE, NEVER,                                                \
+      "nothing moved for too long between client and origin")                                      \
+    X(INTERNAL_DEADLINE, "internal-deadline", 500, RIVER, NEVER,                                   \
+      "a bug in River: a deadline without an effect")                                              \
     X(TUNNEL_IDLE, "tunnel-idle", 0, NONE, NEVER, "nothing moved through the tunnel for too long") \
     X(STOPPED, "stopped", 0, RIVER, NEVER, "River stopped before the request was over")
 /* clang-format on */

@@ -19,7 +19,7 @@ Err link_flush(Thread *t, Link l, size_t *ret_sent)
     if (l.wire) {
         return wire_flush(l.wire, &t->wires, ret_sent);
     }
-    *ret_sent = mux_moved(l.stream);
+    *ret_sent = mux_moved(t, l.stream);
     return link_broken(l) ? ERR_RESET : ERR_OK;
 }
 

@@ -78,6 +78,13 @@ static inline bool link_readable(Link l)
     return l.stream->in.len > 0 || (l.stream->closed && !l.stream->in_ended);
 }
 
+/* Whether reading again will tell something new: bytes, or the end, which is told once all bytes
+ * before it have been taken. */
+static inline bool link_has_more(Link l)
+{
+    return link_readable(l) || (l.wire && l.wire->ended);
+}
+
 /* Whether the peer has finished sending (there may be bytes left to read). */
 static inline bool link_ended(Link l)
 {

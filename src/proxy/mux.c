@@ -1,287 +1,17 @@
-/* mux.c - one HTTP/2 connection: between its wire, its session, and the streams' records. */
-#include "proxy/mux.h"
+/* mux.c - one HTTP/2 connection: between its wire, its session, and the streams (mux_stream.c). */
+#include "proxy/mux_stream.h"
 
 #include "base/number.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
 #define READ_BYTES (64u << 10)
-#define TRAILERS_BYTES_MAX (64u << 10)
 
-/* --- names ----------------------------------------------------------------------------------- */
-
-static H2Name name_of(Handle h)
-{
-    return (H2Name)h.generation << 32 | h.slot;
-}
-
-static MuxStream *stream_named(const Mux *m, H2Name name)
-{
-    Handle h = {.slot = (uint32_t)name, .generation = (uint32_t)(name >> 32)};
-    return mux_stream_get(m->thread, h);
-}
-
-Mux *mux_of(const Thread *t, const MuxStream *s)
-{
-    Handle h = token_handle(s->owner);
-    if (token_kind(s->owner) == TOKEN_CLIENT) {
-        Client *c = client_get(t, h);
-        return c ? c->mux : NULL;
-    }
-    Upstream *u = upstream_get(t, h);
-    return u ? u->mux : NULL;
-}
-
-static Wire *wire_of(const Thread *t, const Mux *m)
+Wire *mux_wire(const Thread *t, const Mux *m)
 {
     Handle h = token_handle(m->owner);
     return m->server ? &client_get(t, h)->wire : &upstream_get(t, h)->wire;
 }
-
-/* --- the list of streams --------------------------------------------------------------------- */
-
-static MuxStream *stream_new(Mux *m, int32_t id)
-{
-    Thread *t = m->thread;
-    Handle h;
-    MuxStream *s = (MuxStream *)pool_take(&t->streams, &h);
-    if (!s) {
-        return NULL;
-    }
-    s->self = h;
-    s->owner = m->owner;
-    s->id = id;
-    arena_init(&s->trailers_in_arena, &t->arena_blocks, TRAILERS_BYTES_MAX);
-    arena_init(&s->trailers_out_arena, &t->arena_blocks, TRAILERS_BYTES_MAX);
-    s->next = m->first;
-    MuxStream *second = mux_stream_get(t, m->first);
-    if (second) {
-        second->previous = h;
-    }
-    m->first = h;
-    m->count++;
-    return s;
-}
-
-/* Gives everything back. `m` is NULL when the connection has gone before. */
-static void stream_free(Thread *t, Mux *m, MuxStream *s)
-{
-    MuxStream *next = mux_stream_get(t, s->next);
-    MuxStream *previous = mux_stream_get(t, s->previous);
-    if (next) {
-        next->previous = s->previous;
-    }
-    if (previous) {
-        previous->next = s->next;
-    } else if (m) {
-        m->first = s->next;
-    }
-    if (m) {
-        m->count--;
-    }
-    for (MuxHead *head = mux_head_take(s); head; head = mux_head_take(s)) {
-        mux_head_drop(head);
-    }
-    buf_clear(&s->in, &t->buf_blocks);
-    buf_clear(&s->out, &t->buf_blocks);
-    arena_reset(&s->trailers_in_arena);
-    arena_reset(&s->trailers_out_arena);
-    timer_drop(&t->wheel, &s->timer);
-    pool_give(&t->streams, s->self);
-}
-
-void mux_stream_again(Thread *t, MuxStream *s)
-{
-    if (!s->again) {
-        s->again = true;
-        thread_again_token(t, token_of(TOKEN_STREAM, s->self));
-    }
-}
-
-/* --- heads that wait ------------------------------------------------------------------------- */
-
-/* Moves the arena with the head into a record of its own; false when there is no room for that. */
-static bool head_keep(MuxStream *s, Arena *arena, const MuxHead *what)
-{
-    MuxHead *head = s->head_count < MUX_HEADS_MAX ? arena_new(arena, MuxHead) : NULL;
-    if (!head) {
-        return false;
-    }
-    *head = *what;
-    head->next = NULL;
-    head->arena = *arena;
-    arena_init(arena, head->arena.blocks, head->arena.max_bytes);
-    MuxHead **end = &s->heads;
-    while (*end) {
-        end = &(*end)->next;
-    }
-    *end = head;
-    s->head_count++;
-    return true;
-}
-
-MuxHead *mux_head_take(MuxStream *s)
-{
-    MuxHead *head = s->heads;
-    if (head) {
-        s->heads = head->next;
-        s->head_count--;
-    }
-    return head;
-}
-
-void mux_head_drop(MuxHead *head)
-{
-    Arena arena = head->arena; /* which holds the head itself */
-    arena_reset(&arena);
-}
-
-/* --- hooks: the session records -------------------------------------------------------------- */
-
-static Mux *mux_from(void *user)
-{
-    return (Mux *)user;
-}
-
-static H2Name hook_begin(void *user, int32_t id)
-{
-    Mux *m = mux_from(user);
-    MuxStream *s = m->leaving ? NULL : stream_new(m, id);
-    return s ? name_of(s->self) : 0;
-}
-
-static void head_arrived(Mux *m, H2Name name, Arena *arena, const MuxHead *head)
-{
-    MuxStream *s = stream_named(m, name);
-    if (!s) {
-        return;
-    }
-    s->in_ended |= head->last;
-    if (!head_keep(s, arena, head)) {
-        h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
-    }
-    mux_stream_again(m->thread, s);
-}
-
-static void hook_request(void *user, H2Name name, Arena *arena, const RequestHead *request,
-                         HttpFault fault, bool last)
-{
-    MuxHead head = {.request = *request, .fault = fault, .last = last};
-    head_arrived(mux_from(user), name, arena, &head);
-}
-
-static void hook_response(void *user, H2Name name, Arena *arena, const ResponseHead *response,
-                          HttpFault fault, bool last)
-{
-    MuxHead head = {.response = *response, .fault = fault, .last = last};
-    head_arrived(mux_from(user), name, arena, &head);
-}
-
-static void hook_data(void *user, H2Name name, Str bytes)
-{
-    Mux *m = mux_from(user);
-    MuxStream *s = stream_named(m, name);
-    bool wanted = s && (!s->started || !handle_is_none(s->exchange));
-    if (!wanted) { /* nobody waits for it any more */
-        h2_consumed(m->h2, s ? s->id : 0, bytes.len);
-        return;
-    }
-    if (buf_add(&s->in, &m->thread->buf_blocks, bytes) != ERR_OK) {
-        h2_consumed(m->h2, s->id, bytes.len);
-        h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
-    }
-    mux_stream_again(m->thread, s);
-}
-
-static void hook_end(void *user, H2Name name)
-{
-    Mux *m = mux_from(user);
-    MuxStream *s = stream_named(m, name);
-    if (s) {
-        s->in_ended = true;
-        mux_stream_again(m->thread, s);
-    }
-}
-
-static void hook_trailers(void *user, H2Name name, Arena *arena, const Fields *fields)
-{
-    MuxStream *s = stream_named(mux_from(user), name);
-    if (s && s->trailers_in.count == 0) {
-        s->trailers_in_arena = *arena;
-        s->trailers_in = *fields;
-        arena_init(arena, s->trailers_in_arena.blocks, s->trailers_in_arena.max_bytes);
-    }
-}
-
-static void hook_closed(void *user, H2Name name, uint32_t code)
-{
-    Mux *m = mux_from(user);
-    MuxStream *s = stream_named(m, name);
-    if (!s) {
-        return;
-    }
-    s->closed = true;
-    s->code = code;
-    if (handle_is_none(s->exchange)) {
-        h2_consumed(m->h2, 0, s->in.len);
-        stream_free(m->thread, m, s);
-    } else {
-        mux_stream_again(m->thread, s);
-    }
-}
-
-static size_t hook_waiting(void *user, H2Name name, bool *ret_last)
-{
-    MuxStream *s = stream_named(mux_from(user), name);
-    *ret_last = s ? s->out_ended : true;
-    return s ? s->out.len + s->direct.len : 0;
-}
-
-static void hook_pull(void *user, H2Name name, size_t n, Text *out)
-{
-    Mux *m = mux_from(user);
-    MuxStream *s = stream_named(m, name);
-    if (!s) {
-        return;
-    }
-    size_t queued = size_min(n, s->out.len);
-    Span room = span_take(span_drop(out->room, out->len), queued);
-    out->len += buf_peek(&s->out, room);
-    buf_skip(&s->out, &m->thread->buf_blocks, queued);
-    text_add(out, str_take(s->direct, n - queued));
-    s->direct = str_drop(s->direct, n - queued);
-    s->moved_out += n;
-    if (s->out.len == 0 && s->direct.len == 0 && !handle_is_none(s->exchange)) {
-        mux_stream_again(m->thread, s); /* it may give more */
-    }
-}
-
-static bool hook_send_trailers(void *user, H2Name name)
-{
-    Mux *m = mux_from(user);
-    MuxStream *s = stream_named(m, name);
-    if (!s) {
-        return false;
-    }
-    s->out_done = true;
-    return s->trailers_out_count > 0 &&
-           h2_trailers(m->h2, s->id, s->trailers_out, s->trailers_out_count) == ERR_OK;
-}
-
-static const H2Hooks hooks = {
-    .begin = hook_begin,
-    .request = hook_request,
-    .response = hook_response,
-    .data = hook_data,
-    .end = hook_end,
-    .trailers = hook_trailers,
-    .closed = hook_closed,
-    .waiting = hook_waiting,
-    .pull = hook_pull,
-    .send_trailers = hook_send_trailers,
-};
-
-/* --- the connection -------------------------------------------------------------------------- */
 
 Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint32_t streams_max)
 {
@@ -290,13 +20,21 @@ Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint
     if (!m) {
         return NULL;
     }
-    *m = (Mux){.thread = t, .owner = owner, .server = server, .progress_ms = t->now_ms};
+    *m = (Mux){.thread = t,
+               .owner = owner,
+               .server = server,
+               .held_max = server ? MUX_CLIENT_HELD_MAX : UINT64_MAX,
+               .spoken = true,
+               .begun_ms = t->now_ms,
+               .idle_ms = t->now_ms,
+               .progress_ms = t->now_ms,
+               .heard_ms = t->now_ms};
     H2Plan plan = {.server = server,
                    .limits = {.head = *limits,
                               .streams_max = streams_max,
                               .stream_window = MUX_STREAM_WINDOW,
                               .window = MUX_WINDOW},
-                   .hooks = &hooks,
+                   .hooks = &mux_stream_hooks,
                    .user = m,
                    .budget = budget,
                    .blocks = &t->arena_blocks};
@@ -322,7 +60,7 @@ void mux_drop(Thread *t, Mux *m)
             s->code = MUX_LOST;
         }
         if (handle_is_none(s->exchange)) {
-            stream_free(t, m, s);
+            mux_stream_free(t, m, s);
         } else {
             mux_stream_again(t, s);
         }
@@ -352,6 +90,14 @@ void mux_cut(Thread *t, Mux *m, Fault fault)
 Err mux_feed(Mux *m, Str bytes)
 {
     Err err = h2_feed(m->h2, bytes);
+    uint64_t whole = 0;
+    bool partial = h2_is_partial(m->h2, &whole);
+    bool fresh = m->partial_ms == 0 || whole != m->whole;
+    m->partial_ms = !partial ? 0 : fresh ? m->thread->now_ms : m->partial_ms;
+    m->whole = whole;
+    m->heard_ms = m->thread->now_ms;
+    m->pinged = false;
+    m->silent = false;
     m->failed |= err != ERR_OK;
     mux_flush_later(m->thread, m);
     return err;
@@ -364,7 +110,13 @@ Err mux_receive(Thread *t, Mux *m, Wire *w)
     if (!w->readable) {
         return w->broken ? ERR_RESET : ERR_AGAIN;
     }
-    TRY(wire_receive(w, &t->wires, span_take(t->input, room), &received));
+    Err err = wire_receive(w, &t->wires, span_take(t->input, room), &received);
+    if (err != ERR_OK) {
+        return err == ERR_AGAIN || err == ERR_CLOSED ? err : ERR_RESET;
+    }
+    if (w->readable) {
+        thread_again_wire(t, w, m->owner);
+    }
     return mux_feed(m, str_take(span_str(t->input), received));
 }
 
@@ -373,6 +125,7 @@ Err mux_flush(Thread *t, Mux *m, Wire *w)
     bool more = true;
     size_t sent = 0;
     TRY(wire_flush(w, &t->wires, &sent));
+    m->moved += sent;
     if (sent > 0 || w->out.len == 0) {
         m->progress_ms = t->now_ms;
     }
@@ -391,8 +144,84 @@ Err mux_flush(Thread *t, Mux *m, Wire *w)
             break;
         }
     }
+    if (m->pinged && m->ping_ms == 0 && w->out.len == 0) {
+        m->ping_ms = t->now_ms;
+    }
     return ERR_OK;
 }
+
+/* --- deadlines ------------------------------------------------------------------------------- */
+
+void mux_ping(Thread *t, Mux *m)
+{
+    if (!m->pinged && !m->failed) {
+        m->pinged = true;
+        m->spoken = false;
+        m->ping_ms = 0;
+        h2_ping(m->h2);
+        mux_flush_later(t, m);
+    }
+}
+
+/* A peer that is silent while it has streams to serve is asked whether it still lives. */
+static MuxLate quiet_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *due_ms)
+{
+    if (m->pinged) {
+        uint64_t next_ms = m->ping_ms + (m->silent ? MUX_DEAD_MS : MUX_SILENT_MS);
+        if (m->ping_ms == 0 || next_ms > t->now_ms) {
+            *due_ms = m->ping_ms == 0 ? *due_ms : u64_min(*due_ms, next_ms);
+            return MUX_IN_TIME;
+        }
+        bool dead = m->silent;
+        m->silent = true;
+        return dead ? MUX_DEAD : MUX_SILENT;
+    }
+    if (m->count == 0) {
+        return MUX_IN_TIME;
+    }
+    uint64_t quiet_ms = m->heard_ms + p->quiet_ms;
+    uint64_t next_ms = m->spoken ? 0 : m->ping_ms + p->apart_ms;
+    uint64_t ask_ms = u64_max(quiet_ms, next_ms);
+    if (ask_ms > t->now_ms) {
+        *due_ms = u64_min(*due_ms, ask_ms);
+        return MUX_IN_TIME;
+    }
+    mux_ping(t, m); /* the flush that this asks for comes back here */
+    return MUX_IN_TIME;
+}
+
+MuxLate mux_late(Thread *t, Mux *m, Wire *w, const MuxPatience *p, uint64_t *ret_due_ms)
+{
+    uint64_t due_ms = UINT64_MAX;
+    if (w->out.len > 0) { /* nothing else can be said or asked before that is taken */
+        size_t moved = 0;
+        uint64_t look_ms = wire_watch(w, t->now_ms, p->send_ms, &m->progress_ms, &moved);
+        m->moved += moved;
+        *ret_due_ms = u64_min(look_ms, m->progress_ms + p->send_ms);
+        return m->progress_ms + p->send_ms <= t->now_ms ? MUX_UNREAD : MUX_IN_TIME;
+    }
+    uint64_t slow_ms = m->partial_ms ? m->partial_ms + p->head_ms : UINT64_MAX;
+    if (!h2_is_greeted(m->h2)) {
+        slow_ms = u64_min(slow_ms, m->begun_ms + p->head_ms);
+    }
+    if (slow_ms <= t->now_ms) {
+        return MUX_SLOW;
+    }
+    due_ms = u64_min(due_ms, slow_ms);
+    if (!m->leaving) {
+        uint64_t leave_ms = m->leave_ms ? m->leave_ms : UINT64_MAX;
+        leave_ms = m->count == 0 ? u64_min(leave_ms, m->idle_ms + p->idle_ms) : leave_ms;
+        if (leave_ms <= t->now_ms) {
+            return MUX_IDLE;
+        }
+        due_ms = u64_min(due_ms, leave_ms);
+    }
+    MuxLate late = quiet_late(t, m, p, &due_ms);
+    *ret_due_ms = due_ms;
+    return late;
+}
+
+/* --- goodbyes -------------------------------------------------------------------------------- */
 
 void mux_flush_later(Thread *t, Mux *m)
 {
@@ -420,6 +249,13 @@ void mux_leave(Thread *t, Mux *m)
     }
 }
 
+void mux_end(Thread *t, Mux *m, uint32_t code)
+{
+    m->failed = true;
+    h2_end(m->h2, code);
+    mux_flush_later(t, m);
+}
+
 bool mux_is_over(const Mux *m)
 {
     int32_t last = 0;
@@ -427,116 +263,3 @@ bool mux_is_over(const Mux *m)
     return h2_is_over(m->h2) || (ending && m->count == 0 && !h2_has_output(m->h2));
 }
 
-/* --- streams --------------------------------------------------------------------------------- */
-
-MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange)
-{
-    (void)t;
-    MuxStream *s = stream_new(m, 0);
-    if (s) {
-        s->exchange = exchange;
-        s->started = true;
-    }
-    return s;
-}
-
-void mux_consume(Thread *t, MuxStream *s, size_t n)
-{
-    buf_skip(&s->in, &t->buf_blocks, n);
-    Mux *m = mux_of(t, s);
-    if (m && n > 0) {
-        h2_consumed(m->h2, s->closed ? 0 : s->id, n);
-        mux_flush_later(t, m);
-    }
-}
-
-void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms)
-{
-    Mux *m = mux_of(t, s);
-    mux_consume(t, s, s->in.len);
-    s->exchange = HANDLE_NONE;
-    s->started = true;
-    if (!m || s->closed || s->id == 0) {
-        stream_free(t, m, s);
-        return;
-    }
-    mux_flush_later(t, m);
-    if (code != H2_NO_ERROR || !s->out_ended) {
-        h2_reset(m->h2, s->id, code == H2_NO_ERROR ? H2_CANCEL : code);
-        return;
-    }
-    /* What it has sent, and what the peer may still send, has until then. */
-    Token token = token_of(TOKEN_STREAM, s->self);
-    CHECK(timer_set(&t->wheel, &s->timer, t->now_ms + linger_ms, token) == ERR_OK);
-}
-
-void mux_stream_on_timer(Thread *t, Handle h)
-{
-    MuxStream *s = mux_stream_get(t, h);
-    Mux *m = s ? mux_of(t, s) : NULL;
-    if (m && handle_is_none(s->exchange) && !s->closed) {
-        h2_reset(m->h2, s->id, s->out_done ? H2_NO_ERROR : H2_CANCEL);
-        mux_flush_later(t, m);
-    }
-}
-
-/* Copies a trailer section to where it waits for the body's end. */
-static bool trailers_keep(MuxStream *s, const Fields *trailers)
-{
-    Arena *a = &s->trailers_out_arena;
-    H2Field *list = arena_array(a, H2Field, trailers->count + 1);
-    for (size_t i = 0; list && i < trailers->count; i++) {
-        const Field *f = &trailers->at[i];
-        Span name;
-        if (f->dropped) {
-            continue;
-        }
-        if (!arena_span(a, f->name.len, &name) ||
-            !arena_copy(a, f->value, &list[s->trailers_out_count].value)) {
-            return false;
-        }
-        for (size_t k = 0; k < f->name.len; k++) {
-            name.at[k] = byte_lower(f->name.at[k]);
-        }
-        list[s->trailers_out_count++].name = span_str(name);
-    }
-    s->trailers_out = list;
-    return list != NULL;
-}
-
-Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailers)
-{
-    Mux *m = mux_of(t, s);
-    if (!m || s->closed) {
-        return ERR_CLOSED;
-    }
-    if (last && trailers && trailers->count > 0 && !trailers_keep(s, trailers)) {
-        return ERR_MEMORY;
-    }
-    s->out_ended |= last;
-    bool direct = data.len >= MUX_DIRECT_BYTES_MIN;
-    if (!direct) {
-        TRY(buf_add(&s->out, &t->buf_blocks, data));
-        h2_resume(m->h2, s->id);
-        mux_flush_later(t, m);
-        return ERR_OK;
-    }
-    s->direct = data;
-    h2_resume(m->h2, s->id);
-    Err err = mux_flush(t, m, wire_of(t, m));
-    Str rest = s->direct;
-    s->direct = STR_NONE;
-    if (err == ERR_OK) {
-        err = buf_add(&s->out, &t->buf_blocks, rest);
-    } else {
-        mux_flush_later(t, m); /* where its owner sees that it failed */
-    }
-    return err == ERR_OK || err == ERR_MEMORY ? err : ERR_CLOSED;
-}
-
-size_t mux_moved(MuxStream *s)
-{
-    size_t moved = s->moved_out;
-    s->moved_out = 0;
-    return moved;
-}

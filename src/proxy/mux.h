@@ -5,9 +5,15 @@
  * given and not sent (`out`). What happens on a stream is recorded there, and wakes its exchange
  * later in the same turn; nothing runs inside the codec.
  *
- * Memory is bounded by flow control: `in` holds at most a stream's window, all of them together the
- * connection's, and a window opens again only for bytes that the other side has taken. `out` holds
- * what one read of the other side gave: while it is not empty, nothing more is read for it. */
+ * Memory is bounded by flow control. `in` holds at most a stream's window, which opens again only
+ * for bytes that the other side has taken. The connection's window opens as bytes arrive, so that a
+ * slow reader of one stream does not stop the others; only what streams hold beyond
+ * `held_max` keeps it closed. `out` holds what one read of the other side gave: while it is not
+ * empty, nothing more is read for it.
+ *
+ * The socket is always read to its end: frames of the connection (WINDOW_UPDATE, PING) must not
+ * wait for anything. mux_receive is the one place that reads, and where it leaves bytes behind it
+ * queues the owner for another go. */
 #ifndef PROXY_MUX_H
 #define PROXY_MUX_H
 
@@ -17,6 +23,7 @@
 
 #define MUX_STREAM_WINDOW (128u << 10)
 #define MUX_WINDOW (1u << 20)
+#define MUX_CLIENT_HELD_MAX (3u << 20) /* of one client's request bodies, beyond which it waits */
 #define MUX_HEADS_MAX 20u /* interim responses that may wait */
 #define MUX_LOST UINT32_MAX /* in place of an error code: the connection has gone */
 #define MUX_DIRECT_BYTES_MIN (8u << 10) /* a larger piece of a body is sent at once, not copied */
@@ -51,6 +58,8 @@ typedef struct MuxStream {
     size_t trailers_out_count;
     H2Field *trailers_out;
     size_t moved_out; /* bytes taken from `out` since mux_moved last asked */
+    uint64_t moved_seen; /* Mux.moved, then */
+    uint64_t linger_ms; /* after its exchange: how long nothing may move */
     uint32_t code;    /* with `closed`: why (RFC 9113 §7), or MUX_LOST */
     bool again;       /* is queued in Thread.again */
     bool started;     /* its exchange was made */
@@ -67,20 +76,61 @@ typedef struct Mux {
     bool server;
     bool flushing;     /* is queued in Thread.flush */
     bool leaving;      /* River has said goodbye */
-    uint64_t leave_ms; /* when it is to leave, as was notified; 0: never */
     bool failed;
+    bool pinged;       /* a PING was sent, and nothing has come since ... */
+    bool silent;       /* ... for so long that mux_late has said MUX_SILENT */
+    bool spoken;       /* a head or a body came since the last PING */
+    uint64_t leave_ms; /* when it is to leave, as was notified; 0: never */
     uint32_t count;    /* streams in the list */
     Handle first;
+    uint64_t held;     /* bytes in the streams' `in` */
+    uint64_t held_max; /* beyond it the connection's window stays closed */
+    uint64_t owed;     /* by which it was not opened */
+    uint64_t moved;    /* bytes that the peer has taken */
+    uint64_t whole;    /* frames before the one that is not whole */
+    uint64_t begun_ms;
+    uint64_t idle_ms;     /* since when it has no streams */
     uint64_t progress_ms; /* when the peer last took something, while it has to */
+    uint64_t heard_ms;    /* when it last said something */
+    uint64_t partial_ms;  /* when a frame began that is not whole; 0: none */
+    uint64_t ping_ms;     /* when the last PING was sent; 0: it waits for the peer to read */
 } Mux;
+
+/* What a connection may take its time for. */
+typedef struct MuxPatience {
+    uint64_t send_ms;  /* without taking what it was given */
+    uint64_t idle_ms;  /* without streams */
+    uint64_t head_ms;  /* for the first SETTINGS, and from a frame's first byte to its last */
+    uint64_t quiet_ms; /* with streams, without a word: then a PING asks whether it lives */
+    uint64_t apart_ms; /* between two PINGs when only their answers come. Servers of gRPC end
+                        * connections that ask them more often than every five minutes. */
+} MuxPatience;
+
+/* A deadline of the connection that has passed. */
+typedef enum MuxLate {
+    MUX_IN_TIME,
+    MUX_UNREAD, /* the peer takes nothing */
+    MUX_SILENT, /* a PING is not answered yet: said once, it should get nothing new */
+    MUX_DEAD,   /* it was never answered */
+    MUX_SLOW,   /* a frame, or the first SETTINGS, did not come to its end */
+    MUX_IDLE    /* time to leave: no streams, or as was notified */
+} MuxLate;
+
+#define MUX_SILENT_MS 5000u /* after a PING */
+#define MUX_DEAD_MS 60000u
 
 /* A session over the connection `owner` (TOKEN_CLIENT or TOKEN_UPSTREAM). NULL: no memory. */
 Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint32_t streams_max);
+/* Judges the connection's deadlines; MUX_IN_TIME: *ret_due_ms is when to ask again. */
+MuxLate mux_late(Thread *t, Mux *m, Wire *w, const MuxPatience *patience, uint64_t *ret_due_ms);
+/* Asks for a sign of life now: without one mux_late says MUX_SILENT, and MUX_DEAD. */
+void mux_ping(Thread *t, Mux *m);
 /* Ends it: streams are lost (their exchanges are told); memory is given back. */
 void mux_drop(Thread *t, Mux *m);
 
-/* Reads what the wire has, and records what it says. ERR_AGAIN: nothing more now; ERR_CLOSED: the
- * peer has finished; ERR_SYNTAX: it broke the protocol (flush, then close); others: broken. */
+/* Reads once what the wire has, and records what it says; where more may be there, the owner is
+ * queued for another go. ERR_AGAIN: nothing now; ERR_CLOSED: the peer has finished; ERR_SYNTAX,
+ * ERR_MEMORY: the session has failed (flush, then close); others: broken. */
 MUST_USE Err mux_receive(Thread *t, Mux *m, Wire *w);
 /* Bytes that were read already (a preface on a plain connection). */
 MUST_USE Err mux_feed(Mux *m, Str bytes);
@@ -90,6 +140,8 @@ MUST_USE Err mux_flush(Thread *t, Mux *m, Wire *w);
 void mux_flush_later(Thread *t, Mux *m);
 /* Takes no more streams, and tells the peer. */
 void mux_leave(Thread *t, Mux *m);
+/* Ends the session: GOAWAY with `code`, and when that is sent the owner closes (Mux.failed). */
+void mux_end(Thread *t, Mux *m, uint32_t code);
 /* Says that the connection will end, while new streams are still taken; mux_leave is the owner's to
  * call at `leave_ms`. */
 void mux_notify(Thread *t, Mux *m, uint64_t leave_ms);
@@ -101,8 +153,8 @@ bool mux_is_over(const Mux *m);
 /* A stream for a request to an origin; NULL: no room. `first`, with its exchange. */
 MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange);
 /* The exchange is over, or turns away from the stream: what still comes is discarded. With
- * H2_NO_ERROR what was given to it is still sent, and the stream has `linger_ms` to end by itself;
- * otherwise it is reset. */
+ * H2_NO_ERROR what was given to it is still sent, and the stream is reset only when nothing has
+ * moved for `linger_ms`; otherwise at once. */
 void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms);
 /* The oldest head that waits; the caller frees it (mux_head_drop) or takes its arena. */
 MuxHead *mux_head_take(MuxStream *s);
@@ -117,8 +169,9 @@ void mux_consume(Thread *t, MuxStream *s, size_t n);
 /* Sends body bytes; `last`: the body ends, with these trailers (names are made lower case).
  * ERR_MEMORY; ERR_CLOSED: the stream is gone. */
 MUST_USE Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailers);
-/* Bytes that were sent since the last call. */
-size_t mux_moved(MuxStream *s);
+/* Bytes that were sent since the last call. While the whole connection waits for the peer, what the
+ * peer has taken of it counts. */
+size_t mux_moved(const Thread *t, MuxStream *s);
 
 /* The connection's Mux; NULL when that is gone. */
 Mux *mux_of(const Thread *t, const MuxStream *s);

@@ -99,6 +99,7 @@ static Upstream *park_pop(Thread *t, Origin *o)
         u = (Upstream *)pool_at(&t->upstreams, slot - 1, &h);
         CHECK(u != NULL && u->state == UPSTREAM_PARKED);
         u->state = UPSTREAM_BUSY;
+        u->rested = u->rested || u->parked_ns != t->now_ns;
         t->parked--;
     }
     slots_give_back(t, chain);
@@ -110,6 +111,7 @@ static void park_push(Thread *t, Origin *o, Upstream *u)
     ParkList *l = &o->lists[t->index];
     uint32_t slot = u->self.slot;
     u->state = UPSTREAM_PARKED;
+    u->parked_ns = t->now_ns;
     u->exchange = HANDLE_NONE;
     t->parked++;
     (void)pthread_mutex_lock(&l->lock);
@@ -221,8 +223,7 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
                  .words = {o->index, u->served, u->retire_ms, (uintptr_t)u->wire.tls}};
     poller_remove(&t->poller, u->wire.stream.fd);
     if (mailbox_post(&t->worker->threads[w.thread]->mailbox, &m) != ERR_OK) {
-        upstream_close(t, u, false); /* its thread does not keep up: the waiter stays first */
-        (void)!waiters_push(o, &t->worker->budget, w, true);
+        upstream_close(t, u, false); /* its thread does not keep up; the waiter will ask again */
         return true;
     }
     upstream_forget(t, u);
@@ -243,23 +244,39 @@ static Err dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
     return err;
 }
 
+/* A connection for `x` alone. */
+static Err dial_own(Thread *t, Origin *o, Exchange *x)
+{
+    atomic_fetch_add(&o->dialing, 1);
+    TRY(dial(t, o, x, true));
+    x->waits = true;
+    x->dials = true;
+    return ERR_AGAIN;
+}
+
+static Err wait_in_queue(Thread *t, Origin *o, Exchange *x)
+{
+    Waiter w = {.thread = t->index, .exchange = x->self};
+    TRY(waiters_enter(o, &t->worker->budget, w, &x->waiter_place));
+    x->waits = true;
+    return ERR_OK;
+}
+
 Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
 {
     if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
         return mux_place_take(t, o, x);
     }
-    if (fresh) {
-        atomic_fetch_add(&o->dialing, 1);
-        TRY(dial(t, o, x, true));
-        x->waits = true;
-        return ERR_AGAIN;
+    if (fresh && dial_has_room(o)) {
+        return dial_own(t, o, x);
     }
     Upstream *u = park_find(t, o);
     dial_note_miss(t, o, u == NULL);
     if (!u) {
-        Waiter w = {.thread = t->index, .exchange = x->self};
-        TRY(waiters_push(o, &t->worker->budget, w, false));
-        x->waits = true;
+        Err err = wait_in_queue(t, o, x);
+        if (err != ERR_OK) { /* a queue that is full is no reason not to dial */
+            return dial_has_room(o) ? dial_own(t, o, x) : err;
+        }
         u = park_find(t, o); /* a connection that came back before we had registered */
     }
     if (u) {
@@ -269,7 +286,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
     if (dial_now(t, o)) {
         Err err = dial(t, o, x, false);
         if (err != ERR_OK) {
-            x->waits = false;
+            origin_unwait(t, x);
             return err;
         }
     }
@@ -285,6 +302,7 @@ Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
         origin_unwait(t, x);
         return origin_take(t, o, x, false);
     }
+    TRY(wait_in_queue(t, o, x)); /* whoever took it out could not serve it */
     Upstream *u = park_find(t, o);
     if (u) {
         exchange_attach(t, x, u);
@@ -329,7 +347,8 @@ void origin_return(Thread *t, Upstream *u)
     uint64_t idle_ms = o->endpoint->idle_timeout_ms;
     uint64_t parked_max = t->worker->plan.idle_upstreams_max / o->thread_count;
     uint64_t due_ms = u64_min(t->now_ms + idle_ms, u->retire_ms);
-    bool usable = !u->wire.ended && !u->wire.broken && u->wire.out.len == 0 && u->in.len == 0;
+    bool usable = !u->wire.ended && !u->wire.broken && u->wire.out.len == 0 &&
+                  u->wire.held.len == 0 && u->in.len == 0;
     bool parks = usable && !atomic_load(&o->ends) && due_ms > t->now_ms &&
                  t->parked < parked_max &&
                  timer_set(&t->wheel, &u->timer, due_ms,

@@ -8,7 +8,7 @@
  * (tests/unit/origin_model_test.c tries all interleavings). A waiter starts a dial of its own
  * at once where the queue is long (origin_dial.c); otherwise it waits first, and dials are paced,
  * one in each ORIGIN_PACE_NS for all waiters together. Whichever comes first, a returned or a new
- * connection, serves the oldest waiter. */
+ * connection, serves the oldest waiter. Who gives up leaves the queue (origin_unwait). */
 #ifndef PROXY_ORIGIN_H
 #define PROXY_ORIGIN_H
 
@@ -24,7 +24,7 @@
 #define ORIGIN_PACE_NS (4 * ORIGIN_WAIT_NS)       /* between two dials of waiters */
 #define ORIGIN_PACE_FAST_NS (ORIGIN_WAIT_NS / 4)  /* the same while the queue is not short */
 #define ORIGIN_WAIT_MS_MAX 16u /* the longest pause between two tries of a waiter */
-#define ORIGIN_WAITERS_MAX 65536u /* powers of two, both */
+#define ORIGIN_WAITERS_MAX 65536u /* ORIGIN_WAITERS_FIRST, doubled */
 #define ORIGIN_WAITERS_FIRST 16u
 #define ORIGIN_REST_MS 100u
 #define ORIGIN_REST_MS_MAX 10000u
@@ -51,6 +51,7 @@ typedef struct ParkList {
     uint32_t newest; /* slot + 1 */
     uint32_t oldest;
     uint32_t stolen; /* a chain through `older` */
+    _Atomic uint32_t muxes; /* HTTP/2 connections of the thread: what it could give up */
 } ParkList;
 
 /* What a thread has of one origin that speaks HTTP/2: a connection and its streams stay on one
@@ -60,6 +61,8 @@ typedef struct MuxPlace {
     Handle dialing;
     Handle first; /* exchanges that wait for either: Exchange.waiter_next */
     Handle last;
+    uint64_t ask_ms;  /* when a sibling may next be asked to give a connection up */
+    uint32_t asked;   /* how often that was done: it turns among them */
     uint32_t missed; /* HTTP/1: how many of the last requests found no connection; of MISSED_ALL */
 } MuxPlace;
 
@@ -71,6 +74,14 @@ typedef struct Waiter {
     Handle exchange;
 } Waiter;
 
+/* A place in the queue. */
+typedef struct WaiterNode {
+    Waiter who;
+    uint32_t next; /* index + 1; 0 ends. Free places form a list of their own */
+    uint32_t previous;
+    bool used;
+} WaiterNode;
+
 typedef struct Origin {
     const Endpoint *endpoint; /* `own` */
     Endpoint own; /* as the first that named it; `tls` is counted, the name is the worker's */
@@ -79,9 +90,11 @@ typedef struct Origin {
     ParkList *lists;
     _Alignas(64) pthread_mutex_t lock; /* of the waiters */
     _Atomic uint32_t waiting;
-    uint32_t waiters_head;
-    uint32_t waiters_room; /* a power of two, or 0; it grows with the queue */
-    Waiter *waiters COUNTED_BY(waiters_room); /* a ring */
+    uint32_t waiters_first; /* index + 1, as all of these */
+    uint32_t waiters_last;
+    uint32_t waiters_free;
+    uint32_t waiters_room; /* it grows with the queue */
+    WaiterNode *waiters COUNTED_BY(waiters_room);
     Budget *waiters_budget;
     _Atomic bool ends;       /* nobody names it */
     uint64_t ends_told;      /* messages about that to all threads */
@@ -105,8 +118,10 @@ void origin_drop(Origin *o);
 void origin_end(Thread *t, const Message *m);
 
 /* Finds an idle connection for `x`: ERR_OK: x->upstream is set. ERR_AGAIN: `x` waits, and is woken
- * with one, or when ORIGIN_WAIT_MS have passed calls origin_wait_more. Other errors: a dial that
- * failed at once, or ERR_FULL. `fresh`: no pooled connection will do, dial. */
+ * with one, or when ORIGIN_WAIT_MS have passed calls origin_wait_more. With x->dials it waits for a
+ * dial of its own, which ends in a connection or in exchange_dial_failed: there is nothing more to
+ * ask for. Other errors: a dial that failed at once, or ERR_FULL. `fresh`: a pooled connection
+ * will not do, dial, unless the endpoint has as many as it may have. */
 MUST_USE Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh);
 /* A waiter has waited: it may start one more dial. */
 MUST_USE Err origin_wait_more(Thread *t, Origin *o, Exchange *x);
@@ -118,6 +133,11 @@ void origin_mux_none(Thread *t, Upstream *u);
 void origin_mux_failed(Thread *t, Upstream *u, Fault fault);
 /* The connection takes no more streams. */
 void origin_mux_gone(Thread *t, Upstream *u);
+/* It does again, after a doubt; false: another one has taken its place. */
+bool origin_mux_back(Thread *t, Upstream *u);
+/* A sibling waits for a connection and may not dial, because there are as many as may be: this
+ * thread's ends with the streams that it has. */
+void origin_mux_yield(Thread *t, const Message *m);
 /* `x` waits no more. */
 void origin_unwait(Thread *t, Exchange *x);
 

@@ -19,12 +19,16 @@ static Err connect_ask(Thread *t, Exchange *x)
     /* The clock stands at the start of the turn: a whole millisecond has passed after two. */
     x->wait_due_ms = t->now_ms + x->wait_ms + 1;
     x->wait_end_ms = t->now_ms + x->endpoint->connect_wait_ms;
-    return origin_take(t, origin_of(t, x), x, x->fresh_wanted);
+    Err err = origin_take(t, origin_of(t, x), x, x->fresh_wanted);
+    if (x->dials) { /* its end wakes it; there is nothing to ask for meanwhile */
+        x->wait_due_ms = UINT64_MAX;
+    }
+    return err;
 }
 
 static Err connect_wait(Thread *t, Exchange *x)
 {
-    if (t->now_ms < x->wait_due_ms || x->fresh_wanted) {
+    if (t->now_ms < x->wait_due_ms) {
         return ERR_AGAIN;
     }
     x->wait_ms = (uint32_t)u64_min(x->wait_ms * 2, ORIGIN_WAIT_MS_MAX);
@@ -48,6 +52,7 @@ Step phase_connect(Thread *t, Exchange *x)
     }
     x->connect_us += t->now_ns / 1000 - x->connect_start_us;
     x->fresh_wanted = false;
+    x->stale = false;
     OriginCounters *counters = &t->origins[x->endpoint->origin];
     counter_add(&counters->requests, 1);
     counter_add(&counters->reused, x->upstream_reused);
@@ -78,6 +83,16 @@ static Step send_edit(Thread *t, Exchange *x)
     return edit->overflow ? FAIL(FAULT_REQUEST_HEAD_TOO_LARGE) : NEXT;
 }
 
+/* Whether a body may be quiet for hours: of gRPC, or a stream of events. Their length is never
+ * known. */
+static bool is_stream(const Framing *framing, const Fields *fields)
+{
+    bool open_end = framing->body != BODY_NONE && framing->body != BODY_LENGTH;
+    const Field *type = open_end ? fields_find(fields, FIELD_CONTENT_TYPE) : NULL;
+    return type && (str_starts_nocase(type->value, S("application/grpc")) ||
+                    str_starts_nocase(type->value, S("text/event-stream")));
+}
+
 Step phase_send(Thread *t, Exchange *x)
 {
     Link origin = link_upstream(t, x);
@@ -97,6 +112,7 @@ Step phase_send(Thread *t, Exchange *x)
     }
     x->progress_up_ms = t->now_ms;
     x->progress_in_ms = t->now_ms;
+    x->streams = is_stream(&x->request.framing, &x->request.fields);
     if (x->replay.len > 0) {
         Step step = relay_replay(t, x, &head);
         if (step.kind == STEP_FAIL || x->request_body.done) {
@@ -229,7 +245,7 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
         if (link_keep(t, origin, x->rest_total, x->rest_from) != ERR_OK) {
             return FAIL(FAULT_MEMORY);
         }
-        if (u->wire.readable) {
+        if (link_has_more(origin)) {
             exchange_again(t, x);
         }
     }
@@ -350,6 +366,7 @@ Step phase_reply(Thread *t, Exchange *x)
     x->progress_up_ms = t->now_ms;
     x->response_body = body_of(&x->response.framing);
     x->send_as = framing_for(x);
+    x->streams = x->streams || is_stream(&x->response.framing, &x->response.fields);
     if ((!x->request_body.done && x->response.status >= 400) || client_is_leaving(t, x->client)) {
         x->keep_client = false;
     }
@@ -375,7 +392,7 @@ Step phase_reply(Thread *t, Exchange *x)
     if (step.kind == STEP_FAIL && step.fault != FAULT_CLIENT_GONE) {
         return step;
     }
-    if (step.kind == STEP_WAIT && link_readable(origin) && !link_blocked(client)) {
+    if (step.kind == STEP_WAIT && link_has_more(origin) && !link_blocked(client)) {
         exchange_again(t, x);
     }
     return step.kind == STEP_FAIL ? step : NEXT;

@@ -3,6 +3,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/origin_dial.h"
+#include "proxy/origin_waiters.h"
 #include "proxy/worker.h"
 
 Origin *origin_at(Thread *t, uint32_t index)
@@ -33,6 +34,11 @@ static void place_push(Thread *t, MuxPlace *p, Exchange *x)
 void origin_unwait(Thread *t, Exchange *x)
 {
     x->waits = false;
+    x->dials = false;
+    if (x->waiter_place) {
+        Waiter w = {.thread = t->index, .exchange = x->self};
+        waiters_leave(origin_at(t, x->endpoint->origin), w, &x->waiter_place);
+    }
     if (!x->queued) {
         return;
     }
@@ -68,9 +74,43 @@ static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
     return true;
 }
 
+#define ASK_MS 50u /* between two requests to siblings to give a connection up */
+
+/* There are as many connections as may be, and none is this thread's: asks a sibling that has one,
+ * each time the next. */
+static void place_ask(Thread *t, Origin *o, MuxPlace *p)
+{
+    if (upstream_get(t, p->upstream) || t->now_ms < p->ask_ms) {
+        return;
+    }
+    p->ask_ms = t->now_ms + ASK_MS;
+    for (unsigned i = 1; i < o->thread_count; i++) {
+        unsigned at = (t->index + p->asked++ % (o->thread_count - 1) + 1) % o->thread_count;
+        if (atomic_load_explicit(&o->lists[at].muxes, memory_order_relaxed) > 0) {
+            Message m = {.kind = MESSAGE_MUX_YIELD, .fd = -1, .words = {o->index}};
+            (void)!mailbox_post(&t->worker->threads[at]->mailbox, &m); /* or later */
+            return;
+        }
+    }
+}
+
+void origin_mux_yield(Thread *t, const Message *m)
+{
+    Origin *o = origin_at(t, (uint32_t)m->words[0]);
+    Upstream *u = upstream_get(t, mux_place_of(t, o->index)->upstream);
+    if (u && !dial_has_room(o)) {
+        origin_mux_gone(t, u);
+        mux_leave(t, u->mux);
+    }
+}
+
 static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
 {
-    if (upstream_get(t, p->dialing) || !dial_has_room(o)) {
+    if (upstream_get(t, p->dialing)) {
+        return ERR_OK;
+    }
+    if (!dial_has_room(o)) {
+        place_ask(t, o, p);
         return ERR_OK;
     }
     atomic_fetch_add(&o->open, 1);
@@ -117,17 +157,9 @@ static bool place_dial_over(Thread *t, MuxPlace *p, const Upstream *u)
     return ours;
 }
 
-void origin_mux_ready(Thread *t, Upstream *u)
+/* The thread's connection serves those who wait, as many as it may. */
+static void place_serve_all(Thread *t, Origin *o, MuxPlace *p)
 {
-    Origin *o = origin_at(t, u->origin);
-    MuxPlace *p = mux_place_of(t, u->origin);
-    atomic_store(&o->speaks, ORIGIN_H2);
-    (void)place_dial_over(t, p, u);
-    Upstream *old = upstream_get(t, p->upstream);
-    p->upstream = u->self;
-    if (old) {
-        mux_flush_later(t, old->mux); /* it ends when its streams have */
-    }
     Exchange *x = exchange_get(t, p->first);
     while (x && place_serve(t, p, x)) {
         exchange_again(t, x);
@@ -136,6 +168,27 @@ void origin_mux_ready(Thread *t, Upstream *u)
     if (x) {
         (void)!place_dial(t, o, p, x); /* who is left waits for one more; its deadline watches */
     }
+}
+
+void origin_mux_ready(Thread *t, Upstream *u)
+{
+    Origin *o = origin_at(t, u->origin);
+    MuxPlace *p = mux_place_of(t, u->origin);
+    atomic_store(&o->speaks, ORIGIN_H2);
+    (void)place_dial_over(t, p, u);
+    p->upstream = u->self; /* the one before ends by itself when it has been idle */
+    place_serve_all(t, o, p);
+}
+
+bool origin_mux_back(Thread *t, Upstream *u)
+{
+    MuxPlace *p = mux_place_of(t, u->origin);
+    if (upstream_get(t, p->upstream) || u->mux->leaving || u->mux->failed) {
+        return false;
+    }
+    p->upstream = u->self;
+    place_serve_all(t, origin_at(t, u->origin), p);
+    return true;
 }
 
 void origin_mux_none(Thread *t, Upstream *u)

@@ -119,7 +119,7 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
     if (sent.kind == STEP_FAIL) {
         return sent;
     }
-    if (!body->done && (link_readable(from) || (moved && from.in->len > 0))) {
+    if (!body->done && (link_has_more(from) || (moved && from.in->len > 0))) {
         exchange_again(t, x);
     }
     return sent;
@@ -241,7 +241,7 @@ Step relay_response(Thread *t, Exchange *x)
     x->progress_up_ms = t->now_ms;
     HeadOut none = link_head(t, to);
     Step step = when_sent(to, response_pass(t, x, from, &got, &none));
-    if (step.kind == STEP_WAIT && link_readable(from) && !link_blocked(to)) {
+    if (step.kind == STEP_WAIT && link_has_more(from) && !link_blocked(to)) {
         exchange_again(t, x);
     }
     return step;

@@ -288,7 +288,7 @@ static uint32_t loads_busy(const void *owner, size_t index)
 static size_t pick_endpoint(Thread *t, const Exchange *x, const Cluster *cluster)
 {
     /* A connection that was stale says nothing against its endpoint: ask that one again. */
-    unsigned attempt = x->tries - (x->fresh_wanted ? 1 : 0);
+    unsigned attempt = x->tries - (x->stale ? 1 : 0);
     LoadsOwner owner = {.worker = t->worker, .cluster = cluster};
     Loads loads = {.owner = &owner, .busy = loads_busy};
     const Balancer *b = cluster->balancer;

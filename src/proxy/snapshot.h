@@ -72,6 +72,7 @@ typedef struct ServiceLimits {
     uint64_t send_timeout_ms;
     uint64_t linger_ms; /* for the rest of a body after an early answer */
     uint64_t tunnel_idle_ms;
+    uint64_t stream_idle_ms; /* of bodies that may be quiet (Exchange.streams) */
     uint64_t receive_rate_min; /* bytes a second; 0: none */
     uint64_t send_rate_min;
     uint64_t concurrent_requests_max; /* 0: none */

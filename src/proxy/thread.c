@@ -249,9 +249,16 @@ void thread_dismiss(Thread *t)
 void thread_again(Thread *t, Handle client)
 {
     Client *c = client_get(t, client);
-    if (c && !c->again) {
-        c->again = true;
-        thread_again_token(t, token_of(TOKEN_CLIENT, client));
+    if (c) {
+        thread_again_wire(t, &c->wire, token_of(TOKEN_CLIENT, client));
+    }
+}
+
+void thread_again_wire(Thread *t, Wire *w, Token owner)
+{
+    if (!w->again) {
+        w->again = true;
+        thread_again_token(t, owner);
     }
 }
 
@@ -280,6 +287,9 @@ static void messages_handle(Thread *t)
             break;
         case MESSAGE_ORIGIN_ENDS:
             origin_end(t, &m);
+            break;
+        case MESSAGE_MUX_YIELD:
+            origin_mux_yield(t, &m);
             break;
         case MESSAGE_UPSTREAM:
             origin_receive(t, &m);
@@ -383,12 +393,16 @@ static void again_one(Thread *t, Token token)
         return;
     }
     if (token_kind(token) == TOKEN_UPSTREAM) {
-        upstream_on_ready(t, h, 0);
+        Upstream *u = upstream_get(t, h);
+        if (u) {
+            u->wire.again = false;
+            upstream_on_ready(t, h, 0);
+        }
         return;
     }
     Client *c = client_get(t, h);
     if (c) {
-        c->again = false;
+        c->wire.again = false;
         client_on_ready(t, h, 0);
     }
 }

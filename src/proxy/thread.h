@@ -35,6 +35,7 @@ enum { /* kinds of messages */
     MESSAGE_ALL_DRAIN, /* nobody accepts any more: who has no client may end */
     MESSAGE_STOP,
     MESSAGE_SNAPSHOT,    /* there is another one: see listening.h */
+    MESSAGE_MUX_YIELD,   /* a sibling needs a connection that this thread has: see origin.h */
     MESSAGE_ORIGIN_ENDS, /* nobody names it any more: see origin.h */
     MESSAGE_FILE_OPENED, /* of the disk's threads: see file_cache.h */
     MESSAGE_FILE_BYTES
@@ -123,7 +124,7 @@ typedef struct Thread {
     Timer rest;
     ParkNode *park_nodes; /* one for each slot of `upstreams` */
     uint32_t again_count; /* who has more to do than one turn should give */
-    Token *again;         /* room for all once (Client.again, MuxStream.again) */
+    Token *again;         /* room for all once (Wire.again, MuxStream.again) */
     uint32_t flush_count; /* HTTP/2 connections with something to send at the end of the turn */
     Token *flush;         /* room for all once (Mux.flushing) */
     uint32_t parked; /* idle upstream connections of this thread */
@@ -152,6 +153,8 @@ void thread_stop_now(Thread *t);
 void thread_turn(Thread *t, int timeout_ms);
 /* Gives the client (and its exchange) another turn soon, without waiting for readiness. */
 void thread_again(Thread *t, Handle client);
+/* The same for the owner of a wire: who leaves bytes unread that no edge will tell of again. */
+void thread_again_wire(Thread *t, Wire *w, Token owner);
 /* The same for anything that remembers by itself that it was queued. */
 void thread_again_token(Thread *t, Token token);
 /* An HTTP/2 connection has something to send: once, at the end of the turn. */

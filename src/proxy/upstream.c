@@ -67,6 +67,7 @@ Upstream *upstream_adopt(Thread *t, Origin *o, const ParkNode *node)
     u->state = UPSTREAM_BUSY;
     u->wire.writable = true;
     u->served = node->served;
+    u->rested = true;
     u->retire_ms = node->retire_ms;
     return u;
 }
@@ -90,6 +91,7 @@ void upstream_close(Thread *t, Upstream *u, bool abort)
         origin_mux_gone(t, u);
         u->mux = NULL;
         mux_drop(t, m);
+        atomic_fetch_sub(&o->lists[t->index].muxes, 1);
     }
     wire_close(&u->wire, &t->wires, abort);
     upstream_forget(t, u);
@@ -187,6 +189,7 @@ static void mux_begin(Thread *t, Upstream *u)
         return;
     }
     u->state = UPSTREAM_MUX;
+    atomic_fetch_add(&origin_of(t, u)->lists[t->index].muxes, 1);
     origin_mux_ready(t, u);
 }
 
@@ -221,10 +224,60 @@ void upstream_leave_stream(Thread *t, MuxStream *s, bool complete)
     mux_stream_leave(t, s, complete ? H2_NO_ERROR : H2_CANCEL, LEAVE_MS);
 }
 
-static void mux_timer(Thread *t, Upstream *u, uint64_t in_ms)
+#define QUIET_MS 5000u   /* of an origin with open streams, before it is asked whether it lives */
+#define APART_MS 330000u /* more than five minutes: see MuxPatience */
+
+/* A deadline of the connection has passed, or is watched from now on. */
+static void mux_watch(Thread *t, Upstream *u)
 {
-    Token token = token_of(TOKEN_UPSTREAM, u->self);
-    CHECK(timer_set(&t->wheel, &u->timer, t->now_ms + in_ms, token) == ERR_OK);
+    const Endpoint *e = origin_of(t, u)->endpoint;
+    const MuxPatience patience = {.send_ms = e->write_timeout_ms,
+                                  .idle_ms = e->idle_timeout_ms,
+                                  .head_ms = e->read_timeout_ms,
+                                  .quiet_ms = QUIET_MS,
+                                  .apart_ms = APART_MS};
+    uint64_t due_ms = UINT64_MAX;
+    switch (mux_late(t, u->mux, &u->wire, &patience, &due_ms)) {
+    case MUX_IN_TIME:
+        CHECK(timer_set(&t->wheel, &u->timer, due_ms, token_of(TOKEN_UPSTREAM, u->self)) == ERR_OK);
+        return;
+    case MUX_SILENT:
+        u->doubted = true;
+        origin_mux_gone(t, u);
+        mux_flush_later(t, u->mux); /* which watches again */
+        return;
+    case MUX_UNREAD:
+    case MUX_DEAD:
+    case MUX_SLOW:
+        LOG(WARN, "a connection to the origin is dead",
+            LOG_STR("upstream", origin_of(t, u)->endpoint->name),
+            LOG_U64("streams", u->mux->count));
+        upstream_close(t, u, true);
+        return;
+    case MUX_IDLE:
+        origin_mux_gone(t, u);
+        mux_leave(t, u->mux);
+        return;
+    }
+}
+
+void upstream_doubt(Thread *t, const MuxStream *s, uint64_t since_ms)
+{
+    Upstream *u = upstream_get(t, token_handle(s->owner));
+    if (u && u->mux && u->mux->heard_ms <= since_ms) {
+        u->doubted = true;
+        origin_mux_gone(t, u);
+        mux_ping(t, u->mux);
+    }
+}
+
+/* The connection lives. Where another one has taken its place it serves what it has, and leaves. */
+static void mux_proven(Thread *t, Upstream *u)
+{
+    u->doubted = false;
+    if (!origin_mux_back(t, u)) {
+        mux_leave(t, u->mux);
+    }
 }
 
 void upstream_mux_flush(Thread *t, Handle h)
@@ -234,7 +287,6 @@ void upstream_mux_flush(Thread *t, Handle h)
         return;
     }
     Mux *m = u->mux;
-    const Endpoint *e = origin_of(t, u)->endpoint;
     m->flushing = false;
     Err err = mux_flush(t, m, &u->wire);
     int32_t last = 0;
@@ -243,39 +295,22 @@ void upstream_mux_flush(Thread *t, Handle h)
     }
     if (err != ERR_OK || u->wire.broken || m->failed || mux_is_over(m)) {
         upstream_close(t, u, false);
-    } else if (u->wire.out.len > 0) {
-        mux_timer(t, u, e->write_timeout_ms);
-    } else if (m->count == 0) {
-        mux_timer(t, u, e->idle_timeout_ms);
     } else {
-        timer_stop(&t->wheel, u->timer);
+        mux_watch(t, u);
     }
 }
 
 static void mux_ready(Thread *t, Upstream *u)
 {
-    Err err = ERR_OK;
-    if (u->wire.readable) {
-        err = mux_receive(t, u->mux, &u->wire);
-    }
+    Err err = u->wire.readable ? mux_receive(t, u->mux, &u->wire) : ERR_AGAIN;
     if (err != ERR_OK && err != ERR_AGAIN) {
         upstream_close(t, u, false);
         return;
     }
     mux_flush_later(t, u->mux);
-    if (u->wire.readable) {
-        thread_again_token(t, token_of(TOKEN_UPSTREAM, u->self));
+    if (u->doubted && !u->mux->pinged) {
+        mux_proven(t, u);
     }
-}
-
-static void mux_late(Thread *t, Upstream *u)
-{
-    if (u->wire.out.len > 0) {
-        upstream_close(t, u, true); /* it takes nothing any more */
-        return;
-    }
-    origin_mux_gone(t, u);
-    mux_leave(t, u->mux);
 }
 
 /* An idle connection closes, or speaks unasked: either way it is of no more use. */
@@ -332,7 +367,7 @@ void upstream_on_timer(Thread *t, Handle h)
     if (u->state == UPSTREAM_DIALING || u->state == UPSTREAM_HANDSHAKE) {
         dial_failed(t, u, FAULT_CONNECT_TIMEOUT);
     } else if (u->state == UPSTREAM_MUX) {
-        mux_late(t, u);
+        mux_watch(t, u);
     } else if (u->state == UPSTREAM_PARKED && origin_unpark(t, u)) {
         upstream_close(t, u, false);
     }

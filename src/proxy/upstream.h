@@ -25,8 +25,11 @@ struct Upstream {
     uint32_t origin;
     uint8_t state;
     bool exclusive;     /* dialled for `exchange` alone */
+    bool rested;        /* was parked: it may have died since, like one that has served */
+    bool doubted;       /* HTTP/2: takes no streams before it has shown that it lives */
     uint32_t served;    /* requests so far */
     uint64_t taken_ns;  /* when its exchange got it */
+    uint64_t parked_ns;
     uint64_t retire_ms; /* when it must not be used any more (announced by the origin) */
 };
 
@@ -44,6 +47,9 @@ void upstream_announced(const Thread *t, Upstream *u, uint64_t keep_alive_ms);
 
 /* The exchange leaves its stream; `complete`: all was said on both sides. */
 void upstream_leave_stream(Thread *t, MuxStream *s, bool complete);
+/* A stream of the connection has waited in vain since `since_ms`. If nothing at all has come since
+ * then, the connection takes no more streams until it has answered a PING; others dial. */
+void upstream_doubt(Thread *t, const MuxStream *s, uint64_t since_ms);
 /* Sends what its HTTP/2 session has to say, and ends it when that is over. */
 void upstream_mux_flush(Thread *t, Handle h);
 

@@ -4,8 +4,10 @@
 #include "base/number.h"
 #include "loop/disk.h"
 #include "loop/poller.h"
+#include "loop/system.h"
 
 #define RAW_BYTES_MIN 4096u
+#define LOOKS 4u /* at what a peer has acknowledged, in the time in which it must move */
 
 void wire_ready(Wire *w, unsigned what)
 {
@@ -63,6 +65,7 @@ static Err raw_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count)
         total -= sent;
         w->writable = total == 0;
         w->short_write |= total > 0;
+        w->looked = w->looked && sent == 0;
     }
     for (size_t i = 0; i < count && total > 0; i++) {
         TRY(buf_add(&w->out, r->blocks, left[i]));
@@ -102,19 +105,49 @@ static Err seal_failed(Wire *w, const WireRoom *r)
     return ERR_RESET;
 }
 
-/* Decrypts all of `raw`, of which no more was read than the session and `room` can hold. */
-static Err seal_open(Wire *w, Str raw, Span room, size_t *got)
+/* Decrypts `raw` as far as `room` goes. *ret_left: what the session does not take before more of
+ * its plaintext is read. */
+static Err seal_open(Wire *w, Str raw, Span room, size_t *got, Str *ret_left)
 {
-    while (raw.len > 0) {
+    bool moved = true;
+    while (raw.len > 0 && moved) {
         size_t taken = 0;
         size_t n = 0;
         TRY(tls_feed(w->tls, raw, &taken));
         raw = str_drop(raw, taken);
         Err err = *got < room.len ? tls_read(w->tls, span_drop(room, *got), &n) : ERR_AGAIN;
         *got += n;
-        if (taken == 0 && n == 0) {
-            return err == ERR_CLOSED ? ERR_OK : ERR_LIMIT; /* behind its end nothing counts */
+        moved = taken > 0 || n > 0;
+        raw = !moved && err == ERR_CLOSED ? STR_NONE : raw; /* past its end nothing counts */
+    }
+    *ret_left = raw;
+    return ERR_OK;
+}
+
+/* Decrypts ciphertext that has just been read, and holds what does not fit. */
+static Err seal_take(Wire *w, const WireRoom *r, Str raw, Span room, size_t *got)
+{
+    Str left = STR_NONE;
+    if (seal_open(w, raw, room, got, &left) != ERR_OK) {
+        return seal_failed(w, r);
+    }
+    Err err = buf_add(&w->held, r->blocks, left);
+    w->broken |= err != ERR_OK;
+    return err;
+}
+
+/* The same for what is held. */
+static Err seal_held(Wire *w, const WireRoom *r, Span room, size_t *got)
+{
+    bool moved = true;
+    while (w->held.len > 0 && moved) {
+        Str raw = str_take(span_str(r->raw), buf_peek(&w->held, r->raw));
+        Str left = STR_NONE;
+        if (seal_open(w, raw, room, got, &left) != ERR_OK) {
+            return seal_failed(w, r);
         }
+        moved = left.len < raw.len;
+        buf_skip(&w->held, r->blocks, raw.len - left.len);
     }
     return ERR_OK;
 }
@@ -137,16 +170,18 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
     size_t got = 0;
     bool closed = seal_rest(w, room, &got) == ERR_CLOSED;
     Err err = ERR_OK;
-    while (!closed && got < room.len && w->readable && err == ERR_OK) {
+    if (w->held.len > 0) {
+        TRY(seal_held(w, r, room, &got));
+        closed = closed || seal_rest(w, room, &got) == ERR_CLOSED;
+    }
+    while (!closed && got < room.len && w->readable && w->held.len == 0) {
         size_t n = 0;
         size_t want = size_min(r->raw.len, (size_t)u64_max(room.len - got, RAW_BYTES_MIN));
         err = raw_receive(w, span_take(r->raw, want), &n);
         if (err != ERR_OK) {
             break;
         }
-        if (seal_open(w, str_take(span_str(r->raw), n), room, &got) != ERR_OK) {
-            return seal_failed(w, r);
-        }
+        TRY(seal_take(w, r, str_take(span_str(r->raw), n), room, &got));
         closed = seal_rest(w, room, &got) == ERR_CLOSED;
     }
     TRY(seal_send(w, r));
@@ -154,7 +189,7 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
     w->cut |= err == ERR_CLOSED && !closed;
     if (got > 0) {
         /* The end is told by the next call. */
-        w->readable |= got == room.len || closed || err == ERR_CLOSED;
+        w->readable |= got == room.len || closed || err == ERR_CLOSED || w->held.len > 0;
         *ret_received = got;
         return ERR_OK;
     }
@@ -166,7 +201,7 @@ Err wire_seal(Wire *w, const WireRoom *r, Tls *tls, Str early)
 {
     size_t got = 0;
     w->tls = tls;
-    return seal_open(w, early, (Span){0}, &got) == ERR_OK ? ERR_OK : seal_failed(w, r);
+    return seal_take(w, r, early, (Span){0}, &got);
 }
 
 Err wire_handshake(Wire *w, const WireRoom *r)
@@ -180,9 +215,8 @@ Err wire_handshake(Wire *w, const WireRoom *r)
         size_t n = 0;
         size_t got = 0;
         err = raw_receive(w, span_take(r->raw, RAW_BYTES_MIN), &n);
-        if (err == ERR_OK &&
-            seal_open(w, str_take(span_str(r->raw), n), (Span){0}, &got) != ERR_OK) {
-            return seal_failed(w, r);
+        if (err == ERR_OK) {
+            TRY(seal_take(w, r, str_take(span_str(r->raw), n), (Span){0}, &got));
         }
     }
     Err sent = seal_send(w, r);
@@ -267,8 +301,30 @@ Err wire_flush_queue(Wire *w, const WireRoom *r, size_t *ret_sent)
         buf_skip(&w->out, r->blocks, sent);
         *ret_sent += sent;
         w->writable = sent == offered;
+        w->looked = w->looked && sent == 0;
     }
     return ERR_OK;
+}
+
+uint64_t wire_watch(Wire *w, uint64_t now_ms, uint64_t timeout_ms, uint64_t *progress_ms,
+                    size_t *ret_moved)
+{
+    uint64_t apart_ms = u64_max(timeout_ms / LOOKS, 1);
+    *ret_moved = 0;
+    uint64_t look_ms = w->looked ? w->look_ms : *progress_ms + apart_ms;
+    if (look_ms > now_ms) {
+        return look_ms;
+    }
+    int answer = system_calls->unacked(w->stream.fd);
+    uint32_t unacked = answer > 0 ? (uint32_t)answer : 0;
+    if (w->looked && answer >= 0 && unacked < w->unacked) {
+        *ret_moved = w->unacked - unacked;
+        *progress_ms = now_ms;
+    }
+    w->looked = true;
+    w->unacked = unacked;
+    w->look_ms = now_ms + apart_ms;
+    return w->look_ms;
 }
 
 void wire_finish(Wire *w, const WireRoom *r)
@@ -295,4 +351,5 @@ void wire_close(Wire *w, const WireRoom *r, bool abort)
     wire_unseal(w);
     stream_close(&w->stream, abort);
     buf_clear(&w->out, r->blocks);
+    buf_clear(&w->held, r->blocks);
 }

@@ -6,8 +6,8 @@
  * spent on hearing "nothing".
  *
  * With TLS, `out` holds ciphertext: what was taken for sending is encrypted at once, so an empty
- * `out` means the same with and without. Plaintext that did not fit waits in the session, and then
- * the wire stays readable. */
+ * `out` means the same with and without. What was read and did not fit waits, as plaintext in the
+ * session and as ciphertext in `held`; then the wire stays readable. */
 #ifndef PROXY_WIRE_H
 #define PROXY_WIRE_H
 
@@ -32,12 +32,17 @@ typedef struct Wire {
     Stream stream;
     Tls *tls; /* NULL: plain; owned */
     Buf out; /* could not be sent yet */
+    Buf held; /* ciphertext that the session does not take before its plaintext is read */
+    bool again; /* its owner is queued in Thread.again */
     bool readable;
     bool writable;
     bool ended;  /* the peer has finished sending (there may be bytes before that) */
     bool broken; /* reset, or gone in both directions */
     bool cut;    /* it ended without TLS's word for it: what has no length is not whole then */
     bool short_write; /* the peer once took less than it was given: read smaller pieces for it */
+    bool looked;      /* wire_watch has asked since bytes were last sent ... */
+    uint32_t unacked; /* ... and this is what the peer had not acknowledged */
+    uint64_t look_ms; /* ... and when it asks again */
 } Wire;
 
 /* Takes over what an event says. */
@@ -65,6 +70,12 @@ MUST_USE static inline Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_se
     *ret_sent = 0;
     return w->out.len > 0 ? wire_flush_queue(w, r, ret_sent) : ERR_OK; /* nearly always empty */
 }
+/* Watches a peer that does not take what waits in `out`. A socket becomes writable only once a
+ * third of its buffer is free, which may be megabytes: so four times in `timeout_ms` the system is
+ * asked what the peer has acknowledged. If that is more than before, *progress_ms becomes now, and
+ * *ret_moved says by how much. Returns when to look again. */
+uint64_t wire_watch(Wire *w, uint64_t now_ms, uint64_t timeout_ms, uint64_t *progress_ms,
+                    size_t *ret_moved);
 /* Tells the peer that nothing more will come. */
 void wire_finish(Wire *w, const WireRoom *r);
 /* Ends TLS without a word: what follows goes as it is. For a peer that does not speak it. */

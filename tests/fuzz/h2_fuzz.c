@@ -91,7 +91,8 @@ static void hook_data(void *user, H2Name name, Str bytes)
     o->held += bytes.len;
     MUST(o->held <= 4 * 65535);
     if (bytes.len % 3) { /* some owners are slow */
-        h2_consumed(o->h2, o->ids[i], bytes.len);
+        h2_open_window(o->h2, bytes.len);
+        h2_open_stream(o->h2, o->ids[i], bytes.len);
         o->held -= bytes.len;
     }
 }

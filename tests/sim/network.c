@@ -192,6 +192,13 @@ static ssize_t sim_send_pieces(int fd, struct iovec *pieces, size_t count)
     return total;
 }
 
+/* What the peer has not read. */
+static int sim_unacked(int fd)
+{
+    SimSocket *s = socket_of_fd(fd);
+    return s->peer >= 0 ? (int)socket_at(s->peer)->len : 0;
+}
+
 static int sim_shutdown_send(int fd)
 {
     SimSocket *s = socket_of_fd(fd);
@@ -289,6 +296,7 @@ static const System sim_system = {
     .send = sim_send,
     .send_pieces = sim_send_pieces,
     .shutdown_send = sim_shutdown_send,
+    .unacked = sim_unacked,
     .close = sim_close,
     .close_reset = sim_close_reset,
     .poll_change = sim_poll_change,

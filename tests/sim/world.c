@@ -8,6 +8,7 @@
 void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
 {
     *w = (SimWorld){0};
+    check_soft_traps = true;
     sim_start(&w->network, seed);
     IpAddress ip = {.family = 4, .bytes = {192, 0, 2, 80}};
     site_make(&w->site, SIM_LISTENER_FD, address_ip(ip, 80));

@@ -86,7 +86,8 @@ static void on_data(void *user, H2Name name, Str bytes)
     } else {
         s->at += bytes.len;
     }
-    h2_consumed(c->h2, s->id, bytes.len);
+    h2_open_window(c->h2, bytes.len);
+    h2_open_stream(c->h2, s->id, bytes.len);
 }
 
 static void on_end(void *user, H2Name name)

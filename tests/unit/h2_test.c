@@ -318,7 +318,10 @@ TEST("a window opens only for bytes that were consumed")
     int32_t id = ask(&p, NULL, 0, true);
     settle(&p, 16384);
     EXPECT_U64(sizeof bytes - p.client.body.len, 65535);
-    h2_consumed(p.server.h2, id, 65535);
+    h2_open_window(p.server.h2, 65535);
+    settle(&p, 16384);
+    EXPECT_U64(sizeof bytes - p.client.body.len, 65535);
+    h2_open_stream(p.server.h2, id, 65535);
     p.server.notes.len = 0;
     settle(&p, 16384);
     EXPECT_U64(sizeof bytes - p.client.body.len, 2 * 65535);

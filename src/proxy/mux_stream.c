@@ -1,0 +1,443 @@
+/* mux_stream.c - the streams of an HTTP/2 connection: their records, what the session tells about
+ * them, and what exchanges do with them. */
+#include "proxy/mux_stream.h"
+
+#include "base/number.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#define TRAILERS_BYTES_MAX (64u << 10)
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static H2Name name_of(Handle h)
+{
+    return (H2Name)h.generation << 32 | h.slot;
+}
+
+static MuxStream *stream_named(const Mux *m, H2Name name)
+{
+    Handle h = {.slot = (uint32_t)name, .generation = (uint32_t)(name >> 32)};
+    return mux_stream_get(m->thread, h);
+}
+
+Mux *mux_of(const Thread *t, const MuxStream *s)
+{
+    Handle h = token_handle(s->owner);
+    if (token_kind(s->owner) == TOKEN_CLIENT) {
+        Client *c = client_get(t, h);
+        return c ? c->mux : NULL;
+    }
+    Upstream *u = upstream_get(t, h);
+    return u ? u->mux : NULL;
+}
+
+/* --- the list of streams --------------------------------------------------------------------- */
+
+static MuxStream *stream_new(Mux *m, int32_t id)
+{
+    Thread *t = m->thread;
+    Handle h;
+    MuxStream *s = (MuxStream *)pool_take(&t->streams, &h);
+    if (!s) {
+        return NULL;
+    }
+    s->self = h;
+    s->owner = m->owner;
+    s->id = id;
+    arena_init(&s->trailers_in_arena, &t->arena_blocks, TRAILERS_BYTES_MAX);
+    arena_init(&s->trailers_out_arena, &t->arena_blocks, TRAILERS_BYTES_MAX);
+    s->next = m->first;
+    MuxStream *second = mux_stream_get(t, m->first);
+    if (second) {
+        second->previous = h;
+    }
+    m->first = h;
+    m->count++;
+    s->moved_seen = m->moved;
+    return s;
+}
+
+/* Bytes have come to a stream's `in`: the connection's window opens for others at once. */
+static void held_add(Mux *m, size_t n)
+{
+    uint64_t before = m->owed;
+    m->held += n;
+    m->owed = m->held > m->held_max ? m->held - m->held_max : 0;
+    h2_open_window(m->h2, n - (size_t)(m->owed - before));
+}
+
+/* `n` of them were passed on, or thrown away. */
+static void held_drop(Mux *m, size_t n)
+{
+    uint64_t before = m->owed;
+    CHECK(n <= m->held);
+    m->held -= n;
+    m->owed = m->held > m->held_max ? m->held - m->held_max : 0;
+    if (before > m->owed) {
+        h2_open_window(m->h2, (size_t)(before - m->owed));
+        mux_flush_later(m->thread, m);
+    }
+}
+
+void mux_stream_free(Thread *t, Mux *m, MuxStream *s)
+{
+    if (m && m->h2) {
+        held_drop(m, s->in.len);
+    }
+    MuxStream *next = mux_stream_get(t, s->next);
+    MuxStream *previous = mux_stream_get(t, s->previous);
+    if (next) {
+        next->previous = s->previous;
+    }
+    if (previous) {
+        previous->next = s->next;
+    } else if (m) {
+        m->first = s->next;
+    }
+    if (m) {
+        m->count--;
+        m->idle_ms = t->now_ms;
+    }
+    for (MuxHead *head = mux_head_take(s); head; head = mux_head_take(s)) {
+        mux_head_drop(head);
+    }
+    buf_clear(&s->in, &t->buf_blocks);
+    buf_clear(&s->out, &t->buf_blocks);
+    arena_reset(&s->trailers_in_arena);
+    arena_reset(&s->trailers_out_arena);
+    timer_drop(&t->wheel, &s->timer);
+    pool_give(&t->streams, s->self);
+}
+
+void mux_stream_again(Thread *t, MuxStream *s)
+{
+    if (!s->again) {
+        s->again = true;
+        thread_again_token(t, token_of(TOKEN_STREAM, s->self));
+    }
+}
+
+/* --- heads that wait ------------------------------------------------------------------------- */
+
+/* Moves the arena with the head into a record of its own; false when there is no room for that. */
+static bool head_keep(MuxStream *s, Arena *arena, const MuxHead *what)
+{
+    MuxHead *head = s->head_count < MUX_HEADS_MAX ? arena_new(arena, MuxHead) : NULL;
+    if (!head) {
+        return false;
+    }
+    *head = *what;
+    head->next = NULL;
+    head->arena = *arena;
+    arena_init(arena, head->arena.blocks, head->arena.max_bytes);
+    MuxHead **end = &s->heads;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = head;
+    s->head_count++;
+    return true;
+}
+
+MuxHead *mux_head_take(MuxStream *s)
+{
+    MuxHead *head = s->heads;
+    if (head) {
+        s->heads = head->next;
+        s->head_count--;
+    }
+    return head;
+}
+
+void mux_head_drop(MuxHead *head)
+{
+    Arena arena = head->arena; /* which holds the head itself */
+    arena_reset(&arena);
+}
+
+/* --- hooks: the session records -------------------------------------------------------------- */
+
+static Mux *mux_from(void *user)
+{
+    return (Mux *)user;
+}
+
+static H2Name hook_begin(void *user, int32_t id)
+{
+    Mux *m = mux_from(user);
+    MuxStream *s = m->leaving ? NULL : stream_new(m, id);
+    return s ? name_of(s->self) : 0;
+}
+
+static void head_arrived(Mux *m, H2Name name, Arena *arena, const MuxHead *head)
+{
+    MuxStream *s = stream_named(m, name);
+    if (!s) {
+        return;
+    }
+    m->spoken = true;
+    s->in_ended |= head->last;
+    if (!head_keep(s, arena, head)) {
+        h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
+    }
+    mux_stream_again(m->thread, s);
+}
+
+static void hook_request(void *user, H2Name name, Arena *arena, const RequestHead *request,
+                         HttpFault fault, bool last)
+{
+    MuxHead head = {.request = *request, .fault = fault, .last = last};
+    head_arrived(mux_from(user), name, arena, &head);
+}
+
+static void hook_response(void *user, H2Name name, Arena *arena, const ResponseHead *response,
+                          HttpFault fault, bool last)
+{
+    MuxHead head = {.response = *response, .fault = fault, .last = last};
+    head_arrived(mux_from(user), name, arena, &head);
+}
+
+static void hook_data(void *user, H2Name name, Str bytes)
+{
+    Mux *m = mux_from(user);
+    MuxStream *s = stream_named(m, name);
+    bool wanted = s && (!s->started || !handle_is_none(s->exchange));
+    m->spoken = true;
+    if (!wanted) { /* nobody waits for it any more */
+        h2_open_window(m->h2, bytes.len);
+        if (s) {
+            h2_open_stream(m->h2, s->id, bytes.len);
+        }
+        return;
+    }
+    if (buf_add(&s->in, &m->thread->buf_blocks, bytes) == ERR_OK) {
+        held_add(m, bytes.len);
+    } else {
+        h2_open_window(m->h2, bytes.len);
+        h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
+    }
+    mux_stream_again(m->thread, s);
+}
+
+static void hook_end(void *user, H2Name name)
+{
+    Mux *m = mux_from(user);
+    MuxStream *s = stream_named(m, name);
+    if (s) {
+        s->in_ended = true;
+        mux_stream_again(m->thread, s);
+    }
+}
+
+static void hook_trailers(void *user, H2Name name, Arena *arena, const Fields *fields)
+{
+    MuxStream *s = stream_named(mux_from(user), name);
+    if (s && s->trailers_in.count == 0) {
+        s->trailers_in_arena = *arena;
+        s->trailers_in = *fields;
+        arena_init(arena, s->trailers_in_arena.blocks, s->trailers_in_arena.max_bytes);
+    }
+}
+
+static void hook_closed(void *user, H2Name name, uint32_t code)
+{
+    Mux *m = mux_from(user);
+    MuxStream *s = stream_named(m, name);
+    if (!s) {
+        return;
+    }
+    s->closed = true;
+    s->code = code;
+    if (handle_is_none(s->exchange)) {
+        mux_stream_free(m->thread, m, s);
+    } else {
+        mux_stream_again(m->thread, s);
+    }
+}
+
+static size_t hook_waiting(void *user, H2Name name, bool *ret_last)
+{
+    MuxStream *s = stream_named(mux_from(user), name);
+    *ret_last = s ? s->out_ended : true;
+    return s ? s->out.len + s->direct.len : 0;
+}
+
+static void hook_pull(void *user, H2Name name, size_t n, Text *out)
+{
+    Mux *m = mux_from(user);
+    MuxStream *s = stream_named(m, name);
+    if (!s) {
+        return;
+    }
+    size_t queued = size_min(n, s->out.len);
+    Span room = span_take(span_drop(out->room, out->len), queued);
+    out->len += buf_peek(&s->out, room);
+    buf_skip(&s->out, &m->thread->buf_blocks, queued);
+    text_add(out, str_take(s->direct, n - queued));
+    s->direct = str_drop(s->direct, n - queued);
+    s->moved_out += n;
+    if (s->out.len == 0 && s->direct.len == 0 && !handle_is_none(s->exchange)) {
+        mux_stream_again(m->thread, s); /* it may give more */
+    }
+}
+
+static bool hook_send_trailers(void *user, H2Name name)
+{
+    Mux *m = mux_from(user);
+    MuxStream *s = stream_named(m, name);
+    if (!s) {
+        return false;
+    }
+    s->out_done = true;
+    return s->trailers_out_count > 0 &&
+           h2_trailers(m->h2, s->id, s->trailers_out, s->trailers_out_count) == ERR_OK;
+}
+
+const H2Hooks mux_stream_hooks = {
+    .begin = hook_begin,
+    .request = hook_request,
+    .response = hook_response,
+    .data = hook_data,
+    .end = hook_end,
+    .trailers = hook_trailers,
+    .closed = hook_closed,
+    .waiting = hook_waiting,
+    .pull = hook_pull,
+    .send_trailers = hook_send_trailers,
+};
+
+/* --- streams --------------------------------------------------------------------------------- */
+
+MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange)
+{
+    (void)t;
+    MuxStream *s = stream_new(m, 0);
+    if (s) {
+        s->exchange = exchange;
+        s->started = true;
+    }
+    return s;
+}
+
+void mux_consume(Thread *t, MuxStream *s, size_t n)
+{
+    buf_skip(&s->in, &t->buf_blocks, n);
+    Mux *m = mux_of(t, s);
+    if (m && n > 0) {
+        held_drop(m, n);
+        if (!s->closed) {
+            h2_open_stream(m->h2, s->id, n);
+        }
+        mux_flush_later(t, m);
+    }
+}
+
+/* What it has sent, and what the peer may still send, has until then, or as long as it moves. */
+static void stream_linger(Thread *t, MuxStream *s)
+{
+    Token token = token_of(TOKEN_STREAM, s->self);
+    uint64_t due_ms = t->now_ms + s->linger_ms;
+    CHECK(timer_set(&t->wheel, &s->timer, due_ms, token) == ERR_OK);
+}
+
+void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms)
+{
+    Mux *m = mux_of(t, s);
+    mux_consume(t, s, s->in.len);
+    s->exchange = HANDLE_NONE;
+    s->started = true;
+    if (!m || s->closed || s->id == 0) {
+        mux_stream_free(t, m, s);
+        return;
+    }
+    mux_flush_later(t, m);
+    if (code != H2_NO_ERROR || !s->out_ended) {
+        h2_reset(m->h2, s->id, code == H2_NO_ERROR ? H2_CANCEL : code);
+        return;
+    }
+    s->linger_ms = linger_ms;
+    stream_linger(t, s);
+}
+
+void mux_stream_on_timer(Thread *t, Handle h)
+{
+    MuxStream *s = mux_stream_get(t, h);
+    Mux *m = s ? mux_of(t, s) : NULL;
+    if (!m || !handle_is_none(s->exchange) || s->closed) {
+        return;
+    }
+    if (mux_moved(t, s) > 0) {
+        stream_linger(t, s); /* slowly, but it goes */
+        return;
+    }
+    h2_reset(m->h2, s->id, s->out_done ? H2_NO_ERROR : H2_CANCEL);
+    mux_flush_later(t, m);
+}
+
+/* Copies a trailer section to where it waits for the body's end. */
+static bool trailers_keep(MuxStream *s, const Fields *trailers)
+{
+    Arena *a = &s->trailers_out_arena;
+    H2Field *list = arena_array(a, H2Field, trailers->count + 1);
+    for (size_t i = 0; list && i < trailers->count; i++) {
+        const Field *f = &trailers->at[i];
+        Span name;
+        if (f->dropped) {
+            continue;
+        }
+        if (!arena_span(a, f->name.len, &name) ||
+            !arena_copy(a, f->value, &list[s->trailers_out_count].value)) {
+            return false;
+        }
+        for (size_t k = 0; k < f->name.len; k++) {
+            name.at[k] = byte_lower(f->name.at[k]);
+        }
+        list[s->trailers_out_count++].name = span_str(name);
+    }
+    s->trailers_out = list;
+    return list != NULL;
+}
+
+Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailers)
+{
+    Mux *m = mux_of(t, s);
+    if (!m || s->closed) {
+        return ERR_CLOSED;
+    }
+    if (last && trailers && trailers->count > 0 && !trailers_keep(s, trailers)) {
+        return ERR_MEMORY;
+    }
+    s->out_ended |= last;
+    bool direct = data.len >= MUX_DIRECT_BYTES_MIN;
+    if (!direct) {
+        TRY(buf_add(&s->out, &t->buf_blocks, data));
+        h2_resume(m->h2, s->id);
+        mux_flush_later(t, m);
+        return ERR_OK;
+    }
+    s->direct = data;
+    h2_resume(m->h2, s->id);
+    Err err = mux_flush(t, m, mux_wire(t, m));
+    Str rest = s->direct;
+    s->direct = STR_NONE;
+    if (err == ERR_OK) {
+        err = buf_add(&s->out, &t->buf_blocks, rest);
+    } else {
+        mux_flush_later(t, m); /* where its owner sees that it failed */
+    }
+    return err == ERR_OK || err == ERR_MEMORY ? err : ERR_CLOSED;
+}
+
+size_t mux_moved(const Thread *t, MuxStream *s)
+{
+    size_t moved = s->moved_out;
+    const Mux *m = mux_of(t, s);
+    s->moved_out = 0;
+    if (m) {
+        bool waits = s->out.len > 0 || !s->out_done;
+        moved += waits && mux_wire(t, m)->out.len > 0 ? (size_t)(m->moved - s->moved_seen) : 0;
+        s->moved_seen = m->moved;
+    }
+    return moved;
+}

@@ -1,0 +1,14 @@
+/* mux_stream.h - within an HTTP/2 connection (mux.h): what its two files ask of each other. */
+#ifndef PROXY_MUX_STREAM_H
+#define PROXY_MUX_STREAM_H
+
+#include "proxy/mux.h"
+
+/* What the session tells: everything is recorded in streams. Its user is the Mux. */
+extern const H2Hooks mux_stream_hooks;
+/* Gives everything back. `m` is NULL when the connection has gone before. */
+void mux_stream_free(Thread *t, Mux *m, MuxStream *s);
+/* The connection's wire. */
+Wire *mux_wire(const Thread *t, const Mux *m);
+
+#endif
