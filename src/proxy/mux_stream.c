@@ -421,10 +421,11 @@ Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailer
     Err err = mux_flush(t, m, mux_wire(t, m));
     Str rest = s->direct;
     s->direct = STR_NONE;
+    if (err != ERR_OK || mux_wire(t, m)->out.len > 0) {
+        mux_flush_later(t, m); /* where its owner sees that it failed, or watches the peer */
+    }
     if (err == ERR_OK) {
         err = buf_add(&s->out, &t->buf_blocks, rest);
-    } else {
-        mux_flush_later(t, m); /* where its owner sees that it failed */
     }
     return err == ERR_OK || err == ERR_MEMORY ? err : ERR_CLOSED;
 }
