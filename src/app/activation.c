@@ -38,7 +38,7 @@ void activation_adopt(int fd)
     }
 }
 
-Err activation_take(const ActivationVariables *v, Text *why)
+Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
 {
     uint64_t pid = 0;
     uint64_t count = 0;
@@ -67,6 +67,7 @@ Err activation_take(const ActivationVariables *v, Text *why)
             fcntl(fd_of(i), F_SETFD, FD_CLOEXEC) != 0 || fstat(fd_of(i), &about) != 0;
         passed.sockets[i].inode = about.st_ino;
     }
+    *ret_count = passed.count;
     return ERR_OK;
 }
 

@@ -148,12 +148,42 @@ static void place_free(KeptWorker *w)
     *w = (KeptWorker){0};
 }
 
+/* Whether the system has news of a child. */
+static bool look(pid_t pid, int *ret_status)
+{
+    pid_t found = waitpid(pid, ret_status, LOOK);
+    if (found < 0 && errno == ECHILD) {
+        LOG(ERROR, "a worker is gone, and the system does not tell how",
+            LOG_U64("pid", (uint64_t)pid));
+        *ret_status = SIGKILL; /* as the status of a process that was killed */
+        return true;
+    }
+    return found == pid;
+}
+
+void keeper_reap_strangers(const Keeper *k, pid_t other)
+{
+    for (;;) {
+        siginfo_t child = {0};
+        if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0 || child.si_pid == 0 ||
+            child.si_pid == other) {
+            return;
+        }
+        for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+            if (k->workers[i].role != KEPT_NONE && k->workers[i].pid == child.si_pid) {
+                return; /* keeper_reap takes it, then the others' turn comes */
+            }
+        }
+        (void)waitpid(child.si_pid, NULL, WNOHANG);
+    }
+}
+
 bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int *ret_status)
 {
     for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
         KeptWorker *w = &k->workers[i];
         int status = 0;
-        if (w->role == KEPT_NONE || waitpid(w->pid, &status, LOOK) != w->pid) {
+        if (w->role == KEPT_NONE || !look(w->pid, &status)) {
             continue;
         }
         if (WIFSTOPPED(status) || WIFCONTINUED(status)) {

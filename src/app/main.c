@@ -12,6 +12,7 @@
 #include "app/control.h"
 #include "app/doctor.h"
 #include "app/exit.h"
+#include "app/inherited.h"
 #include "app/supervisor.h"
 #include "base/region.h"
 
@@ -106,9 +107,15 @@ static int run(Arena *arena, const Command *c, const Variables *variables, int c
     uint8_t room[128];
     Text why = text_in(span_of(room, sizeof room));
     /* Before anything is opened: what was passed has the first numbers. */
-    if (activation_take(&variables->activation, &why) != ERR_OK) {
+    size_t passed = 0;
+    Err err = inherited_reset();
+    if (err != ERR_OK) {
+        return fail_err(EXIT_FAILED, err);
+    }
+    if (activation_take(&variables->activation, &passed, &why) != ERR_OK) {
         return fail(EXIT_FAILED, text_str(&why));
     }
+    inherited_close(ACTIVATION_FIRST, ACTIVATION_FIRST + (int)passed - 1, c->hand_over_fd);
     Files files;
     Source source;
     if (source_open(c, &files, &source) != ERR_OK) {

@@ -410,6 +410,7 @@ static void run_loop(Supervisor *s)
                            &status)) {
             on_worker_end(s, &ended, status);
         }
+        keeper_reap_strangers(&s->keeper, s->upgrade.pid);
         if (s->takeover.fd >= 0) {
             takeover_on_readable(s);
         }

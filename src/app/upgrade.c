@@ -417,7 +417,8 @@ void upgrade_on_readable(Supervisor *s)
 void upgrade_keep_deadlines(Supervisor *s, uint64_t now_ms)
 {
     Upgrade *u = &s->upgrade;
-    if (u->pid != 0 && waitpid(u->pid, NULL, WNOHANG) == u->pid) {
+    pid_t ended = u->pid != 0 ? waitpid(u->pid, NULL, WNOHANG) : 0;
+    if (u->pid != 0 && (ended == u->pid || (ended < 0 && errno == ECHILD))) {
         u->pid = 0;
     }
     if (u->deadline_ms == 0 || now_ms < u->deadline_ms) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "admin/status.h"
@@ -178,4 +179,29 @@ TEST("app: an empty status is valid, in both forms")
     t.len = 0;
     status_print_process(&t, &p, false);
     EXPECT(str_starts(text_str(&t), S("River 1, serving for 1 d 1 h\n")));
+}
+
+/* A child that has ended and was waited for: the system knows nothing of it any more. */
+static pid_t forgotten_child(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(0);
+    }
+    (void)waitpid(pid, NULL, 0);
+    return pid;
+}
+
+TEST("app: a worker of which the system knows nothing is gone")
+{
+    Keeper k;
+    KeptWorker ended = {0};
+    int status = 0;
+    keeper_init(&k);
+    k.workers[0] = (KeptWorker){
+        .role = KEPT_SERVING, .pid = forgotten_child(), .process = -1, .channel = -1};
+    EXPECT(keeper_reap(&k, true, 1000, &ended, &status));
+    EXPECT(WIFSIGNALED(status));
+    EXPECT(keeper_find(&k, KEPT_SERVING) == NULL);
+    EXPECT(!keeper_reap(&k, true, 1000, &ended, &status));
 }
