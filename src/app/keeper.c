@@ -31,12 +31,12 @@ KeptWorker *keeper_find(Keeper *k, KeptRole role)
 }
 
 /* The fork itself; the child never returns. */
-static Err fork_worker(KeptWorker *w, const WorkerSetup *setup, int worker_end)
+static Err fork_worker(KeptWorker *w, const WorkerSetup *setup, const ChannelEnd *worker_end)
 {
     int supervisor = getpid();
     w->pid = fork();
     if (w->pid == 0) {
-        (void)close(w->channel);
+        channel_close(&w->channel);
         crash_notes = w->notes;
         worker_process_run(setup, worker_end, supervisor);
     }
@@ -47,21 +47,19 @@ Err keeper_start(Keeper *k, const WorkerSetup *setup, KeptRole role, uint64_t no
                  KeptWorker **ret)
 {
     KeptWorker *place = keeper_find(k, KEPT_NONE);
-    KeptWorker w = {.role = role, .process = -1, .channel = -1, .started_ms = now_ms};
-    int worker_end = -1;
+    KeptWorker w = {.role = role, .process = -1, .channel = CHANNEL_CLOSED, .started_ms = now_ms};
+    ChannelEnd worker_end = CHANNEL_CLOSED;
     if (!place) {
         return ERR_FULL;
     }
     TRY(crash_open(&w.notes));
     Err err = channel_open(&w.channel, &worker_end);
     if (err == ERR_OK) {
-        err = fork_worker(&w, setup, worker_end);
-        (void)close(worker_end);
+        err = fork_worker(&w, setup, &worker_end);
+        channel_close(&worker_end);
     }
     if (err != ERR_OK) {
-        if (w.channel >= 0) {
-            (void)close(w.channel);
-        }
+        channel_close(&w.channel);
         crash_close(w.notes);
         return err;
     }
@@ -141,9 +139,7 @@ static void place_free(KeptWorker *w)
     if (w->process >= 0) {
         (void)close(w->process);
     }
-    if (w->channel >= 0) {
-        (void)close(w->channel);
-    }
+    channel_close(&w->channel);
     crash_close(w->notes);
     *w = (KeptWorker){0};
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "app/cage.h"
+#include "app/channel.h"
 #include "app/worker_process.h"
 #include "loop/crash.h"
 
@@ -29,7 +30,7 @@ typedef struct KeptWorker {
     KeptRole role;
     pid_t pid;
     int process; /* a descriptor that becomes readable when it ends; -1: none */
-    int channel; /* -1: it has closed its side */
+    ChannelEnd channel; /* closed: it has closed its side */
     bool ready;  /* it serves */
     bool stuck;  /* one of its threads is, so it was told to die (watch.h) */
     CageState cage; /* what it has closed, once it is ready */
