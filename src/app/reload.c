@@ -222,7 +222,8 @@ static Err send_sockets(const KeptWorker *w, const ListenSet *set)
 {
     uint32_t places[CHANNEL_FDS_MAX];
     ChannelMessage message = {.kind = CHANNEL_LISTENERS, .value = 1};
-    TRY(channel_order_patiently(&w->channel, &message)); /* what an earlier try has left is nothing */
+    /* What an earlier try has left is nothing. */
+    TRY(channel_order_patiently(&w->channel, &message));
     message.value = 0;
     for (uint32_t i = 0; i <= set->count; i++) {
         if (message.fd_count == CHANNEL_FDS_MAX || (i == set->count && message.fd_count > 0)) {

@@ -343,11 +343,15 @@ void upgrade_begin(Supervisor *s, Str path, ControlClient *client)
 static void try_to_reach(Supervisor *s, uint64_t now_ms)
 {
     Upgrade *u = &s->upgrade;
-    Err err = handover_connect(s->system.upgrade_socket, &u->fd);
+    uint8_t room[PATH_MAX + 100];
+    Text why = text_in(span_of(room, sizeof room));
+    Err err = handover_connect(s->system.upgrade_socket, &u->fd, &why);
     u->tries_left--;
     if (err == ERR_OK) {
         u->tries_left = 0;
         hand_over(s);
+    } else if (err == ERR_DENIED && why.len > 0) {
+        cancel(s, text_str(&why));
     } else if (u->tries_left == 0) {
         cancel(s, S("nobody waits at the upgrade socket"));
     } else {

@@ -11,6 +11,7 @@
 #include "app/channel.h"
 #include "app/command.h"
 #include "app/keeper.h"
+#include "app/trust.h"
 #include "test.h"
 
 #define WORDS_MAX 8
@@ -214,6 +215,25 @@ TEST("app: a worker cannot send descriptors to its supervisor")
     EXPECT(send(worker.orders, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE);
     channel_close(&worker);
     channel_close(&supervisor);
+}
+
+TEST("app: a socket takes no descriptors where the kernel can refuse them")
+{
+    int ends[2];
+    uint8_t room[8];
+    EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
+    EXPECT(sends_descriptor(ends[1], ends[1]));
+    EXPECT(recv(ends[0], room, sizeof room, 0) == 1);
+    trust_no_descriptors(ends[0]);
+    int on = 1;
+    socklen_t bytes = sizeof on;
+    if (getsockopt(ends[0], SOL_SOCKET, 83 /* SO_PASSRIGHTS */, &on, &bytes) == 0) {
+        EXPECT(on == 0);
+        EXPECT(!sends_descriptor(ends[1], ends[1]) && errno == EPERM);
+        EXPECT(sends_descriptor(ends[0], ends[0])); /* the other way is open */
+    }
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }
 
 TEST("app: an empty status is valid, in both forms")
