@@ -39,7 +39,7 @@ void activation_adopt(int fd)
     }
 }
 
-Err activation_take(const ActivationVariables *v, Text *why)
+Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
 {
     uint64_t pid = 0;
     uint64_t count = 0;
@@ -69,6 +69,7 @@ Err activation_take(const ActivationVariables *v, Text *why)
         passed.sockets[i].inode = about.st_ino;
         system_keep_alive(fd_of(i));
     }
+    *ret_count = passed.count;
     return ERR_OK;
 }
 

@@ -21,10 +21,11 @@ typedef struct ActivationVariables {
     Str names; /* LISTEN_FDNAMES: separated by colons */
 } ActivationVariables;
 
-/* Takes what was passed: from now on it is closed on exec. Must run in the process that was started
- * before that opens anything; what `v` holds must live as long as River. ERR_SYNTAX, ERR_RANGE:
- * `why` says what is wrong with the variables; then nothing was taken. */
-MUST_USE Err activation_take(const ActivationVariables *v, Text *why);
+/* Takes what was passed: from now on it is closed on exec. *ret_count: so many descriptors, from
+ * ACTIVATION_FIRST on. Must run in the process that was started before that opens anything; what
+ * `v` holds must live as long as River. ERR_SYNTAX, ERR_RANGE: `why` says what is wrong with the
+ * variables; then nothing was taken. */
+MUST_USE Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why);
 
 /* The passed socket that listens at this address; non-blocking from now on. It is never closed: a
  * configuration without the listener may be followed by one that has it again, and the service

@@ -109,7 +109,7 @@ static void answer_status(Supervisor *s, ControlClient *client)
         control_answer(&s->control, client, S("\"worker\":"));
     }
     ChannelMessage question = {.kind = CHANNEL_STATUS, .id = client->id, .value = json};
-    if (serving && serving->ready && channel_send(serving->channel, &question) == ERR_OK) {
+    if (serving && serving->ready && channel_order(&serving->channel, &question) == ERR_OK) {
         return;
     }
     finish_answer(s, client, S("no worker serves now\n"), S("null}\n"));

@@ -1,7 +1,9 @@
-/* channel.c - messages with descriptors over a SEQPACKET socketpair. */
+/* channel.c - orders with descriptors over a SEQPACKET socketpair, answers over a pipe. */
 #include "app/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -10,6 +12,7 @@
 #include "base/number.h"
 
 #define PATIENCE_MS 1000
+#define PIPE_BYTES (1 << 18) /* room for answers that the supervisor has not read yet */
 
 typedef struct WireHead { /* both ends are one program, so the layout is the compiler's */
     uint32_t kind;
@@ -23,16 +26,48 @@ typedef union FdRoom { /* aligned for its cmsghdr */
     uint8_t bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_MAX)];
 } FdRoom;
 
-Err channel_open(int *ret_supervisor, int *ret_worker)
+_Static_assert(CHANNEL_ANSWER_BYTES_MAX + sizeof(WireHead) <= PIPE_BUF, "a packet of a pipe");
+
+void channel_close(ChannelEnd *io_end)
 {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    if (io_end->orders >= 0) {
+        (void)close(io_end->orders);
+    }
+    if (io_end->answers >= 0) {
+        (void)close(io_end->answers);
+    }
+    *io_end = CHANNEL_CLOSED;
+}
+
+/* Beside the pair of sockets, which is open. */
+static Err open_answers(const int *sockets, int *pipes)
+{
+    if (shutdown(sockets[0], SHUT_RD) != 0 ||
+        pipe2(pipes, O_CLOEXEC | O_NONBLOCK | O_DIRECT) != 0) {
         return err_from_errno(errno);
     }
-    *ret_supervisor = ends[0];
-    *ret_worker = ends[1];
+    (void)fcntl(pipes[0], F_SETPIPE_SZ, PIPE_BYTES); /* a user may have only so much of it */
     return ERR_OK;
 }
+
+Err channel_open(ChannelEnd *ret_supervisor, ChannelEnd *ret_worker)
+{
+    int sockets[2];
+    int pipes[2] = {-1, -1};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) != 0) {
+        return err_from_errno(errno);
+    }
+    Err err = open_answers(sockets, pipes);
+    *ret_supervisor = (ChannelEnd){.orders = sockets[0], .answers = pipes[0]};
+    *ret_worker = (ChannelEnd){.orders = sockets[1], .answers = pipes[1]};
+    if (err != ERR_OK) {
+        channel_close(ret_supervisor);
+        channel_close(ret_worker);
+    }
+    return err;
+}
+
+/* ---- orders ---- */
 
 /* Puts the descriptors that are not -1 into the ancillary data. */
 static void attach_fds(struct msghdr *packet, FdRoom *room, const ChannelMessage *message,
@@ -59,7 +94,7 @@ static void attach_fds(struct msghdr *packet, FdRoom *room, const ChannelMessage
     (void)span_copy(span_of(CMSG_DATA(control), bytes), str_of(fds, bytes));
 }
 
-Err channel_send(int fd, const ChannelMessage *message)
+Err channel_order(const ChannelEnd *end, const ChannelMessage *message)
 {
     CHECK(message->bytes.len <= CHANNEL_BYTES_MAX && message->fd_count <= CHANNEL_FDS_MAX);
     WireHead head = {.kind = message->kind, .id = message->id, .value = message->value};
@@ -71,24 +106,29 @@ Err channel_send(int fd, const ChannelMessage *message)
     attach_fds(&packet, &room, message, &head);
     ssize_t n;
     do {
-        n = sendmsg(fd, &packet, MSG_NOSIGNAL);
+        n = sendmsg(end->orders, &packet, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     return n < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
-Err channel_send_patiently(int fd, const ChannelMessage *message)
+static void wait_for_room(int fd)
 {
-    Err err = channel_send(fd, message);
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    (void)poll(&room, 1, PATIENCE_MS);
+}
+
+Err channel_order_patiently(const ChannelEnd *end, const ChannelMessage *message)
+{
+    Err err = channel_order(end, message);
     if (err == ERR_AGAIN) {
-        struct pollfd room = {.fd = fd, .events = POLLOUT};
-        (void)poll(&room, 1, PATIENCE_MS);
-        err = channel_send(fd, message);
+        wait_for_room(end->orders);
+        err = channel_order(end, message);
     }
     return err;
 }
 
 /* Takes the descriptors of a received packet, at their places. */
-static void collect_fds(struct msghdr *packet, uint64_t fd_set, bool take, ChannelMessage *ret)
+static void collect_fds(struct msghdr *packet, uint64_t fd_set, ChannelMessage *ret)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
@@ -99,16 +139,36 @@ static void collect_fds(struct msghdr *packet, uint64_t fd_set, bool take, Chann
         (void)span_copy(span_of(fds, sizeof fds), str_of(CMSG_DATA(c), bytes));
         size_t next = 0;
         for (size_t i = 0; i < CHANNEL_FDS_MAX && next < bytes / sizeof(int); i++) {
-            if (!take) {
-                (void)close(fds[next++]);
-            } else if (fd_set & UINT64_C(1) << i) {
+            if (fd_set & UINT64_C(1) << i) {
                 ret->fds[i] = fds[next++];
             }
         }
     }
 }
 
-Err channel_receive(int fd, Span room, bool take_fds, ChannelMessage *ret)
+/* What has come but for the descriptors: `len` bytes, of which the first are the head. */
+static Err read_message(const WireHead *head, Str bytes, size_t len, ChannelMessage *ret)
+{
+    if (len < sizeof *head || head->kind > CHANNEL_LAST) {
+        return ERR_SYNTAX;
+    }
+    ret->kind = (ChannelKind)head->kind;
+    ret->id = head->id;
+    ret->value = head->value;
+    ret->bytes = str_take(bytes, len - sizeof *head);
+    return ERR_OK;
+}
+
+static ChannelMessage empty_message(void)
+{
+    ChannelMessage m = {.fd_count = CHANNEL_FDS_MAX};
+    for (size_t i = 0; i < CHANNEL_FDS_MAX; i++) {
+        m.fds[i] = -1;
+    }
+    return m;
+}
+
+Err channel_take_order(const ChannelEnd *end, Span room, ChannelMessage *ret)
 {
     WireHead head = {0};
     struct iovec pieces[2] = {{&head, sizeof head}, {room.at, room.len}}; /* system call */
@@ -119,26 +179,56 @@ Err channel_receive(int fd, Span room, bool take_fds, ChannelMessage *ret)
                             .msg_controllen = sizeof control.bytes};
     ssize_t n;
     do {
-        n = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
+        n = recvmsg(end->orders, &packet, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        return err_from_errno(errno);
+    if (n <= 0) {
+        return n == 0 ? ERR_CLOSED : err_from_errno(errno);
     }
-    if (n == 0) {
-        return ERR_CLOSED;
+    *ret = empty_message();
+    collect_fds(&packet, head.fd_set, ret);
+    return packet.msg_flags & MSG_TRUNC ? ERR_SYNTAX
+                                        : read_message(&head, span_str(room), (size_t)n, ret);
+}
+
+/* ---- answers ---- */
+
+/* One call, and so one packet. */
+static Err write_packet(int fd, Str packet)
+{
+    ssize_t n;
+    do {
+        n = write(fd, packet.at, packet.len); /* system call */
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? err_from_errno(errno) : ERR_OK;
+}
+
+Err channel_answer(const ChannelEnd *end, const ChannelMessage *answer)
+{
+    CHECK(answer->bytes.len <= CHANNEL_ANSWER_BYTES_MAX && answer->fd_count == 0);
+    WireHead head = {.kind = answer->kind, .id = answer->id, .value = answer->value};
+    uint8_t room[PIPE_BUF];
+    size_t len = span_copy(span_of(room, sizeof room), str_of(&head, sizeof head));
+    len += span_copy(span_drop(span_of(room, sizeof room), len), answer->bytes);
+    Err err = write_packet(end->answers, str_of(room, len));
+    if (err == ERR_AGAIN) {
+        wait_for_room(end->answers);
+        err = write_packet(end->answers, str_of(room, len));
     }
-    *ret = (ChannelMessage){.fd_count = CHANNEL_FDS_MAX};
-    for (size_t i = 0; i < CHANNEL_FDS_MAX; i++) {
-        ret->fds[i] = -1;
+    return err;
+}
+
+Err channel_take_answer(const ChannelEnd *end, Span room, ChannelMessage *ret)
+{
+    WireHead head = {0};
+    ssize_t n;
+    do {
+        n = read(end->answers, room.at, room.len); /* system call */
+    } while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+        return n == 0 ? ERR_CLOSED : err_from_errno(errno);
     }
-    collect_fds(&packet, head.fd_set, take_fds, ret);
-    if ((size_t)n < sizeof head || head.kind > CHANNEL_DEAF ||
-        (packet.msg_flags & MSG_TRUNC)) {
-        return ERR_SYNTAX;
-    }
-    ret->kind = (ChannelKind)head.kind;
-    ret->id = head.id;
-    ret->value = head.value;
-    ret->bytes = str_take(span_str(room), (size_t)n - sizeof head);
-    return ERR_OK;
+    Str packet = str_take(span_str(room), (size_t)n);
+    *ret = empty_message();
+    (void)span_copy(span_of(&head, sizeof head), str_take(packet, sizeof head));
+    return read_message(&head, str_drop(packet, sizeof head), packet.len, ret);
 }

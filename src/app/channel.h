@@ -1,8 +1,14 @@
 /* channel.h - orders and answers between the supervisor and its worker.
  *
- * A SEQPACKET socketpair: messages keep their bounds, and descriptors travel with them. Both sides
- * are River, but the supervisor reads what a worker may have written that went mad: kinds and sizes
- * are checked, and descriptors are taken only in the worker. */
+ * Both sides are River, but a worker may have gone mad, and a descriptor that it sends can block
+ * whoever closes it (SO_LINGER). Closing is also what happens to one that is not asked for, in the
+ * receiver's recv or close. So there are two ways, and descriptors travel on one of them only:
+ *
+ *     orders     a SEQPACKET socketpair whose supervisor's end is shut for reading: the worker's
+ *                kernel refuses to send anything there
+ *     answers    a pipe in packet mode, which cannot carry descriptors
+ *
+ * Messages keep their bounds on both. The supervisor checks kinds and sizes of what it reads. */
 #ifndef APP_CHANNEL_H
 #define APP_CHANNEL_H
 
@@ -29,11 +35,13 @@ typedef enum ChannelKind {
     CHANNEL_DUMPED,      /* worker: it is written (`value` 1), or could not be (0) */
     CHANNEL_RELOADED,    /* worker: all threads go by it (`value` 1), or it stays with the old one
                           * (0, and `bytes` say why) */
-    CHANNEL_DEAF         /* worker: it has handed over, and takes nobody any more */
+    CHANNEL_DEAF,        /* worker: it has handed over, and takes nobody any more */
+    CHANNEL_LAST = CHANNEL_DEAF
 } ChannelKind;
 
 #define CHANNEL_BASE_SHIFT 16u
 #define CHANNEL_BYTES_MAX 32768u
+#define CHANNEL_ANSWER_BYTES_MAX 4072u /* with the head a packet of the pipe (PIPE_BUF) */
 #define CHANNEL_FDS_MAX 64u
 
 typedef struct ChannelMessage {
@@ -45,15 +53,31 @@ typedef struct ChannelMessage {
     int fds[CHANNEL_FDS_MAX]; /* -1 for one that is left as it is */
 } ChannelMessage;
 
-/* Two ends of one channel, closed on exec. */
-MUST_USE Err channel_open(int *ret_supervisor, int *ret_worker);
-/* Sends; ERR_AGAIN when the other side does not read. The descriptors stay the caller's. */
-MUST_USE Err channel_send(int fd, const ChannelMessage *message);
-/* The same, waiting up to a second for a side that is busy. */
-MUST_USE Err channel_send_patiently(int fd, const ChannelMessage *message);
-/* Receives without waiting, the bytes into `room` (CHANNEL_BYTES_MAX). ERR_AGAIN: nothing there.
- * ERR_CLOSED: the other side is gone. Descriptors are the caller's now; where `take_fds` is false
- * they are closed. */
-MUST_USE Err channel_receive(int fd, Span room, bool take_fds, ChannelMessage *ret);
+/* One side's ends; -1: closed. */
+typedef struct ChannelEnd {
+    int orders;
+    int answers;
+} ChannelEnd;
+
+#define CHANNEL_CLOSED ((ChannelEnd){-1, -1})
+
+/* Both sides of one channel, closed on exec; none of them ever waits. */
+MUST_USE Err channel_open(ChannelEnd *ret_supervisor, ChannelEnd *ret_worker);
+void channel_close(ChannelEnd *io_end);
+
+/* Supervisor: an order. ERR_AGAIN when the worker does not read. The descriptors stay the caller's.
+ */
+MUST_USE Err channel_order(const ChannelEnd *end, const ChannelMessage *order);
+/* The same, waiting up to a second for a worker that is busy. */
+MUST_USE Err channel_order_patiently(const ChannelEnd *end, const ChannelMessage *order);
+/* Worker: an answer, of at most CHANNEL_ANSWER_BYTES_MAX and without descriptors; waits up to a
+ * second for a supervisor that is busy. */
+MUST_USE Err channel_answer(const ChannelEnd *end, const ChannelMessage *answer);
+
+/* Worker: the next order, without waiting, its bytes in `room` (CHANNEL_BYTES_MAX). ERR_AGAIN:
+ * there is none. ERR_CLOSED: the other side is gone. Descriptors are the caller's now. */
+MUST_USE Err channel_take_order(const ChannelEnd *end, Span room, ChannelMessage *ret);
+/* Supervisor: the next answer, in the same way. */
+MUST_USE Err channel_take_answer(const ChannelEnd *end, Span room, ChannelMessage *ret);
 
 #endif

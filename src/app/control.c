@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/trust.h"
+
 #define CONTROL_MODE 0600
 #define CONTROL_BLOCK_BYTES 16384u
 
@@ -21,7 +23,9 @@ void control_none(Control *c)
 Err control_open(Control *c, Str path, Text *why)
 {
     control_none(c);
-    return listen_unix(path, CONTROL_MODE, &c->socket, why);
+    TRY(listen_unix(path, CONTROL_MODE, &c->socket, why));
+    trust_no_descriptors(c->socket.fd); /* who is accepted inherits it */
+    return ERR_OK;
 }
 
 static void client_drop(Control *c, ControlClient *client)

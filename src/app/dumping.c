@@ -34,7 +34,7 @@ void dumping_begin(Supervisor *s, DumpThen *then)
     ChannelMessage question = {.kind = CHANNEL_DUMP, .fd_count = 1, .fds = {fd}};
     s->dumping =
         (Dumping){.fd = fd, .deadline_ms = supervisor_clock_ms() + ANSWER_MS, .then = then};
-    if (channel_send_patiently(serving->channel, &question) != ERR_OK) {
+    if (channel_order_patiently(&serving->channel, &question) != ERR_OK) {
         go_on(s, false);
     }
 }

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/trust.h"
 #include "base/number.h"
 #include "net/address.h"
 
@@ -154,21 +155,32 @@ Err handover_pair(int *ret_old, int *ret_new)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         return err_from_errno(errno);
     }
+    trust_no_descriptors(ends[0]);
     *ret_old = ends[0];
     *ret_new = ends[1];
     return ERR_OK;
 }
 
-Err handover_connect(Str path, int *ret)
+Err handover_connect(Str path, int *ret, Text *why)
 {
     Address to;
     TRY(address_unix(path, &to));
+    Err trusted = trust_check_directory(path, why);
+    if (trusted != ERR_OK) {
+        return trusted == ERR_MISSING ? ERR_REFUSED : trusted;
+    }
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return err_from_errno(errno);
     }
+    trust_no_descriptors(fd);
+    Err err = ERR_OK;
     if (connect(fd, &to.as.any, to.bytes) != 0) {
-        Err err = errno == ENOENT ? ERR_REFUSED : err_from_errno(errno);
+        err = errno == ENOENT ? ERR_REFUSED : err_from_errno(errno);
+    } else {
+        err = trust_check_peer(fd, why);
+    }
+    if (err != ERR_OK) {
         (void)close(fd);
         return err;
     }
@@ -176,7 +188,7 @@ Err handover_connect(Str path, int *ret)
     return ERR_OK;
 }
 
-static Err await_at(int listener, int timeout_ms, int *ret)
+static Err await_at(int listener, int timeout_ms, int *ret, Text *why)
 {
     struct pollfd ready = {.fd = listener, .events = POLLIN};
     if (poll(&ready, 1, timeout_ms) <= 0) {
@@ -185,6 +197,11 @@ static Err await_at(int listener, int timeout_ms, int *ret)
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) {
         return err_from_errno(errno);
+    }
+    Err err = trust_check_peer(fd, why);
+    if (err != ERR_OK) {
+        (void)close(fd);
+        return err;
     }
     *ret = fd;
     return ERR_OK;
@@ -212,6 +229,7 @@ Err handover_await(Str path, int timeout_ms, int *ret, Text *why)
 {
     Address at;
     TRY(address_unix(path, &at));
+    TRY(trust_check_directory(path, why));
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return err_from_errno(errno);
@@ -221,11 +239,11 @@ Err handover_await(Str path, int timeout_ms, int *ret, Text *why)
         err = err_from_errno(errno);
     }
     if (err == ERR_OK) {
-        err = await_at(fd, timeout_ms, ret);
+        err = await_at(fd, timeout_ms, ret, why);
         (void)unlink(at.as.local.sun_path);
     }
     (void)close(fd);
-    if (err != ERR_OK) {
+    if (err != ERR_OK && why->len == 0) {
         text_format(why, "nobody has handed over at %.*s: %s", STR_ARG(path), err_sentence(err));
     }
     return err;

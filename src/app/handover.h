@@ -53,8 +53,9 @@ MUST_USE Err handover_receive(int fd, Span room, int timeout_ms, HandoverMessage
 /* Both ends, for a child that is the new one; closed on exec. */
 MUST_USE Err handover_pair(int *ret_old, int *ret_new);
 /* The old one's way to a new one that waits at `path`, and that one's waiting (ERR_TIMEOUT). The
- * socket's file is for its owner alone, and goes when somebody has come. */
-MUST_USE Err handover_connect(Str path, int *ret);
+ * socket's file is for its owner alone, and goes when somebody has come. ERR_DENIED: others may
+ * write to the directory, or another user's process is at the other end (trust.h); `why` tells. */
+MUST_USE Err handover_connect(Str path, int *ret, Text *why);
 MUST_USE Err handover_await(Str path, int timeout_ms, int *ret, Text *why);
 
 #endif

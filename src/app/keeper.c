@@ -31,12 +31,12 @@ KeptWorker *keeper_find(Keeper *k, KeptRole role)
 }
 
 /* The fork itself; the child never returns. */
-static Err fork_worker(KeptWorker *w, const WorkerSetup *setup, int worker_end)
+static Err fork_worker(KeptWorker *w, const WorkerSetup *setup, const ChannelEnd *worker_end)
 {
     int supervisor = getpid();
     w->pid = fork();
     if (w->pid == 0) {
-        (void)close(w->channel);
+        channel_close(&w->channel);
         crash_notes = w->notes;
         worker_process_run(setup, worker_end, supervisor);
     }
@@ -47,21 +47,19 @@ Err keeper_start(Keeper *k, const WorkerSetup *setup, KeptRole role, uint64_t no
                  KeptWorker **ret)
 {
     KeptWorker *place = keeper_find(k, KEPT_NONE);
-    KeptWorker w = {.role = role, .process = -1, .channel = -1, .started_ms = now_ms};
-    int worker_end = -1;
+    KeptWorker w = {.role = role, .process = -1, .channel = CHANNEL_CLOSED, .started_ms = now_ms};
+    ChannelEnd worker_end = CHANNEL_CLOSED;
     if (!place) {
         return ERR_FULL;
     }
     TRY(crash_open(&w.notes));
     Err err = channel_open(&w.channel, &worker_end);
     if (err == ERR_OK) {
-        err = fork_worker(&w, setup, worker_end);
-        (void)close(worker_end);
+        err = fork_worker(&w, setup, &worker_end);
+        channel_close(&worker_end);
     }
     if (err != ERR_OK) {
-        if (w.channel >= 0) {
-            (void)close(w.channel);
-        }
+        channel_close(&w.channel);
         crash_close(w.notes);
         return err;
     }
@@ -141,11 +139,39 @@ static void place_free(KeptWorker *w)
     if (w->process >= 0) {
         (void)close(w->process);
     }
-    if (w->channel >= 0) {
-        (void)close(w->channel);
-    }
+    channel_close(&w->channel);
     crash_close(w->notes);
     *w = (KeptWorker){0};
+}
+
+/* Whether the system has news of a child. */
+static bool look(pid_t pid, int *ret_status)
+{
+    pid_t found = waitpid(pid, ret_status, LOOK);
+    if (found < 0 && errno == ECHILD) {
+        LOG(ERROR, "a worker is gone, and the system does not tell how",
+            LOG_U64("pid", (uint64_t)pid));
+        *ret_status = SIGKILL; /* as the status of a process that was killed */
+        return true;
+    }
+    return found == pid;
+}
+
+void keeper_reap_strangers(const Keeper *k, pid_t other)
+{
+    for (;;) {
+        siginfo_t child = {0};
+        if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0 || child.si_pid == 0 ||
+            child.si_pid == other) {
+            return;
+        }
+        for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+            if (k->workers[i].role != KEPT_NONE && k->workers[i].pid == child.si_pid) {
+                return; /* keeper_reap takes it, then the others' turn comes */
+            }
+        }
+        (void)waitpid(child.si_pid, NULL, WNOHANG);
+    }
 }
 
 bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int *ret_status)
@@ -153,7 +179,7 @@ bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int
     for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
         KeptWorker *w = &k->workers[i];
         int status = 0;
-        if (w->role == KEPT_NONE || waitpid(w->pid, &status, LOOK) != w->pid) {
+        if (w->role == KEPT_NONE || !look(w->pid, &status)) {
             continue;
         }
         if (WIFSTOPPED(status) || WIFCONTINUED(status)) {

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "app/cage.h"
+#include "app/channel.h"
 #include "app/worker_process.h"
 #include "loop/crash.h"
 
@@ -29,7 +30,7 @@ typedef struct KeptWorker {
     KeptRole role;
     pid_t pid;
     int process; /* a descriptor that becomes readable when it ends; -1: none */
-    int channel; /* -1: it has closed its side */
+    ChannelEnd channel; /* closed: it has closed its side */
     bool ready;  /* it serves */
     bool stuck;  /* one of its threads is, so it was told to die (watch.h) */
     CageState cage; /* what it has closed, once it is ready */
@@ -53,8 +54,12 @@ MUST_USE Err keeper_start(Keeper *k, const WorkerSetup *setup, KeptRole role, ui
 /* The worker in that role, or NULL. Of those that leave, any. */
 KeptWorker *keeper_find(Keeper *k, KeptRole role);
 /* Looks whether a worker has ended. Then *ret is what it was, *ret_status its wait status, and its
- * place is free. What it died of is logged unless `expected`. Call again until false. */
+ * place is free. What it died of is logged unless `expected`. Call again until false. A worker of
+ * which the system knows nothing (ECHILD) is gone, too; it counts as killed. */
 bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int *ret_status);
+/* Reaps children that are no workers and not `other` (0: none): those that came with exec, and as
+ * process 1 every orphan. */
+void keeper_reap_strangers(const Keeper *k, pid_t other);
 /* Decides when the next worker starts. */
 void keeper_plan_restart(Keeper *k, uint64_t now_ms);
 

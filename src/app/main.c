@@ -12,7 +12,9 @@
 #include "app/control.h"
 #include "app/doctor.h"
 #include "app/exit.h"
+#include "app/inherited.h"
 #include "app/supervisor.h"
+#include "app/trust.h"
 #include "base/region.h"
 
 #define BLOCK_BYTES 65536u
@@ -106,9 +108,15 @@ static int run(Arena *arena, const Command *c, const Variables *variables, int c
     uint8_t room[128];
     Text why = text_in(span_of(room, sizeof room));
     /* Before anything is opened: what was passed has the first numbers. */
-    if (activation_take(&variables->activation, &why) != ERR_OK) {
+    size_t passed = 0;
+    Err err = inherited_reset();
+    if (err != ERR_OK) {
+        return fail_err(EXIT_FAILED, err);
+    }
+    if (activation_take(&variables->activation, &passed, &why) != ERR_OK) {
         return fail(EXIT_FAILED, text_str(&why));
     }
+    inherited_close(ACTIVATION_FIRST, ACTIVATION_FIRST + (int)passed - 1, c->hand_over_fd);
     Files files;
     Source source;
     if (source_open(c, &files, &source) != ERR_OK) {
@@ -158,6 +166,18 @@ static int load(Arena *arena, const Command *c, const Source *source, const Sett
     return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
 }
 
+/* River refuses such a socket once it is used: better to hear of it now. */
+static void warn_of_upgrade_socket(const Command *c, const SystemSettings *system)
+{
+    uint8_t room[PATH_MAX + 128];
+    Text why = text_in(span_of(room, sizeof room));
+    if (system->upgrade_socket.len > 0 &&
+        trust_check_directory(system->upgrade_socket, &why) == ERR_DENIED) {
+        (void)fprintf(stderr, "%.*s: warning: `upgrade-socket` will not be used: %.*s\n",
+                      STR_ARG(c->file), STR_ARG(text_str(&why)));
+    }
+}
+
 static int check_settings(Arena *arena, const Command *c, const Source *source)
 {
     const Settings *settings = NULL;
@@ -165,6 +185,7 @@ static int check_settings(Arena *arena, const Command *c, const Source *source)
     if (status != EXIT_OK) {
         return status;
     }
+    warn_of_upgrade_socket(c, &settings->system);
     (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file), settings->service_count,
                  settings->service_count == 1 ? "" : "s");
     return EXIT_OK;

@@ -222,12 +222,13 @@ static Err send_sockets(const KeptWorker *w, const ListenSet *set)
 {
     uint32_t places[CHANNEL_FDS_MAX];
     ChannelMessage message = {.kind = CHANNEL_LISTENERS, .value = 1};
-    TRY(channel_send_patiently(w->channel, &message)); /* what an earlier try has left is nothing */
+    /* What an earlier try has left is nothing. */
+    TRY(channel_order_patiently(&w->channel, &message));
     message.value = 0;
     for (uint32_t i = 0; i <= set->count; i++) {
         if (message.fd_count == CHANNEL_FDS_MAX || (i == set->count && message.fd_count > 0)) {
             message.bytes = str_of(places, message.fd_count * sizeof places[0]);
-            TRY(channel_send_patiently(w->channel, &message));
+            TRY(channel_order_patiently(&w->channel, &message));
             message.fd_count = 0;
         }
         if (i < set->count && !set->at[i].shared) {
@@ -249,7 +250,7 @@ static Err send_configuration(const KeptWorker *w, const Configuration *c)
                               .value = (uint64_t)(uintptr_t)c->settings,
                               .fd_count = base ? 2 : 1,
                               .fds = {own->fd, base ? base->fd : -1}};
-    return channel_send_patiently(w->channel, &message);
+    return channel_order_patiently(&w->channel, &message);
 }
 
 /* A fresh worker begins with what the one that serves has told. */

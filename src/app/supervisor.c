@@ -30,6 +30,7 @@
 #define DRAIN_GRACE_MS 5000u /* beyond the drain's own deadline */
 #define CONTROL_TICK_MS 500
 #define BLOCK_BYTES 65536u
+#define MESSAGES_A_TURN 64u /* of one worker: others wait, too */
 #define POLL_MAX (3 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
 
 uint64_t supervisor_clock_ms(void)
@@ -44,7 +45,7 @@ uint64_t supervisor_clock_ms(void)
 void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value)
 {
     ChannelMessage message = {.kind = kind, .value = value};
-    if (w->role != KEPT_NONE && channel_send(w->channel, &message) != ERR_OK) {
+    if (w->role != KEPT_NONE && channel_order(&w->channel, &message) != ERR_OK) {
         LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
     }
 }
@@ -133,7 +134,7 @@ static void reopen_logs(Supervisor *s)
                               .fds = {fresh.fds[LOG_TO_ERROR], fresh.fds[LOG_TO_ACCESS]}};
     for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
         const KeptWorker *w = &s->keeper.workers[i];
-        if (w->role != KEPT_NONE && channel_send(w->channel, &message) != ERR_OK) {
+        if (w->role != KEPT_NONE && channel_order(&w->channel, &message) != ERR_OK) {
             LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
         }
     }
@@ -282,15 +283,15 @@ static void on_message(Supervisor *s, KeptWorker *w, const ChannelMessage *messa
 static void take_messages(Supervisor *s, KeptWorker *w)
 {
     ChannelMessage message;
-    while (w->role != KEPT_NONE && w->channel >= 0) {
-        Err err = channel_receive(w->channel, span_of(s->room, sizeof s->room), false, &message);
+    for (unsigned i = 0; i < MESSAGES_A_TURN && w->role != KEPT_NONE && w->channel.answers >= 0;
+         i++) {
+        Err err = channel_take_answer(&w->channel, span_of(s->room, sizeof s->room), &message);
         if (err == ERR_AGAIN) {
             return;
         }
         if (err != ERR_OK && err != ERR_SYNTAX) {
             /* It ends now, or has closed its side: either way there is nothing to wait for here. */
-            (void)close(w->channel);
-            w->channel = -1;
+            channel_close(&w->channel);
             return;
         }
         if (err == ERR_OK) {
@@ -385,7 +386,7 @@ static size_t gather(Supervisor *s, struct pollfd *fds, size_t *ret_control)
         const KeptWorker *w = &s->keeper.workers[i];
         if (w->role != KEPT_NONE) {
             fds[count++] = (struct pollfd){.fd = w->process, .events = POLLIN};
-            fds[count++] = (struct pollfd){.fd = w->channel, .events = POLLIN};
+            fds[count++] = (struct pollfd){.fd = w->channel.answers, .events = POLLIN};
         }
     }
     fds[count++] = (struct pollfd){.fd = s->takeover.fd, .events = POLLIN};
@@ -410,6 +411,7 @@ static void run_loop(Supervisor *s)
                            &status)) {
             on_worker_end(s, &ended, status);
         }
+        keeper_reap_strangers(&s->keeper, s->upgrade.pid);
         if (s->takeover.fd >= 0) {
             takeover_on_readable(s);
         }

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -41,16 +40,6 @@ static Err block_signals(int *ret)
     (void)sigaction(SIGXFSZ, &ignore, NULL); /* a log file that may not grow is a full disk */
     *ret = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
     return *ret < 0 ? err_from_errno(errno) : ERR_OK;
-}
-
-/* As many descriptors as we may have: each connection is one. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 static unsigned count_threads(const Settings *settings)
@@ -139,7 +128,6 @@ static Err open_patiently(Supervisor *s, Text *why)
 Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
 {
     const SystemSettings *system = &s->system;
-    raise_descriptor_limit();
     TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));

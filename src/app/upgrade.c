@@ -343,11 +343,15 @@ void upgrade_begin(Supervisor *s, Str path, ControlClient *client)
 static void try_to_reach(Supervisor *s, uint64_t now_ms)
 {
     Upgrade *u = &s->upgrade;
-    Err err = handover_connect(s->system.upgrade_socket, &u->fd);
+    uint8_t room[PATH_MAX + 100];
+    Text why = text_in(span_of(room, sizeof room));
+    Err err = handover_connect(s->system.upgrade_socket, &u->fd, &why);
     u->tries_left--;
     if (err == ERR_OK) {
         u->tries_left = 0;
         hand_over(s);
+    } else if (err == ERR_DENIED && why.len > 0) {
+        cancel(s, text_str(&why));
     } else if (u->tries_left == 0) {
         cancel(s, S("nobody waits at the upgrade socket"));
     } else {
@@ -417,7 +421,8 @@ void upgrade_on_readable(Supervisor *s)
 void upgrade_keep_deadlines(Supervisor *s, uint64_t now_ms)
 {
     Upgrade *u = &s->upgrade;
-    if (u->pid != 0 && waitpid(u->pid, NULL, WNOHANG) == u->pid) {
+    pid_t ended = u->pid != 0 ? waitpid(u->pid, NULL, WNOHANG) : 0;
+    if (u->pid != 0 && (ended == u->pid || (ended < 0 && errno == ECHILD))) {
         u->pid = 0;
     }
     if (u->deadline_ms == 0 || now_ms < u->deadline_ms) {

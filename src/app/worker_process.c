@@ -29,7 +29,6 @@
 #define RELOAD_BYTES_MAX (16u << 20)
 #define STATUS_BYTES_MAX (16u << 20)
 #define STATUS_LINE_BYTES 1024u /* room for one service, upstream or fault */
-#define STATUS_PART_BYTES 16384u
 #define DONE_TICK_MS 20     /* how often a drain looks whether all is over */
 #define ADOPT_TICK_MS 2     /* ... a reload whether all threads have taken it up */
 #define TIDY_TICK_MS 100    /* ... it is looked what may be freed */
@@ -44,7 +43,7 @@ typedef struct PendingSocket {
 typedef struct WorkerProcess {
     const WorkerSetup *setup;
     SystemSettings system; /* its texts are gone once the threads run */
-    int channel;
+    ChannelEnd channel;
     Blocks blocks;
     Log *log;
     Worker *worker;
@@ -84,13 +83,14 @@ static int compare_numbers(const void *left, const void *right)
 static Err close_others(const WorkerProcess *p)
 {
     const Configuration *c = p->setup->configuration;
-    size_t room = 2 + LOG_STREAMS + c->listeners.count + c->key_log_count + c->root_count;
+    size_t room = 3 + LOG_STREAMS + c->listeners.count + c->key_log_count + c->root_count;
     int *kept = (int *)memory_new(NULL, room * sizeof *kept);
     if (!kept) {
         return ERR_MEMORY;
     }
     size_t count = 0;
-    kept[count++] = p->channel;
+    kept[count++] = p->channel.orders;
+    kept[count++] = p->channel.answers;
     kept[count++] = p->setup->state;
     for (size_t i = 0; i < LOG_STREAMS; i++) {
         kept[count++] = p->setup->logs->fds[i];
@@ -225,12 +225,12 @@ static void answer_status(WorkerProcess *p, const ChannelMessage *question)
     while (rest.len > 0 && err == ERR_OK) {
         ChannelMessage part = {.kind = CHANNEL_STATUS_PART,
                                .id = question->id,
-                               .bytes = str_take(rest, STATUS_PART_BYTES)};
-        err = channel_send_patiently(p->channel, &part);
-        rest = str_drop(rest, STATUS_PART_BYTES);
+                               .bytes = str_take(rest, CHANNEL_ANSWER_BYTES_MAX)};
+        err = channel_answer(&p->channel, &part);
+        rest = str_drop(rest, CHANNEL_ANSWER_BYTES_MAX);
     }
     ChannelMessage end = {.kind = CHANNEL_STATUS_END, .id = question->id};
-    (void)!channel_send_patiently(p->channel, &end);
+    (void)!channel_answer(&p->channel, &end);
     arena_reset(&arena);
 }
 
@@ -246,7 +246,7 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
 static void tell_dumped(const WorkerProcess *p, Err err)
 {
     ChannelMessage answer = {.kind = CHANNEL_DUMPED, .value = err == ERR_OK};
-    (void)!channel_send_patiently(p->channel, &answer);
+    (void)!channel_answer(&p->channel, &answer);
 }
 
 /* ---- another configuration ---- */
@@ -340,7 +340,7 @@ static void reload(WorkerProcess *p, const ChannelMessage *message)
     forget_sockets(p, err != ERR_OK);
     if (err != ERR_OK) {
         ChannelMessage answer = {.kind = CHANNEL_RELOADED, .bytes = str_from_c(err_sentence(err))};
-        (void)!channel_send_patiently(p->channel, &answer);
+        (void)!channel_answer(&p->channel, &answer);
         return;
     }
     worker_publish(p->worker, &p->builder.newest->snapshot);
@@ -368,7 +368,7 @@ static void tidy(WorkerProcess *p)
         p->adopting = false;
         close_left(p);
         ChannelMessage answer = {.kind = CHANNEL_RELOADED, .value = 1};
-        (void)!channel_send_patiently(p->channel, &answer);
+        (void)!channel_answer(&p->channel, &answer);
     }
     if (p->tidying && !p->adopting) {
         p->tidying = builder_tidy(&p->builder);
@@ -405,7 +405,7 @@ static void let_go(WorkerProcess *p)
         }
     }
     ChannelMessage deaf = {.kind = CHANNEL_DEAF};
-    (void)!channel_send_patiently(p->channel, &deaf);
+    (void)!channel_answer(&p->channel, &deaf);
 }
 
 static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
@@ -486,8 +486,8 @@ static void take_orders(WorkerProcess *p)
 {
     ChannelMessage message;
     Err err;
-    while ((err = channel_receive(p->channel, span_of(p->room, sizeof p->room), true,
-                                  &message)) == ERR_OK) {
+    while ((err = channel_take_order(&p->channel, span_of(p->room, sizeof p->room), &message)) ==
+           ERR_OK) {
         obey(p, &message);
     }
     if (err != ERR_AGAIN && err != ERR_SYNTAX) {
@@ -506,7 +506,7 @@ static int tick_ms(const WorkerProcess *p)
 static void serve(WorkerProcess *p)
 {
     while (!worker_is_done(p->worker)) {
-        struct pollfd ready = {.fd = p->channel, .events = POLLIN};
+        struct pollfd ready = {.fd = p->channel.orders, .events = POLLIN};
         int n = poll(&ready, 1, tick_ms(p));
         if (n > 0 && (ready.revents & POLLIN)) {
             take_orders(p);
@@ -542,14 +542,14 @@ static Err start(WorkerProcess *p)
     TRY(start_log(p));
     TRY(start_threads(p));
     ChannelMessage ready = {.kind = CHANNEL_READY, .value = p->cage.state};
-    return channel_send(p->channel, &ready);
+    return channel_answer(&p->channel, &ready);
 }
 
-void worker_process_run(const WorkerSetup *setup, int channel, int supervisor)
+void worker_process_run(const WorkerSetup *setup, const ChannelEnd *channel, int supervisor)
 {
     static WorkerProcess process; /* large, and there is only one */
     WorkerProcess *p = &process;
-    *p = (WorkerProcess){.setup = setup, .channel = channel};
+    *p = (WorkerProcess){.setup = setup, .channel = *channel};
     if (getppid() != supervisor) {
         _exit(EXIT_FAILED); /* it has died already */
     }

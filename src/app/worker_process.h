@@ -5,6 +5,7 @@
 #ifndef APP_WORKER_PROCESS_H
 #define APP_WORKER_PROCESS_H
 
+#include "app/channel.h"
 #include "app/configuration.h"
 #include "app/logs.h"
 
@@ -19,6 +20,7 @@ typedef struct WorkerSetup {
 
 /* The child of the fork, for the rest of its life. `supervisor` is the process that it must not
  * outlive. */
-_Noreturn void worker_process_run(const WorkerSetup *setup, int channel, int supervisor);
+_Noreturn void worker_process_run(const WorkerSetup *setup, const ChannelEnd *channel,
+                                  int supervisor);
 
 #endif

@@ -2,9 +2,12 @@
 
 import ctypes
 import os
+import resource
+import shutil
 import signal
 import threading
 import time
+import unittest
 
 from harness import (River, Test, always, answer, command, connect, get, is_sanitized, main, proxy,
                      wait_until)
@@ -224,6 +227,136 @@ class Files(Test):
                          "--control-socket", config + ".sock")
         self.assertEqual(result.returncode, 3)
         self.assertIn("cannot listen on 192.0.2.1:80", result.stderr)
+
+
+class Inherited(Test):
+    """What survives exec is whatever the parent wished; River works all the same."""
+
+    def start(self, preexec, **options):
+        port, _, river = self.serve(always(answer("x")), preexec=preexec, **options)
+        river.deaths_expected = True
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+        return port, river
+
+    def check_life(self, port, river):
+        """A worker that dies is replaced, and SIGTERM ends River."""
+        old = worker_of(river)
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda: river.is_up() and worker_of(river) != old, "the next one serves")
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+        river.signal(signal.SIGTERM)
+        self.assertEqual(river.wait(), 0)
+
+    def test_sigchld_is_ignored(self):
+        port, river = self.start(lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.check_life(port, river)
+
+    def test_every_signal_is_ignored(self):
+        def ignore():
+            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+                try:
+                    signal.signal(number, signal.SIG_IGN)
+                except OSError:
+                    pass  # the C library's own
+        port, river = self.start(ignore)
+        self.check_life(port, river)
+
+    def test_every_signal_is_blocked_and_some_wait(self):
+        def block():
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            for number in (signal.SIGALRM, signal.SIGUSR2, signal.SIGABRT, signal.SIGRTMIN + 1):
+                os.kill(os.getpid(), number)
+        port, river = self.start(block)
+        with open(f"/proc/{worker_of(river)}/status", encoding="utf-8") as file:
+            blocked = int([l for l in file if l.startswith("SigBlk")][0].split()[1], 16)
+        for number in (signal.SIGSEGV, signal.SIGSYS, signal.SIGABRT, signal.SIGALRM):
+            self.assertEqual(blocked >> (number - 1) & 1, 0, number)
+        self.check_life(port, river)
+
+    def test_timers_run(self):
+        def wind_up():
+            signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
+            signal.setitimer(signal.ITIMER_PROF, 0.05, 0.05)
+        port, river = self.start(wind_up)
+        time.sleep(0.7)
+        self.check_life(port, river)
+
+    def test_a_umask_that_forbids_everything(self):
+        log = os.path.join(self.directory(), "access.log")
+        _, river = self.start(lambda: os.umask(0o777), system=f'log {{ access "{log}"; }}')
+        self.assertEqual(os.stat(log).st_mode & 0o700, 0o600)
+        self.assertEqual(os.stat(log).st_mode & 0o077, 0)
+        river.signal(signal.SIGUSR1)
+        wait_until(lambda: "logs opened again" in river.errors(), "the owner may open it again")
+
+    def test_standard_descriptors_are_closed(self):
+        def shut():
+            os.close(0)
+            os.close(1)
+        port, river = self.start(shut)
+        for pid in (river.pid, worker_of(river)):
+            for number in (0, 1):
+                self.assertEqual(os.readlink(f"/proc/{pid}/fd/{number}"), "/dev/null")
+        self.check_life(port, river)
+
+    def test_files_are_open(self):
+        one, other = os.pipe()
+        self.addCleanup(os.close, one)
+        os.set_inheritable(other, True)
+        _, river = self.start(None, pass_fds=[other])
+        os.close(other)
+        name = os.readlink(f"/proc/self/fd/{one}")
+        for pid in (river.pid, worker_of(river)):
+            held = [os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")]
+            self.assertNotIn(name, held)
+        self.assertEqual(os.read(one, 1), b"")  # nobody has the other end
+
+    def test_soft_limits(self):
+        def lower():
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+            hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+            resource.setrlimit(resource.RLIMIT_CPU, (1, hard))
+        _, river = self.start(lower)
+        for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU):
+            soft, hard = resource.prlimit(worker_of(river), limit)
+            self.assertEqual(soft, hard if limit == resource.RLIMIT_CPU else soft)
+            self.assertNotEqual(soft, 100)
+
+    def zombies_of(self, pid):
+        found = []
+        for name in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if fields[:2] == ["Z", str(pid)]:
+                found.append(name)
+        return found
+
+    def test_children_that_came_with_exec_are_reaped(self):
+        launcher = ("sh", "-c", 'sleep 0.1 & sleep 1.5 & exec "$@"', "sh")
+        port, river = self.start(None, launcher=launcher)
+        time.sleep(1.7)
+        wait_until(lambda: not self.zombies_of(river.pid), "all are reaped", 3)
+        self.check_life(port, river)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("unshare"), "needs a pid namespace")
+    def test_as_process_1_orphans_are_reaped(self):
+        done = os.path.join(self.directory(), "done")
+        # The inner shell ends at once: what it has started becomes a child of process 1.
+        launcher = ("unshare", "--pid", "--fork", "--kill-child", "sh", "-c",
+                    f'(sh -c "sleep 1; : >{done}" &) ; exec "$@"', "sh")
+        port, _, river = self.serve(always(answer("x")), launcher=launcher)
+        self.assertEqual(river.status()["supervisor_pid"], 1)
+        with open(f"/proc/{river.pid}/task/{river.pid}/children", encoding="utf-8") as file:
+            first = int(file.read().split()[0])
+        wait_until(lambda: os.path.exists(done), "the orphan has ended")
+        wait_until(lambda: not self.zombies_of(first), "it is reaped", 3)
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+        os.kill(first, signal.SIGTERM)
+        self.assertEqual(river.wait(), 0)
 
 
 if __name__ == "__main__":

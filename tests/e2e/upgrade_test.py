@@ -5,8 +5,10 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
+import unittest
 
 from harness import (BINARY, Test, always, answer, command, connect, get, main, proxy, wait_until)
 from certificates import Authority
@@ -300,6 +302,99 @@ class WithSigquit(UpgradeTest):
         self.assertEqual(process.wait(10), 3)
         with open(os.path.join(river.directory, "second"), encoding="utf-8") as file:
             self.assertIn("--upgrade needs `upgrade-socket`", file.read())
+
+
+# Listens as another user at the path that it is given, and says what it gets.
+STRANGER = """
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+if sys.argv[2] == "bind-first":
+    s.bind(sys.argv[1])
+os.setgid(65534); os.setuid(65534)
+if sys.argv[2] != "bind-first":
+    s.bind(sys.argv[1])
+s.listen(4)
+print("waits", flush=True)
+while True:
+    peer, _ = s.accept()
+    data, control, _, _ = peer.recvmsg(65536, 4096)
+    if data:
+        print("got", len(data), len(control), flush=True)
+"""
+
+
+class Strangers(UpgradeTest):
+    """Who is not trusted neither gets listeners nor gives any."""
+
+    def start(self, mode):
+        directory = self.directory()
+        os.chmod(directory, mode)
+        path = os.path.join(directory, "upgrade.sock")
+        port = self.port()
+        return self.river(service(port, "x"), system=f'upgrade-socket "{path}"'), port, path
+
+    def stranger(self, path, how):
+        process = subprocess.Popen([sys.executable, "-c", STRANGER, path, how],
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "waits\n")
+        return process
+
+    def check_refusal(self, how, mode, why):
+        river, port, path = self.start(mode)
+        process = self.stranger(path, how)
+        river.signal(signal.SIGQUIT)
+        wait_until(lambda: "not upgraded" in river.errors(), "it refuses")
+        self.assertIn(why, river.errors())
+        self.assertEqual(self.connect(port).ask(get()).body, b"x")
+        self.assertEqual(river.status()["supervisor_pid"], river.pid)
+        process.kill()
+        self.assertEqual(process.stdout.read(), "")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_one_that_waits_in_a_directory_of_all(self):
+        self.check_refusal("bind", 0o777, "others than its owner may write to")
+        self.check_refusal("bind", 0o1777, "others than its owner may write to")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_one_that_waits_at_the_right_place(self):
+        self.check_refusal("bind-first", 0o755, "belongs to another user (65534)")
+
+    def test_the_new_one_does_not_wait_where_others_may_write(self):
+        river, _, path = self.start(0o770)
+        result = command("--config-kdl", river.config, "--upgrade", "--control-socket",
+                         river.control)
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("others than its owner may write to " + os.path.dirname(path),
+                      result.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_the_new_one_takes_nothing_from_another_user(self):
+        river, _, path = self.start(0o755)
+        with open(os.path.join(river.directory, "second"), "wb") as log:
+            process = subprocess.Popen([BINARY, "--config-kdl", river.config, "--upgrade",
+                                        "--control-socket", river.control], stderr=log)
+        self.processes.append(process)
+        self.successors.append(process.pid)
+        wait_until(lambda: os.path.exists(path), "it waits")
+        os.chmod(path, 0o777)
+        code = ("import os, socket, sys; os.setgid(65534); os.setuid(65534); "
+                "s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect(sys.argv[1]); "
+                "s.recv(1)")
+        subprocess.run([sys.executable, "-c", code, path], check=False, timeout=10,
+                       stderr=subprocess.DEVNULL)
+        self.assertEqual(process.wait(10), 3)
+        with open(os.path.join(river.directory, "second"), encoding="utf-8") as file:
+            self.assertIn("belongs to another user (65534)", file.read())
+
+    def test_the_check_warns(self):
+        for mode, warns in ((0o755, False), (0o775, True), (0o777, True)):
+            river, _, _ = self.start(mode)
+            result = command("check", river.config)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual("`upgrade-socket` will not be used" in result.stderr, warns, mode)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 /* app_test.c - the parts of the program that can be tested without starting one: the command line,
  * the pauses between workers, the channel, the status. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "admin/status.h"
 #include "app/channel.h"
 #include "app/command.h"
 #include "app/keeper.h"
+#include "app/trust.h"
 #include "test.h"
 
 #define WORDS_MAX 8
@@ -112,52 +115,123 @@ TEST("app: a worker is replaced at once, from the fifth death in ten seconds on 
     EXPECT_U64(k.start_at_ms, 40000);
 }
 
-TEST("app: messages keep their bounds, and descriptors their places")
+TEST("app: orders keep their bounds, and descriptors their places")
 {
-    int ends[2];
-    static uint8_t room[CHANNEL_BYTES_MAX];
-    EXPECT(channel_open(&ends[0], &ends[1]) == ERR_OK);
+    ChannelEnd supervisor;
+    ChannelEnd worker;
+    static uint8_t bytes[CHANNEL_BYTES_MAX];
+    Span room = span_of(bytes, sizeof bytes);
+    EXPECT(channel_open(&supervisor, &worker) == ERR_OK);
     int file = open("/dev/null", O_WRONLY);
     ChannelMessage out = {.kind = CHANNEL_LOGS, .id = 7, .value = 9, .bytes = S("abc"),
                           .fd_count = 2, .fds = {-1, file}};
-    EXPECT(channel_send(ends[0], &out) == ERR_OK);
+    EXPECT(channel_order(&supervisor, &out) == ERR_OK);
     out = (ChannelMessage){.kind = CHANNEL_STOP};
-    EXPECT(channel_send(ends[0], &out) == ERR_OK);
+    EXPECT(channel_order(&supervisor, &out) == ERR_OK);
     ChannelMessage in;
-    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), true, &in) == ERR_OK);
+    EXPECT(channel_take_order(&worker, room, &in) == ERR_OK);
     EXPECT(in.kind == CHANNEL_LOGS && in.id == 7 && in.value == 9);
     EXPECT_STR(in.bytes, S("abc"));
     EXPECT(in.fds[0] == -1 && in.fds[1] >= 0);
     (void)close(in.fds[1]);
-    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), true, &in) == ERR_OK);
+    EXPECT(channel_take_order(&worker, room, &in) == ERR_OK);
     EXPECT(in.kind == CHANNEL_STOP && in.bytes.len == 0 && in.fds[1] == -1);
-    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), true, &in) == ERR_AGAIN);
-    (void)close(ends[0]);
-    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), true, &in) == ERR_CLOSED);
-    (void)close(ends[1]);
+    EXPECT(channel_take_order(&worker, room, &in) == ERR_AGAIN);
+    channel_close(&supervisor);
+    EXPECT(channel_take_order(&worker, room, &in) == ERR_CLOSED);
+    channel_close(&worker);
     (void)close(file);
 }
 
-TEST("app: nonsense in the channel is refused, and its descriptors are closed")
+TEST("app: answers keep their bounds")
 {
-    int ends[2];
-    static uint8_t room[CHANNEL_BYTES_MAX];
-    EXPECT(channel_open(&ends[0], &ends[1]) == ERR_OK);
+    ChannelEnd supervisor;
+    ChannelEnd worker;
+    static uint8_t bytes[CHANNEL_BYTES_MAX];
+    static uint8_t much[CHANNEL_ANSWER_BYTES_MAX];
+    Span room = span_of(bytes, sizeof bytes);
+    EXPECT(channel_open(&supervisor, &worker) == ERR_OK);
+    memset(much, 'x', sizeof much);
+    ChannelMessage out = {.kind = CHANNEL_STATUS_PART, .id = 7, .bytes = str_of(much, sizeof much)};
+    EXPECT(channel_answer(&worker, &out) == ERR_OK);
+    out = (ChannelMessage){.kind = CHANNEL_STATUS_END, .id = 7, .value = 3};
+    EXPECT(channel_answer(&worker, &out) == ERR_OK);
+    ChannelMessage in;
+    EXPECT(channel_take_answer(&supervisor, room, &in) == ERR_OK);
+    EXPECT(in.kind == CHANNEL_STATUS_PART && in.id == 7);
+    EXPECT_STR(in.bytes, str_of(much, sizeof much));
+    EXPECT(channel_take_answer(&supervisor, room, &in) == ERR_OK);
+    EXPECT(in.kind == CHANNEL_STATUS_END && in.value == 3 && in.bytes.len == 0);
+    EXPECT(channel_take_answer(&supervisor, room, &in) == ERR_AGAIN);
+    channel_close(&worker);
+    EXPECT(channel_take_answer(&supervisor, room, &in) == ERR_CLOSED);
+    channel_close(&supervisor);
+}
+
+TEST("app: nonsense among the answers is refused")
+{
+    ChannelEnd supervisor;
+    ChannelEnd worker;
+    static uint8_t bytes[CHANNEL_BYTES_MAX];
     uint8_t noise[64];
     ChannelMessage in;
+    EXPECT(channel_open(&supervisor, &worker) == ERR_OK);
     for (size_t len = 1; len <= sizeof noise; len++) {
         memset(noise, 0xA5, sizeof noise);
-        EXPECT(send(ends[0], noise, len, 0) == (ssize_t)len);
-        EXPECT(channel_receive(ends[1], span_of(room, sizeof room), false, &in) == ERR_SYNTAX);
+        EXPECT(write(worker.answers, noise, len) == (ssize_t)len);
+        EXPECT(channel_take_answer(&supervisor, span_of(bytes, sizeof bytes), &in) == ERR_SYNTAX);
     }
-    int file = open("/dev/null", O_WRONLY);
-    ChannelMessage out = {.kind = CHANNEL_LOGS, .fd_count = 1, .fds = {file}};
-    EXPECT(channel_send(ends[0], &out) == ERR_OK);
-    int next = dup(file); /* the number that a received descriptor would get */
-    (void)close(next);
-    EXPECT(channel_receive(ends[1], span_of(room, sizeof room), false, &in) == ERR_OK);
-    EXPECT(in.fds[0] == -1 && fcntl(next, F_GETFD) == -1);
-    (void)close(file);
+    channel_close(&worker);
+    channel_close(&supervisor);
+}
+
+/* Whether a descriptor can be sent over `fd`; errno tells why not. */
+static bool sends_descriptor(int fd, int descriptor)
+{
+    uint8_t byte = 0;
+    struct iovec piece = {&byte, 1};
+    union {
+        struct cmsghdr head;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes,
+                            .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&packet);
+    *c = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(c), &descriptor, sizeof descriptor);
+    return sendmsg(fd, &packet, MSG_NOSIGNAL) == 1;
+}
+
+TEST("app: a worker cannot send descriptors to its supervisor")
+{
+    ChannelEnd supervisor;
+    ChannelEnd worker;
+    EXPECT(channel_open(&supervisor, &worker) == ERR_OK);
+    EXPECT(!sends_descriptor(worker.orders, worker.orders));
+    EXPECT(errno == EPIPE);
+    EXPECT(!sends_descriptor(worker.answers, worker.orders));
+    EXPECT(errno == ENOTSOCK);
+    EXPECT(send(worker.orders, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE);
+    channel_close(&worker);
+    channel_close(&supervisor);
+}
+
+TEST("app: a socket takes no descriptors where the kernel can refuse them")
+{
+    int ends[2];
+    uint8_t room[8];
+    EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
+    EXPECT(sends_descriptor(ends[1], ends[1]));
+    EXPECT(recv(ends[0], room, sizeof room, 0) == 1);
+    trust_no_descriptors(ends[0]);
+    int on = 1;
+    socklen_t bytes = sizeof on;
+    if (getsockopt(ends[0], SOL_SOCKET, 83 /* SO_PASSRIGHTS */, &on, &bytes) == 0) {
+        EXPECT(on == 0);
+        EXPECT(!sends_descriptor(ends[1], ends[1]) && errno == EPERM);
+        EXPECT(sends_descriptor(ends[0], ends[0])); /* the other way is open */
+    }
     (void)close(ends[0]);
     (void)close(ends[1]);
 }
@@ -178,4 +252,29 @@ TEST("app: an empty status is valid, in both forms")
     t.len = 0;
     status_print_process(&t, &p, false);
     EXPECT(str_starts(text_str(&t), S("River 1, serving for 1 d 1 h\n")));
+}
+
+/* A child that has ended and was waited for: the system knows nothing of it any more. */
+static pid_t forgotten_child(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(0);
+    }
+    (void)waitpid(pid, NULL, 0);
+    return pid;
+}
+
+TEST("app: a worker of which the system knows nothing is gone")
+{
+    Keeper k;
+    KeptWorker ended = {0};
+    int status = 0;
+    keeper_init(&k);
+    k.workers[0] = (KeptWorker){
+        .role = KEPT_SERVING, .pid = forgotten_child(), .process = -1, .channel = CHANNEL_CLOSED};
+    EXPECT(keeper_reap(&k, true, 1000, &ended, &status));
+    EXPECT(WIFSIGNALED(status));
+    EXPECT(keeper_find(&k, KEPT_SERVING) == NULL);
+    EXPECT(!keeper_reap(&k, true, 1000, &ended, &status));
 }

@@ -1,0 +1,118 @@
+/* inherited.c - signals, timers, limits, the umask and descriptors, as they come over exec. */
+#include "app/inherited.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* Signals that River obeys: one that came before River could look must not be lost. */
+static bool is_order(int number)
+{
+    return number == SIGTERM || number == SIGINT || number == SIGQUIT || number == SIGHUP ||
+           number == SIGUSR1;
+}
+
+/* To ignore a signal for a moment drops one that waits; the mask is what it was meanwhile. */
+static void reset_signals(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        struct sigaction before;
+        /* A handler is not inherited: it is this program's own (a sanitizer's). */
+        bool own = sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN &&
+                   before.sa_handler != SIG_DFL;
+        if (!own && !is_order(number)) {
+            (void)sigaction(number, &ignore, NULL);
+        }
+        if (!own) {
+            (void)sigaction(number, &standard, NULL); /* SIGKILL and SIGSTOP refuse */
+        }
+    }
+    /* Orders stay blocked until somebody reads them. */
+    sigset_t blocked;
+    (void)sigemptyset(&blocked);
+    for (int number = 1; number <= SIGRTMAX; number++) {
+        if (is_order(number)) {
+            (void)sigaddset(&blocked, number);
+        }
+    }
+    (void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+static void stop_timers(void)
+{
+    static const int timers[] = {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF};
+    const struct itimerval never = {0};
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
+        (void)setitimer((__itimer_which_t)timers[i], &never, NULL);
+    }
+}
+
+/* A soft limit is what a shell is content with: as many descriptors as we may have (each connection
+ * is one), and a server does not end because its log or its processor time has grown. */
+static void raise_limits(void)
+{
+    static const int limits[] = {RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CPU};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        struct rlimit limit;
+        if (getrlimit((__rlimit_resource_t)limits[i], &limit) == 0 &&
+            limit.rlim_cur < limit.rlim_max) {
+            limit.rlim_cur = limit.rlim_max;
+            (void)setrlimit((__rlimit_resource_t)limits[i], &limit);
+        }
+    }
+}
+
+/* open takes the lowest number that is free. */
+static Err fill_standard(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    (void)close(fd);
+    return ERR_OK;
+}
+
+Err inherited_reset(void)
+{
+    stop_timers();
+    reset_signals();
+    raise_limits();
+    mode_t mask = umask(0777);
+    (void)umask(mask & ~(mode_t)S_IRWXU);
+    return fill_standard();
+}
+
+/* Closes from *io_next up to `at`, and goes on behind it. */
+static void close_up_to(unsigned *io_next, int at)
+{
+    if (at >= 0 && (unsigned)at >= *io_next) {
+        if ((unsigned)at > *io_next) {
+            (void)close_range(*io_next, (unsigned)at - 1, 0);
+        }
+        *io_next = (unsigned)at + 1;
+    }
+}
+
+void inherited_close(int first, int last, int other)
+{
+    unsigned next = STDERR_FILENO + 1;
+    if (other >= 0 && other < first) {
+        close_up_to(&next, other);
+    }
+    for (int fd = first; fd <= last; fd++) {
+        close_up_to(&next, fd);
+    }
+    close_up_to(&next, other);
+    (void)close_range(next, ~0u, 0);
+}
