@@ -289,6 +289,14 @@ static void add_websocket_key(Thread *t, HeadOut *out)
     head_end(out, at);
 }
 
+/* HTTP/2 ends such a request with its head; in HTTP/1 some origins answer 411 to one that does not
+ * say that its body is empty (RFC 9110 §8.6). */
+static bool needs_length(const RequestHead *r, const HeadOut *out)
+{
+    bool usual = r->method == METHOD_POST || r->method == METHOD_PUT || r->method == METHOD_PATCH;
+    return usual && r->major == 2 && !out->h2 && r->framing.body == BODY_NONE;
+}
+
 static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
 {
     const RequestHead *r = &x->request;
@@ -304,10 +312,10 @@ static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
         }
         head_field(out, S("TE"), S("trailers"));
     }
-    if (x->protocol.len) {
-        return;
+    if (r->protocol.len) {
+        return; /* what follows is the tunnel's */
     }
-    if (r->framing.has_length) {
+    if (r->framing.has_length || needs_length(r, out)) {
         head_number(out, S("Content-Length"), r->framing.length);
     } else if (r->framing.body == BODY_CHUNKED && !out->h2) {
         head_field(out, S("Transfer-Encoding"), S("chunked"));
@@ -366,6 +374,7 @@ void forward_edited(const HeadEdit *edit, HeadOut *out)
 
 void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out)
 {
+    out->body = x->request_body.kind != BODY_NONE;
     if (out->h2) {
         add_pseudo_fields(x, out);
     } else {
@@ -467,6 +476,7 @@ void forward_response_edit(Thread *t, const Exchange *x, HeadEdit *edit)
 void forward_response_head(Thread *t, const Exchange *x, const HeadEdit *edit, HeadOut *out)
 {
     const ResponseHead *r = &x->response;
+    out->body = x->send_as != BODY_NONE;
     forward_status(out, r->status, r->reason);
     if (edit) {
         forward_edited(edit, out);

@@ -85,7 +85,7 @@ TEST("a target that is not one is refused")
         {S_INIT("http://a b/"), METHOD_GET},
         {S_INIT("http://u@a/"), METHOD_GET},
         {S_INIT("http://u:p@a/"), METHOD_GET},
-        {S_INIT("http://a:/"), METHOD_GET},
+        {S_INIT("http://a::/"), METHOD_GET},
         {S_INIT("http://a:x/"), METHOD_GET},
         {S_INIT("http://a/#b"), METHOD_GET},
         {S_INIT("http://a#b"), METHOD_GET},
@@ -95,6 +95,7 @@ TEST("a target that is not one is refused")
         {S_INIT("://a/"), METHOD_GET},
         {S_INIT("a:443"), METHOD_GET},
         {S_INIT("a"), METHOD_CONNECT},
+        {S_INIT("a:"), METHOD_CONNECT},
         {S_INIT("/"), METHOD_CONNECT},
         {S_INIT("a:443/"), METHOD_CONNECT},
         {S_INIT("http://a:443"), METHOD_CONNECT},
@@ -127,7 +128,10 @@ TEST("an authority is a host and perhaps a port")
         {S_INIT("[::ffff:1.2.3.4]:0"), true, S_INIT("::ffff:1.2.3.4"), 0},
         {S_INIT(""), false, S_INIT(""), 0},
         {S_INIT(":80"), false, S_INIT(""), 0},
-        {S_INIT("a:"), false, S_INIT(""), 0},
+        {S_INIT("a:"), true, S_INIT("a"), 0},
+        {S_INIT("[::1]:"), true, S_INIT("::1"), 0},
+        {S_INIT(":"), false, S_INIT(""), 0},
+        {S_INIT("a::"), false, S_INIT(""), 0},
         {S_INIT("a:65536"), false, S_INIT(""), 0},
         {S_INIT("a:000080"), false, S_INIT(""), 0},
         {S_INIT("a:+1"), false, S_INIT(""), 0},
@@ -164,9 +168,16 @@ TEST("an authority is a host and perhaps a port")
         EXPECT_U64(authority.port, rows[i].port);
         free(copy.at);
     }
-    EXPECT(authority_equal(S("A.example:80"), S("a.EXAMPLE:80")));
-    EXPECT(!authority_equal(S("a:80"), S("a:81")) && !authority_equal(S("a"), S("b")));
-    EXPECT(!authority_equal(S("a b"), S("a b")));
+    Str http = S("http");
+    EXPECT(authority_equal(S("A.example:80"), S("a.EXAMPLE:80"), http));
+    EXPECT(authority_equal(S("a:80"), S("a"), http) && authority_equal(S("a:"), S("a"), http));
+    EXPECT(authority_equal(S("a:443"), S("a:"), S("https")));
+    EXPECT(!authority_equal(S("a:443"), S("a"), http));
+    EXPECT(!authority_equal(S("a:80"), S("a:81"), http) && !authority_equal(S("a"), S("b"), http));
+    EXPECT(!authority_equal(S("a b"), S("a b"), http));
+    EXPECT_STR(authority_plain(S("a:")), S("a"));
+    EXPECT_STR(authority_plain(S("a:1")), S("a:1"));
+    EXPECT_STR(authority_plain(S("")), S(""));
 }
 
 static const UriRules all_rules = {true, true, true, true, true};
