@@ -244,21 +244,6 @@ static void add_pseudo_fields(const Exchange *x, HeadOut *out)
     head_end(out, at);
 }
 
-/* HTTP/2 may send Cookie in crumbs, HTTP/1 has one (RFC 9113 §8.2.3). */
-static void add_cookies(const Fields *fields, HeadOut *out)
-{
-    size_t at = head_begin(out, S("Cookie"));
-    bool any = false;
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fields->at[i].id == FIELD_COOKIE && !fields->at[i].dropped) {
-            text_add(&out->text, any ? S("; ") : STR_NONE);
-            text_add(&out->text, fields->at[i].value);
-            any = true;
-        }
-    }
-    head_end(out, at);
-}
-
 static bool wants_trailers(const RequestHead *r)
 {
     const Field *te = fields_find(&r->fields, FIELD_TE);
@@ -326,18 +311,9 @@ static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
 static void add_request_fields(const Exchange *x, const Client *c, HeadOut *out)
 {
     const Fields *fields = &x->request.fields;
-    bool crumbs = x->request.major == 2 && !out->h2;
-    bool cookies = false;
     for (size_t i = 0; i < fields->count; i++) {
-        const Field *f = &fields->at[i];
-        if (!request_field_passes(x, f)) {
-            continue;
-        }
-        if (!crumbs || f->id != FIELD_COOKIE) {
-            pass_field(out, f);
-        } else if (!cookies) {
-            add_cookies(fields, out);
-            cookies = true;
+        if (request_field_passes(x, &fields->at[i])) {
+            pass_field(out, &fields->at[i]);
         }
     }
     add_forwarding(x, c, out);
