@@ -45,17 +45,22 @@ MUST_USE Err authority_split(Str s, Authority *ret);
  * port of the scheme. */
 bool authority_equal(Str a, Str b, Str scheme);
 
+/* What stands behind a ';' in a segment of a path: servers of Java leave it out before they compare
+ * a path with their rules, others do not. */
+typedef enum MatrixRule { MATRIX_PASS, MATRIX_STRIP, MATRIX_REJECT } MatrixRule;
+
 typedef struct UriRules { /* each switch governs its own rewrite (COMPATIBILITY, normalization) */
     bool dot_segments;
     bool duplicate_slashes;
     bool encoded_separators;
     bool control_characters;
     bool percent_encoding;
+    MatrixRule matrix;
 } UriRules;
 
 /* Writes the normalised form of `path` to `out` (out->room must hold path.len). ERR_SYNTAX when a
  * rule rejects it: an encoded separator, a climb above the root, a control character, a malformed
- * escape. Idempotent; never names another resource. RFC 3986 §6.2.2. */
+ * escape, matrix parameters. Idempotent; never names another resource. RFC 3986 §6.2.2. */
 MUST_USE Err uri_normalize(Str path, const UriRules *rules, Text *out);
 
 #endif
