@@ -35,10 +35,11 @@ static Normalization normalization_build(const NormalizationSettings *from)
                       .duplicate_slashes = from->duplicate_slashes,
                       .encoded_separators = from->encoded_separators,
                       .control_characters = from->control_characters,
-                      .percent_encoding = from->percent_encoding};
+                      .percent_encoding = from->percent_encoding,
+                      .matrix = from->matrix};
     return (Normalization){.paths = rules.dot_segments || rules.duplicate_slashes ||
                                     rules.encoded_separators || rules.control_characters ||
-                                    rules.percent_encoding,
+                                    rules.percent_encoding || rules.matrix != MATRIX_PASS,
                            .rules = rules,
                            .hosts = from->host,
                            .non_ascii = from->header_non_ascii,

@@ -275,7 +275,7 @@ static void check_form(Checker *c, const SchemaItem *item, Str subject, Str text
         help = S("control characters and line ends are not allowed");
         break;
     case SCHEMA_AUTHORITY:
-        good = authority_valid(text);
+        good = authority_valid(text) && str_peek(text, text.len - 1) != ':';
         break;
     case SCHEMA_HOST:
         good = value_is_host(text);

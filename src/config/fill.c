@@ -54,27 +54,15 @@ static LogPlace place_from(Str text)
     return LOG_PLACE_FILE;
 }
 
-/* The position of `word` among "a|b|c": the enums stand in the order of the schema. */
-static unsigned choice_index(Option o)
-{
-    Str choices = o.item->choices;
-    Str word;
-    unsigned i = 0;
-    while (schema_next_choice(&choices, &word) && !str_equal(word, option_text(o))) {
-        i++;
-    }
-    return i;
-}
-
 static LogSettings fill_log(Section log)
 {
     Section access = section_child(log, S("access"));
     Section error = section_child(log, S("error"));
     LogSettings s = {
         .access = place_from(option_text(section_value(access))),
-        .access_format = (AccessFormat)choice_index(section_property(access, S("format"))),
+        .access_format = (AccessFormat)option_choice(section_property(access, S("format"))),
         .error = place_from(option_text(section_value(error))),
-        .error_level = (ErrorLevel)choice_index(section_property(error, S("level"))),
+        .error_level = (ErrorLevel)option_choice(section_property(error, S("level"))),
     };
     s.access_path = s.access == LOG_PLACE_FILE ? option_text(section_value(access)) : STR_NONE;
     s.error_path = s.error == LOG_PLACE_FILE ? option_text(section_value(error)) : STR_NONE;

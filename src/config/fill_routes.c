@@ -44,7 +44,8 @@ static Err check_normal(Filler *f, const NormalizationSettings *n, Str path, Loc
                       .duplicate_slashes = n->duplicate_slashes,
                       .encoded_separators = n->encoded_separators,
                       .control_characters = n->control_characters,
-                      .percent_encoding = n->percent_encoding};
+                      .percent_encoding = n->percent_encoding,
+                      .matrix = n->matrix};
     Span room;
     if (!arena_span(f->arena, path.len, &room)) {
         return ERR_MEMORY;

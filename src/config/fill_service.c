@@ -95,6 +95,7 @@ static NormalizationSettings fill_normalization(Section s)
         .encoded_separators = fill_switch(s, S("encoded-separators")),
         .control_characters = fill_switch(s, S("control-characters")),
         .percent_encoding = fill_switch(s, S("percent-encoding")),
+        .matrix = (MatrixRule)option_choice(section_option(s, S("matrix-parameters"))),
         .host = fill_switch(s, S("host")),
         .header_non_ascii = section_bool(s, S("header-non-ascii")), /* only where it is written */
         .status = (uint16_t)section_number(s, S("status")),

@@ -78,6 +78,10 @@ static const SchemaNode normalization_children[] = {
     OPTION_BOOL("control-characters", "true", "refuse control characters, also encoded ones"),
     OPTION_BOOL("percent-encoding", "true",
                 "decode unreserved characters, write escapes in upper case, refuse broken ones"),
+    OPTION("matrix-parameters", 0,
+           "what happens to `;name=value` in a path, which Tomcat and other servers of Java leave "
+           "out before they look at it",
+           ITEM_CHOICE("WORD", "pass|strip|reject", "", "pass", "")),
     OPTION_BOOL("host", "true",
                 "answer missing, repeated and contradictory hosts with this section's status and "
                 "body; they are refused in any case"),

@@ -49,3 +49,14 @@ bool option_bool(Option o)
 {
     return o.entry ? o.entry->value.truth : str_equal(o.item->fallback, S("true"));
 }
+
+unsigned option_choice(Option o)
+{
+    Str choices = o.item->choices;
+    Str word;
+    unsigned i = 0;
+    while (schema_next_choice(&choices, &word) && !str_equal(word, option_text(o))) {
+        i++;
+    }
+    return i;
+}

@@ -28,6 +28,8 @@ Option section_property(Section s, Str name);
 Str option_text(Option o);
 uint64_t option_number(Option o);
 bool option_bool(Option o);
+/* The word's position among "a|b|c": the enums stand in the order of the schema. */
+unsigned option_choice(Option o);
 
 /* Of the child that is an option with one argument. */
 static inline Option section_option(Section s, Str name)

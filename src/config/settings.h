@@ -10,6 +10,7 @@
 #include "base/keyed_hash.h"
 #include "base/str_map.h"
 #include "filter/redirect.h"
+#include "http/uri.h"
 #include "proxy/router.h"
 
 /* Where a service listens or an origin lives: a Unix path, or else an address and port.
@@ -169,6 +170,7 @@ typedef struct NormalizationSettings {
     bool encoded_separators;
     bool control_characters;
     bool percent_encoding;
+    MatrixRule matrix;
     bool host;
     bool header_non_ascii;
     uint16_t status;

@@ -21,7 +21,8 @@
 #define SUB_DELIM(c)                                                                               \
     ((c) == '!' || (c) == '$' || IN(c, '&', ',') || (c) == ';' || (c) == '=')
 #define HOST(c) (UNRESERVED(c) || SUB_DELIM(c))
-#define PLAIN(c) (TARGET(c) && (c) != '/' && (c) != '%' && (c) != '.' && (c) != '?')
+#define PLAIN(c)                                                                                   \
+    (TARGET(c) && (c) != '/' && (c) != '%' && (c) != '.' && (c) != '?' && (c) != ';')
 #define CONTROL(c) ((c) < 0x20 || (c) == 0x7f)
 
 #define ROW_1(c)                                                                                   \

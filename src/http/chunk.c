@@ -4,7 +4,8 @@
  * chunk-ext      = *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )
  *
  * Lenient decoders have been the source of smuggling again and again, so each deviation is a
- * fault, blanks behind a size included. Extensions are checked and dropped. */
+ * fault, blanks behind a size included; those alone are forgiven where the decoder is told so, for
+ * old origins that pad their sizes. Extensions are checked and dropped. */
 #include "http/chunk.h"
 
 #include "http/bytes.h"
@@ -13,7 +14,8 @@
 enum ChunkState {
     CHUNK_SIZE_FIRST, /* the first digit of a size */
     CHUNK_SIZE,
-    CHUNK_EXT_BLANK, /* BWS that must lead to ';' */
+    CHUNK_SIZE_BLANK, /* BWS that must lead to ';', or where that is forgiven to the line's end */
+    CHUNK_EXT_BLANK,  /* BWS that must lead to ';' */
     CHUNK_EXT_NAME_FIRST,
     CHUNK_EXT_NAME,
     CHUNK_EXT_NAME_BLANK,
@@ -58,8 +60,14 @@ static HttpFault size_byte(ChunkDecoder *d, uint8_t c)
 {
     int digit = byte_hex_value(c);
     if (digit < 0) {
-        return d->state == CHUNK_SIZE ? line_goes_on(d, c, HTTP_FAULT_CHUNK_SIZE)
-                                      : HTTP_FAULT_CHUNK_SIZE;
+        if (d->state != CHUNK_SIZE) {
+            return HTTP_FAULT_CHUNK_SIZE;
+        }
+        if (is_blank(c)) {
+            d->state = CHUNK_SIZE_BLANK;
+            return HTTP_FAULT_NONE;
+        }
+        return line_goes_on(d, c, HTTP_FAULT_CHUNK_SIZE);
     }
     if (d->left >= SIZE_SHIFT_MAX) {
         return HTTP_FAULT_CHUNK_SIZE;
@@ -134,6 +142,10 @@ static HttpFault extension_blank_byte(ChunkDecoder *d, uint8_t c)
         d->state = CHUNK_EXT_NAME_FIRST;
         return HTTP_FAULT_NONE;
     }
+    if (c == '\r' && d->state == CHUNK_SIZE_BLANK && d->padded) {
+        d->state = CHUNK_SIZE_LF;
+        return HTTP_FAULT_NONE;
+    }
     return is_blank(c) ? HTTP_FAULT_NONE : HTTP_FAULT_CHUNK_EXTENSION;
 }
 
@@ -157,6 +169,7 @@ static HttpFault size_line_byte(ChunkDecoder *d, uint8_t c)
     case CHUNK_SIZE_FIRST:
     case CHUNK_SIZE:
         return size_byte(d, c);
+    case CHUNK_SIZE_BLANK:
     case CHUNK_EXT_BLANK:
         return extension_blank_byte(d, c);
     case CHUNK_EXT_NAME_FIRST:

@@ -13,6 +13,7 @@
 
 typedef struct ChunkDecoder {
     uint8_t state;
+    bool padded; /* blanks between a size and its line's end are forgiven */
     uint64_t left;      /* bytes of data still to come in this chunk */
     uint32_t line_bytes; /* of the size line so far */
     uint64_t overhead_bytes; /* framing bytes in all, for a bound on wasteful peers */
@@ -28,7 +29,7 @@ typedef struct ChunkStep {
 /* Decodes as much of `bytes` as it can. Body data is moved together at the start of the span
  * (never behind where it was read), so that one write can send it. Stops behind the size line of
  * the last chunk ("0" CRLF): the trailer section, with its final CRLF, is the caller's to read
- * (trailer_find_end, trailer_parse). The zero value is a fresh decoder. */
+ * (trailer_find_end, trailer_parse). The zero value is a fresh decoder, as is one with `padded`. */
 ChunkStep chunk_decode(ChunkDecoder *d, Span bytes);
 
 /* Writes the size line of a chunk of `len` > 0 bytes. The caller adds data and CRLF. */

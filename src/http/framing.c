@@ -81,6 +81,22 @@ static unsigned list_words(const Fields *fields, FieldId id, const Str *words, s
 enum { OPTION_KEEP_ALIVE = 1, OPTION_CLOSE = 2, OPTION_UPGRADE = 4, OPTION_FIELD = 8 };
 static const Str connection_words[] = {S_INIT("keep-alive"), S_INIT("close"), S_INIT("upgrade")};
 
+/* RFC 9112 §9.3, §9.6. */
+static void connection_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
+                            Framing *framing)
+{
+    framing->keep_alive = minor == 1;
+    if (fields_seen(seen, FIELD_CONNECTION)) {
+        unsigned options = list_words(fields, FIELD_CONNECTION, connection_words, 3);
+        framing->keep_alive =
+            !(options & OPTION_CLOSE) && (minor == 1 || (options & OPTION_KEEP_ALIVE));
+        /* RFC 9110 §7.8: Upgrade in HTTP/1.0 is ignored. */
+        framing->upgrade =
+            minor == 1 && (options & OPTION_UPGRADE) && fields_seen(seen, FIELD_UPGRADE);
+        framing->names_fields = (options & OPTION_FIELD) != 0;
+    }
+}
+
 HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Framing *ret)
 {
     Framing framing = {.body = BODY_NONE};
@@ -95,23 +111,30 @@ HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t min
         framing.body = BODY_CHUNKED;
     } else if (framing.has_length) {
         fault = length_read(fields, seen, &framing.length);
-        framing.body = BODY_LENGTH;
+        framing.body = framing.length > 0 ? BODY_LENGTH : BODY_NONE;
     }
     if (fault != HTTP_FAULT_NONE) {
         return fault;
     }
-    framing.keep_alive = minor == 1; /* RFC 9112 §9.3 */
-    if (fields_seen(seen, FIELD_CONNECTION)) {
-        unsigned options = list_words(fields, FIELD_CONNECTION, connection_words, 3);
-        framing.keep_alive =
-            !(options & OPTION_CLOSE) && (minor == 1 || (options & OPTION_KEEP_ALIVE));
-        /* RFC 9110 §7.8: Upgrade in HTTP/1.0 is ignored. */
-        framing.upgrade =
-            minor == 1 && (options & OPTION_UPGRADE) && fields_seen(seen, FIELD_UPGRADE);
-        framing.names_fields = (options & OPTION_FIELD) != 0;
-    }
+    connection_read(fields, seen, minor, &framing);
     *ret = framing;
     return HTTP_FAULT_NONE;
+}
+
+void framing_read_bodiless(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
+                           Framing *ret)
+{
+    Framing framing = {.body = BODY_NONE};
+    connection_read(fields, seen, minor, &framing);
+    bool has_coding = fields_seen(seen, FIELD_TRANSFER_ENCODING);
+    if (fields_seen(seen, FIELD_CONTENT_LENGTH)) {
+        uint64_t length = 0;
+        framing.has_length =
+            !has_coding && length_read(fields, seen, &length) == HTTP_FAULT_NONE;
+        framing.length = framing.has_length ? length : 0;
+        framing.keep_alive &= framing.has_length; /* who is this confused serves nothing more */
+    }
+    *ret = framing;
 }
 
 bool connection_names(const Fields *fields, Str name)
@@ -119,8 +142,8 @@ bool connection_names(const Fields *fields, Str name)
     return (list_words(fields, FIELD_CONNECTION, &name, 1) & 1) != 0;
 }
 
-HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Str of_target,
-                    Str *ret_host)
+HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
+                    const UriParts *target, Str *ret_host)
 {
     const Field *host = NULL;
     if (fields_seen(seen, FIELD_HOST)) {
@@ -135,11 +158,14 @@ HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
     if (host && !authority_valid(host->value)) {
         return HTTP_FAULT_HOST_INVALID;
     }
-    if (of_target.len > 0) {
-        *ret_host = of_target; /* RFC 9112 §3.2.2: the absolute form wins */
-    } else {
-        *ret_host = host ? host->value : STR_NONE;
+    Str of_target = target->authority;
+    /* RFC 9112 §3.2.2: the absolute form wins, and a client must send the same twice. Where it does
+     * not, the next hop might take the other one. */
+    bool twice = of_target.len > 0 && target->scheme.len > 0 && host;
+    if (twice && !authority_equal(of_target, host->value, target->scheme)) {
+        return HTTP_FAULT_HOST_CONFLICT;
     }
+    *ret_host = authority_plain(of_target.len > 0 ? of_target : host ? host->value : STR_NONE);
     return HTTP_FAULT_NONE;
 }
 

@@ -142,6 +142,9 @@ static void request_over(H2 *h, H2Name name, bool last)
     H2Block *head = &h->head;
     RequestHead request = {.major = 2, .minor = 1};
     HttpFault fault = head->fault;
+    if (fault == HTTP_FAULT_NONE && h2_block_join_cookie(head) != ERR_OK) {
+        fault = HTTP_FAULT_HEAD_TOO_LARGE;
+    }
     if (fault == HTTP_FAULT_NONE) {
         fault = h2_request_head(&head->pseudo, &h->plan.limits.head, last, &head->fields, &request);
     }

@@ -2,6 +2,7 @@
 #include "http/h2_block.h"
 
 #define FIELD_OVERHEAD_BYTES 32u
+#define COOKIE_SEPARATOR_BYTES 2u
 #define FIELDS_FIRST 24u /* room at first; it doubles */
 
 void h2_block_init(H2Block *b, Blocks *blocks, size_t bytes_max)
@@ -70,6 +71,43 @@ static bool pseudo_keep(H2Block *b, Str name, Str value)
     return arena_copy(&b->arena, value, slot);
 }
 
+static bool crumb_keep(H2Block *b, Str value)
+{
+    CookieCrumb *crumb = arena_new(&b->arena, CookieCrumb);
+    if (!crumb || !arena_copy(&b->arena, value, &crumb->value)) {
+        return false;
+    }
+    if (!field_value_valid(value)) {
+        b->fault = HTTP_FAULT_FIELD_VALUE; /* joined, a blank in front of it would not be seen */
+    }
+    crumb->next = b->crumbs;
+    b->crumbs = crumb;
+    b->crumb_bytes += COOKIE_SEPARATOR_BYTES + value.len;
+    return true;
+}
+
+Err h2_block_join_cookie(H2Block *b)
+{
+    Span room;
+    if (!b->crumbs) {
+        return ERR_OK;
+    }
+    Str first = b->fields.at[b->cookie_at].value;
+    if (!arena_span(&b->arena, first.len + b->crumb_bytes, &room)) {
+        return ERR_MEMORY;
+    }
+    size_t end = room.len;
+    for (const CookieCrumb *crumb = b->crumbs; crumb; crumb = crumb->next) {
+        end -= crumb->value.len;
+        span_copy(span_drop(room, end), crumb->value);
+        end -= COOKIE_SEPARATOR_BYTES;
+        span_copy(span_drop(room, end), S("; "));
+    }
+    span_copy(room, first);
+    b->fields.at[b->cookie_at].value = span_str(room);
+    return ERR_OK;
+}
+
 static bool field_keep(H2Block *b, Str name, Str value)
 {
     Field field = {.id = field_id(name)};
@@ -80,6 +118,10 @@ static bool field_keep(H2Block *b, Str name, Str value)
         field.name = field_name(field.id);
     } else if (!arena_copy(&b->arena, name, &field.name)) {
         return false;
+    }
+    if (field.id == FIELD_COOKIE) {
+        b->has_cookie = true;
+        b->cookie_at = b->fields.count;
     }
     b->fields.at[b->fields.count++] = field;
     return true;
@@ -92,14 +134,17 @@ Err h2_block_add(H2Block *b, const HeadLimits *limits, Str name, Str value)
         return ERR_LIMIT;
     }
     bool pseudo = is_pseudo(name);
+    bool crumb = b->has_cookie && str_equal(name, S("cookie"));
     if (b->bytes > limits->head_bytes_max) {
         b->fault = HTTP_FAULT_HEAD_TOO_LARGE;
-    } else if (b->fields.count >= limits->fields_max && !pseudo) {
+    } else if (b->fields.count >= limits->fields_max && !pseudo && !crumb) {
         b->fault = HTTP_FAULT_TOO_MANY_FIELDS;
     }
     if (b->fault != HTTP_FAULT_NONE) {
         return ERR_OK;
     }
-    bool kept = pseudo ? pseudo_keep(b, name, value) : field_keep(b, name, value);
+    bool kept = pseudo  ? pseudo_keep(b, name, value)
+                : crumb ? crumb_keep(b, value)
+                        : field_keep(b, name, value);
     return kept ? ERR_OK : ERR_MEMORY;
 }

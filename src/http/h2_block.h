@@ -4,10 +4,21 @@
 
 #include "http/h2.h"
 
+/* A piece of Cookie behind the first (RFC 9113 §8.2.3); it lies in the block's arena. */
+typedef struct CookieCrumb CookieCrumb;
+struct CookieCrumb {
+    CookieCrumb *next;
+    Str value;
+};
+
 typedef struct H2Block {
     Arena arena;
     H2Pseudo pseudo;
     Fields fields;
+    bool has_cookie;
+    size_t cookie_at; /* among the fields: the first crumb, or Cookie as a whole */
+    CookieCrumb *crumbs; /* the last first */
+    size_t crumb_bytes;
     size_t bytes; /* with overhead */
     HttpFault fault; /* beyond a limit, or a pseudo-field that nobody knows: no more is kept */
 } H2Block;
@@ -19,5 +30,7 @@ void h2_block_clear(H2Block *b);
  * somewhat beyond the limit is counted on, so that its sender can be told (431); ERR_LIMIT: it is
  * far beyond. ERR_MEMORY: no room. */
 MUST_USE Err h2_block_add(H2Block *b, const HeadLimits *limits, Str name, Str value);
+/* Makes one field of a request's Cookie, which HTTP/2 may send in crumbs. ERR_MEMORY: no room. */
+MUST_USE Err h2_block_join_cookie(H2Block *b);
 
 #endif

@@ -71,8 +71,8 @@ static HttpFault framing_judge(const Fields *fields, const FieldsSeen *seen, boo
     }
     if (last) {
         ret->body = BODY_NONE;
-    } else if (!ret->has_length) {
-        ret->body = BODY_CHUNKED;
+    } else {
+        ret->body = ret->has_length ? BODY_LENGTH : BODY_CHUNKED;
     }
     return HTTP_FAULT_NONE;
 }
@@ -85,20 +85,15 @@ static HttpFault authority_judge(const H2Pseudo *pseudo, const Fields *fields,
     if (!has_host && pseudo->authority.len == 0) {
         return HTTP_FAULT_HOST_MISSING;
     }
+    if (pseudo->authority.len > 0 && !authority_valid(pseudo->authority)) {
+        return HTTP_FAULT_HOST_INVALID;
+    }
     if (!has_host) {
-        *ret_host = pseudo->authority;
-        return authority_valid(pseudo->authority) ? HTTP_FAULT_NONE : HTTP_FAULT_HOST_INVALID;
+        *ret_host = authority_plain(pseudo->authority);
+        return HTTP_FAULT_NONE;
     }
-    Str host = STR_NONE;
-    HttpFault fault = host_read(fields, seen, 1, STR_NONE, &host);
-    if (fault != HTTP_FAULT_NONE) {
-        return fault;
-    }
-    if (pseudo->authority.len > 0 && !str_equal_nocase(pseudo->authority, host)) {
-        return HTTP_FAULT_HOST_CONFLICT;
-    }
-    *ret_host = host;
-    return HTTP_FAULT_NONE;
+    UriParts target = {.scheme = pseudo->scheme, .authority = pseudo->authority};
+    return host_read(fields, seen, 1, &target, ret_host);
 }
 
 /* The target as HTTP/1 writes it is judged as there: origin form, or "*" for OPTIONS. */

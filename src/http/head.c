@@ -154,7 +154,7 @@ HttpFault head_parse_request(Str head, const HeadLimits *limits, Fields fields, 
     if (UNLIKELY(fault != HTTP_FAULT_NONE)) {
         return fault;
     }
-    fault = host_read(&request.fields, &seen, request.minor, parts.authority, &request.host);
+    fault = host_read(&request.fields, &seen, request.minor, &parts, &request.host);
     if (UNLIKELY(fault != HTTP_FAULT_NONE)) {
         return fault;
     }
@@ -197,14 +197,17 @@ HttpFault head_parse_response(Str head, const HeadLimits *limits, Method method,
     if (UNLIKELY(fault != HTTP_FAULT_NONE)) {
         return fault;
     }
-    fault = framing_read(&response.fields, &seen, response.minor, &response.framing);
+    Framing *framing = &response.framing;
+    if (response_has_body(response.status, method)) {
+        fault = framing_read(&response.fields, &seen, response.minor, framing);
+    } else {
+        framing_read_bodiless(&response.fields, &seen, response.minor, framing);
+    }
     if (UNLIKELY(fault != HTTP_FAULT_NONE)) {
         return fault;
     }
-    Framing *framing = &response.framing;
-    if (!response_has_body(response.status, method)) {
-        framing->body = BODY_NONE;
-    } else if (framing->body == BODY_NONE) {
+    if (framing->body == BODY_NONE && !framing->has_length &&
+        response_has_body(response.status, method)) {
         framing->body = BODY_UNTIL_CLOSE; /* RFC 9112 §6.3, item 8 */
         framing->keep_alive = false;
     }

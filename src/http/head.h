@@ -34,8 +34,8 @@ typedef enum TargetForm { /* RFC 9112 §3.2 */
 } TargetForm;
 
 typedef enum BodyKind {
-    BODY_NONE,
-    BODY_LENGTH,
+    BODY_NONE,   /* the message ends with its head; also in HTTP/1 with a Content-Length of 0 */
+    BODY_LENGTH, /* HTTP/2: DATA frames follow, be it one without a byte */
     BODY_CHUNKED,
     BODY_UNTIL_CLOSE /* responses only */
 } BodyKind;
@@ -100,7 +100,7 @@ size_t head_skip_empty(Str bytes);
 HttpFault head_parse_request(Str head, const HeadLimits *limits, Fields fields, RequestHead *ret);
 
 /* The same for a response to a request of `method`. A 1xx, 204, 304 or answer to HEAD has
- * BODY_NONE whatever its fields say; conflicting framing fields are faults all the same. */
+ * BODY_NONE whatever its fields say: nothing is framed by them (RFC 9112 §6.3). */
 HttpFault head_parse_response(Str head, const HeadLimits *limits, Method method, Fields fields,
                               ResponseHead *ret);
 

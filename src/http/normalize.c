@@ -151,6 +151,10 @@ static Err path_step(PathWriter *w, const UriRules *rules, Str path, size_t i, s
     if (byte_is(c, BYTE_CONTROL) && rules->control_characters) {
         return ERR_SYNTAX;
     }
+    if (c == ';' && rules->matrix != MATRIX_PASS) {
+        *ret_used = str_find(path, '/', i) - i;
+        return rules->matrix == MATRIX_STRIP ? ERR_OK : ERR_SYNTAX;
+    }
     size_t end = scan_class(path, i + 1, BYTE_PLAIN);
     w->other = true;
     text_add(w->out, str_slice(path, i, end));

@@ -43,13 +43,18 @@ HttpFault field_lines_read(Str head, size_t from, size_t fields_max, Fields *fie
 HttpFault byte_fault(Str head, size_t i, HttpFault at_end, HttpFault fallback);
 
 /* Judges Content-Length, Transfer-Encoding and Connection. The body is BODY_NONE when neither
- * framing field stands there. */
+ * framing field stands there, or a length of 0. */
 HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Framing *ret);
 
+/* The same for a response that ends with its head whatever its fields say (RFC 9112 §6.3, item 1):
+ * a length that is not one, or that a coding overrides, is left out, and the connection ends. */
+void framing_read_bodiless(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
+                           Framing *ret);
+
 /* Judges Host against RFC 9112 §3.2 and yields the request's authority: that of an absolute
- * target (`of_target`), else Host's. */
-HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Str of_target,
-                    Str *ret_host);
+ * target, which must be Host's then, or Host's. */
+HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
+                    const UriParts *target, Str *ret_host);
 
 /* Judges Expect (RFC 9110 §10.1.1). */
 void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *ret_other);

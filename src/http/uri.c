@@ -39,6 +39,10 @@ static bool bracketed_valid(Str s)
 static Err port_read(Str digits, uint16_t *ret)
 {
     uint64_t port = 0;
+    if (digits.len == 0) {
+        *ret = 0; /* RFC 3986 §3.2.3: port = *DIGIT */
+        return ERR_OK;
+    }
     if (digits.len > PORT_DIGITS_MAX) {
         return ERR_SYNTAX;
     }
@@ -49,7 +53,7 @@ static Err port_read(Str digits, uint16_t *ret)
     return ERR_OK;
 }
 
-/* As authority_split; *ret_has_port tells "a" from "a:0". */
+/* As authority_split; *ret_has_port tells "a" and "a:" from "a:0". */
 /*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
     requires writable: \valid(ret) && \valid(ret_has_port);
     assigns *ret \from s, s.at[0 .. s.len - 1], *ret;
@@ -84,7 +88,7 @@ static Err authority_read(Str s, Authority *ret, bool *ret_has_port)
         TRY(port_read(str_drop(s, host_end + 1), &authority.port));
     }
     *ret = authority;
-    *ret_has_port = has_port;
+    *ret_has_port = has_port && host_end + 1 < s.len;
     return ERR_OK;
 }
 
@@ -100,14 +104,25 @@ bool authority_valid(Str s)
     return authority_split(s, &authority) == ERR_OK;
 }
 
-bool authority_equal(Str a, Str b)
+Str authority_plain(Str s)
+{
+    return s.len > 0 && str_at(s, s.len - 1) == ':' ? str_take(s, s.len - 1) : s;
+}
+
+bool authority_equal(Str a, Str b, Str scheme)
 {
     Authority left;
     Authority right;
-    if (authority_split(a, &left) != ERR_OK || authority_split(b, &right) != ERR_OK) {
+    bool left_has = false;
+    bool right_has = false;
+    if (authority_read(a, &left, &left_has) != ERR_OK ||
+        authority_read(b, &right, &right_has) != ERR_OK) {
         return false;
     }
-    return left.port == right.port && str_equal_nocase(left.host, right.host);
+    uint16_t usual = str_equal_nocase(scheme, S("https")) ? 443 : 80;
+    uint16_t left_port = left_has ? left.port : usual;
+    uint16_t right_port = right_has ? right.port : usual;
+    return left_port == right_port && str_equal_nocase(left.host, right.host);
 }
 
 /* Splits path and query at `from`. A backslash in the path is refused: it is no URI byte, and some

@@ -24,12 +24,15 @@ typedef struct UriParts {
 MUST_USE Err uri_split(Str target, Method method, UriParts *ret);
 
 /* Whether `s` is a valid Host value: reg-name, IPv4 or bracketed IPv6, then optionally ":" and a
- * port of 0..65535 (RFC 9110 §7.2). No user information, no empty host; an empty port ("a:") is
- * refused. */
+ * port of 0..65535, which may be empty (RFC 9110 §7.2, RFC 3986 §3.2.3). No user information, no
+ * empty host. */
 /*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
     assigns \result \from s.at[0 .. s.len - 1];
     ensures truth: \result == 0 || \result == 1; */
 bool authority_valid(Str s);
+
+/* A valid authority as it goes on: without the ':' of an empty port (RFC 3986 §6.2.3). */
+Str authority_plain(Str s);
 
 /* Host without port, brackets kept out; port 0 when there is none. */
 typedef struct Authority {
@@ -38,8 +41,13 @@ typedef struct Authority {
 } Authority;
 MUST_USE Err authority_split(Str s, Authority *ret);
 
-/* Whether two authorities name the same host and port (case ignored). */
-bool authority_equal(Str a, Str b);
+/* Whether two authorities name the same host and port (case ignored); without one they mean the
+ * port of the scheme. */
+bool authority_equal(Str a, Str b, Str scheme);
+
+/* What stands behind a ';' in a segment of a path: servers of Java leave it out before they compare
+ * a path with their rules, others do not. */
+typedef enum MatrixRule { MATRIX_PASS, MATRIX_STRIP, MATRIX_REJECT } MatrixRule;
 
 typedef struct UriRules { /* each switch governs its own rewrite (COMPATIBILITY, normalization) */
     bool dot_segments;
@@ -47,11 +55,12 @@ typedef struct UriRules { /* each switch governs its own rewrite (COMPATIBILITY,
     bool encoded_separators;
     bool control_characters;
     bool percent_encoding;
+    MatrixRule matrix;
 } UriRules;
 
 /* Writes the normalised form of `path` to `out` (out->room must hold path.len). ERR_SYNTAX when a
  * rule rejects it: an encoded separator, a climb above the root, a control character, a malformed
- * escape. Idempotent; never names another resource. RFC 3986 §6.2.2. */
+ * escape, matrix parameters. Idempotent; never names another resource. RFC 3986 §6.2.2. */
 MUST_USE Err uri_normalize(Str path, const UriRules *rules, Text *out);
 
 #endif

@@ -5,9 +5,9 @@
 
 Body body_of(const Framing *framing)
 {
-    Body b = {.kind = framing->body, .left = framing->length};
-    b.done = b.kind == BODY_NONE || (b.kind == BODY_LENGTH && b.left == 0);
-    return b;
+    return (Body){.kind = framing->body,
+                  .left = framing->length,
+                  .done = framing->body == BODY_NONE};
 }
 
 /* The trailer section: all of it or nothing (RFC 9112 §7.1.2). */

@@ -244,21 +244,6 @@ static void add_pseudo_fields(const Exchange *x, HeadOut *out)
     head_end(out, at);
 }
 
-/* HTTP/2 may send Cookie in crumbs, HTTP/1 has one (RFC 9113 §8.2.3). */
-static void add_cookies(const Fields *fields, HeadOut *out)
-{
-    size_t at = head_begin(out, S("Cookie"));
-    bool any = false;
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fields->at[i].id == FIELD_COOKIE && !fields->at[i].dropped) {
-            text_add(&out->text, any ? S("; ") : STR_NONE);
-            text_add(&out->text, fields->at[i].value);
-            any = true;
-        }
-    }
-    head_end(out, at);
-}
-
 static bool wants_trailers(const RequestHead *r)
 {
     const Field *te = fields_find(&r->fields, FIELD_TE);
@@ -289,6 +274,14 @@ static void add_websocket_key(Thread *t, HeadOut *out)
     head_end(out, at);
 }
 
+/* HTTP/2 ends such a request with its head; in HTTP/1 some origins answer 411 to one that does not
+ * say that its body is empty (RFC 9110 §8.6). */
+static bool needs_length(const RequestHead *r, const HeadOut *out)
+{
+    bool usual = r->method == METHOD_POST || r->method == METHOD_PUT || r->method == METHOD_PATCH;
+    return usual && r->major == 2 && !out->h2 && r->framing.body == BODY_NONE;
+}
+
 static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
 {
     const RequestHead *r = &x->request;
@@ -304,10 +297,10 @@ static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
         }
         head_field(out, S("TE"), S("trailers"));
     }
-    if (x->protocol.len) {
-        return;
+    if (r->protocol.len) {
+        return; /* what follows is the tunnel's */
     }
-    if (r->framing.has_length) {
+    if (r->framing.has_length || needs_length(r, out)) {
         head_number(out, S("Content-Length"), r->framing.length);
     } else if (r->framing.body == BODY_CHUNKED && !out->h2) {
         head_field(out, S("Transfer-Encoding"), S("chunked"));
@@ -318,18 +311,9 @@ static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
 static void add_request_fields(const Exchange *x, const Client *c, HeadOut *out)
 {
     const Fields *fields = &x->request.fields;
-    bool crumbs = x->request.major == 2 && !out->h2;
-    bool cookies = false;
     for (size_t i = 0; i < fields->count; i++) {
-        const Field *f = &fields->at[i];
-        if (!request_field_passes(x, f)) {
-            continue;
-        }
-        if (!crumbs || f->id != FIELD_COOKIE) {
-            pass_field(out, f);
-        } else if (!cookies) {
-            add_cookies(fields, out);
-            cookies = true;
+        if (request_field_passes(x, &fields->at[i])) {
+            pass_field(out, &fields->at[i]);
         }
     }
     add_forwarding(x, c, out);
@@ -366,6 +350,7 @@ void forward_edited(const HeadEdit *edit, HeadOut *out)
 
 void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out)
 {
+    out->body = x->request_body.kind != BODY_NONE;
     if (out->h2) {
         add_pseudo_fields(x, out);
     } else {
@@ -467,6 +452,7 @@ void forward_response_edit(Thread *t, const Exchange *x, HeadEdit *edit)
 void forward_response_head(Thread *t, const Exchange *x, const HeadEdit *edit, HeadOut *out)
 {
     const ResponseHead *r = &x->response;
+    out->body = x->send_as != BODY_NONE;
     forward_status(out, r->status, r->reason);
     if (edit) {
         forward_edited(edit, out);

@@ -183,7 +183,8 @@ static Err h2_send_head(Thread *t, MuxStream *s, const HeadOut *head, bool body)
 static Err h2_send(Thread *t, MuxStream *s, HeadOut *head, Str data, bool last,
                        const Fields *trailers)
 {
-    bool more = data.len > 0 || !last || (trailers && trailers->count > 0);
+    /* An empty body is still a body: gRPC tells it from none, so END_STREAM goes on as it came. */
+    bool more = data.len > 0 || !last || head->body || (trailers && trailers->count > 0);
     if (head->filled) {
         TRY(h2_send_head(t, s, head, more));
         if (!more) {

@@ -19,6 +19,7 @@ typedef struct HeadOut {
     Text text;     /* HTTP/1: the head itself. HTTP/2: names and values that had to be made */
     bool h2;
     bool filled;   /* something waits to be sent in front of the body */
+    bool body;     /* HTTP/2: a body follows, even if it turns out to be empty */
     HeadEdit *edit; /* fields are collected for filters, in place of either form */
     Str edit_name;
     size_t count;  /* HTTP/2: fields */

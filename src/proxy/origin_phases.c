@@ -271,7 +271,8 @@ static HttpFault response_take(Exchange *x, MuxHead *head)
     if (!may_have_body || head->last) {
         x->response.framing.body = BODY_NONE;
     }
-    if (may_have_body && head->last) { /* an HTTP/1 client would wait for the end of it */
+    bool h1 = handle_is_none(x->client_stream);
+    if (h1 && may_have_body && head->last) { /* the client would wait for the end of it */
         x->response.framing.has_length = true;
         x->response.framing.length = 0;
     }
@@ -365,6 +366,7 @@ Step phase_reply(Thread *t, Exchange *x)
     Link origin = link_upstream(t, x);
     x->progress_up_ms = t->now_ms;
     x->response_body = body_of(&x->response.framing);
+    x->response_body.chunk.padded = true; /* River frames anew for the one that reads on */
     x->send_as = framing_for(x);
     x->streams = x->streams || is_stream(&x->response.framing, &x->response.fields);
     if ((!x->request_body.done && x->response.status >= 400) || client_is_leaving(t, x->client)) {

@@ -165,10 +165,9 @@ static Step response_send(Thread *t, Exchange *x, HeadOut *head, Str data, const
 /* Passes on what was decoded, and keeps the rest. */
 static Step response_pass(Thread *t, Exchange *x, Link from, const LinkBody *got, HeadOut *head)
 {
-    if (got->fault != HTTP_FAULT_NONE) {
-        return FAIL(fault_of_response(got->fault));
-    }
-    Step step = filter_piece(t, x, STAGE_RESPONSE_BODY, &x->response_body, got->data);
+    Step step = got->fault != HTTP_FAULT_NONE
+                    ? FAIL(fault_of_response(got->fault))
+                    : filter_piece(t, x, STAGE_RESPONSE_BODY, &x->response_body, got->data);
     if (step.kind == STEP_FAIL) {
         x->replied = x->replied && !head->filled; /* the head is still here: it can be refused */
         return step;
@@ -190,6 +189,7 @@ Step relay_first_response(Thread *t, Exchange *x, size_t total, HeadOut *head)
     } else if (!x->response_body.done) {
         Err err = link_read_body(t, from, &x->response_body, THREAD_READ_BYTES_SLOW, &got);
         if (err != ERR_OK && err != ERR_AGAIN) {
+            x->replied = false; /* nor has the head gone */
             return FAIL(FAULT_ORIGIN_CUT);
         }
     }

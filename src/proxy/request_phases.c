@@ -59,13 +59,14 @@ static const Respond *normalize_answers(const Service *s, HttpFault fault)
     return host && s->normalization.hosts ? &s->normalization.refusal : NULL;
 }
 
-/* Nearly all paths: nothing to decode, no dots behind a slash, no two slashes in a row. */
+/* Nearly all paths: nothing to decode, no dots behind a slash, no two slashes in a row, no matrix
+ * parameters. */
 static bool path_is_plain(Str path)
 {
     bool slash = false;
     for (size_t i = 0; i < path.len; i++) {
         uint8_t c = path.at[i];
-        if (c == '%' || (slash && (c == '/' || c == '.'))) {
+        if (c == '%' || c == ';' || (slash && (c == '/' || c == '.'))) {
             return false;
         }
         slash = c == '/';

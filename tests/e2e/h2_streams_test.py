@@ -8,9 +8,10 @@ import signal
 import threading
 import time
 
-from h2 import (CANCEL, DATA, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, NO_ERROR,
-                REFUSED_STREAM, RST_STREAM, H2Client, H2Origin, frame, request)
-from harness import Test, answer, connect, main, post, proxy, wait_until
+from h2 import (CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE,
+                MAX_CONCURRENT_STREAMS, NO_ERROR, REFUSED_STREAM, RST_STREAM, H2Client, H2Origin,
+                block, frame, request)
+from harness import Test, always, answer, connect, main, post, proxy, wait_until
 
 BIG = os.urandom(2_000_000)
 
@@ -33,6 +34,67 @@ class Streams(Test):
 
     def used(self):
         return self.river_.status()["worker"]["memory"]["used_bytes"]
+
+
+class Ends(Streams):
+    """The end of a stream goes on as it came: gRPC tells an empty body from none."""
+
+    def seen(self, stream):
+        """The types of the stream's frames, once it has ended."""
+        wait_until(lambda: stream.ended, "the end of a stream")
+        return stream.frames
+
+    def ask(self, data, *fields, reply=lambda session, stream: session.respond(stream)):
+        """One request that came in one write: what the origin saw, and what the client did."""
+        self.h2(reply, early=True)
+        client = self.client()
+        client.send(frame(HEADERS, END_HEADERS | (END_STREAM if data is None else 0), 1,
+                          block(request("/", *fields, method="POST"))) +
+                    (b"" if data is None else frame(DATA, END_STREAM, 1, data)))
+        client.wait(client.stream(1))
+        self.assertEqual(client.stream(1).status, 200)
+        return self.seen(self.origin_.seen[0]), client.stream(1).frames
+
+    def test_a_request_without_a_body(self):
+        self.assertEqual(self.ask(None)[0], [HEADERS])
+
+    def test_a_request_with_an_empty_body(self):
+        self.assertEqual(self.ask(b"")[0], [HEADERS, DATA])
+
+    def test_a_request_with_an_empty_body_of_announced_length(self):
+        self.assertEqual(self.ask(b"", ("content-length", "0"))[0], [HEADERS, DATA])
+
+    def test_a_response_without_a_body(self):
+        self.assertEqual(self.ask(None)[1], [HEADERS])
+        self.assertEqual(self.origin_.seen[0].frames, [HEADERS])
+
+    def test_a_response_without_a_body_gets_no_length(self):
+        self.h2(lambda session, stream: session.respond(stream))
+        self.assertIsNone(self.client().fetch(request()).get("content-length"))
+
+    def test_a_response_with_an_empty_body(self):
+        def reply(session, stream):
+            session.send(frame(HEADERS, END_HEADERS, stream.number, block([(":status", "200")])) +
+                         frame(DATA, END_STREAM, stream.number))
+        self.assertEqual(self.ask(None, reply=reply)[1], [HEADERS, DATA])
+
+    def test_the_end_comes_later(self):
+        self.h2(lambda session, stream: session.respond(stream), early=True)
+        client = self.client()
+        stream = client.begin(request(method="POST"))
+        client.wait(stream)
+        client.data(1, b"", True)
+        self.assertEqual(self.seen(self.origin_.seen[0]), [HEADERS, DATA])
+
+    def test_an_http_1_origin_is_told_that_there_is_no_body(self):
+        seen = []
+        self.h1(always(answer(), seen))
+        client = self.client()
+        for method in ("POST", "PUT", "PATCH", "GET", "DELETE"):
+            self.assertEqual(client.fetch(request(method=method)).status, 200)
+        self.assertEqual([(m.method, m.get("content-length")) for m in seen],
+                         [("POST", "0"), ("PUT", "0"), ("PATCH", "0"), ("GET", None),
+                          ("DELETE", None)])
 
 
 class Flow(Streams):

@@ -3,42 +3,15 @@ less. It is built by Go, once, into the user's cache; where that cannot be, the 
 
 import os
 import re
-import shutil
 import subprocess
-import unittest
 import xml.etree.ElementTree
 
 import certificates
+from go_program import go_programs
 from harness import Test, main
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULE = "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible"
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "river",
-                     "h2spec-2.2.1")
-
-
-def program():
-    """The path of h2spec; built when it is not there yet."""
-    path = os.path.join(CACHE, "h2spec")
-    if os.access(path, os.X_OK):
-        return path
-    go = shutil.which("go", path=os.environ.get("PATH", "") + ":/usr/local/go/bin:/usr/lib/go/bin")
-    if not go:
-        raise unittest.SkipTest("no `go` to build h2spec with")
-    os.makedirs(CACHE, exist_ok=True)
-    new = os.path.join(CACHE, f"new-{os.getpid()}")
-    try:
-        done = subprocess.run([go, "install", MODULE], stdin=subprocess.DEVNULL, text=True,
-                              capture_output=True, timeout=240, check=False, cwd="/",
-                              env={**os.environ, "GOFLAGS": "-mod=mod", "GOBIN": new})
-        if done.returncode != 0:
-            raise unittest.SkipTest("h2spec could not be built: " + done.stderr.strip()[-300:])
-        os.replace(os.path.join(new, "h2spec"), path)
-    except subprocess.TimeoutExpired:
-        raise unittest.SkipTest("building h2spec took too long") from None
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    return path
 
 
 def expected():
@@ -63,7 +36,7 @@ def outcome(report):
 
 class H2Spec(Test):
     def test_what_fails_is_what_is_listed(self):
-        path = program()
+        path, = go_programs("h2spec-2.2.1", MODULE)
         place = self.directory()
         site = certificates.Authority(place, "ca").issue("site", ["localhost", "127.0.0.1"])
         port = self.port()

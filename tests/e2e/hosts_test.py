@@ -42,7 +42,8 @@ class Choice(HostsTest):
                            ("x.b.example", "deep"), ("q.deep.b.example", "deep"),
                            ("127.0.0.1", "rest"), ("other", "rest")]:
             self.assertEqual(self.ask(host).body.decode(), name, host)
-        self.assertEqual(self.ask("y.b.example", "http://a.example/").body, b"a")  # RFC 9112 3.2.2
+        self.assertEqual(self.ask("a.example", "http://A.example:80/").body, b"a")  # RFC 9112 3.2.2
+        self.assertEqual(self.ask("y.b.example", "http://a.example/").status, 400)
         old = self.connect(self.listen).ask(b"GET / HTTP/1.0\r\n\r\n")
         self.assertEqual(old.body, b"rest")
 

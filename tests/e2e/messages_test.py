@@ -2,7 +2,7 @@
 
 import time
 
-from harness import Test, always, answer, get, main, post
+from harness import Test, always, answer, ask, get, main, post
 
 
 class Connections(Test):
@@ -127,6 +127,33 @@ class Framing(Test):
         self.assertEqual(peer.ask(post(body)).body, body)
 
 
+class Faults(Test):
+    def test_a_fault_of_the_body_that_comes_with_the_head_is_a_502(self):
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for body in (b"x\r\n", b"5\r\nhelloX\r\n", b"5\r\nhello\r\n0\r\nx : y\r\n\r\n"):
+            with self.subTest(body):
+                port, _, river = self.serve(always(head + body),
+                                            system='log { access "stdout" format="json"; }')
+                self.assertEqual(ask(port, "/").status, 502)
+                line = river.logged(1)[0]
+                self.assertEqual(line["status"], 502)
+                self.assertIn("response-", line["reason"])
+
+    def test_one_that_comes_later_cuts_the_answer(self):
+        def script(peer):
+            peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            peer.until(b"GO")
+        port, origin, _ = self.serve(script)
+        peer = self.connect(port)
+        peer.send(get())
+        self.assertEqual(peer.head().status, 200)
+        self.assertEqual(peer.until(b"hello\r\n"), b"5\r\nhello\r\n")
+        origin.peers[0].send(b"x\r\n")
+        with self.assertRaises((EOFError, ConnectionResetError)):
+            peer.until(b"\r\n")
+
+
 class Interim(Test):
     def test_expect_100_continue_reaches_the_origin_and_its_100_the_client(self):
         def script(peer):
@@ -186,12 +213,16 @@ class Methods(Test):
         self.connect(port).ask(b"GET http://b.example/p?q=1 HTTP/1.1\r\nHost: b.example\r\n\r\n")
         self.assertEqual((seen[0].target, seen[0].get("host")), ("/p?q=1", "b.example"))
 
-    def test_the_host_of_an_absolute_target_wins(self):
-        # RFC 9112 3.2.2: the Host field is ignored and replaced.
+    def test_an_absolute_target_and_another_host(self):
         seen = []
         port, _, _ = self.serve(always(answer("x"), seen))
-        self.connect(port).ask(b"GET http://b.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n")
-        self.assertEqual(seen[0].all("host"), ["b.example"])
+        for target, host, status in (("http://b.example", "a.example", 400),
+                                     ("http://b.example:81", "b.example", 400),
+                                     ("http://b.example:80", "b.example", 200),
+                                     ("http://b.example", "B.example:", 200)):
+            request = f"GET {target}/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            self.assertEqual(self.connect(port).ask(request).status, status, target)
+        self.assertEqual([m.get("host") for m in seen], ["b.example:80", "b.example"])
 
     def test_options_asterisk(self):
         seen = []

@@ -54,6 +54,33 @@ class Normalization(Test):
                 self.assertEqual(self.ask(port, target).status, 200 if wanted else 400)
                 self.assertEqual([m.target for m in seen], [wanted] if wanted else [])
 
+    def test_matrix_parameters(self):
+        rows = [("pass", "/admin;a=b", "/admin;a=b"), ("pass", "/x/..;/admin", "/x/..;/admin"),
+                ("strip", "/admin;a=b", "/admin"), ("strip", "/x/..;/admin", "/admin"),
+                ("strip", "/x/..;a=b/admin;?q;r", "/admin?q;r"), ("strip", "/a%3bb", "/a%3Bb"),
+                ("reject", "/admin;a=b", None), ("reject", "/x/..;/admin", None),
+                ("reject", "/a?q;r", "/a?q;r")]
+        for word, target, wanted in rows:
+            with self.subTest(word, target=target):
+                port, seen, _river = self.start(
+                    f'normalization {{ matrix-parameters "{word}"; }}')
+                self.assertEqual(self.ask(port, target).status, 200 if wanted else 400)
+                self.assertEqual([m.target for m in seen], [wanted] if wanted else [])
+
+    def test_a_route_is_not_passed_by_with_a_matrix_parameter(self):
+        port = self.port()
+        origin = self.origin(always(answer("open")))
+        self.river(f"""app {{ listeners {{ "{port}" }}
+            normalization {{ matrix-parameters "strip"; }}
+            routes {{
+                route "/admin" {{ respond status=403; }}
+                route "/" {{ connectors {{ "{origin}" }}; }}
+            }}
+            }}""")
+        for target in ("/admin", "/admin;a=b", "/x/..;/admin", "/;/admin"):
+            self.assertEqual(self.ask(port, target).status, 403, target)
+        self.assertEqual(self.ask(port, "/a;b").body, b"open")
+
     def test_the_file_says_how_a_refusal_looks(self):
         port, seen, river = self.start('normalization { status 404; body "no\\n" }')
         for text in (get("/.."), get("/").replace(b"Host: a.example\r\n", b"")):

@@ -54,6 +54,7 @@ REFUSED = {
     "no Host": b"GET / HTTP/1.1\r\n\r\n",
     "two Hosts": head(b"Host: b.example"),
     "two equal Hosts": head(b"Host: a.example"),
+    "Host with another absolute target": b"GET http://b.example/ HTTP/1.1\r\n" + BODY + b"\r\n",
     "invalid Host": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
     "Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
     "Host with user information": b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",

@@ -45,7 +45,7 @@ static void judge(Str head)
     }
     size_t end = 0;
     MUST(measured_at_any_split(head, &end) == ERR_OK && end == head.len);
-    StrictHead strict = strict_head(head);
+    StrictHead strict = strict_head(head, true);
     MUST(strict.fields == r.fields.count);
     MUST(strict.hosts == 1 || (strict.hosts == 0 && r.minor == 0));
     StrCut method = str_cut(strict.first, ' ');
@@ -54,7 +54,7 @@ static void judge(Str head)
     MUST(str_equal(target.head, r.target) && target.head.len > 0);
     MUST(str_equal(target.tail, r.minor ? S("HTTP/1.1") : S("HTTP/1.0")));
     MUST(r.framing.body != BODY_UNTIL_CLOSE);
-    MUST((r.framing.body == BODY_LENGTH) == (strict.lengths == 1));
+    MUST((r.framing.body == BODY_LENGTH) == strict.length_positive);
     MUST((r.framing.body == BODY_CHUNKED) == (strict.codings == 1 && r.minor == 1));
     MUST(r.host.len == 0 ? r.minor == 0 : authority_valid(r.host));
     same_when_printed(&r);

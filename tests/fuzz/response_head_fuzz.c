@@ -43,14 +43,14 @@ static void judge(Str head, Method method)
     }
     size_t end = 0;
     MUST(measured_at_any_split(head, &end) == ERR_OK && end == head.len);
-    StrictHead strict = strict_head(head);
+    bool bodiless = r.status < 200 || r.status == 204 || r.status == 304 || method == METHOD_HEAD ||
+                    (method == METHOD_CONNECT && r.status < 300);
+    StrictHead strict = strict_head(head, !bodiless);
     MUST(strict.fields == r.fields.count);
     MUST(str_starts(strict.first, r.minor ? S("HTTP/1.1 ") : S("HTTP/1.0 ")));
     MUST(r.status >= 100 && r.status <= 599);
-    bool bodiless = r.status < 200 || r.status == 204 || r.status == 304 || method == METHOD_HEAD ||
-                    (method == METHOD_CONNECT && r.status < 300);
     MUST(!bodiless || r.framing.body == BODY_NONE);
-    MUST(bodiless || (r.framing.body == BODY_LENGTH) == (strict.lengths == 1));
+    MUST(bodiless || (r.framing.body == BODY_LENGTH) == strict.length_positive);
     MUST(bodiless || (r.framing.body == BODY_CHUNKED) == (strict.codings == 1));
     MUST(r.framing.body != BODY_UNTIL_CLOSE || !r.framing.keep_alive);
     same_when_printed(&r, method);

@@ -40,10 +40,12 @@ typedef struct StrictHead {
     size_t hosts;
     size_t lengths;
     size_t codings;
+    bool length_positive; /* a Content-Length is not 0 */
 } StrictHead;
 
-/* Splits at CRLF and looks at each field line; a head that breaks a rule stops the program. */
-static inline StrictHead strict_head(Str head)
+/* Splits at CRLF and looks at each field line; a head that breaks a rule stops the program.
+ * `framed`: a body may follow, so that framing fields have to be right. */
+static inline StrictHead strict_head(Str head, bool framed)
 {
     StrictHead strict = {0};
     MUST(strict_bytes(head));
@@ -66,16 +68,17 @@ static inline StrictHead strict_head(Str head)
         if (str_equal_nocase(field.head, S("content-length"))) {
             Str value = str_trim(field.tail);
             strict.lengths++;
-            MUST(value.len > 0);
+            MUST(value.len > 0 || !framed);
             for (size_t i = 0; i < value.len; i++) {
-                MUST(byte_is_digit(str_at(value, i)));
+                MUST(byte_is_digit(str_at(value, i)) || !framed);
+                strict.length_positive |= str_at(value, i) != '0';
             }
         }
         if (str_equal_nocase(field.head, S("transfer-encoding"))) {
-            MUST(str_equal_nocase(str_trim(field.tail), S("chunked")));
+            MUST(!framed || str_equal_nocase(str_trim(field.tail), S("chunked")));
         }
     }
-    MUST(strict.lengths + strict.codings <= 1);
+    MUST(strict.lengths + strict.codings <= 1 || !framed);
     return strict;
 }
 

@@ -39,7 +39,8 @@ static void normalize(Str path, unsigned bits)
                       .duplicate_slashes = bits & 2,
                       .encoded_separators = bits & 4,
                       .control_characters = bits & 8,
-                      .percent_encoding = bits & 16};
+                      .percent_encoding = bits & 16,
+                      .matrix = bits & 32 ? bits & 64 ? MATRIX_REJECT : MATRIX_STRIP : MATRIX_PASS};
     Span room = fuzz_copy(path);
     Span room_again = fuzz_copy(path);
     Text once = text_in(room);
@@ -55,6 +56,7 @@ static void normalize(Str path, unsigned bits)
             str_peek(written, 0) == '/') {
             must_be_plain(written);
         }
+        MUST(rules.matrix == MATRIX_PASS || str_find(written, ';', 0) == written.len);
         MUST(str_find(written, '?', 0) == written.len && str_find(written, '#', 0) == written.len);
     }
     free(room.at);

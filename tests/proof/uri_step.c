@@ -21,7 +21,8 @@ void prove(size_t len)
                       .duplicate_slashes = proof_bool(),
                       .encoded_separators = proof_bool(),
                       .control_characters = proof_bool(),
-                      .percent_encoding = proof_bool()};
+                      .percent_encoding = proof_bool(),
+                      .matrix = (MatrixRule)proof_any(MATRIX_PASS, MATRIX_REJECT)};
     Text out = text_in(span_of(proof_room + (sizeof proof_room - len), len));
     out.len = proof_any(0, len);
     PathWriter w = {.out = &out,

@@ -195,6 +195,36 @@ TEST("what the encoder writes the decoder reads")
     }
 }
 
+TEST("blanks behind a size are forgiven where that is asked for, and nothing else")
+{
+    static const struct {
+        Str wire;
+        HttpFault fault;
+    } padded[] = {
+        {S_INIT("5   \r\nhello\r\n0 \r\n"), HTTP_FAULT_NONE},
+        {S_INIT("5\t\r\nhello\r\n0\r\n"), HTTP_FAULT_NONE},
+        {S_INIT("5 ;a=b\r\nhello\r\n0\r\n"), HTTP_FAULT_NONE},
+        {S_INIT(" 5\r\nhello\r\n0\r\n"), HTTP_FAULT_CHUNK_SIZE},
+        {S_INIT("5 \nhello\r\n0\r\n"), HTTP_FAULT_CHUNK_EXTENSION},
+        {S_INIT("5 5\r\nhello\r\n0\r\n"), HTTP_FAULT_CHUNK_EXTENSION},
+        {S_INIT("5 \rhello\r\n0\r\n"), HTTP_FAULT_BARE_CR},
+        {S_INIT("5;a=b \r\nhello\r\n0\r\n"), HTTP_FAULT_CHUNK_EXTENSION},
+    };
+    for (size_t i = 0; i < COUNT_OF(padded); i++) {
+        for (size_t split = 0; split < padded[i].wire.len; split++) {
+            ChunkDecoder d = {.padded = true};
+            Decoded got = {0};
+            decode_piece(&d, str_take(padded[i].wire, split), &got);
+            if (got.fault == HTTP_FAULT_NONE && !got.last) {
+                decode_piece(&d, str_drop(padded[i].wire, split), &got);
+            }
+            EXPECT(got.fault == padded[i].fault);
+            EXPECT(got.last == (padded[i].fault == HTTP_FAULT_NONE));
+            EXPECT(!got.last || str_equal(str_of(got.body, got.len), S("hello")));
+        }
+    }
+}
+
 static HttpFault trailer_fault(Str section, Fields *ret)
 {
     static Field room[3];

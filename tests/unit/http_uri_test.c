@@ -85,7 +85,7 @@ TEST("a target that is not one is refused")
         {S_INIT("http://a b/"), METHOD_GET},
         {S_INIT("http://u@a/"), METHOD_GET},
         {S_INIT("http://u:p@a/"), METHOD_GET},
-        {S_INIT("http://a:/"), METHOD_GET},
+        {S_INIT("http://a::/"), METHOD_GET},
         {S_INIT("http://a:x/"), METHOD_GET},
         {S_INIT("http://a/#b"), METHOD_GET},
         {S_INIT("http://a#b"), METHOD_GET},
@@ -95,6 +95,7 @@ TEST("a target that is not one is refused")
         {S_INIT("://a/"), METHOD_GET},
         {S_INIT("a:443"), METHOD_GET},
         {S_INIT("a"), METHOD_CONNECT},
+        {S_INIT("a:"), METHOD_CONNECT},
         {S_INIT("/"), METHOD_CONNECT},
         {S_INIT("a:443/"), METHOD_CONNECT},
         {S_INIT("http://a:443"), METHOD_CONNECT},
@@ -127,7 +128,10 @@ TEST("an authority is a host and perhaps a port")
         {S_INIT("[::ffff:1.2.3.4]:0"), true, S_INIT("::ffff:1.2.3.4"), 0},
         {S_INIT(""), false, S_INIT(""), 0},
         {S_INIT(":80"), false, S_INIT(""), 0},
-        {S_INIT("a:"), false, S_INIT(""), 0},
+        {S_INIT("a:"), true, S_INIT("a"), 0},
+        {S_INIT("[::1]:"), true, S_INIT("::1"), 0},
+        {S_INIT(":"), false, S_INIT(""), 0},
+        {S_INIT("a::"), false, S_INIT(""), 0},
         {S_INIT("a:65536"), false, S_INIT(""), 0},
         {S_INIT("a:000080"), false, S_INIT(""), 0},
         {S_INIT("a:+1"), false, S_INIT(""), 0},
@@ -164,12 +168,19 @@ TEST("an authority is a host and perhaps a port")
         EXPECT_U64(authority.port, rows[i].port);
         free(copy.at);
     }
-    EXPECT(authority_equal(S("A.example:80"), S("a.EXAMPLE:80")));
-    EXPECT(!authority_equal(S("a:80"), S("a:81")) && !authority_equal(S("a"), S("b")));
-    EXPECT(!authority_equal(S("a b"), S("a b")));
+    Str http = S("http");
+    EXPECT(authority_equal(S("A.example:80"), S("a.EXAMPLE:80"), http));
+    EXPECT(authority_equal(S("a:80"), S("a"), http) && authority_equal(S("a:"), S("a"), http));
+    EXPECT(authority_equal(S("a:443"), S("a:"), S("https")));
+    EXPECT(!authority_equal(S("a:443"), S("a"), http));
+    EXPECT(!authority_equal(S("a:80"), S("a:81"), http) && !authority_equal(S("a"), S("b"), http));
+    EXPECT(!authority_equal(S("a b"), S("a b"), http));
+    EXPECT_STR(authority_plain(S("a:")), S("a"));
+    EXPECT_STR(authority_plain(S("a:1")), S("a:1"));
+    EXPECT_STR(authority_plain(S("")), S(""));
 }
 
-static const UriRules all_rules = {true, true, true, true, true};
+static const UriRules all_rules = {true, true, true, true, true, MATRIX_PASS};
 
 /* Normalises an exact copy into exactly as much room. */
 static Err normalize(Str path, const UriRules *rules, Span room, Str *ret)
@@ -258,11 +269,36 @@ TEST("each switch governs its own rewrite only")
         {{.encoded_separators = true}, S_INIT("/%2e/%5C"), S_INIT("(refused)")},
         {{.control_characters = true}, S_INIT("/%2f%61%0a"), S_INIT("(refused)")},
         {{.control_characters = true}, S_INIT("/%2f%61%zz"), S_INIT("/%2f%61%zz")},
+        {{.matrix = MATRIX_REJECT}, S_INIT("/a//b;"), S_INIT("(refused)")},
+        {{.matrix = MATRIX_REJECT}, S_INIT("/a//%3b"), S_INIT("/a//%3b")},
+        {{.matrix = MATRIX_STRIP}, S_INIT("/a;b=c;d/..;x/;/e;%zz"), S_INIT("/a/..//e")},
     };
     uint8_t room[64];
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         Str got;
         (void)normalize(rows[i].path, &rows[i].rules, span_of(room, sizeof room), &got);
+        EXPECT_STR(got, rows[i].want);
+    }
+}
+
+TEST("matrix parameters are left out before dots are resolved")
+{
+    static const struct {
+        Str path;
+        Str want;
+    } rows[] = {
+        {S_INIT("/admin;a=b"), S_INIT("/admin")},   {S_INIT("/x/..;/admin"), S_INIT("/admin")},
+        {S_INIT("/x/..;a=b/admin;"), S_INIT("/admin")}, {S_INIT("/;x/admin"), S_INIT("/admin")},
+        {S_INIT("/x/.;y/z"), S_INIT("/x/z")},       {S_INIT("/a%3Bb/c"), S_INIT("/a%3Bb/c")},
+        {S_INIT("/;"), S_INIT("/")},                {S_INIT("/a;b/%2e;c"), S_INIT("/a/")},
+        {S_INIT("/..;"), S_INIT("(refused)")},      {S_INIT("/a/b;..;/c"), S_INIT("/a/b/c")},
+    };
+    UriRules rules = all_rules;
+    rules.matrix = MATRIX_STRIP;
+    uint8_t room[64];
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        Str got;
+        (void)normalize(rows[i].path, &rules, span_of(room, sizeof room), &got);
         EXPECT_STR(got, rows[i].want);
     }
 }
@@ -281,7 +317,7 @@ TEST("normalising again changes nothing, under every combination of switches")
         }
         for (unsigned bits = n % 4; bits < 16; bits += 4) {
             UriRules rules = {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, true,
-                              (bits & 8) != 0};
+                              (bits & 8) != 0, MATRIX_PASS};
             Text a = text_in(span_of(first, 6));
             if (uri_normalize(str_of(path, 6), &rules, &a) != ERR_OK) {
                 continue;
