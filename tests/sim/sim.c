@@ -19,7 +19,7 @@
 #include "trial.h"
 
 #define BATCH 50u
-#define TRIAL_S 8u
+#define TRIAL_S 4u
 #define SHRINK_RUNS_MAX 150u
 #define FAILURES_MAX 20u
 #if defined(__SANITIZE_ADDRESS__) || defined(__has_feature)
