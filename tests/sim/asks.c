@@ -16,8 +16,10 @@ void trial_fail(const char *format, ...)
     va_start(list, format);
     int n = snprintf(trial->failure, sizeof trial->failure, "at %llu ms: ",
                      (unsigned long long)(lan_now_ns() / LAN_MS));
-    vsnprintf(trial->failure + n, sizeof trial->failure - (size_t)n, format, list);
+    n += vsnprintf(trial->failure + n, sizeof trial->failure - (size_t)n, format, list);
     va_end(list);
+    n += snprintf(trial->failure + n, sizeof trial->failure - (size_t)n, "; River:");
+    judge_reasons(trial->failure + n, sizeof trial->failure - (size_t)n);
 }
 
 uint64_t trial_pick(uint64_t n)

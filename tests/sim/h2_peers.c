@@ -13,6 +13,15 @@ static const ClientPlan *client_plan(const Party *p)
     return planned ? &trial->plan.clients[p->number] : NULL;
 }
 
+/* `n` bytes were taken: the other side may send as many again. */
+static void opens(H2 *h, int32_t stream, size_t n)
+{
+    h2_open_window(h, n);
+    if (stream > 0) {
+        h2_open_stream(h, stream, n);
+    }
+}
+
 /* --- a client's hooks ------------------------------------------------------------------------ */
 
 static Ask *ask_named(H2Name name)
@@ -153,7 +162,7 @@ void client_consumes(Party *p)
             continue; /* a window that never opens */
         }
         a->held -= n;
-        h2_consumed(p->h2, a->over ? 0 : a->stream, n);
+        opens(p->h2, a->over ? 0 : a->stream, n);
     }
 }
 
@@ -306,7 +315,7 @@ void h2_origin_goes_on(Party *p)
             continue;
         }
         if (s->held > 0 && !trial->trouble[TROUBLE_DEAF_ORIGIN][p->number]) {
-            h2_consumed(p->h2, s->stream, (size_t)s->held);
+            opens(p->h2, s->stream, (size_t)s->held);
             s->held = 0;
         }
         if (s->ended || !(s->over || s->ask->quiet || s->tunnel)) {

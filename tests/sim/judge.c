@@ -1,5 +1,7 @@
 /* judge.c - what must hold: no thread turns without work, no readable socket is left unread while
  * its thread sleeps, each ask is over in time, and at the end nothing is left over. */
+#include <stdio.h>
+
 #include "base/number.h"
 #include "loop/system.h"
 #include "proxy/exchange.h"
@@ -7,7 +9,8 @@
 #include "trial.h"
 
 #define BARREN_TURNS_MAX 40u   /* in a row, without time for anything to happen */
-#define BARREN_SECOND_MAX 300u /* of a thread within a second */
+#define BARREN_SECOND_MAX 250u /* of a thread within a second ... */
+#define BARREN_WAITER_MAX 80u  /* ... and for each request that waits for a connection */
 #define ROW_NS (5 * LAN_MS)
 
 static struct {
@@ -36,9 +39,32 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     }
     barren[i].row++;
     barren[i].in_second++;
-    if (barren[i].row > BARREN_TURNS_MAX || barren[i].in_second > BARREN_SECOND_MAX) {
+    unsigned most = BARREN_SECOND_MAX;
+    for (uint32_t k = 0; k < t->exchanges.slots_touched && barren[i].in_second > most; k++) {
+        Handle h;
+        const Exchange *x = (const Exchange *)pool_at(&t->exchanges, k, &h);
+        most += x && x->phase == PHASE_CONNECT ? BARREN_WAITER_MAX : 0;
+    }
+    if (barren[i].row > BARREN_TURNS_MAX || barren[i].in_second > most) {
         trial_fail("thread %u turns without work: %u times in a row, %u in a second", i,
                    barren[i].row, barren[i].in_second);
+    }
+}
+
+/* What River says of it: the reasons that it has counted. */
+void judge_reasons(char *room, size_t bytes)
+{
+    size_t at = 0;
+    for (unsigned f = 1; f < FAULT_COUNT && trial->worker; f++) {
+        uint64_t count = 0;
+        for (unsigned i = 0; i < trial->plan.threads; i++) {
+            count += counter_read(&trial->worker->threads[i]->faults[f]);
+        }
+        Str code = fault_row((Fault)f)->code;
+        if (count > 0 && at < bytes) {
+            at += (size_t)snprintf(room + at, bytes - at, " %.*s=%llu", (int)code.len,
+                                   (const char *)code.at, (unsigned long long)count);
+        }
     }
 }
 
@@ -254,7 +280,7 @@ static size_t judge_origins(const Worker *w)
         left("open connections counted", atomic_load(&o->open));
         left("dials counted", atomic_load(&o->dialing));
         left("waiters", atomic_load(&o->waiting));
-        bytes += sizeof(Waiter) * o->waiters_room;
+        bytes += sizeof(WaiterNode) * o->waiters_room;
     }
     return bytes;
 }

@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "loop/system.h"
 
 #define EVENTS_MAX 262144u
 #define RTO_NS (924 * LAN_S)  /* until TCP gives up on bytes that are not acknowledged */
+#define KEEP_ALIVE_NS ((KEEP_ALIVE_QUIET_S + KEEP_ALIVE_APART_S * KEEP_ALIVE_PROBES) * LAN_S)
+#define UPDATE_BYTES 2920u /* a window that opens by less is not told */
 #define SYN_NS (127 * LAN_S)  /* until it gives up on a dial */
 
 Lan *lan;
@@ -213,7 +216,7 @@ size_t end_get(int end, void *room, size_t len)
     }
     p->read += n;
     uint64_t window = p->read + link->receive_bytes;
-    if (n > 0 && window - p->offered >= link->receive_bytes / 4) { /* an update of the window */
+    if (n > 0 && window - p->offered >= u64_min(link->receive_bytes / 4, UPDATE_BYTES)) { /* an update of the window */
         p->offered = window;
         later(lan->now_ns + link->latency_ns, EV_ACK, end ^ 1, p->arrived, window);
     }
@@ -373,8 +376,8 @@ static void event_happens(const Event *v)
         break;
     case EV_REFUSED: on_refused(end, (int)v->a); break;
     case EV_PENDING: on_pending(end, (int)v->a); break;
-    case EV_RTO:
-        if (e->open && e->out.acked < e->out.written) {
+    case EV_RTO: /* b: whether nothing was on its way, and keepalive asks */
+        if (e->open && !e->reset && (e->out.acked < e->out.written) == (v->b == 0)) {
             end_break(end, ETIMEDOUT);
         }
         break;
@@ -533,6 +536,7 @@ void lan_vanish(int end)
 {
     conn_of(end)->vanished = true;
     later(lan->now_ns + RTO_NS, EV_RTO, end, 0, 0);
+    later(lan->now_ns + KEEP_ALIVE_NS, EV_RTO, end ^ 1, 0, 1);
     later(lan->now_ns + RTO_NS, EV_RTO, end ^ 1, 0, 0);
 }
 

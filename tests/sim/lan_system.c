@@ -173,6 +173,12 @@ static int call_shutdown_send(int fd)
     return 0;
 }
 
+static int call_unacked(int fd)
+{
+    const Pipe *p = &lan->ends[end_of_fd(fd)].out;
+    return (int)(p->written - p->acked);
+}
+
 static int call_close(int fd)
 {
     end_close(end_of_fd(fd), false);
@@ -336,6 +342,7 @@ static const System lan_calls = {
     .send_more = call_send,
     .send_pieces = call_send_pieces,
     .shutdown_send = call_shutdown_send,
+    .unacked = call_unacked,
     .close = call_close,
     .close_reset = call_close_reset,
     .poll_change = call_poll_change,

@@ -109,7 +109,7 @@ static void client_conduct(const Plan *p, ClientPlan *c, unsigned index)
 static void client_pace(const Plan *p, ClientPlan *c)
 {
     if (c->conduct == CONDUCT_SLOW) {
-        c->rate = p->theme == THEME_CROWD ? between(200, 600) : between(1500, 20000);
+        c->rate = p->theme == THEME_CROWD ? between(200, 600) : between(3000, 20000);
         c->size_max = u64_max(c->size_max, p->theme == THEME_CROWD ? 400000 : c->rate * 20);
         c->sends_max = 0;
         c->asks = 1;
@@ -213,8 +213,11 @@ void plan_make(Plan *p, uint64_t seed)
         p->origin_count = 1;
         p->threads = p->theme == THEME_SCARCE ? (unsigned)between(2, 3) : p->threads;
     }
+    if (p->theme == THEME_CROWD || p->theme == THEME_QUIET) {
+        p->scale_ms = 60000;
+    }
     if (p->theme == THEME_STEADY) {
-        p->scale_ms = between(2000, 5000);
+        p->scale_ms = between(5000, 9000);
     }
     for (unsigned i = 0; i < p->origin_count; i++) {
         origin_make(p, &p->origins[i]);

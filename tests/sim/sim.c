@@ -30,7 +30,7 @@
 
 typedef struct Outcome { /* shared with the child that runs */
     uint64_t seed;
-    char failure[300];
+    char failure[600];
 } Outcome;
 
 static Outcome *outcome;

@@ -23,6 +23,7 @@ static void limits_make(ServiceLimits *l, uint64_t scale_ms)
         .send_timeout_ms = scale_ms,
         .linger_ms = 2000,
         .tunnel_idle_ms = 60000,
+        .stream_idle_ms = 3600000,
         .receive_rate_min = 100,
         .send_rate_min = 100,
         .streams_max = 100,
@@ -286,7 +287,7 @@ static const LanHooks lan_hooks = {
 static void trial_begin(Trial *t, const Plan *plan)
 {
     trial = t;
-    memory_fail_after(-1);
+    check_soft_traps = true;
     t->plan = *plan;
     random_seed_from(&t->random, plan->seed ^ 0x747269);
     blocks_init(&t->peers_blocks, &t->peers_budget, 4064, 64);

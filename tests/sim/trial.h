@@ -237,7 +237,7 @@ typedef struct Trial {
     unsigned serves_touched;
     unsigned client_asked[CLIENTS_MAX + PROBES_MAX];
     bool client_opened[CLIENTS_MAX + PROBES_MAX];
-    char failure[300];
+    char failure[600];
 } Trial;
 
 extern Trial *trial;
@@ -318,5 +318,6 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail);
 void judge_rest(void);
 void judge_asks(void);
 void judge_leftovers(void);
+void judge_reasons(char *room, size_t bytes);
 
 #endif
