@@ -22,6 +22,11 @@ static struct {
 
 /* --- turns ----------------------------------------------------------------------------------- */
 
+void judge_begin(void)
+{
+    span_fill(span_of(barren, sizeof barren), 0);
+}
+
 void judge_turn(Thread *t, uint64_t work_before, bool mail)
 {
     unsigned i = t->index;

@@ -292,6 +292,7 @@ static void trial_begin(Trial *t, const Plan *plan)
     random_seed_from(&t->random, plan->seed ^ 0x747269);
     blocks_init(&t->peers_blocks, &t->peers_budget, 4064, 64);
     lan_open(plan->seed, &lan_hooks);
+    judge_begin();
     lan_faults_now()->short_one_in = plan->short_one_in;
     site_make(&t->site, plan);
     WorkerPlan how = {.threads = plan->threads,

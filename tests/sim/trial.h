@@ -314,6 +314,7 @@ void world_snapshot(void);
 size_t standin_waiting(const Engine *e);
 
 /* judge.c */
+void judge_begin(void);
 void judge_turn(Thread *t, uint64_t work_before, bool mail);
 void judge_rest(void);
 void judge_asks(void);
