@@ -421,6 +421,7 @@ void client_on_ready(Thread *t, Handle h, unsigned what)
     if (!c) {
         return;
     }
+    size_t sent = 0;
     wire_ready(&c->wire, what);
     switch ((ClientState)c->state) {
     case CLIENT_PROXY:
@@ -434,6 +435,7 @@ void client_on_ready(Thread *t, Handle h, unsigned what)
         return;
     case CLIENT_IDLE:
     case CLIENT_HEAD:
+        (void)!wire_flush(&c->wire, &t->wires, &sent); /* the handshake's last bytes */
         client_read(t, c);
         return;
     case CLIENT_BUSY:

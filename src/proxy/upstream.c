@@ -190,6 +190,9 @@ static void mux_begin(Thread *t, Upstream *u)
     }
     u->state = UPSTREAM_MUX;
     atomic_fetch_add(&origin_of(t, u)->lists[t->index].muxes, 1);
+    if (u->wire.readable) { /* what came with the end of the dial: no edge will tell of it */
+        thread_again_wire(t, &u->wire, token_of(TOKEN_UPSTREAM, u->self));
+    }
     origin_mux_ready(t, u);
 }
 

@@ -1,0 +1,322 @@
+/* judge.c - what must hold: no thread turns without work, no readable socket is left unread while
+ * its thread sleeps, each ask is over in time, and at the end nothing is left over. */
+#include <stdio.h>
+
+#include "base/number.h"
+#include "loop/system.h"
+#include "proxy/exchange.h"
+#include "proxy/link.h"
+#include "trial.h"
+
+#define BARREN_TURNS_MAX 40u   /* in a row, without time for anything to happen */
+#define BARREN_SECOND_MAX 250u /* of a thread within a second ... */
+#define BARREN_WAITER_MAX 80u  /* ... and for each request that waits for a connection */
+#define ROW_NS (5 * LAN_MS)
+
+static struct {
+    uint64_t row_ns;
+    unsigned row;
+    uint64_t second_ns;
+    unsigned in_second;
+} barren[LAN_THREADS_MAX];
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+void judge_begin(void)
+{
+    span_fill(span_of(barren, sizeof barren), 0);
+}
+
+void judge_turn(Thread *t, uint64_t work_before, bool mail)
+{
+    unsigned i = t->index;
+    if (mail || lan_work() != work_before) {
+        barren[i].row = 0;
+        return;
+    }
+    if (lan_now_ns() > barren[i].second_ns + LAN_S) {
+        barren[i].second_ns = lan_now_ns();
+        barren[i].in_second = 0;
+    }
+    if (barren[i].row == 0 || lan_now_ns() > barren[i].row_ns + ROW_NS) {
+        barren[i].row_ns = lan_now_ns();
+        barren[i].row = 0;
+    }
+    barren[i].row++;
+    barren[i].in_second++;
+    unsigned most = BARREN_SECOND_MAX;
+    for (uint32_t k = 0; k < t->exchanges.slots_touched && barren[i].in_second > most; k++) {
+        Handle h;
+        const Exchange *x = (const Exchange *)pool_at(&t->exchanges, k, &h);
+        most += x && x->phase == PHASE_CONNECT ? BARREN_WAITER_MAX : 0;
+    }
+    if (barren[i].row > BARREN_TURNS_MAX || barren[i].in_second > most) {
+        trial_fail("thread %u turns without work: %u times in a row, %u in a second", i,
+                   barren[i].row, barren[i].in_second);
+    }
+}
+
+/* What River says of it: the reasons that it has counted. */
+void judge_reasons(char *room, size_t bytes)
+{
+    size_t at = 0;
+    for (unsigned f = 1; f < FAULT_COUNT && trial->worker; f++) {
+        uint64_t count = 0;
+        for (unsigned i = 0; i < trial->plan.threads; i++) {
+            count += counter_read(&trial->worker->threads[i]->faults[f]);
+        }
+        Str code = fault_row((Fault)f)->code;
+        if (count > 0 && at < bytes) {
+            at += (size_t)snprintf(room + at, bytes - at, " %.*s=%llu", (int)code.len,
+                                   (const char *)code.at, (unsigned long long)count);
+        }
+    }
+}
+
+/* --- sockets --------------------------------------------------------------------------------- */
+
+/* Whether the wire has something that it was not asked for: bytes of its socket, or of its session
+ * (whose first member is the engine), or an end of which it does not know. */
+static bool has_unread(const Wire *w)
+{
+    if (!w->readable) {
+        return false;
+    }
+    Engine *const *engine = (Engine *const *)(const void *)w->tls;
+    bool end = lan_has_end(w->stream.fd) && !w->ended && !w->broken;
+    return lan_unread(w->stream.fd) > 0 || end || (engine && standin_waiting(*engine) > 0);
+}
+
+static bool knows(const Wire *w)
+{
+    return w->readable || w->ended || w->broken;
+}
+
+/* The wire waits for its peer to take what it was given. */
+static bool is_full(const Wire *w)
+{
+    return w->out.len > 0 && !w->writable;
+}
+
+/* Whether the exchange does not read from `from` because `to` takes nothing. */
+static bool link_is_full(Link to)
+{
+    return to.wire ? is_full(to.wire) : to.stream && to.stream->out.len > 0;
+}
+
+static bool client_may_rest(Thread *t, const Client *c)
+{
+    const Exchange *x = exchange_get(t, c->exchange);
+    switch ((ClientState)c->state) {
+    case CLIENT_MUX:
+        return is_full(&c->wire) || c->mux->failed;
+    case CLIENT_BUSY:
+        CHECK(x != NULL);
+        if (x->tunnel) {
+            Link to = link_upstream(t, x);
+            return !link_is_open(to) || link_is_full(to) || c->wire.ended;
+        }
+        return x->phase < PHASE_AWAIT || x->request_sent || x->request_broken ||
+               x->phase == PHASE_ANSWER || x->request_body.done ||
+               link_is_full(link_upstream(t, x)) || !exchange_has_upstream(x);
+    case CLIENT_FLUSH:
+        return is_full(&c->wire);
+    case CLIENT_PROXY:
+    case CLIENT_HANDSHAKE:
+    case CLIENT_IDLE:
+    case CLIENT_HEAD:
+    case CLIENT_LINGER:
+        break;
+    }
+    return false;
+}
+
+static bool upstream_may_rest(Thread *t, const Upstream *u)
+{
+    const Exchange *x = exchange_get(t, u->exchange);
+    if (u->state == UPSTREAM_MUX) {
+        return is_full(&u->wire);
+    }
+    if (u->state != UPSTREAM_BUSY || !x) {
+        return u->state == UPSTREAM_DIALING;
+    }
+    if (x->phase >= PHASE_REPLY && x->response_body.done) {
+        return true;
+    }
+    return link_is_full(link_client(t, x)) || (x->tunnel && u->wire.ended);
+}
+
+static void judge_clients(Thread *t)
+{
+    for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
+        Handle h;
+        Client *c = (Client *)pool_at(&t->clients, i, &h);
+        if (!c) {
+            continue;
+        }
+        if (lan_is_forgotten(c->wire.stream.fd, knows(&c->wire))) {
+            trial_fail("a client's socket is readable, and its wire does not know it (state %u)",
+                       c->state);
+        } else if (has_unread(&c->wire) && !client_may_rest(t, c)) {
+            const Exchange *x = exchange_get(t, c->exchange);
+            trial_fail("a client's socket is left unread (%zu bytes, state %u, phase %d)",
+                       lan_unread(c->wire.stream.fd), c->state, x ? x->phase : -1);
+        } else if (c->wire.out.len > 0 && lan_writable(c->wire.stream.fd) && !c->wire.broken) {
+            trial_fail("bytes for a client wait, and its socket takes some (state %u)", c->state);
+        }
+    }
+}
+
+static void judge_upstreams(Thread *t)
+{
+    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        Upstream *u = (Upstream *)pool_at(&t->upstreams, i, &h);
+        if (!u || (u->state == UPSTREAM_PARKED && t->park_nodes[i].stolen)) {
+            continue;
+        }
+        const Exchange *x = exchange_get(t, u->exchange);
+        if (lan_is_forgotten(u->wire.stream.fd, knows(&u->wire))) {
+            trial_fail("an origin's socket is readable, and its wire does not know it (state %u, "
+                       "%zu bytes)", u->state, lan_unread(u->wire.stream.fd));
+        } else if (has_unread(&u->wire) && !upstream_may_rest(t, u)) {
+            trial_fail("an origin's socket is left unread (%zu bytes, state %u, phase %d)",
+                       lan_unread(u->wire.stream.fd), u->state, x ? x->phase : -1);
+        } else if (u->wire.out.len > 0 && lan_writable(u->wire.stream.fd) && !u->wire.broken) {
+            trial_fail("bytes for an origin wait, and its socket takes some (state %u)", u->state);
+        }
+    }
+}
+
+void judge_rest(void)
+{
+    for (unsigned i = 0; i < trial->plan.threads && !trial_failed(); i++) {
+        Thread *t = trial->worker->threads[i];
+        judge_clients(t);
+        judge_upstreams(t);
+    }
+}
+
+/* --- asks ------------------------------------------------------------------------------------ */
+
+#define CUT_NS (10 * LAN_S)   /* a request that is cut off is over within */
+#define STILL_NS (100 * LAN_S) /* a slow answer moves at least once within */
+
+void judge_asks(void)
+{
+    uint64_t now = lan_now_ns();
+    for (unsigned i = trial->ask_count; i-- > 0 && !trial_failed();) {
+        const Ask *a = &trial->asks[i];
+        if (a->over) {
+            continue;
+        }
+        bool planned = a->client < trial->plan.client_count;
+        Conduct conduct = planned ? trial->plan.clients[a->client].conduct : CONDUCT_GOOD;
+        const char *late = NULL;
+        if (!a->tainted && !a->slow && now > a->due_ns) {
+            late = "is late";
+        } else if (conduct == CONDUCT_CUTS && now > a->begun_ns + CUT_NS &&
+                   now > trial->tainted_ns[a->origin]) {
+            late = "was cut off by its client, and is not over";
+        } else if (a->slow && !a->tainted && now > a->moved_ns + STILL_NS) {
+            late = "does not move";
+        }
+        if (late) {
+            trial_fail("ask %llu of client %u to origin %u %s: %llu of %llu bytes, %llu of %llu "
+                       "sent, status %u, since %llu ms", (unsigned long long)a->id, a->client,
+                       a->origin, late, (unsigned long long)a->got, (unsigned long long)a->size,
+                       (unsigned long long)a->sent, (unsigned long long)a->sends, a->status,
+                       (unsigned long long)((now - a->begun_ns) / LAN_MS));
+        }
+    }
+}
+
+/* --- leftovers ------------------------------------------------------------------------------- */
+
+static size_t blocks_bytes(const Blocks *b)
+{
+    return (size_t)b->free_count * (b->block_bytes + sizeof(Block));
+}
+
+static void left(const char *what, uint64_t count)
+{
+    if (count > 0) {
+        trial_fail("left over: %llu %s", (unsigned long long)count, what);
+    }
+}
+
+static void judge_thread(const Thread *t)
+{
+    left("clients", t->clients.used);
+    left("exchanges", t->exchanges.used);
+    left("connections to origins", t->upstreams.used);
+    left("streams", t->streams.used);
+    left("blocks of arenas", t->arena_blocks.out_count);
+    left("blocks of queues", t->buf_blocks.out_count);
+    left("deadlines", t->wheel.armed);
+    left("parked connections", t->parked);
+    left("clients counted", atomic_load(&t->client_count));
+    left("exchanges counted", counter_read(&t->exchange_count));
+    left("messages", t->mailbox.count);
+    left("turns", t->again_count + t->flush_count);
+    left("requests admitted", t->admitted > 2 * t->admit_step);
+}
+
+/* Connections to origins that are left, in words. */
+static void judge_left_upstreams(const Thread *t)
+{
+    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        const Upstream *u = (const Upstream *)pool_at(&t->upstreams, i, &h);
+        if (u) {
+            trial_fail("left over: a connection to an origin (state %u, %u streams, %zu bytes "
+                       "wait, readable %d, writable %d, ended %d, broken %d)", u->state,
+                       u->mux ? u->mux->count : 0, u->wire.out.len, u->wire.readable,
+                       u->wire.writable, u->wire.ended, u->wire.broken);
+        }
+    }
+}
+
+static size_t judge_origins(const Worker *w)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < trial->plan.origin_count; i++) {
+        const Origin *o = &w->origins[trial->site.endpoints[i].origin];
+        left("open connections counted", atomic_load(&o->open));
+        left("dials counted", atomic_load(&o->dialing));
+        left("waiters", atomic_load(&o->waiting));
+        bytes += sizeof(WaiterNode) * o->waiters_room;
+    }
+    return bytes;
+}
+
+void judge_leftovers(void)
+{
+    const Worker *w = trial->worker;
+    for (unsigned i = 0; i < trial->plan.threads; i++) {
+        judge_left_upstreams(w->threads[i]);
+    }
+    size_t kept = judge_origins(w);
+    for (unsigned i = 0; i < trial->plan.threads; i++) {
+        judge_thread(w->threads[i]);
+        kept += blocks_bytes(&w->threads[i]->arena_blocks);
+        kept += blocks_bytes(&w->threads[i]->buf_blocks);
+    }
+    left("clients of the worker", atomic_load(&w->client_count));
+    left("sockets", lan_river_open());
+    left("requests of a service", atomic_load(&trial->site.active));
+    for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
+        left("uses of a service", worker_pins(w, trial->site.services[i].part));
+    }
+    for (int i = 0; i < LISTENERS; i++) {
+        left("clients of a listener", worker_listener_clients(w, (uint32_t)i));
+        left("clients that nobody accepts", lan_waiting(i));
+        bool there = trial->site.listener_list[0][i] != NULL;
+        left("threads that watch no listener",
+             there && lan_watchers(i) != trial->plan.threads);
+    }
+    if (!trial_failed()) {
+        size_t used = atomic_load(&w->budget.used_bytes);
+        left("bytes of the budget", used - kept);
+    }
+}

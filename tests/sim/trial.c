@@ -1,0 +1,399 @@
+/* trial.c - the worker over the simulated network: what it serves, whose turn it is, and the course
+ * of a trial: trouble, calm, probes, the end. */
+#include "base/number.h"
+#include "balance/policies.h"
+#include "trial.h"
+
+#define TURN_NS_MAX 20000u
+#define ROUNDS_MAX 20000000u
+
+Trial *trial;
+
+/* --- the site -------------------------------------------------------------------------------- */
+
+static const Route no_route;
+
+static void limits_make(ServiceLimits *l, uint64_t scale_ms)
+{
+    *l = (ServiceLimits){
+        .head = {.head_bytes_max = 65536, .fields_max = 100, .target_bytes_max = 16384},
+        .head_timeout_ms = 10000,
+        .keep_alive_ms = 75000,
+        .body_timeout_ms = scale_ms,
+        .send_timeout_ms = scale_ms,
+        .linger_ms = 2000,
+        .tunnel_idle_ms = 60000,
+        .stream_idle_ms = 3600000,
+        .receive_rate_min = 100,
+        .send_rate_min = 100,
+        .streams_max = 100,
+        .retry_buffer_bytes = 16384,
+        .tries_max = 3,
+        .overload_status = 503};
+}
+
+static void service_make(Site *s, unsigned i, uint64_t scale_ms)
+{
+    static const char *const names[] = {"one", "two", "three", "all"};
+    Service *v = &s->services[i];
+    *v = (Service){.name = str_from_c(names[i]),
+                   .route = no_route,
+                   .client_ip_name = S("x-forwarded-for"),
+                   .client_ip_field = FIELD_X_FORWARDED_FOR,
+                   .request_id_name = S("x-request-id"),
+                   .request_id_field = FIELD_X_REQUEST_ID,
+                   .request_id_accept = true,
+                   .upgrade_count = 1,
+                   .upgrades = s->upgrades,
+                   .active = &s->active};
+    v->route.cluster = &s->clusters[i];
+    limits_make(&v->limits, scale_ms);
+    s->service_list[i] = v;
+}
+
+static void endpoint_make(Site *s, unsigned i, const Plan *p)
+{
+    static const char *const names[] = {"first", "second", "third"};
+    const OriginPlan *o = &p->origins[i];
+    IpAddress ip = {.family = 4, .bytes = {192, 0, 2, 80}};
+    s->endpoints[i] = (Endpoint){.address = address_ip(ip, (uint16_t)(i + 1)),
+                                 .tls = o->tls ? s->clients[o->protocol] : NULL,
+                                 .protocol = o->protocol,
+                                 .name = str_from_c(names[i]),
+                                 .weight = 1,
+                                 .connect_timeout_ms = 5000,
+                                 .connect_wait_ms = 5000,
+                                 .read_timeout_ms = p->scale_ms,
+                                 .write_timeout_ms = p->scale_ms,
+                                 .idle_timeout_ms = p->scale_ms,
+                                 .connections_max = o->connections_max};
+    s->clusters[i] = (Cluster){
+        .endpoint_count = 1, .endpoints = &s->endpoints[i], .sequence = &s->sequence};
+    lan_host((int)i, &o->host);
+}
+
+static void tls_make(Site *s)
+{
+    TlsMistake mistake;
+    TlsPair pair = {.chain = S("a"), .key = S("b"), .print = {1, 2}};
+    TlsServerPlan server = {
+        .pair_count = 1, .pairs = &pair, .offer_h2 = true, .offer_h1 = true, .key_log_fd = -1};
+    CHECK(tls_server_new(&server, &s->server, &mistake, NULL) == ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        TlsClientPlan client = {.name = S("sim.test"),
+                                .offer_h1 = i != ENDPOINT_H2,
+                                .offer_h2 = i != ENDPOINT_H1,
+                                .key_log_fd = -1};
+        CHECK(tls_client_new(&client, &s->clients[i], &mistake, NULL) == ERR_OK);
+    }
+}
+
+static void listeners_make(Site *s, unsigned set, int leaving)
+{
+    for (int i = 0; i < LISTENERS; i++) {
+        unsigned origin = (unsigned)i / 2;
+        bool there = origin == ORIGINS_MAX || origin < trial->plan.origin_count;
+        s->listeners[set][i] = (Listener){.fd = LAN_LISTENER_FD + i,
+                                          .leaving = i == leaving,
+                                          .name = S("here"),
+                                          .service = &s->services[origin],
+                                          .tls = i % 2 ? s->server : NULL,
+                                          .h2c = true};
+        s->listener_list[set][i] = there ? &s->listeners[set][i] : NULL;
+    }
+}
+
+static const Snapshot *snapshot_make(Site *s, int leaving)
+{
+    unsigned at = s->snapshot_count++;
+    unsigned set = leaving >= 0 ? 1 + (unsigned)leaving / 2 : 0;
+    CHECK(at < sizeof s->snapshots / sizeof s->snapshots[0]);
+    s->snapshots[at] = (Snapshot){.number = s->snapshot_count,
+                                  .service_count = ORIGINS_MAX + 1,
+                                  .services = s->service_list,
+                                  .listener_count = LISTENERS,
+                                  .listeners = s->listener_list[set]};
+    return &s->snapshots[at];
+}
+
+static void site_make(Site *s, const Plan *p)
+{
+    blocks_init(&s->blocks, NULL, 4064, 0);
+    arena_init(&s->arena, &s->blocks, 1u << 20);
+    s->upgrades[0] = S("websocket");
+    tls_make(s);
+    for (unsigned i = 0; i < p->origin_count; i++) {
+        endpoint_make(s, i, p);
+    }
+    for (unsigned i = p->origin_count; i < ORIGINS_MAX; i++) {
+        s->clusters[i] = s->clusters[0];
+    }
+    for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
+        service_make(s, i, p->scale_ms);
+    }
+    listeners_make(s, 0, -1);
+    for (unsigned i = 0; i < ORIGINS_MAX; i++) {
+        listeners_make(s, 1 + i, (int)(2 * i));
+    }
+}
+
+/* Numbers for what the site names, and the cluster of all. */
+static void site_hold(Site *s, Worker *w, const Plan *p)
+{
+    for (unsigned i = 0; i < p->origin_count; i++) {
+        Endpoint *e = &s->endpoints[i];
+        CHECK(worker_hold_origin(w, e->name, e, &e->origin) == ERR_OK);
+        s->all[i] = *e;
+    }
+    for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
+        Service *v = &s->services[i];
+        CHECK(worker_hold_service(w, v->name, &v->index) == ERR_OK);
+        CHECK(worker_take_part(w, &v->part) == ERR_OK);
+    }
+    Cluster *all = &s->clusters[ORIGINS_MAX];
+    *all = (Cluster){.endpoint_count = p->origin_count,
+                     .endpoints = s->all,
+                     .balancer = policy_find(S("RoundRobin")),
+                     .sequence = &s->sequence};
+    all->table = all->balancer->build(all, &s->arena);
+    CHECK(all->table != NULL);
+}
+
+static void site_drop(Site *s)
+{
+    tls_server_unref(s->server);
+    for (int i = 0; i < 3; i++) {
+        tls_client_unref(s->clients[i]);
+    }
+    arena_reset(&s->arena);
+    blocks_drop(&s->blocks);
+}
+
+/* One listener leaves, or all are there again. */
+void world_snapshot(void)
+{
+    int leaving = -1;
+    for (unsigned i = 0; i < trial->plan.fault_count; i++) {
+        const FaultPlan *f = &trial->plan.faults[i];
+        if (f->on && f->kind == TROUBLE_SNAPSHOT && trial->trouble[f->kind][f->origin] > 0) {
+            leaving = (int)(2 * f->origin);
+        }
+    }
+    Site *s = &trial->site;
+    if (s->snapshot_count < sizeof s->snapshots / sizeof s->snapshots[0]) {
+        worker_publish(trial->worker, snapshot_make(s, leaving));
+    }
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+
+static Thread *thread_at(unsigned i)
+{
+    return trial->worker->threads[i];
+}
+
+/* A thread that has done something goes round once more: only the next turn sets its alarm, and
+ * waits. */
+static bool is_runnable(unsigned i, bool *ret_mail)
+{
+    const Thread *t = thread_at(i);
+    *ret_mail = (t->mailbox.count > 0 || t->mailbox.woken) && lan_mailbox_is_full(i);
+    return lan_thread_is_ready(i, t->poller.alarm_ms) || *ret_mail || t->again_count > 0 ||
+           t->flush_count > 0 || trial->awake[i];
+}
+
+static uint64_t alarm_next_ns(void)
+{
+    uint64_t next = UINT64_MAX;
+    for (unsigned i = 0; i < trial->plan.threads; i++) {
+        uint64_t alarm_ms = thread_at(i)->poller.alarm_ms;
+        next = alarm_ms == UINT64_MAX ? next : u64_min(next, alarm_ms * LAN_MS + 1);
+    }
+    return next;
+}
+
+/* One turn of one thread that has something to do; false: all of them sleep. */
+static bool turn_one(void)
+{
+    unsigned from = (unsigned)trial_pick(trial->plan.threads);
+    for (unsigned k = 0; k < trial->plan.threads; k++) {
+        unsigned i = (from + k) % trial->plan.threads;
+        bool mail = false;
+        if (is_runnable(i, &mail)) {
+            const Thread *t = thread_at(i);
+            uint64_t work = lan_work();
+            bool more = t->again_count > 0 || t->flush_count > 0;
+            bool alarm = lan_now_ns() > t->poller.alarm_ms * LAN_MS && t->poller.alarm_ms != UINT64_MAX;
+            thread_turn(thread_at(i), -1);
+            bool idle = lan_work() == work && !mail && !more && !alarm;
+            if (!idle) {
+                judge_turn(thread_at(i), work, mail);
+            }
+            trial->awake[i] = !idle;
+            lan_advance(lan_now_ns() + 500 + trial_pick(TURN_NS_MAX));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_quiet(void)
+{
+    return trial->ask_over == trial->ask_count;
+}
+
+void world_run(uint64_t until_ns, bool until_quiet)
+{
+    uint64_t looked_ns = lan_now_ns();
+    for (unsigned round = 0; round < ROUNDS_MAX && !trial_failed(); round++) {
+        (void)lan_deliver();
+        if (turn_one()) {
+            continue;
+        }
+        if (lan_now_ns() >= until_ns || (until_quiet && is_quiet())) {
+            return;
+        }
+        uint64_t next = u64_min(u64_min(lan_next_ns(), alarm_next_ns()), until_ns);
+        if (next >= looked_ns + LAN_MS) {
+            judge_rest();
+            judge_asks();
+            looked_ns = lan_now_ns();
+        }
+        lan_advance(u64_max(next, lan_now_ns()));
+    }
+}
+
+/* --- the course ------------------------------------------------------------------------------ */
+
+static void on_timer(uint32_t kind, uint64_t what)
+{
+    if (kind == TIMER_PEER) {
+        Party *p = &trial->peers[what >> 32];
+        if (p->used && p->end == (int)(uint32_t)what) {
+            peer_go(p);
+        }
+    } else if (kind == TIMER_CLIENT) {
+        client_opens((unsigned)what);
+    } else if (kind == TIMER_TROUBLE) {
+        trouble_begins((unsigned)what);
+    } else {
+        trouble_ends((unsigned)what);
+    }
+}
+
+static const LanHooks lan_hooks = {
+    .arrived = origin_arrived, .ready = peer_ready, .timer = on_timer};
+
+static void trial_begin(Trial *t, const Plan *plan)
+{
+    trial = t;
+    check_soft_traps = true;
+    t->plan = *plan;
+    random_seed_from(&t->random, plan->seed ^ 0x747269);
+    blocks_init(&t->peers_blocks, &t->peers_budget, 4064, 64);
+    lan_open(plan->seed, &lan_hooks);
+    judge_begin();
+    lan_faults_now()->short_one_in = plan->short_one_in;
+    site_make(&t->site, plan);
+    WorkerPlan how = {.threads = plan->threads,
+                      .connections_max = 1000,
+                      .idle_upstreams_max = 1000,
+                      .memory_bytes_max = plan->memory_bytes_max};
+    CHECK(worker_build(&how, &t->worker) == ERR_OK);
+    for (unsigned i = 0; i < plan->threads; i++) {
+        Thread *h = t->worker->threads[i];
+        random_seed_from(&h->random, plan->seed + i);
+        lan_thread(i, h->poller.fd, h->mailbox.wake_fd);
+    }
+    site_hold(&t->site, t->worker, plan);
+    CHECK(worker_begin(t->worker, snapshot_make(&t->site, -1)) == ERR_OK);
+    t->worker->started = plan->threads; /* for messages to them; nobody joins them */
+    uint64_t now = lan_now_ns();
+    for (unsigned i = 0; i < plan->client_count; i++) {
+        if (plan->clients[i].on) {
+            lan_timer(now + plan->clients[i].start_ns, TIMER_CLIENT, i);
+        }
+    }
+    for (unsigned i = 0; i < plan->fault_count; i++) {
+        const FaultPlan *f = &plan->faults[i];
+        if (f->on) {
+            lan_timer(now + f->at_ns, TIMER_TROUBLE, i);
+            lan_timer(now + f->at_ns + f->for_ns, TIMER_TROUBLE_OVER, i);
+            t->calm_ns = u64_max(t->calm_ns, now + f->at_ns + f->for_ns + 1);
+        }
+    }
+}
+
+static void trial_end(Trial *t)
+{
+    for (unsigned i = 0; i < t->plan.threads; i++) {
+        if (!trial_failed()) {
+            thread_stop_now(t->worker->threads[i]);
+        }
+    }
+    if (!trial_failed()) {
+        for (int i = 0; i < t->peers_touched; i++) {
+            if (t->peers[i].used) {
+                peer_drop(&t->peers[i], true);
+            }
+        }
+        worker_free(t->worker);
+        blocks_drop(&t->peers_blocks);
+        site_drop(&t->site);
+    }
+    lan_close();
+}
+
+/* From now on everybody behaves: whoever is slow hurries, and what stalls goes on. */
+static void calm_down(void)
+{
+    trial->calm = true;
+    for (int i = 0; i < trial->peers_touched; i++) {
+        Party *p = &trial->peers[i];
+        if (p->used) {
+            p->stall_ns = 0;
+            peer_wake_at(p, lan_now_ns());
+        }
+    }
+}
+
+/* All faults are over: each origin must serve again, whichever way it is asked. */
+static void probe(void)
+{
+    unsigned first = trial->plan.client_count;
+    for (unsigned i = 0; i < trial->plan.origin_count * WAY_COUNT; i++) {
+        trial->client_asked[first + i] = 0;
+        client_opens(first + i);
+    }
+    world_run(lan_now_ns() + 40 * LAN_S, false);
+}
+
+bool trial_run(Trial *t, const Plan *plan)
+{
+    trial_begin(t, plan);
+    uint64_t span_ns = u64_max(t->calm_ns, lan_now_ns() + 300 * LAN_S);
+    world_run(u64_max(t->calm_ns, lan_now_ns() + 20 * LAN_S), false);
+    world_run(span_ns, true);
+    calm_down();
+    uint64_t patience_ns = (plan->scale_ms * 8 + 120000) * LAN_MS;
+    world_run(lan_now_ns() + patience_ns, true);
+    if (!trial_failed() && t->ask_over < t->ask_count) {
+        for (unsigned i = 0; i < t->ask_count; i++) {
+            const Ask *a = &t->asks[i];
+            if (!a->over) {
+                trial_fail("ask %llu of client %u (%llu bytes) hangs: %llu came, status %u",
+                           (unsigned long long)a->id, a->client, (unsigned long long)a->size,
+                           (unsigned long long)a->got, a->status);
+            }
+        }
+    }
+    probe();
+    judge_asks();
+    world_run(lan_now_ns() + 1000 * LAN_S, false);
+    if (!trial_failed()) {
+        judge_leftovers();
+    }
+    bool good = !trial_failed();
+    trial_end(t);
+    return good;
+}
