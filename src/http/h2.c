@@ -539,6 +539,12 @@ void h2_open_window(H2 *h, size_t n)
     (void)nghttp2_session_consume_connection(h->session, n);
 }
 
+bool h2_has_window(const H2 *h, int32_t id)
+{
+    return nghttp2_session_get_stream_remote_window_size(h->session, id) > 0 &&
+           nghttp2_session_get_remote_window_size(h->session) > 0;
+}
+
 void h2_reset(H2 *h, int32_t id, uint32_t code)
 {
     (void)nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, code);

@@ -110,6 +110,9 @@ void h2_open_stream(H2 *h, int32_t id, size_t n);
 void h2_open_window(H2 *h, size_t n);
 void h2_reset(H2 *h, int32_t id, uint32_t code);
 
+/* Whether the peer's windows, the stream's and the connection's, let the stream send more. */
+bool h2_has_window(const H2 *h, int32_t id);
+
 /* Asks for a sign of life (PING, RFC 9113 §6.7); any bytes that come afterwards are one. */
 void h2_ping(H2 *h);
 /* Whether the peer's first SETTINGS have come. */

@@ -271,8 +271,8 @@ static void send_deadline(Thread *t, Link to, uint64_t timeout_ms, uint64_t *pro
  * origin its head. Afterwards they may take turns as they like: whatever moves counts, in either
  * direction, and for a stream of events or a conversation that both sides keep open, the pause may
  * be long. That the peers still live is for TCP and HTTP/2 to find out (PING). */
-static void read_deadlines(Thread *t, Exchange *x, bool client_blocked, bool origin_blocked,
-                           Deadline *d)
+static void read_deadlines(Thread *t, Exchange *x, Link origin, bool client_blocked,
+                           bool origin_blocked, Deadline *d)
 {
     const ServiceLimits *limits = &x->service->limits;
     bool streams = x->streams || (x->replied && !x->request_body.done);
@@ -281,24 +281,56 @@ static void read_deadlines(Thread *t, Exchange *x, bool client_blocked, bool ori
                   from_client, t->now_ms);
     if (from_client) {
         sooner(d, x->progress_in_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
-    } else if (!x->replied && !streams) {
-        if (x->phase == PHASE_AWAIT && x->request_sent && !origin_blocked) {
-            sooner(d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
-        }
-    } else if (!client_blocked && !origin_blocked && !x->response_body.done) {
+    }
+    bool from_either = (x->replied || streams) && !client_blocked && !origin_blocked;
+    if (from_either && !x->response_body.done) {
         uint64_t moved_ms = u64_max(x->progress_in_ms, x->progress_up_ms);
         moved_ms = u64_max(moved_ms, x->progress_out_ms);
-        sooner(d, moved_ms + (streams ? limits->stream_idle_ms : x->endpoint->read_timeout_ms),
-               streams ? FAULT_STREAM_IDLE : FAULT_ORIGIN_STALLED);
+        sooner(d, moved_ms + limits->stream_idle_ms, FAULT_STREAM_IDLE);
+        if (!streams) {
+            moved_ms = u64_max(moved_ms, origin.stream ? mux_spoke_ms(t, origin.stream) : 0);
+            sooner(d, moved_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
+        }
+    }
+}
+
+/* From REPLY on, and for an answer of our own. Returns whether the client is not taking it. */
+static bool client_deadlines(Thread *t, Exchange *x, Deadline *d)
+{
+    const ServiceLimits *limits = &x->service->limits;
+    Link client = link_client(t, x);
+    bool blocked = x->phase == PHASE_ANSWER ? answer_blocked(t, x) : link_blocked(client);
+    if (blocked) {
+        send_deadline(t, client, limits->send_timeout_ms, &x->progress_out_ms, &x->send_rate,
+                      FAULT_SEND_TIMEOUT, d);
+    }
+    rate_deadline(d, &x->send_rate, limits->send_rate_min, limits->send_timeout_ms, blocked,
+                  t->now_ms);
+    return blocked;
+}
+
+static void origin_deadlines(Thread *t, Exchange *x, bool client_blocked, Deadline *d)
+{
+    Link origin = link_upstream(t, x);
+    if (!link_is_open(origin)) {
+        return;
+    }
+    RateWindow none = {0};
+    bool blocked = link_blocked(origin);
+    if (UNLIKELY(blocked)) {
+        send_deadline(t, origin, x->endpoint->write_timeout_ms, &x->progress_up_ms, &none,
+                      FAULT_ORIGIN_UNREAD, d);
+    }
+    if (LIKELY(x->phase == PHASE_AWAIT && x->request_sent && !blocked && !x->streams)) {
+        sooner(d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
+    } else {
+        read_deadlines(t, x, origin, client_blocked, blocked, d);
     }
 }
 
 static Deadline deadline(Thread *t, Exchange *x)
 {
     Deadline d = {.due_ms = UINT64_MAX};
-    const ServiceLimits *limits = &x->service->limits;
-    Link origin = link_upstream(t, x);
-    Link client = link_client(t, x);
     if (x->phase == PHASE_CONNECT) {
         sooner(&d, x->wait_due_ms, FAULT_NONE);
         sooner(&d, x->wait_end_ms, FAULT_CONNECT_WAIT);
@@ -307,28 +339,12 @@ static Deadline deadline(Thread *t, Exchange *x)
         sooner(&d, x->progress_up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
     }
     if (x->tunnel) {
-        sooner(&d, x->progress_in_ms + limits->tunnel_idle_ms, FAULT_TUNNEL_IDLE);
+        sooner(&d, x->progress_in_ms + x->service->limits.tunnel_idle_ms, FAULT_TUNNEL_IDLE);
         return d;
     }
-    bool to_client = x->phase >= PHASE_REPLY;
-    bool client_blocked = to_client && (x->phase == PHASE_ANSWER ? answer_blocked(t, x)
-                                                                 : link_blocked(client));
-    if (client_blocked) {
-        send_deadline(t, client, limits->send_timeout_ms, &x->progress_out_ms, &x->send_rate,
-                      FAULT_SEND_TIMEOUT, &d);
-    }
-    if (to_client) {
-        rate_deadline(&d, &x->send_rate, limits->send_rate_min, limits->send_timeout_ms,
-                      client_blocked, t->now_ms);
-    }
-    if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY && link_is_open(origin)) {
-        RateWindow none = {0};
-        bool origin_blocked = link_blocked(origin);
-        if (origin_blocked) {
-            send_deadline(t, origin, x->endpoint->write_timeout_ms, &x->progress_up_ms, &none,
-                          FAULT_ORIGIN_UNREAD, &d);
-        }
-        read_deadlines(t, x, client_blocked, origin_blocked, &d);
+    bool client_blocked = x->phase >= PHASE_REPLY && client_deadlines(t, x, &d);
+    if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY) {
+        origin_deadlines(t, x, client_blocked, &d);
     }
     return d;
 }

@@ -135,6 +135,7 @@ Err mux_flush(Thread *t, Mux *m, Wire *w)
         Str bytes = text_str(&out);
         if (bytes.len > 0) {
             TRY(wire_send(w, &t->wires, &bytes, 1));
+            m->moved += w->out.len == 0 ? bytes.len : 0;
         }
         if (err != ERR_OK) {
             m->failed = true;

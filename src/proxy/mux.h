@@ -92,6 +92,7 @@ typedef struct Mux {
     uint64_t idle_ms;     /* since when it has no streams */
     uint64_t progress_ms; /* when the peer last took something, while it has to */
     uint64_t heard_ms;    /* when it last said something */
+    uint64_t spoke_ms;    /* ... of a body */
     uint64_t partial_ms;  /* when a frame began that is not whole; 0: none */
     uint64_t ping_ms;     /* when the last PING was sent; 0: it waits for the peer to read */
 } Mux;
@@ -169,9 +170,13 @@ void mux_consume(Thread *t, MuxStream *s, size_t n);
 /* Sends body bytes; `last`: the body ends, with these trailers (names are made lower case).
  * ERR_MEMORY; ERR_CLOSED: the stream is gone. */
 MUST_USE Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailers);
-/* Bytes that were sent since the last call. While the whole connection waits for the peer, what the
- * peer has taken of it counts. */
+/* Bytes that were sent since the last call. A stream whose window is open waits for the connection,
+ * or for its turn on it: then what the peer has taken of that counts. */
 size_t mux_moved(const Thread *t, MuxStream *s);
+
+/* When the peer last sent a piece of any body on the stream's connection: one that sends them one
+ * after the other is not stuck. */
+uint64_t mux_spoke_ms(const Thread *t, const MuxStream *s);
 
 /* The connection's Mux; NULL when that is gone. */
 Mux *mux_of(const Thread *t, const MuxStream *s);

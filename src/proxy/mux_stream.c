@@ -204,6 +204,7 @@ static void hook_data(void *user, H2Name name, Str bytes)
     MuxStream *s = stream_named(m, name);
     bool wanted = s && (!s->started || !handle_is_none(s->exchange));
     m->spoken = true;
+    m->spoke_ms = m->thread->now_ms;
     if (!wanted) { /* nobody waits for it any more */
         h2_open_window(m->h2, bytes.len);
         if (s) {
@@ -430,14 +431,20 @@ Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailer
     return err == ERR_OK || err == ERR_MEMORY ? err : ERR_CLOSED;
 }
 
+uint64_t mux_spoke_ms(const Thread *t, const MuxStream *s)
+{
+    const Mux *m = mux_of(t, s);
+    return m ? m->spoke_ms : 0;
+}
+
 size_t mux_moved(const Thread *t, MuxStream *s)
 {
     size_t moved = s->moved_out;
     const Mux *m = mux_of(t, s);
     s->moved_out = 0;
     if (m) {
-        bool waits = s->out.len > 0 || !s->out_done;
-        moved += waits && mux_wire(t, m)->out.len > 0 ? (size_t)(m->moved - s->moved_seen) : 0;
+        bool waits = s->out.len > 0 && m->moved != s->moved_seen && h2_has_window(m->h2, s->id);
+        moved += waits ? (size_t)(m->moved - s->moved_seen) : 0;
         s->moved_seen = m->moved;
     }
     return moved;
