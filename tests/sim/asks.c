@@ -44,7 +44,7 @@ Ask *ask_new(unsigned client, unsigned origin)
     a->begun_ns = lan_now_ns();
     a->moved_ns = lan_now_ns();
     a->probe = client >= trial->plan.client_count;
-    a->tainted = lan_now_ns() < trial->tainted_ns[origin];
+    a->tainted = trouble_is_felt(origin);
     const ClientPlan *c = a->probe ? NULL : &trial->plan.clients[client];
     uint64_t rate = UINT64_MAX / LAN_S;
     if (c) {
@@ -73,6 +73,7 @@ Ask *ask_new(unsigned client, unsigned origin)
     }
     a->post = a->sends > 0 && trial_pick(2);
     a->due_ns = a->begun_ns + ANSWER_NS + (a->size + a->sends) * 8 * LAN_S / u64_max(rate, 1000);
+    a->due_ns += trial->plan.scale_ms * LAN_MS / 4; /* as plan.c bounds what goes at once */
     return a;
 }
 

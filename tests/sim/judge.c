@@ -161,7 +161,8 @@ static void judge_clients(Thread *t)
             const Exchange *x = exchange_get(t, c->exchange);
             trial_fail("a client's socket is left unread (%zu bytes, state %u, phase %d)",
                        lan_unread(c->wire.stream.fd), c->state, x ? x->phase : -1);
-        } else if (c->wire.out.len > 0 && lan_writable(c->wire.stream.fd) && !c->wire.broken) {
+        } else if (c->wire.out.len > 0 && lan_writable(c->wire.stream.fd) && !c->wire.broken &&
+                   c->state != CLIENT_LINGER) {
             trial_fail("bytes for a client wait, and its socket takes some (state %u)", c->state);
         }
     }
@@ -216,7 +217,7 @@ void judge_asks(void)
         if (!a->tainted && !a->slow && now > a->due_ns) {
             late = "is late";
         } else if (conduct == CONDUCT_CUTS && now > a->begun_ns + CUT_NS &&
-                   now > trial->tainted_ns[a->origin]) {
+                   !trouble_is_felt(a->origin)) {
             late = "was cut off by its client, and is not over";
         } else if (a->slow && !a->tainted && now > a->moved_ns + STILL_NS) {
             late = "does not move";

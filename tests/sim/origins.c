@@ -260,7 +260,7 @@ static void h1_goes_on(Party *p)
 static bool closes_idle(Party *p)
 {
     uint64_t idle_ns = trial->plan.origins[p->number].idle_ns;
-    if (idle_ns == 0 || p->live > 0 || trial->calm) {
+    if (idle_ns == 0 || p->live > 0 || p->in.len + p->out.len > 0 || trial->calm) {
         return false;
     }
     if (lan_now_ns() < p->idle_ns + idle_ns) {

@@ -42,6 +42,20 @@ static void taint(const FaultPlan *f, uint64_t until_ns)
     }
 }
 
+/* Whether an ask to the origin may fail now. */
+bool trouble_is_felt(unsigned origin)
+{
+    for (unsigned i = 0; i < trial->plan.fault_count; i++) {
+        const FaultPlan *f = &trial->plan.faults[i];
+        bool here = is_everywhere(f->kind) || f->origin == origin || origin == ORIGINS_MAX;
+        if (f->on && here && !is_harmless(f) && !is_mild(f->kind) &&
+            trial->trouble[f->kind][f->origin] > 0) {
+            return true;
+        }
+    }
+    return lan_now_ns() < trial->tainted_ns[origin];
+}
+
 /* How long a fault is felt when it is over. */
 static uint64_t felt_ns(const FaultPlan *f)
 {
@@ -107,7 +121,7 @@ void trouble_begins(unsigned i)
 {
     const FaultPlan *f = &trial->plan.faults[i];
     LanHost *host = lan_host_of((int)f->origin);
-    taint(f, UINT64_MAX);
+    taint(f, 0);
     trial->trouble[f->kind][f->origin]++;
     switch (f->kind) {
     case TROUBLE_REFUSE: host->dial = LAN_REFUSES; each_peer(f->origin, cut); break;
@@ -152,17 +166,6 @@ void trouble_ends(unsigned i)
     const FaultPlan *f = &trial->plan.faults[i];
     trial->trouble[f->kind][f->origin]--;
     host_as_planned(f->origin);
-    for (unsigned k = 0; k <= ORIGINS_MAX; k++) {
-        if (trial->tainted_ns[k] == UINT64_MAX) {
-            trial->tainted_ns[k] = 0;
-        }
-    }
-    for (unsigned k = 0; k < trial->plan.fault_count; k++) { /* those that go on, and this one */
-        const FaultPlan *other = &trial->plan.faults[k];
-        if (other->on && k != i && trial->trouble[other->kind][other->origin] > 0) {
-            taint(other, UINT64_MAX);
-        }
-    }
     taint(f, lan_now_ns() + felt_ns(f));
     lan_faults_now()->receive_one_in = 0;
     lan_faults_now()->watch_one_in = 0;
