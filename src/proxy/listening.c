@@ -26,16 +26,24 @@ static Err watch(Thread *t, const Listener *l, size_t place)
 Err listening_set(Thread *t, bool on)
 {
     const Snapshot *s = t->snapshot;
-    for (size_t i = 0; s && i < s->listener_count && on != t->listening; i++) {
+    Err err = ERR_OK;
+    size_t count = s && on != t->listening ? s->listener_count : 0;
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
         const Listener *l = open_at(s, i);
         if (l && on) {
-            TRY(watch(t, l, i));
+            err = watch(t, l, i);
         } else if (l) {
             poller_remove(&t->poller, l->fd);
         }
     }
-    t->listening = on;
-    return ERR_OK;
+    for (size_t i = 0; i < count && err != ERR_OK; i++) { /* all of them or none */
+        const Listener *l = open_at(s, i);
+        if (l) {
+            poller_remove(&t->poller, l->fd);
+        }
+    }
+    t->listening = on && err == ERR_OK;
+    return err;
 }
 
 /* The thread with the fewest clients; this one unless another has clearly fewer, because a
