@@ -18,6 +18,7 @@ static struct {
     unsigned row;
     uint64_t second_ns;
     unsigned in_second;
+    unsigned waiters; /* requests at once, within that second */
 } barren[LAN_THREADS_MAX];
 
 /* --- turns ----------------------------------------------------------------------------------- */
@@ -37,6 +38,7 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     if (lan_now_ns() > barren[i].second_ns + LAN_S) {
         barren[i].second_ns = lan_now_ns();
         barren[i].in_second = 0;
+        barren[i].waiters = 0;
     }
     if (barren[i].row == 0 || lan_now_ns() > barren[i].row_ns + ROW_NS) {
         barren[i].row_ns = lan_now_ns();
@@ -44,12 +46,8 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     }
     barren[i].row++;
     barren[i].in_second++;
-    unsigned most = BARREN_SECOND_MAX;
-    for (uint32_t k = 0; k < t->exchanges.slots_touched && barren[i].in_second > most; k++) {
-        Handle h;
-        const Exchange *x = (const Exchange *)pool_at(&t->exchanges, k, &h);
-        most += x && x->phase == PHASE_CONNECT ? BARREN_WAITER_MAX : 0;
-    }
+    barren[i].waiters = t->exchanges.used > barren[i].waiters ? t->exchanges.used : barren[i].waiters;
+    unsigned most = BARREN_SECOND_MAX + BARREN_WAITER_MAX * barren[i].waiters;
     if (barren[i].row > BARREN_TURNS_MAX || barren[i].in_second > most) {
         trial_fail("thread %u turns without work: %u times in a row, %u in a second", i,
                    barren[i].row, barren[i].in_second);

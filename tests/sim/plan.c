@@ -116,6 +116,7 @@ static void client_pace(const Plan *p, ClientPlan *c)
         c->size_max = u64_max(c->size_max, p->theme == THEME_CROWD ? 400000 : c->rate * 20);
         c->sends_max = 0;
         c->asks = 1;
+        c->at_once = 1;
         /* A receiver speaks of its window when half of it is read: that must be often enough. */
         c->window = (uint32_t)u64_min(c->window, c->rate * p->scale_ms / 4000);
         c->start_ns = pick(500) * LAN_MS;
