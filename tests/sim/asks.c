@@ -61,7 +61,7 @@ Ask *ask_new(unsigned client, unsigned origin)
                (2 * c->link.latency_ns + LAN_MS);
         rate = u64_min(rate, c->window * LAN_S / (2 * c->link.latency_ns + LAN_MS));
     } else {
-        a->size = trial_pick(3) ? trial_pick(300) : trial_pick(100000);
+        a->size = trial_pick(3) ? trial_pick(300) : trial_pick(20000);
         rate = 100000;
     }
     if (a->quiet || a->tunnel) {

@@ -199,6 +199,7 @@ void judge_rest(void)
 /* --- asks ------------------------------------------------------------------------------------ */
 
 #define CUT_NS (10 * LAN_S)   /* a request that is cut off is over within */
+#define CALM_NS (300 * LAN_S) /* when all of the slow hurry, the links are full */
 #define STILL_NS (100 * LAN_S) /* a slow answer moves at least once within */
 
 void judge_asks(void)
@@ -212,9 +213,9 @@ void judge_asks(void)
         bool planned = a->client < trial->plan.client_count;
         Conduct conduct = planned ? trial->plan.clients[a->client].conduct : CONDUCT_GOOD;
         const char *late = NULL;
-        if (!a->tainted && !a->slow && now > a->due_ns) {
+        if (!a->tainted && !a->slow && now > a->due_ns + (planned && trial->calm ? CALM_NS : 0)) {
             late = "is late";
-        } else if (conduct == CONDUCT_CUTS && now > a->begun_ns + CUT_NS &&
+        } else if (conduct == CONDUCT_CUTS && a->stream == 0 && a->status == 0 && now > a->begun_ns + CUT_NS &&
                    !trouble_is_felt(a->origin)) {
             late = "was cut off by its client, and is not over";
         } else if (a->slow && !a->tainted && now > a->moved_ns + STILL_NS) {

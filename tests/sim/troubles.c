@@ -11,7 +11,8 @@ static bool is_mild(FaultKind kind)
 /* Faults that nobody may notice. */
 static bool is_harmless(const FaultPlan *f)
 {
-    return f->kind == TROUBLE_WALL_JUMP || f->kind == TROUBLE_LATENCY || f->kind == TROUBLE_TRICKLE ||
+    bool later = f->kind == TROUBLE_LATENCY && trial->plan.origins[f->origin].idle_ns == 0;
+    return f->kind == TROUBLE_WALL_JUMP || later || f->kind == TROUBLE_TRICKLE ||
            (f->kind == TROUBLE_DIAL_SLOW && f->for_ns < 2 * LAN_S);
 }
 
