@@ -172,6 +172,7 @@ void listening_adopt(Thread *t)
     }
     size_t places = size_max(old ? old->listener_count : 0, fresh->listener_count);
     bool some_leave = false;
+    bool failed = false;
     for (size_t i = 0; i < places; i++) {
         const Listener *was = open_at(old, i);
         const Listener *is = open_at(fresh, i);
@@ -179,10 +180,14 @@ void listening_adopt(Thread *t)
         if (was && !is && t->listening) {
             poller_remove(&t->poller, was->fd);
         } else if (is && !was && t->listening && watch(t, is, i) != ERR_OK) {
-            counter_add(&t->refused, 1); /* the other threads have it */
+            failed = true;
         }
     }
     t->snapshot = fresh;
+    if (failed) { /* the other threads may have it, or not */
+        counter_add(&t->refused, 1);
+        rest(t);
+    }
     if (some_leave) {
         drain_clients(t);
     }
