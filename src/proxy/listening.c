@@ -26,16 +26,24 @@ static Err watch(Thread *t, const Listener *l, size_t place)
 Err listening_set(Thread *t, bool on)
 {
     const Snapshot *s = t->snapshot;
-    for (size_t i = 0; s && i < s->listener_count && on != t->listening; i++) {
+    Err err = ERR_OK;
+    size_t count = s && on != t->listening ? s->listener_count : 0;
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
         const Listener *l = open_at(s, i);
         if (l && on) {
-            TRY(watch(t, l, i));
+            err = watch(t, l, i);
         } else if (l) {
             poller_remove(&t->poller, l->fd);
         }
     }
-    t->listening = on;
-    return ERR_OK;
+    for (size_t i = 0; i < count && err != ERR_OK; i++) { /* all of them or none */
+        const Listener *l = open_at(s, i);
+        if (l) {
+            poller_remove(&t->poller, l->fd);
+        }
+    }
+    t->listening = on && err == ERR_OK;
+    return err;
 }
 
 /* The thread with the fewest clients; this one unless another has clearly fewer, because a
@@ -164,6 +172,7 @@ void listening_adopt(Thread *t)
     }
     size_t places = size_max(old ? old->listener_count : 0, fresh->listener_count);
     bool some_leave = false;
+    bool failed = false;
     for (size_t i = 0; i < places; i++) {
         const Listener *was = open_at(old, i);
         const Listener *is = open_at(fresh, i);
@@ -171,10 +180,14 @@ void listening_adopt(Thread *t)
         if (was && !is && t->listening) {
             poller_remove(&t->poller, was->fd);
         } else if (is && !was && t->listening && watch(t, is, i) != ERR_OK) {
-            counter_add(&t->refused, 1); /* the other threads have it */
+            failed = true;
         }
     }
     t->snapshot = fresh;
+    if (failed) { /* the other threads may have it, or not */
+        counter_add(&t->refused, 1);
+        rest(t);
+    }
     if (some_leave) {
         drain_clients(t);
     }

@@ -66,7 +66,9 @@ static bool dial_paced(const Thread *t, Origin *o, uint64_t pace_ns)
 {
     uint64_t next = atomic_load(&o->dial_next_ns);
     uint64_t after = t->now_ns + pace_ns;
-    if (dial_has_room(o) && t->now_ns >= next &&
+    /* Where dials take long, or are not answered, more of them than there are waiters help none. */
+    bool useful = atomic_load(&o->dialing) < atomic_load(&o->waiting) + ORIGIN_DIALS_FREE;
+    if (useful && dial_has_room(o) && t->now_ns >= next &&
         atomic_compare_exchange_strong(&o->dial_next_ns, &next, after)) {
         atomic_fetch_add(&o->dialing, 1);
         return true;

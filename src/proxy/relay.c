@@ -152,12 +152,16 @@ static Step response_send(Thread *t, Exchange *x, HeadOut *head, Str data, const
     bool last = x->response_body.done;
     bool chunked = x->send_as == BODY_CHUNKED;
     size_t bytes = 0;
-    Err err = link_send(t, link_client(t, x), head, data, chunked, last, trailers, &bytes);
+    Link to = link_client(t, x);
+    Err err = link_send(t, to, head, data, chunked, last, trailers, &bytes);
     if (err != ERR_OK) {
         return FAIL(client_send_fault(err));
     }
     x->progress_out_ms = t->now_ms;
     x->bytes_out += bytes;
+    if (to.wire && bytes > to.wire->out.len) { /* the rest is counted when it is flushed */
+        x->send_rate.bytes += bytes - to.wire->out.len;
+    }
     x->body_bytes_out += data.len;
     return last ? NEXT : WAIT;
 }

@@ -44,7 +44,7 @@ Ask *ask_new(unsigned client, unsigned origin)
     a->begun_ns = lan_now_ns();
     a->moved_ns = lan_now_ns();
     a->probe = client >= trial->plan.client_count;
-    a->tainted = lan_now_ns() < trial->tainted_ns[origin];
+    a->tainted = trouble_is_felt(origin);
     const ClientPlan *c = a->probe ? NULL : &trial->plan.clients[client];
     uint64_t rate = UINT64_MAX / LAN_S;
     if (c) {
@@ -61,7 +61,7 @@ Ask *ask_new(unsigned client, unsigned origin)
                (2 * c->link.latency_ns + LAN_MS);
         rate = u64_min(rate, c->window * LAN_S / (2 * c->link.latency_ns + LAN_MS));
     } else {
-        a->size = trial_pick(3) ? trial_pick(300) : trial_pick(100000);
+        a->size = trial_pick(3) ? trial_pick(300) : trial_pick(20000);
         rate = 100000;
     }
     if (a->quiet || a->tunnel) {
@@ -73,6 +73,7 @@ Ask *ask_new(unsigned client, unsigned origin)
     }
     a->post = a->sends > 0 && trial_pick(2);
     a->due_ns = a->begun_ns + ANSWER_NS + (a->size + a->sends) * 8 * LAN_S / u64_max(rate, 1000);
+    a->due_ns += trial->plan.scale_ms * LAN_MS / 4; /* as plan.c bounds what goes at once */
     return a;
 }
 

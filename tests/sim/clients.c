@@ -75,6 +75,11 @@ void client_open_h2(Party *p)
 
 /* --- asking over HTTP/1 ---------------------------------------------------------------------- */
 
+static bool h1_is_chunked(const Ask *a)
+{
+    return !a->tunnel && a->id % 2 && plan_of(a->client)->conduct != CONDUCT_CUTS;
+}
+
 static void h1_head(Party *p, Ask *a)
 {
     char head[400];
@@ -84,7 +89,7 @@ static void h1_head(Party *p, Ask *a)
     if (a->tunnel) {
         snprintf(body, sizeof body, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
     } else if (a->sends > 0 || a->quiet) {
-        bool chunked = a->quiet || (a->id % 2 && plan_of(p->number)->conduct != CONDUCT_CUTS);
+        bool chunked = a->quiet || h1_is_chunked(a);
         snprintf(body, sizeof body, chunked ? "Transfer-Encoding: chunked\r\n" : "Content-Length: %llu\r\n",
                  (unsigned long long)a->sends);
     }
@@ -107,11 +112,6 @@ static void h1_head(Party *p, Ask *a)
         return;
     }
     peer_say(p, str_of(head, len));
-}
-
-static bool h1_is_chunked(const Ask *a)
-{
-    return !a->tunnel && a->id % 2;
 }
 
 /* More of the body of the last ask. */

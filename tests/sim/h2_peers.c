@@ -235,7 +235,9 @@ static void on_request_data(void *user, H2Name name, Str bytes)
     (void)user;
     Serve *s = serve_named(name);
     if (s && s->ask && !pattern_fits(s->ask->id, s->got, bytes)) {
-        trial_fail("an origin got another body than was sent, over HTTP/2");
+        trial_fail("an origin got another body than was sent for ask %llu (at %llu): %.*s",
+                   (unsigned long long)s->ask->id, (unsigned long long)s->got,
+                   (int)size_min(bytes.len, 60), (const char *)bytes.at);
     }
     if (s) {
         s->got += bytes.len;

@@ -18,6 +18,7 @@ static struct {
     unsigned row;
     uint64_t second_ns;
     unsigned in_second;
+    unsigned waiters; /* requests at once, within that second */
 } barren[LAN_THREADS_MAX];
 
 /* --- turns ----------------------------------------------------------------------------------- */
@@ -37,6 +38,7 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     if (lan_now_ns() > barren[i].second_ns + LAN_S) {
         barren[i].second_ns = lan_now_ns();
         barren[i].in_second = 0;
+        barren[i].waiters = 0;
     }
     if (barren[i].row == 0 || lan_now_ns() > barren[i].row_ns + ROW_NS) {
         barren[i].row_ns = lan_now_ns();
@@ -44,12 +46,8 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     }
     barren[i].row++;
     barren[i].in_second++;
-    unsigned most = BARREN_SECOND_MAX;
-    for (uint32_t k = 0; k < t->exchanges.slots_touched && barren[i].in_second > most; k++) {
-        Handle h;
-        const Exchange *x = (const Exchange *)pool_at(&t->exchanges, k, &h);
-        most += x && x->phase == PHASE_CONNECT ? BARREN_WAITER_MAX : 0;
-    }
+    barren[i].waiters = t->exchanges.used > barren[i].waiters ? t->exchanges.used : barren[i].waiters;
+    unsigned most = BARREN_SECOND_MAX + BARREN_WAITER_MAX * barren[i].waiters;
     if (barren[i].row > BARREN_TURNS_MAX || barren[i].in_second > most) {
         trial_fail("thread %u turns without work: %u times in a row, %u in a second", i,
                    barren[i].row, barren[i].in_second);
@@ -161,7 +159,8 @@ static void judge_clients(Thread *t)
             const Exchange *x = exchange_get(t, c->exchange);
             trial_fail("a client's socket is left unread (%zu bytes, state %u, phase %d)",
                        lan_unread(c->wire.stream.fd), c->state, x ? x->phase : -1);
-        } else if (c->wire.out.len > 0 && lan_writable(c->wire.stream.fd) && !c->wire.broken) {
+        } else if (c->wire.out.len > 0 && lan_writable(c->wire.stream.fd) && !c->wire.broken &&
+                   c->state != CLIENT_LINGER) {
             trial_fail("bytes for a client wait, and its socket takes some (state %u)", c->state);
         }
     }
@@ -200,6 +199,7 @@ void judge_rest(void)
 /* --- asks ------------------------------------------------------------------------------------ */
 
 #define CUT_NS (10 * LAN_S)   /* a request that is cut off is over within */
+#define CALM_NS (300 * LAN_S) /* when all of the slow hurry, the links are full */
 #define STILL_NS (100 * LAN_S) /* a slow answer moves at least once within */
 
 void judge_asks(void)
@@ -213,10 +213,10 @@ void judge_asks(void)
         bool planned = a->client < trial->plan.client_count;
         Conduct conduct = planned ? trial->plan.clients[a->client].conduct : CONDUCT_GOOD;
         const char *late = NULL;
-        if (!a->tainted && !a->slow && now > a->due_ns) {
+        if (!a->tainted && !a->slow && now > a->due_ns + (planned && trial->calm ? CALM_NS : 0)) {
             late = "is late";
-        } else if (conduct == CONDUCT_CUTS && now > a->begun_ns + CUT_NS &&
-                   now > trial->tainted_ns[a->origin]) {
+        } else if (conduct == CONDUCT_CUTS && a->stream == 0 && a->status == 0 && now > a->begun_ns + CUT_NS &&
+                   !trouble_is_felt(a->origin)) {
             late = "was cut off by its client, and is not over";
         } else if (a->slow && !a->tainted && now > a->moved_ns + STILL_NS) {
             late = "does not move";

@@ -14,7 +14,7 @@
 #include "loop/random.h"
 #include "loop/token.h"
 
-#define LAN_ENDS_MAX 4096
+#define LAN_ENDS_MAX 16384
 #define LAN_FD_FIRST 100000
 #define LAN_LISTENERS_MAX 16
 #define LAN_LISTENER_FD 90000
@@ -76,6 +76,9 @@ bool lan_thread_is_ready(unsigned index, uint64_t alarm_ms);
 bool lan_mailbox_is_full(unsigned index);
 /* Calls of a thread that moved bytes or said something new, and events that it got: work. */
 uint64_t lan_work(void);
+
+/* Prints each call of River's that moves something, for who looks for a fault. */
+extern bool lan_traces;
 
 /* --- the test's side --- */
 void lan_host(int host, const LanHost *is);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,6 +17,15 @@ static int end_of_fd(int fd)
     int end = fd - LAN_FD_FIRST;
     CHECK(end >= 0 && end < LAN_ENDS_MAX && lan->ends[end].open && lan->ends[end].river);
     return end;
+}
+
+bool lan_traces;
+
+static void trace(const char *what, int end, long result)
+{
+    if (lan_traces) {
+        printf("    %12.3f ms  %-8s %5d  %ld\n", (double)lan->now_ns / LAN_MS, what, end, result);
+    }
 }
 
 static size_t some_of(size_t n)
@@ -63,6 +73,7 @@ static int call_accept(int listener, struct sockaddr_storage *ret_peer, socklen_
     Address from = address_ip((IpAddress){.family = 4, .bytes = {192, 0, 2, 7}}, 40000);
     memcpy(ret_peer, &from.as, from.bytes);
     lan->ends[end].river = true;
+    trace("accept", end, listener - LAN_LISTENER_FD);
     lan->work++;
     return LAN_FD_FIRST + end;
 }
@@ -90,6 +101,7 @@ static int call_connect(int fd, const struct sockaddr *to, socklen_t bytes)
         lan->ends[end ^ k].out.offered = conn_of(end)->link.receive_bytes;
     }
     dial_begin(end, host);
+    trace("dial", end, host);
     lan->work++;
     errno = EINPROGRESS;
     return -1;
@@ -112,11 +124,13 @@ static ssize_t call_receive(int fd, void *bytes, size_t room)
     size_t n = end_get(end, bytes, some_of(room));
     if (n > 0) {
         lan->work++;
+        trace("receive", end, (long)n);
         if (n < room && pipe_in(end)->arrived > pipe_in(end)->read) {
             end_wake(end); /* a call that was made short: as if the rest came a moment later */
         }
         return (ssize_t)n;
     }
+    trace("nothing", end, e->reset ? e->error : -(long)pipe_in(end)->fin_arrived);
     if (e->reset) {
         errno = e->error;
         return -1;
@@ -145,6 +159,7 @@ static ssize_t call_send(int fd, const void *bytes, size_t len)
         }
     }
     lan->work += n > 0;
+    trace("send", end, (long)n);
     errno = EAGAIN;
     return n > 0 ? (ssize_t)n : -1;
 }
@@ -168,6 +183,7 @@ static ssize_t call_send_pieces(int fd, struct iovec *pieces, size_t count)
 
 static int call_shutdown_send(int fd)
 {
+    trace("finish", fd - LAN_FD_FIRST, 0);
     end_finish(end_of_fd(fd));
     lan->work++;
     return 0;
@@ -181,6 +197,7 @@ static int call_unacked(int fd)
 
 static int call_close(int fd)
 {
+    trace("close", fd - LAN_FD_FIRST, 0);
     end_close(end_of_fd(fd), false);
     lan->work++;
     return 0;
@@ -188,6 +205,7 @@ static int call_close(int fd)
 
 static int call_close_reset(int fd)
 {
+    trace("reset", fd - LAN_FD_FIRST, 0);
     end_close(end_of_fd(fd), true);
     lan->work++;
     return 0;

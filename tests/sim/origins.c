@@ -13,6 +13,8 @@
 void origin_arrived(int host, int end)
 {
     Party *p = peer_new(false, (unsigned)host, end);
+    const LanHost *h = lan_host_of(host);
+    p->idle_ns += h->dial_ns + 2 * h->link.latency_ns; /* until the other side knows of it */
     if (trial->plan.origins[host].tls) {
         static uint8_t offers[3] = {1, 2, 3}; /* by EndpointProtocol, as standin_tls.c lays it out */
         EngineServer *s = (EngineServer *)(void *)&offers[trial->plan.origins[host].protocol];
@@ -143,7 +145,9 @@ static void h1_reads_body(Party *p)
         BodyStep step = body_decode(&p->body, span_of(copy, bytes.len));
         if (step.fault != HTTP_FAULT_NONE ||
             !pattern_fits(s->ask->id, s->got, str_of(copy, step.data))) {
-            trial_fail("an origin got a malformed body");
+            trial_fail("an origin got a malformed body of ask %llu (fault %d, at %llu): %.*s",
+                       (unsigned long long)s->ask->id, step.fault, (unsigned long long)s->got,
+                       (int)size_min(bytes.len, 60), (const char *)bytes.at);
             return;
         }
         s->got += step.data;
@@ -260,7 +264,7 @@ static void h1_goes_on(Party *p)
 static bool closes_idle(Party *p)
 {
     uint64_t idle_ns = trial->plan.origins[p->number].idle_ns;
-    if (idle_ns == 0 || p->live > 0 || trial->calm) {
+    if (idle_ns == 0 || p->live > 0 || p->in.len + p->out.len > 0 || trial->calm) {
         return false;
     }
     if (lan_now_ns() < p->idle_ns + idle_ns) {

@@ -58,6 +58,9 @@ static void origin_make(Plan *p, OriginPlan *o)
         o->idle_ns = between(5, 400) * LAN_MS;
         o->host.link.latency_ns = between(1, 20) * LAN_MS;
     }
+    if (o->idle_ns > 0) { /* whoever dials has the time to ask */
+        o->idle_ns += 6 * o->host.link.latency_ns + 2 * o->host.dial_ns;
+    }
     if (p->theme == THEME_SEALED) {
         o->tls = true;
     }
@@ -113,6 +116,7 @@ static void client_pace(const Plan *p, ClientPlan *c)
         c->size_max = u64_max(c->size_max, p->theme == THEME_CROWD ? 400000 : c->rate * 20);
         c->sends_max = 0;
         c->asks = 1;
+        c->at_once = 1;
         /* A receiver speaks of its window when half of it is read: that must be often enough. */
         c->window = (uint32_t)u64_min(c->window, c->rate * p->scale_ms / 4000);
         c->start_ns = pick(500) * LAN_MS;
@@ -121,6 +125,7 @@ static void client_pace(const Plan *p, ClientPlan *c)
     if (c->conduct == CONDUCT_GOOD && p->theme == THEME_CROWD) {
         c->start_ns = between(2000, 9000) * LAN_MS;
         c->size_max = u64_min(c->size_max, 60000);
+        c->sends_max = 0;
         c->origin = 0;
     }
     if (p->theme == THEME_STALE || p->theme == THEME_SURPLUS) {
@@ -144,6 +149,22 @@ static void client_pace(const Plan *p, ClientPlan *c)
     }
 }
 
+/* No more at once than the links carry within a part of the limits: HTTP/2 sends one stream's body
+ * after the other, and who comes last must not wait too long. */
+static void client_bounds(const Plan *p, ClientPlan *c)
+{
+    uint64_t most = UINT64_MAX;
+    for (unsigned i = 0; i <= p->origin_count; i++) {
+        const LanLink *l = i < p->origin_count ? &p->origins[i].host.link : &c->link;
+        uint64_t round_ns = 2 * l->latency_ns + LAN_MS / 10;
+        uint64_t window = u64_min(l->send_bytes, l->receive_bytes);
+        window = u64_min(window, i < p->origin_count ? p->origins[i].window : c->window);
+        most = u64_min(most, window * LAN_S / round_ns * p->scale_ms / 4000 / c->at_once);
+    }
+    c->size_max = u64_min(c->size_max, most);
+    c->sends_max = u64_min(c->sends_max, most);
+}
+
 static void client_make(Plan *p, ClientPlan *c, unsigned index)
 {
     *c = (ClientPlan){.on = true,
@@ -159,6 +180,7 @@ static void client_make(Plan *p, ClientPlan *c, unsigned index)
     client_size(p, c);
     client_conduct(p, c, index);
     client_pace(p, c);
+    client_bounds(p, c);
 }
 
 /* --- faults ---------------------------------------------------------------------------------- */

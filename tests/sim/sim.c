@@ -3,6 +3,8 @@
  *     sim                    the seeds of `make test` (fewer under a sanitizer)
  *     sim SEED [COUNT]       these
  *     sim --shard I/N ...    of those, each N-th from I on
+ *     sim --quick ...        makes no failing plan smaller
+ *     sim --trace SEED       prints what the smaller plan does
  *
  * Each batch runs in a process of its own, so that a trial which never ends, or dies, is one that
  * failed. A failing seed prints itself, and its plan made as small as still fails: with fewer
@@ -33,6 +35,14 @@ typedef struct Outcome { /* shared with the child that runs */
     char failure[600];
 } Outcome;
 
+typedef struct Job {
+    uint64_t first;
+    uint64_t count;
+    uint64_t step;
+    bool shrinks;
+    bool traces;
+} Job;
+
 static Outcome *outcome;
 static Trial the_trial;
 
@@ -45,6 +55,7 @@ static void run_here(const Plan *plan)
     (void)alarm(TRIAL_S);
     if (!trial_run(&the_trial, plan)) {
         memcpy(outcome->failure, the_trial.failure, sizeof outcome->failure);
+        fflush(stdout);
         _exit(1);
     }
 }
@@ -77,6 +88,7 @@ static bool run_apart(const Plan *plan)
     if (child == 0) {
         (void)dup2(open("/dev/null", O_WRONLY), 2);
         run_here(plan);
+        fflush(stdout);
         _exit(0);
     }
     return child_is_good(child);
@@ -151,27 +163,26 @@ static void shrink(Plan *plan)
     memcpy(outcome->failure, failure, sizeof failure);
 }
 
-static void report(uint64_t seed, bool shrinks)
+static void report(uint64_t seed, const Job *job)
 {
     Plan plan;
     plan_make(&plan, seed);
     printf("  seed %llu: %s\n", (unsigned long long)seed, outcome->failure);
-    if (shrinks) {
+    if (job->shrinks) {
         shrink(&plan);
         printf("    made smaller: %s\n", outcome->failure);
         plan_print(&plan);
+    }
+    if (job->traces) {
+        lan_traces = true;
+        (void)run_apart(&plan);
+        lan_traces = false;
     }
     fflush(stdout);
 }
 
 /* --- batches --------------------------------------------------------------------------------- */
 
-typedef struct Job {
-    uint64_t first;
-    uint64_t count;
-    uint64_t step;
-    bool shrinks;
-} Job;
 
 /* Runs seeds from `at` on until one fails, or the batch is over; returns how many were good. */
 static uint64_t batch(const Job *job, uint64_t at, bool *ret_failed)
@@ -204,6 +215,8 @@ int main(int argc, char **argv)
     for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
         if (strcmp(argv[1], "--quick") == 0) {
             job.shrinks = false;
+        } else if (strcmp(argv[1], "--trace") == 0) {
+            job.traces = true;
         } else if (strcmp(argv[1], "--shard") == 0 && argc > 2) {
             job.first = number_of(argv[2]);
             job.step = number_of(strchr(argv[2], '/') + 1);
@@ -226,7 +239,7 @@ int main(int argc, char **argv)
         failed += bad;
         at += good + bad;
         if (bad) {
-            report(outcome->seed, job.shrinks);
+            report(outcome->seed, &job);
         }
     }
     printf("%lu passed, %lu failed\n", passed, failed);

@@ -17,7 +17,7 @@
 #define CLIENTS_MAX 40
 #define FAULTS_MAX 8
 #define PROBES_MAX 16
-#define PEERS_MAX 2048
+#define PEERS_MAX 8192
 #define ASKS_MAX 4096
 #define SERVES_MAX 4096
 #define LISTENERS (2 * (ORIGINS_MAX + 1)) /* plain and sealed, for each origin and for all */
@@ -304,6 +304,7 @@ void h2_origin_goes_on(Party *p);
 /* troubles.c */
 void trouble_begins(unsigned i);
 void trouble_ends(unsigned i);
+bool trouble_is_felt(unsigned origin);
 
 /* trial.c */
 void world_run(uint64_t until_ns, bool until_quiet);

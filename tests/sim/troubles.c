@@ -11,7 +11,8 @@ static bool is_mild(FaultKind kind)
 /* Faults that nobody may notice. */
 static bool is_harmless(const FaultPlan *f)
 {
-    return f->kind == TROUBLE_WALL_JUMP || f->kind == TROUBLE_LATENCY || f->kind == TROUBLE_TRICKLE ||
+    bool later = f->kind == TROUBLE_LATENCY && trial->plan.origins[f->origin].idle_ns == 0;
+    return f->kind == TROUBLE_WALL_JUMP || later || f->kind == TROUBLE_TRICKLE ||
            (f->kind == TROUBLE_DIAL_SLOW && f->for_ns < 2 * LAN_S);
 }
 
@@ -40,6 +41,20 @@ static void taint(const FaultPlan *f, uint64_t until_ns)
             trial->tainted_ns[i] = u64_max(trial->tainted_ns[i], until_ns);
         }
     }
+}
+
+/* Whether an ask to the origin may fail now. */
+bool trouble_is_felt(unsigned origin)
+{
+    for (unsigned i = 0; i < trial->plan.fault_count; i++) {
+        const FaultPlan *f = &trial->plan.faults[i];
+        bool here = is_everywhere(f->kind) || f->origin == origin || origin == ORIGINS_MAX;
+        if (f->on && here && !is_harmless(f) && !is_mild(f->kind) &&
+            trial->trouble[f->kind][f->origin] > 0) {
+            return true;
+        }
+    }
+    return lan_now_ns() < trial->tainted_ns[origin];
 }
 
 /* How long a fault is felt when it is over. */
@@ -107,7 +122,7 @@ void trouble_begins(unsigned i)
 {
     const FaultPlan *f = &trial->plan.faults[i];
     LanHost *host = lan_host_of((int)f->origin);
-    taint(f, UINT64_MAX);
+    taint(f, 0);
     trial->trouble[f->kind][f->origin]++;
     switch (f->kind) {
     case TROUBLE_REFUSE: host->dial = LAN_REFUSES; each_peer(f->origin, cut); break;
@@ -152,17 +167,6 @@ void trouble_ends(unsigned i)
     const FaultPlan *f = &trial->plan.faults[i];
     trial->trouble[f->kind][f->origin]--;
     host_as_planned(f->origin);
-    for (unsigned k = 0; k <= ORIGINS_MAX; k++) {
-        if (trial->tainted_ns[k] == UINT64_MAX) {
-            trial->tainted_ns[k] = 0;
-        }
-    }
-    for (unsigned k = 0; k < trial->plan.fault_count; k++) { /* those that go on, and this one */
-        const FaultPlan *other = &trial->plan.faults[k];
-        if (other->on && k != i && trial->trouble[other->kind][other->origin] > 0) {
-            taint(other, UINT64_MAX);
-        }
-    }
     taint(f, lan_now_ns() + felt_ns(f));
     lan_faults_now()->receive_one_in = 0;
     lan_faults_now()->watch_one_in = 0;
