@@ -239,9 +239,9 @@ static Err input_keep(Thread *t, Client *c, size_t old, size_t total, size_t con
     return buf_add(&c->in, &t->buf_blocks, str_slice(span_str(t->input), consumed, total));
 }
 
-/* What is wrong with a head of which the first `total` bytes are there, in front of it `skip` that do
- * not count. Its first line is judged once, when it ends, and not with the whole head: nothing that
- * speaks another protocol waits for head-timeout. */
+/* What is wrong with a head of which `total` bytes are there, the first `skip` an empty line. Its
+ * first line is judged once, when it ends, and not with the whole head: nothing that speaks another
+ * protocol waits for head-timeout. */
 static Fault head_judge(const Thread *t, const Client *c, size_t old, size_t total, size_t skip)
 {
     Str bytes = str_slice(span_str(t->input), skip, total);
