@@ -13,7 +13,7 @@ enum {
     BYTE_TARGET = 4,      /* VCHAR and obs-text; '#' is in no target (RFC 9112 §3.2) */
     BYTE_UNRESERVED = 8,  /* RFC 3986 §2.3 */
     BYTE_HOST = 16,       /* unreserved and sub-delims (RFC 3986 §3.2.2) */
-    BYTE_PLAIN = 32,      /* stands for itself in a path: no '/', '%', '.', ';', '?', '#' nor control */
+    BYTE_PLAIN = 32,      /* stands for itself in a path: none of /%.;?# and no control */
     BYTE_CONTROL = 64     /* CTL (RFC 5234 B.1) */
 };
 

@@ -12,6 +12,7 @@
     X(CONTROL, "control-character", "a control character stands in the head")                      \
     X(REQUEST_LINE, "request-line", "the request line is not METHOD SP TARGET SP VERSION")         \
     X(METHOD, "method", "the method is not a token")                                               \
+    X(METHOD_TOO_LONG, "method-too-long", "the method is longer than any that is known")           \
     X(VERSION, "version", "the version is not HTTP/1.0 or HTTP/1.1")                               \
     X(TARGET, "target", "the request target is not a valid URI of its form")                       \
     X(STATUS_LINE, "status-line", "the status line is not VERSION SP 3DIGIT SP REASON")            \

@@ -126,6 +126,9 @@ static HttpFault pseudo_judge(const H2Pseudo *pseudo, const HeadLimits *limits, 
     if (!field_name_valid(pseudo->method)) {
         return HTTP_FAULT_METHOD;
     }
+    if (pseudo->method.len > METHOD_BYTES_MAX) {
+        return HTTP_FAULT_METHOD_TOO_LONG;
+    }
     ret->method_name = pseudo->method;
     ret->method = method_from(pseudo->method);
     ret->protocol = pseudo->protocol;

@@ -67,6 +67,9 @@ HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret,
     if (UNLIKELY(method_end == 0 || method_end >= head.len || str_at(head, method_end) != ' ')) {
         return byte_fault(head, method_end, HTTP_FAULT_REQUEST_LINE, HTTP_FAULT_METHOD);
     }
+    if (UNLIKELY(method_end > METHOD_BYTES_MAX)) {
+        return HTTP_FAULT_METHOD_TOO_LONG;
+    }
     /*@ split method_end; */
     size_t target_at = method_end + 1;
     size_t target_end = str_find(head, ' ', target_at);
@@ -92,6 +95,28 @@ HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret,
     }
     *ret_next = end + 2;
     return HTTP_FAULT_NONE;
+}
+
+HttpFault request_line_begin(Str bytes, size_t target_bytes_max)
+{
+    size_t line_end = str_find(bytes, '\n', 0);
+    /*@ split line_end; */
+    if (line_end < bytes.len) {
+        RequestHead request;
+        UriParts parts;
+        size_t next = 0;
+        return request_line_read(str_take(bytes, line_end + 1), target_bytes_max, &request, &parts,
+                                 &next);
+    }
+    size_t method_end = scan_class(bytes, 0, BYTE_TOKEN);
+    if (method_end > METHOD_BYTES_MAX) {
+        return HTTP_FAULT_METHOD_TOO_LONG;
+    }
+    bool open = method_end == bytes.len || (bytes.len == 1 && str_at(bytes, 0) == '\r');
+    if (open || (method_end > 0 && str_at(bytes, method_end) == ' ')) {
+        return HTTP_FAULT_NONE;
+    }
+    return byte_fault(bytes, method_end, HTTP_FAULT_REQUEST_LINE, HTTP_FAULT_METHOD);
 }
 
 HttpFault status_line_read(Str head, ResponseHead *ret, size_t *ret_next)

@@ -26,6 +26,8 @@ typedef enum Method {
 #undef X
 } Method;
 
+#define METHOD_BYTES_MAX 32u /* the longest registered one has 18 */
+
 typedef enum TargetForm { /* RFC 9112 §3.2 */
     TARGET_ORIGIN,    /* /path?query */
     TARGET_ABSOLUTE,  /* http://host/path */
@@ -89,6 +91,10 @@ typedef struct HeadLimits {
  * none yet. ERR_SYNTAX: a line ended with a bare LF (head_skip_empty deals with empty lines before
  * a request). */
 MUST_USE Err head_find_end(Str bytes, size_t *scanned, size_t *ret_end);
+
+/* Judges what has come of a head that is not whole: its request line once that has ended, and the
+ * method before that. HTTP_FAULT_NONE: it may become a request. */
+HttpFault request_line_begin(Str bytes, size_t target_bytes_max);
 
 /* Number of bytes of empty lines (CRLF) before a request line, at most one is forgiven
  * (RFC 9112 §2.2): 0 or 2. */

@@ -210,12 +210,23 @@ bool answer_blocked(const Thread *t, const Exchange *x)
     return x->answered && (full || link_blocked(client));
 }
 
+/* Whether the client may go on with something else than a request after this answer: it asked for
+ * another protocol, or to be told whether its body is wanted. */
+static bool client_may_stray(const Exchange *x)
+{
+    const RequestHead *r = &x->request;
+    bool refused = x->fault != FAULT_NONE;
+    bool body = r->framing.body != BODY_NONE && (r->expects_continue || r->expects_other);
+    return r->method == METHOD_CONNECT || x->protocol.len > 0 || body ||
+           (refused && r->framing.upgrade);
+}
+
 /* The head, with what fits behind it. */
 static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
 {
     Link client = link_client(t, x);
     relay_discard_request(t, x);
-    if (!x->request_parsed || !x->request_body.done ||
+    if (!x->request_parsed || !x->request_body.done || client_may_stray(x) ||
         client_is_leaving(t, x->client)) {
         x->keep_client = false;
     }

@@ -239,11 +239,31 @@ static Err input_keep(Thread *t, Client *c, size_t old, size_t total, size_t con
     return buf_add(&c->in, &t->buf_blocks, str_slice(span_str(t->input), consumed, total));
 }
 
+/* What is wrong with a head of which `total` bytes are there, the first `skip` an empty line. Its
+ * first line is judged once, when it ends, and not with the whole head: nothing that speaks another
+ * protocol waits for head-timeout. */
+static Fault head_judge(const Thread *t, const Client *c, size_t old, size_t total, size_t skip)
+{
+    Str bytes = str_slice(span_str(t->input), skip, total);
+    bool h2c = listener_of(t, c)->h2c && !c->wire.tls;
+    size_t line_end = skip + str_find(bytes, '\n', 0);
+    if (line_end < old || (h2c && str_starts(bytes, S("PRI * HTTP/2.0\r\n")))) {
+        return FAULT_NONE;
+    }
+    HttpFault fault = request_line_begin(bytes, service_of(t, c)->limits.head.target_bytes_max);
+    return fault == HTTP_FAULT_NONE ? FAULT_NONE : fault_of_request(fault);
+}
+
 /* A head is not whole yet: keeps it and waits, if it may still grow. */
-static void head_incomplete(Thread *t, Client *c, size_t old, size_t total)
+static void head_incomplete(Thread *t, Client *c, size_t old, size_t total, size_t skip)
 {
     const ServiceLimits *limits = &service_of(t, c)->limits;
     Str bytes = str_take(span_str(t->input), total);
+    Fault fault = head_judge(t, c, old, total, skip);
+    if (fault != FAULT_NONE) {
+        exchange_refuse(t, c, fault, bytes);
+        return;
+    }
     if (total > limits->head.head_bytes_max) {
         exchange_refuse(t, c, FAULT_REQUEST_HEAD_TOO_LARGE, bytes);
         return;
@@ -284,7 +304,7 @@ static void head_look(Thread *t, Client *c, size_t old, size_t total)
     Err err = head_find_end(str_drop(bytes, skip), &scanned, &end);
     c->scanned = (uint32_t)scanned;
     if (err == ERR_INCOMPLETE) {
-        head_incomplete(t, c, old, total);
+        head_incomplete(t, c, old, total, skip);
         return;
     }
     if (err != ERR_OK) {

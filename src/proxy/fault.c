@@ -31,6 +31,8 @@ uint16_t fault_status(Fault f)
         return 431; /* RFC 6585 §5 */
     case FAULT_REQUEST_TARGET_TOO_LONG:
         return 414;
+    case FAULT_REQUEST_METHOD_TOO_LONG:
+        return 501; /* RFC 9110 §9.1 */
     default:
         return fault_row(f)->status;
     }

@@ -142,7 +142,7 @@ typedef struct FaultRow {
 
 const FaultRow *fault_row(Fault f);
 
-/* The status that answers it: the row's, but 431 and 414 for heads beyond the limits. */
+/* The status that answers it: the row's, but 431, 414 and 501 for heads beyond the limits. */
 uint16_t fault_status(Fault f);
 
 /* The fault for a rule that the client, or the origin, broke. */

@@ -331,6 +331,15 @@ static BodyKind framing_for(Exchange *x)
     return BODY_CHUNKED;
 }
 
+/* Whether the client may go on with something else than a request: with the rest of a body that it
+ * was told is not wanted, or without a body that it has not begun; or in the protocol that it asked
+ * for, if it did not wait for the answer. None of that is read as a request. */
+static bool client_may_stray(const Exchange *x, unsigned status)
+{
+    bool body_open = !x->request_body.done && (status >= 400 || x->request.expects_continue);
+    return body_open || x->protocol.len > 0;
+}
+
 static bool reply_is_edited(const Exchange *x)
 {
     const FilterChain *chains = x->service->chains;
@@ -369,8 +378,11 @@ Step phase_reply(Thread *t, Exchange *x)
     x->response_body.chunk.padded = true; /* River frames anew for the one that reads on */
     x->send_as = framing_for(x);
     x->streams = x->streams || is_stream(&x->response.framing, &x->response.fields);
-    if ((!x->request_body.done && x->response.status >= 400) || client_is_leaving(t, x->client)) {
+    if (client_may_stray(x, x->response.status) || client_is_leaving(t, x->client)) {
         x->keep_client = false;
+    }
+    if (!x->request_sent || link_blocked(origin)) {
+        x->response.framing.keep_alive = false; /* what it has not read might be its next request */
     }
     HeadEdit edit = head_edit_new(&x->arena);
     Step edited = reply_edit(t, x, &edit);

@@ -33,6 +33,7 @@ void site_make(Site *s, int listener_fd, Address origin)
                    .send_timeout_ms = 60000,
                    .linger_ms = 2000,
                    .tunnel_idle_ms = 60000,
+                   .stream_idle_ms = 3600000,
                    .receive_rate_min = 100,
                    .send_rate_min = 100,
                    .retry_buffer_bytes = 16384,
