@@ -38,6 +38,9 @@ void activation_adopt(int fd);
 /* Closes what nobody wanted so far, and says so. */
 void activation_close_rest(void);
 
+/* Whether it was passed, whoever has made it. */
+bool activation_has(int fd);
+
 /* Whether it is a passed socket, also under another number or in a worker. The service manager has
  * it, too, so it must not be shut down: that ends it for everybody. */
 bool activation_owns(int fd);

@@ -333,6 +333,15 @@ static void remove_file(const ListenSocket *socket)
     }
 }
 
+void listen_refuse(const ListenSet *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->at[i].fd >= 0 && !set->at[i].passed) {
+            (void)shutdown(set->at[i].fd, SHUT_RDWR);
+        }
+    }
+}
+
 void listen_close(ListenSet *set, const ListenSet *stays, bool remove_files)
 {
     for (size_t i = 0; i < set->count; i++) {

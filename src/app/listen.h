@@ -40,6 +40,10 @@ MUST_USE Err listen_open(Arena *arena, const Settings *settings, const ListenSet
 /* Sets the modes of the Unix sockets that are shared, once the set holds. */
 void listen_settle(const ListenSet *set);
 
+/* Refuses newcomers at once, whoever has copies: shuts the sockets, but for those that the service
+ * manager has, too: there newcomers wait for the next River. */
+void listen_refuse(const ListenSet *set);
+
 /* Closes this process's copies, but for those that `stays` (NULL: none) has, too. With
  * `remove_files` the files of Unix sockets that are closed go as well. */
 void listen_close(ListenSet *set, const ListenSet *stays, bool remove_files);

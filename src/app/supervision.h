@@ -9,6 +9,7 @@
 #include "app/dumping.h"
 #include "app/keeper.h"
 #include "app/notify.h"
+#include "app/orphan.h"
 #include "app/supervisor.h"
 #include "app/watch.h"
 
@@ -46,6 +47,7 @@ typedef struct Reload {
 /* What another River gives to this one at its start (upgrade.h). */
 typedef struct Takeover {
     int fd; /* to the old one, until it has let go of everything; -1: none */
+    pid_t go_between; /* to a worker without a supervisor (orphan.h); 0: an old River speaks */
     bool received; /* all that there is */
     ListenSet sockets;
     int state; /* a file with what its worker has counted and remembers; -1: none */
@@ -78,6 +80,8 @@ struct Supervisor {
     Dumping dumping;
     Logs logs;
     Control control;
+    Str control_path;    /* where it is; empty: nowhere */
+    ListenSocket orphan; /* for a worker that outlives us; fd -1: none */
     Keeper keeper;
     Watch watch;
     CageState cage_told; /* what the log says that workers have closed */
@@ -108,6 +112,10 @@ MUST_USE Err supervisor_keep_system(Supervisor *s, Arena *arena);
 MUST_USE Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why);
 /* Takes the control socket and the pid file, once the River before has let go of them. */
 void supervisor_claim_files(Supervisor *s);
+/* Tells a worker that it is the one that serves, and where the next supervisor would knock. */
+void supervisor_confirm(const Supervisor *s, const KeptWorker *w);
+/* Closes that place, and removes its file. */
+void supervisor_close_orphan(Supervisor *s);
 /* Another River has everything: this one finishes what is open, and ends. */
 void supervisor_retire(Supervisor *s);
 

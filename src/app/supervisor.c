@@ -71,6 +71,23 @@ static bool has_workers(const Supervisor *s)
     return false;
 }
 
+void supervisor_confirm(const Supervisor *s, const KeptWorker *w)
+{
+    ChannelMessage order = {
+        .kind = CHANNEL_CONFIRMED, .fd_count = 1, .fds = {s->orphan.fd}};
+    if (channel_order_patiently(&w->channel, &order) != ERR_OK) {
+        LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
+    }
+}
+
+void supervisor_close_orphan(Supervisor *s)
+{
+    if (s->orphan.fd >= 0) {
+        ListenSet set = {.room = 1, .at = &s->orphan, .count = 1}; /* system call */
+        listen_close(&set, NULL, true);
+    }
+}
+
 void supervisor_retire(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, false);
@@ -99,25 +116,32 @@ static void dismiss_all(Supervisor *s, ChannelKind kind)
     }
 }
 
+/* The workers' copies would keep the ports open with nobody to accept, so the sockets are shut, not
+ * only closed. */
+static void refuse_newcomers(Supervisor *s)
+{
+    listen_refuse(&s->current->listeners);
+    listen_close(&s->current->listeners, NULL, true);
+}
+
 static void begin_stop(Supervisor *s)
 {
     LOG(INFO, "stopping");
     reload_abandon(s);
-    listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_STOPPING;
     notify_stopping(&s->notify, S("stopping"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_STOP);
+    refuse_newcomers(s);
 }
 
 static void begin_drain(Supervisor *s)
 {
     LOG(INFO, "draining", LOG_U64("timeout_ms", s->current->settings->system.drain_timeout_ms));
     reload_abandon(s);
-    /* Our copies would keep the ports open with nobody to accept. */
-    listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_DRAINING;
     notify_stopping(&s->notify, S("draining: open requests finish"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_DRAIN);
+    refuse_newcomers(s);
 }
 
 static void reopen_logs(Supervisor *s)
@@ -248,6 +272,7 @@ static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
     if (w->role == KEPT_COMING) {
         reload_on_ready(s, w);
     }
+    supervisor_confirm(s, w);
     log_serving(s, w);
     listen_settle(&s->current->listeners);
     if (s->takeover.fd >= 0) {
@@ -432,6 +457,7 @@ static void tidy_up(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, true);
     control_close(&s->control);
+    supervisor_close_orphan(s);
     notify_close(&s->notify);
     pidfile_remove(s->system.pid_file, s->pid_file);
     configuration_close(s->current, NULL);
@@ -451,6 +477,7 @@ int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
                       .takeover = {.fd = -1, .state = -1},
                       .upgrade = {.fd = -1},
                       .dumping = {.fd = -1},
+                      .orphan = {.fd = -1},
                       .logs = LOGS_NONE,
                       .reload = {.logs = LOGS_NONE},
                       .signals = -1,

@@ -12,6 +12,7 @@
 #include "app/activation.h"
 #include "app/handover.h"
 #include "app/pidfile.h"
+#include "app/trust.h"
 #include "net/address.h"
 
 #define WAIT_FOR_OLD_MS (10 * 60 * 1000) /* for SIGQUIT to reach the old one */
@@ -48,6 +49,7 @@ static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
         uint32_t there = 0;
         rest = line.tail;
         if (!line.found || t->sockets.count == t->sockets.room ||
+            (t->go_between != 0 && activation_has(m->fds[i])) ||
             str_map_find(&t->sockets.names, 0, line.head, &there)) {
             (void)close(m->fds[i]);
             continue;
@@ -105,12 +107,13 @@ Err takeover_receive(Takeover *t, const Launch *launch, const SystemSettings *sy
     }
     t->sockets.room = SOCKETS_MAX;
     t->sockets.at = sockets; /* system call */
-    t->fd = launch->hand_over_fd;
-    if (t->fd < 0 && system->upgrade_socket.len == 0) {
+    bool waits = t->fd < 0 && launch->hand_over_fd < 0;
+    t->fd = t->fd < 0 ? launch->hand_over_fd : t->fd;
+    if (waits && system->upgrade_socket.len == 0) {
         text_add(why, S("--upgrade needs `upgrade-socket` in `system`, or --upgrade-socket PATH"));
         return ERR_MISSING;
     }
-    if (t->fd < 0) {
+    if (waits) {
         LOG(INFO, "waiting for the old River to hand over: send it SIGQUIT",
             LOG_STR("socket", system->upgrade_socket));
         TRY(handover_await(system->upgrade_socket, WAIT_FOR_OLD_MS, &t->fd, why));
@@ -349,6 +352,7 @@ static void try_to_reach(Supervisor *s, uint64_t now_ms)
     u->tries_left--;
     if (err == ERR_OK) {
         u->tries_left = 0;
+        trust_no_descriptors(u->fd);
         hand_over(s);
     } else if (err == ERR_DENIED && why.len > 0) {
         cancel(s, text_str(&why));
@@ -383,6 +387,7 @@ static void commit(Supervisor *s, Str lines)
     Text t = text_in(span_of(room, sizeof room));
     Str pid = str_take(str_cut(lines, '\n').head, 20);
     control_stop_listening(&s->control);
+    supervisor_close_orphan(s);
     pidfile_release(&s->pid_file);
     notify_successor(&s->notify, pid, supervisor_clock_ms());
     if (handover_send(s->upgrade.fd, HANDOVER_RELEASED, STR_NONE, NULL, 0) != ERR_OK) {
