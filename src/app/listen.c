@@ -2,6 +2,7 @@
 #include "app/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/activation.h"
+#include "app/bound.h"
 #include "loop/log.h"
 #include "loop/system.h"
 #include "net/address.h"
@@ -275,6 +277,75 @@ void listen_settle(const ListenSet *set)
     }
 }
 
+/* ---- sockets that were shut ---- */
+
+/* A worker can make a connection of a socket that it has shut, and one whose close waits. */
+static void disconnect(int fd)
+{
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    (void)connect(fd, &nowhere, sizeof nowhere);
+}
+
+static bool listen_again(const ListenSocket *socket, const SettingsAddress *address)
+{
+    disconnect(socket->fd);
+    return bound_is_at(socket->fd, address) && listen(socket->fd, LISTEN_BACKLOG) == 0 &&
+           bound_is_alive(socket->fd);
+}
+
+/* Another socket under the number of this one. */
+static Err bind_anew(ListenSocket *socket, const Settings *settings,
+                     const ListenerSettings *listener, Text *why)
+{
+    ListenSocket fresh = {.fd = -1};
+    if (listener->address.unix_path.len > 0) {
+        TRY(listen_unix(listener->address.unix_path, listener->mode, &fresh, why));
+    } else {
+        const Opening alone = {.settings = settings};
+        TRY(listen_ip(&alone, &listener->address, &fresh, why));
+    }
+    int number = dup3(fresh.fd, socket->fd, O_CLOEXEC);
+    (void)close(fresh.fd);
+    if (number < 0) {
+        return err_from_errno(errno);
+    }
+    socket->unix_path = listener->address.unix_path;
+    socket->device = fresh.device;
+    socket->inode = fresh.inode;
+    return ERR_OK;
+}
+
+bool listen_mend(ListenSet *set, const Settings *settings)
+{
+    bool anew = false;
+    for (size_t i = 0; i < set->count && i < settings->listener_count; i++) {
+        ListenSocket *socket = &set->at[i];
+        const ListenerSettings *listener = &settings->listeners[i];
+        uint8_t room[256];
+        Text why = text_in(span_of(room, sizeof room));
+        if (socket->fd < 0 || bound_is_alive(socket->fd)) {
+            continue;
+        }
+        bool is_unix = listener->address.unix_path.len > 0;
+        if (!is_unix && listen_again(socket, &listener->address)) {
+            LOG(WARN, "a worker had shut a listener: it listens again",
+                LOG_STR("listener", socket->name));
+        } else if (socket->passed) {
+            LOG(ERROR, "a worker has shut a socket that was passed at the start: only the service "
+                       "manager can bind it anew",
+                LOG_STR("listener", socket->name));
+        } else if (bind_anew(socket, settings, listener, &why) == ERR_OK) {
+            LOG(WARN, "a worker had shut a listener: it was bound anew",
+                LOG_STR("listener", socket->name));
+            anew = true;
+        } else {
+            LOG(ERROR, "a worker has shut a listener, and it cannot be bound anew",
+                LOG_STR("listener", socket->name), LOG_STR("why", text_str(&why)));
+        }
+    }
+    return anew;
+}
+
 /* Which sockets of the set before the settings have, too. */
 static Err find_stayers(Arena *arena, const Settings *settings, const ListenSet *before,
                         const bool **ret)
@@ -338,6 +409,7 @@ void listen_refuse(const ListenSet *set)
     for (size_t i = 0; i < set->count; i++) {
         if (set->at[i].fd >= 0 && !set->at[i].passed) {
             (void)shutdown(set->at[i].fd, SHUT_RDWR);
+            disconnect(set->at[i].fd);
         }
     }
 }

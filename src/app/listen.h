@@ -40,6 +40,12 @@ MUST_USE Err listen_open(Arena *arena, const Settings *settings, const ListenSet
 /* Sets the modes of the Unix sockets that are shared, once the set holds. */
 void listen_settle(const ListenSet *set);
 
+/* A worker has copies, and can shut a socket, which ends it for all who have it. Sees to it that all
+ * listen at the addresses of the settings, of which the set is: TCP listens again on the same
+ * socket; what cannot is bound anew, under the same number. Says so in the log. True: some were
+ * bound anew, and a worker that was started before has the dead ones. */
+bool listen_mend(ListenSet *set, const Settings *settings);
+
 /* Refuses newcomers at once, whoever has copies: shuts the sockets, but for those that the service
  * manager has, too: there newcomers wait for the next River. */
 void listen_refuse(const ListenSet *set);

@@ -42,6 +42,8 @@ typedef struct Reload {
     uint64_t mark;       /* of the files that hold now */
     uint64_t seen;       /* ... at the last look: twice the same, and writing is over */
     unsigned count;      /* of those that have succeeded */
+    bool anew;           /* listeners were bound anew: a worker that has not got them must go */
+    uint64_t anew_at_ms; /* ... when a reload for their sake alone begins */
 } Reload;
 
 /* What another River gives to this one at its start (upgrade.h). */
@@ -134,6 +136,8 @@ void reload_on_deaf(Supervisor *s, const KeptWorker *w);
 /* A fresh worker is ready, or has died before; or one that leaves has died. */
 void reload_on_ready(Supervisor *s, KeptWorker *w);
 void reload_on_death(Supervisor *s, const KeptWorker *w);
+/* Looks whether a worker has shut listeners, and mends them. */
+void reload_mend_listeners(Supervisor *s);
 /* Gives up what is under way: River ends. */
 void reload_abandon(Supervisor *s);
 /* Looks for files that have changed, and at the deadline of what is under way. */

@@ -240,9 +240,11 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
     }
     dumping_on_death(s, w->role);
     reload_on_death(s, w);
+    reload_mend_listeners(s);
     if (w->role != KEPT_SERVING) {
         return;
     }
+    s->reload.anew = false; /* the next worker has what we have */
     answers_without_worker(s);
     if (!w->ready && s->keeper.restarts == 0 && s->reload.count == 0) {
         LOG(ERROR, "the first worker could not start");

@@ -252,6 +252,7 @@ static void hand_over(Supervisor *s)
 {
     Upgrade *u = &s->upgrade;
     u->deadline_ms = supervisor_clock_ms() + READY_MS;
+    reload_mend_listeners(s);
     Err err = send_listeners(u->fd, &s->current->listeners, false);
     err = err == ERR_OK ? send_listeners(u->fd, &s->current->listeners, true) : err;
     if (err != ERR_OK) {
