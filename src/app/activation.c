@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/bound.h"
+#include "app/store.h"
 #include "base/number.h"
 #include "loop/system.h"
 #include "loop/log.h"
@@ -18,6 +19,7 @@ static struct {
         int fd;
         bool gone; /* closed, or never there */
         bool wanted;
+        bool stored; /* by an earlier River, whose own it was */
         ino_t inode; /* the same in every process that has the socket */
     } sockets[ACTIVATION_SOCKETS_MAX];
 } passed;
@@ -25,6 +27,15 @@ static struct {
 static int fd_of(size_t i)
 {
     return passed.sockets[i].fd;
+}
+
+/* The i-th name of the list. */
+static Str name_at(Str names, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        names = str_cut(names, ':').tail;
+    }
+    return str_cut(names, ':').head;
 }
 
 void activation_adopt(int fd)
@@ -61,6 +72,7 @@ Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
     passed.count = (size_t)count;
     for (size_t i = 0; i < passed.count; i++) {
         struct stat about = {0};
+        passed.sockets[i].stored = str_starts(name_at(v->names, i), S(STORE_NAME_START));
         passed.sockets[i].fd = ACTIVATION_FIRST + (int)i;
         /* One that is not there must not be closed later: it may be ours by then. */
         passed.sockets[i].gone =
@@ -74,17 +86,20 @@ Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
 
 /* ---- who wants them ---- */
 
-bool activation_find(const SettingsAddress *address, int *ret_fd)
+bool activation_find(const SettingsAddress *address, int *ret_fd, bool *ret_stored)
 {
     for (size_t i = 0; i < passed.count; i++) {
         int fd = fd_of(i);
-        if (passed.sockets[i].gone || !bound_listens(fd) || !bound_is_at(fd, address)) {
+        bool stored = passed.sockets[i].stored;
+        if (passed.sockets[i].gone || !bound_listens(fd) || !bound_is_at(fd, address) ||
+            (stored && (passed.sockets[i].wanted || !bound_is_alive(fd)))) {
             continue;
         }
         int flags = fcntl(fd, F_GETFL);
         if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) {
             passed.sockets[i].wanted = true;
             *ret_fd = fd;
+            *ret_stored = stored;
             return true;
         }
     }
@@ -113,21 +128,13 @@ bool activation_has(int fd)
 
 bool activation_owns(int fd)
 {
-    return activation_has(fd);
+    size_t i = find_inode(fd);
+    return i < passed.count && !passed.sockets[i].stored;
 }
 
 /* ---- what nobody wanted ---- */
 
-/* The i-th name of the list. */
-static Str name_at(Str names, size_t i)
-{
-    for (size_t k = 0; k < i; k++) {
-        names = str_cut(names, ':').tail;
-    }
-    return str_cut(names, ':').head;
-}
-
-void activation_close_rest(void)
+void activation_close_rest(const Notify *n)
 {
     for (size_t i = 0; i < passed.count; i++) {
         int fd = fd_of(i);
@@ -142,6 +149,9 @@ void activation_close_rest(void)
                                            : S("it is no listening stream socket")),
             LOG_STR("address", text_str(&address)), LOG_STR("name", name_at(passed.names, i)),
             LOG_U64("descriptor", (uint64_t)fd));
+        if (passed.sockets[i].stored) {
+            notify_unstore(n, name_at(passed.names, i));
+        }
         (void)close(fd);
         passed.sockets[i].gone = true;
     }

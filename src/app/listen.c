@@ -219,11 +219,41 @@ static void compare_mode(const ListenerSettings *listener)
     }
 }
 
+void listen_find_file(ListenSocket *socket)
+{
+    Address at;
+    struct stat about;
+    if (str_starts(socket->name, S("/")) && address_unix(socket->name, &at) == ERR_OK &&
+        lstat(at.as.local.sun_path, &about) == 0) {
+        socket->unix_path = socket->name;
+        socket->device = about.st_dev;
+        socket->inode = about.st_ino;
+    }
+}
+
+/* What an earlier River has stored is ours, as if we had bound it. */
+static void take_stored(int fd, const ListenerSettings *listener, ListenSocket *ret)
+{
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    *ret = (ListenSocket){.fd = fd, .name = listener->address.text, .stored = true};
+    listen_find_file(ret);
+    if (ret->unix_path.len > 0 && listener->mode != 0 &&
+        str_to_c(ret->unix_path, span_of(path, sizeof path)) == ERR_OK) {
+        (void)chmod(path, listener->mode);
+    }
+    LOG(INFO, "a socket that an earlier River has stored is used", LOG_STR("listener", ret->name));
+}
+
 static Err open_one(const Opening *o, const ListenerSettings *listener, ListenSocket *ret,
                     Text *why)
 {
     int fd = -1;
-    if (activation_find(&listener->address, &fd)) {
+    bool stored = false;
+    if (activation_find(&listener->address, &fd, &stored)) {
+        if (stored) {
+            take_stored(fd, listener, ret);
+            return ERR_OK;
+        }
         *ret = (ListenSocket){.fd = fd, .name = listener->address.text, .passed = true};
         LOG(INFO, "a socket that was passed at the start is used", LOG_STR("listener", ret->name));
         compare_mode(listener);
@@ -237,8 +267,7 @@ static Err open_one(const Opening *o, const ListenerSettings *listener, ListenSo
     return ERR_OK;
 }
 
-/* Whether a set has a socket of this name open, and at which place. */
-static bool find(const ListenSet *set, Str name, uint32_t *ret)
+bool listen_find(const ListenSet *set, Str name, uint32_t *ret)
 {
     return set && str_map_find(&set->names, 0, name, ret) && set->at[*ret].fd >= 0;
 }
@@ -312,6 +341,7 @@ static Err bind_anew(ListenSocket *socket, const Settings *settings,
     socket->unix_path = listener->address.unix_path;
     socket->device = fresh.device;
     socket->inode = fresh.inode;
+    socket->stored = false;
     return ERR_OK;
 }
 
@@ -358,7 +388,7 @@ static Err find_stayers(Arena *arena, const Settings *settings, const ListenSet 
     for (size_t i = 0; i < settings->listener_count && count > 0; i++) {
         const SettingsAddress *address = &settings->listeners[i].address;
         uint32_t there = 0;
-        if (find(before, address->text, &there)) {
+        if (listen_find(before, address->text, &there)) {
             stays[there] = has_families(&before->at[there], settings, address);
         }
     }
@@ -381,7 +411,7 @@ Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
     for (uint32_t i = 0; i < count; i++) {
         const ListenerSettings *from = &settings->listeners[i];
         uint32_t there = 0;
-        if (find(before, from->address.text, &there) && o.stays[there]) {
+        if (listen_find(before, from->address.text, &there) && o.stays[there]) {
             share(&before->at[there], from, &ret->at[i]);
         } else {
             TRY(open_one(&o, from, &ret->at[i], why));
@@ -419,7 +449,7 @@ void listen_close(ListenSet *set, const ListenSet *stays, bool remove_files)
     for (size_t i = 0; i < set->count; i++) {
         ListenSocket *socket = &set->at[i];
         uint32_t other = 0;
-        bool there = find(stays, socket->name, &other);
+        bool there = listen_find(stays, socket->name, &other);
         if (socket->fd < 0 || (there && stays->at[other].fd == socket->fd)) {
             continue;
         }

@@ -15,6 +15,7 @@ typedef struct ListenSocket {
     bool shared;   /* the configuration before has it, too */
     Str name;      /* the address's canonical text */
     bool passed;   /* by the service manager (activation.h), which has it, too */
+    bool stored;   /* ours, and the service manager keeps a copy of it (store.h) */
     uint16_t mode; /* of a Unix socket's file that is shared: to be set; 0: as it is */
     Str unix_path; /* of a file that is ours to remove; empty: none */
     dev_t device;  /* of the Unix socket's file, so that only our own is removed */
@@ -36,6 +37,11 @@ typedef struct ListenSet {
  * */
 MUST_USE Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
                          ListenSet *ret, Text *why);
+
+/* Whether a set (NULL: an empty one) has a socket of this name open, and at which place. */
+bool listen_find(const ListenSet *set, Str name, uint32_t *ret);
+/* Of a Unix socket that comes from elsewhere: its file, which is ours to remove some day. */
+void listen_find_file(ListenSocket *socket);
 
 /* Sets the modes of the Unix sockets that are shared, once the set holds. */
 void listen_settle(const ListenSet *set);

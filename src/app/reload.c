@@ -7,6 +7,7 @@
  * may have (another directory, other threads, another user), a fresh worker takes over on the same
  * sockets, and the old one finishes what it has. Until the commit everything of the old
  * configuration stays open; a worker that dies meanwhile starts again with the old one. */
+#include "app/store.h"
 #include "app/supervision.h"
 
 #include <unistd.h>
@@ -150,6 +151,7 @@ static void commit(Supervisor *s)
 {
     Reload *r = &s->reload;
     Configuration *old = s->current;
+    store_remove(&s->notify, &old->listeners, &s->next->listeners);
     configuration_close(old, &s->next->listeners);
     if (s->previous && s->previous != s->next) {
         configuration_drop(s->previous);

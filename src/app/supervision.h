@@ -88,6 +88,7 @@ struct Supervisor {
     Watch watch;
     CageState cage_told; /* what the log says that workers have closed */
     Notify notify;
+    uint64_t store_at_ms; /* when the service manager is given listeners again; 0: it has them */
     int signals;
     int pid_file;
     int daemon_pipe;

@@ -22,6 +22,7 @@
 #include "app/daemon.h"
 #include "app/exit.h"
 #include "app/pidfile.h"
+#include "app/store.h"
 #include "app/upgrade.h"
 #include "base/number.h"
 #include "proxy/worker.h"
@@ -120,6 +121,7 @@ static void dismiss_all(Supervisor *s, ChannelKind kind)
  * only closed. */
 static void refuse_newcomers(Supervisor *s)
 {
+    store_remove(&s->notify, &s->current->listeners, NULL);
     listen_refuse(&s->current->listeners);
     listen_close(&s->current->listeners, NULL, true);
 }
@@ -181,6 +183,12 @@ static bool worker_is_well(Supervisor *s)
     return s->state == STATE_SERVING ? w && w->ready && !w->stuck : has_workers(s);
 }
 
+static void store_listeners(Supervisor *s)
+{
+    bool done = store_add(&s->notify, &s->current->listeners);
+    s->store_at_ms = done ? 0 : supervisor_clock_ms() + NOTIFY_AGAIN_MS;
+}
+
 void supervisor_notify_serving(Supervisor *s)
 {
     const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
@@ -188,6 +196,7 @@ void supervisor_notify_serving(Supervisor *s)
         const Settings *settings = s->current->settings;
         notify_ready(&s->notify, settings->service_count, settings->listener_count,
                      (uint64_t)w->pid, supervisor_clock_ms());
+        store_listeners(s);
     }
 }
 
@@ -355,6 +364,9 @@ static void keep_deadlines(Supervisor *s)
         dumping_keep_deadlines(s, now);
         reload_keep_deadlines(s, now);
         upgrade_keep_deadlines(s, now);
+        if (s->store_at_ms != 0 && now >= s->store_at_ms) {
+            store_listeners(s);
+        }
     }
     bool serves = s->state == STATE_SERVING;
     watch_keep(&s->watch, serves ? keeper_find(&s->keeper, KEPT_SERVING) : NULL, now);
@@ -393,6 +405,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
         sooner(&due, reload_due_ms(s));
         sooner(&due, s->upgrade.deadline_ms);
         sooner(&due, s->dumping.deadline_ms);
+        sooner(&due, s->store_at_ms);
     }
     sooner(&due, watch_due_ms(&s->watch));
     sooner(&due, notify_due_ms(&s->notify));

@@ -193,7 +193,7 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     }
     TRY(open_patiently(s, why));
     listen_close(&s->takeover.sockets, &s->current->listeners, false);
-    activation_close_rest();
+    activation_close_rest(&s->notify);
     if (system->daemonize && s->launch->hand_over_fd < 0) {
         TRY(daemon_start(&s->daemon_pipe));
     }

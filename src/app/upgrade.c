@@ -5,15 +5,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/activation.h"
 #include "app/handover.h"
 #include "app/pidfile.h"
+#include "app/store.h"
 #include "app/trust.h"
-#include "net/address.h"
 
 #define WAIT_FOR_OLD_MS (10 * 60 * 1000) /* for SIGQUIT to reach the old one */
 #define MESSAGE_MS 10000                 /* between two messages of the old one */
@@ -26,19 +25,6 @@
 #define REASON_BYTES_MAX 8000u
 
 /* ---- the new one: what it is given ---- */
-
-/* What is known of a socket that came, for its file to be removed some day. */
-static void find_file(ListenSocket *socket)
-{
-    Address at;
-    struct stat about;
-    if (str_starts(socket->name, S("/")) && address_unix(socket->name, &at) == ERR_OK &&
-        lstat(at.as.local.sun_path, &about) == 0) {
-        socket->unix_path = socket->name;
-        socket->device = about.st_dev;
-        socket->inode = about.st_ino;
-    }
-}
 
 static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
 {
@@ -63,7 +49,7 @@ static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
         if (m->kind == HANDOVER_PASSED) {
             activation_adopt(socket->fd);
         } else {
-            find_file(socket);
+            listen_find_file(socket);
         }
         str_map_add(&t->sockets.names, 0, name, (uint32_t)t->sockets.count);
         t->sockets.count++;
@@ -168,6 +154,7 @@ void takeover_on_readable(Supervisor *s)
     (void)close(s->takeover.fd);
     s->takeover.fd = -1;
     supervisor_claim_files(s);
+    store_remove(&s->notify, &s->takeover.sockets, &s->current->listeners);
     supervisor_notify_serving(s);
     LOG(INFO, "taken over");
 }
