@@ -39,8 +39,7 @@ MUST_USE bool activation_find(const SettingsAddress *address, int *ret_fd, bool 
 /* A socket that was passed to the River before this one, which has handed it over. */
 void activation_adopt(int fd);
 
-/* Closes what nobody wanted so far, and says so, to the service manager as well where it was stored.
- */
+/* Closes what nobody wanted so far, and says so; what was stored leaves the store. */
 void activation_close_rest(const Notify *n);
 
 /* Whether it was passed, whoever has bound it. */

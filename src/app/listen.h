@@ -46,7 +46,7 @@ void listen_find_file(ListenSocket *socket);
 /* Sets the modes of the Unix sockets that are shared, once the set holds. */
 void listen_settle(const ListenSet *set);
 
-/* A worker has copies, and can shut a socket, which ends it for all who have it. Sees to it that all
+/* A worker has copies, and can shut a socket, which ends it for all. Sees to it that all
  * listen at the addresses of the settings, of which the set is: TCP listens again on the same
  * socket; what cannot is bound anew, under the same number. Says so in the log. True: some were
  * bound anew, and a worker that was started before has the dead ones. */

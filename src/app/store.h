@@ -1,7 +1,8 @@
-/* store.h - River's own listeners in the service manager's descriptor store (FDSTORE=1, sd_notify(3)).
+/* store.h - River's own listeners in the service manager's descriptor store (FDSTORE=1 of
+ * sd_notify(3)).
  *
- * When the supervisor dies, systemd ends its worker, too (KillMode=), starts River again, and passes
- * it what is in the store (activation.h): so who connects meanwhile waits in the queue. */
+ * When the supervisor dies, systemd ends its worker, too (KillMode=), starts River again, and
+ * passes it what is in the store (activation.h): who connects meanwhile waits in the queue. */
 #ifndef APP_STORE_H
 #define APP_STORE_H
 

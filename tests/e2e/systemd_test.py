@@ -624,7 +624,8 @@ class Store(Test):
         river = self.river(self.services("x"), environment=self.manager.environment)
         self.stored(2)
         with open(river.config, "w", encoding="utf-8") as file:
-            file.write(f'services {{ app {{ listeners {{ "{self.one}"; }}\nrespond body="y"; }} }}')
+            file.write(f'services {{ app {{ listeners {{ "{self.one}"; }}\n'
+                       'respond body="y"; } }')
         done = command("upgrade", "--control-socket", river.control)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         pid = int(done.stdout.split()[2])
