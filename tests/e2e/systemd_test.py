@@ -523,8 +523,8 @@ class PassedSockets(Test):
 
 
 class Store(Test):
-    """Listeners in the descriptor store: a supervisor that dies takes its worker with it, as systemd
-    has it, and nobody is refused until the next River serves."""
+    """Listeners in the descriptor store: a supervisor that dies takes its worker with it, as
+    systemd has it, and nobody is refused until the next River serves."""
 
     def setUp(self):
         self.manager = self.own(Manager(os.path.join(self.directory(), "notify")))
@@ -568,7 +568,7 @@ class Store(Test):
         following = self.next(self.services("new"))
         for peer in waiting:
             self.assertEqual(peer.response().body, b"new")
-        self.assertEqual(following.errors().count("an earlier River has stored"), 2)
+        self.assertEqual(following.errors().count("earlier River has stored"), 2)
         self.assertNotIn("is closed", following.errors())
         self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o666)
         # They are its own: at the end nobody listens any more, and the store is empty.
