@@ -2,14 +2,14 @@
 #include "app/activation.h"
 
 #include <fcntl.h>
-#include <stddef.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/bound.h"
+#include "app/store.h"
 #include "base/number.h"
 #include "loop/system.h"
 #include "loop/log.h"
-#include "net/address.h"
 
 /* What was passed to this process, at its start; a worker has its own copy of the list. */
 static struct {
@@ -19,6 +19,7 @@ static struct {
         int fd;
         bool gone; /* closed, or never there */
         bool wanted;
+        bool stored; /* by an earlier River, whose own it was */
         ino_t inode; /* the same in every process that has the socket */
     } sockets[ACTIVATION_SOCKETS_MAX];
 } passed;
@@ -26,6 +27,15 @@ static struct {
 static int fd_of(size_t i)
 {
     return passed.sockets[i].fd;
+}
+
+/* The i-th name of the list. */
+static Str name_at(Str names, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        names = str_cut(names, ':').tail;
+    }
+    return str_cut(names, ':').head;
 }
 
 void activation_adopt(int fd)
@@ -62,6 +72,7 @@ Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
     passed.count = (size_t)count;
     for (size_t i = 0; i < passed.count; i++) {
         struct stat about = {0};
+        passed.sockets[i].stored = str_starts(name_at(v->names, i), S(STORE_NAME_START));
         passed.sockets[i].fd = ACTIVATION_FIRST + (int)i;
         /* One that is not there must not be closed later: it may be ours by then. */
         passed.sockets[i].gone =
@@ -73,127 +84,57 @@ Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
     return ERR_OK;
 }
 
-/* ---- what a socket is ---- */
+/* ---- who wants them ---- */
 
-static int option_of(int fd, int name)
-{
-    int value = -1;
-    socklen_t bytes = sizeof value;
-    return getsockopt(fd, SOL_SOCKET, name, &value, &bytes) == 0 ? value : -1;
-}
-
-/* Whether clients can be accepted from it, and it speaks what we speak. */
-static bool is_listener(int fd)
-{
-    int protocol = option_of(fd, SO_PROTOCOL);
-    return option_of(fd, SO_TYPE) == SOCK_STREAM && option_of(fd, SO_ACCEPTCONN) == 1 &&
-           (protocol == IPPROTO_TCP || option_of(fd, SO_DOMAIN) == AF_UNIX);
-}
-
-/* Where it is bound. */
-static bool name_of(int fd, Address *ret)
-{
-    Address a = {0};
-    socklen_t bytes = sizeof a.as;
-    if (getsockname(fd, &a.as.any, &bytes) != 0 || bytes > sizeof a.as) {
-        return false;
-    }
-    a.bytes = bytes;
-    *ret = a;
-    return true;
-}
-
-/* The path that it is bound to; empty: none. */
-static Str path_of(const Address *a)
-{
-    size_t head = offsetof(struct sockaddr_un, sun_path);
-    size_t len = a->bytes > head ? a->bytes - head : 0;
-    return str_cut(str_of(a->as.local.sun_path, len), '\0').head;
-}
-
-static bool is_at(const Address *a, const SettingsAddress *wanted)
-{
-    if (wanted->unix_path.len > 0) {
-        return a->as.any.sa_family == AF_UNIX && str_equal(path_of(a), wanted->unix_path);
-    }
-    Address to = address_ip(wanted->ip, wanted->port);
-    if (a->as.any.sa_family != to.as.any.sa_family) {
-        return false;
-    }
-    if (to.as.any.sa_family == AF_INET) {
-        return a->as.v4.sin_port == to.as.v4.sin_port &&
-               a->as.v4.sin_addr.s_addr == to.as.v4.sin_addr.s_addr;
-    }
-    return a->as.v6.sin6_port == to.as.v6.sin6_port &&
-           str_equal(str_of(&a->as.v6.sin6_addr, sizeof a->as.v6.sin6_addr),
-                     str_of(&to.as.v6.sin6_addr, sizeof to.as.v6.sin6_addr));
-}
-
-bool activation_find(const SettingsAddress *address, int *ret_fd)
+bool activation_find(const SettingsAddress *address, int *ret_fd, bool *ret_stored)
 {
     for (size_t i = 0; i < passed.count; i++) {
-        Address bound;
         int fd = fd_of(i);
-        if (passed.sockets[i].gone || !is_listener(fd) || !name_of(fd, &bound) ||
-            !is_at(&bound, address)) {
+        bool stored = passed.sockets[i].stored;
+        if (passed.sockets[i].gone || !bound_listens(fd) || !bound_is_at(fd, address) ||
+            (stored && (passed.sockets[i].wanted || !bound_is_alive(fd)))) {
             continue;
         }
         int flags = fcntl(fd, F_GETFL);
         if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) {
             passed.sockets[i].wanted = true;
             *ret_fd = fd;
+            *ret_stored = stored;
             return true;
         }
     }
     return false;
 }
 
-bool activation_owns(int fd)
+/* The place of a socket among those that were passed; the count for none. */
+static size_t find_inode(int fd)
 {
     struct stat about;
-    bool owns = false;
+    size_t i = passed.count;
     if (passed.count > 0 && fstat(fd, &about) == 0) {
-        for (size_t i = 0; i < passed.count && !owns; i++) {
-            owns = !passed.sockets[i].gone && passed.sockets[i].inode == about.st_ino;
+        for (i = 0; i < passed.count; i++) {
+            if (!passed.sockets[i].gone && passed.sockets[i].inode == about.st_ino) {
+                break;
+            }
         }
     }
-    return owns;
+    return i;
+}
+
+bool activation_has(int fd)
+{
+    return find_inode(fd) < passed.count;
+}
+
+bool activation_owns(int fd)
+{
+    size_t i = find_inode(fd);
+    return i < passed.count && !passed.sockets[i].stored;
 }
 
 /* ---- what nobody wanted ---- */
 
-/* "192.0.2.1:80", a path, or what can be said of it. */
-static void print_address(Text *t, int fd)
-{
-    Address bound;
-    if (!name_of(fd, &bound)) {
-        text_add(t, S("no socket"));
-        return;
-    }
-    if (bound.as.any.sa_family == AF_UNIX) {
-        Str path = path_of(&bound);
-        text_add(t, path.len > 0 ? path : S("a Unix socket without a path"));
-        return;
-    }
-    if (bound.as.any.sa_family != AF_INET && bound.as.any.sa_family != AF_INET6) {
-        text_add(t, S("of another family"));
-        return;
-    }
-    struct sockaddr_storage storage = {0};
-    span_copy(span_of(&storage, sizeof storage), str_of(&bound.as, sizeof bound.as));
-    peer_print(t, address_peer(&storage));
-}
-
-/* The i-th name of the list. */
-static Str name_at(Str names, size_t i)
-{
-    for (size_t k = 0; k < i; k++) {
-        names = str_cut(names, ':').tail;
-    }
-    return str_cut(names, ':').head;
-}
-
-void activation_close_rest(void)
+void activation_close_rest(const Notify *n)
 {
     for (size_t i = 0; i < passed.count; i++) {
         int fd = fd_of(i);
@@ -202,12 +143,15 @@ void activation_close_rest(void)
         }
         uint8_t room[160];
         Text address = text_in(span_of(room, sizeof room));
-        print_address(&address, fd);
+        bound_print(&address, fd);
         LOG(WARN, "a socket that was passed at the start is closed",
-            LOG_STR("why", is_listener(fd) ? S("no listener has its address")
+            LOG_STR("why", bound_listens(fd) ? S("no listener has its address")
                                            : S("it is no listening stream socket")),
             LOG_STR("address", text_str(&address)), LOG_STR("name", name_at(passed.names, i)),
             LOG_U64("descriptor", (uint64_t)fd));
+        if (passed.sockets[i].stored) {
+            notify_unstore(n, name_at(passed.names, i));
+        }
         (void)close(fd);
         passed.sockets[i].gone = true;
     }

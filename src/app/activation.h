@@ -4,10 +4,13 @@
  * What fits a listener of the configuration is used in place of a socket of River's own, so that a
  * privileged port needs no privileges, and newcomers wait in its queue while River restarts. The
  * socket's own address decides; its name is for messages. What fits none is closed, with a
- * warning. */
+ * warning.
+ *
+ * The manager also passes what an earlier River has stored (store.h); that is River's own. */
 #ifndef APP_ACTIVATION_H
 #define APP_ACTIVATION_H
 
+#include "app/notify.h"
 #include "base/text.h"
 #include "config/settings.h"
 
@@ -27,16 +30,20 @@ typedef struct ActivationVariables {
  * variables; then nothing was taken. */
 MUST_USE Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why);
 
-/* The passed socket that listens at this address; non-blocking from now on. It is never closed: a
- * configuration without the listener may be followed by one that has it again, and the service
- * manager's own copy keeps the address. False: there is none. */
-MUST_USE bool activation_find(const SettingsAddress *address, int *ret_fd);
+/* The passed socket that listens at this address; non-blocking from now on. False: there is none.
+ * One that was *ret_stored is the caller's now. Any other is never closed: a configuration without
+ * the listener may be followed by one that has it again, and the service manager's own copy keeps
+ * the address. */
+MUST_USE bool activation_find(const SettingsAddress *address, int *ret_fd, bool *ret_stored);
 
 /* A socket that was passed to the River before this one, which has handed it over. */
 void activation_adopt(int fd);
 
-/* Closes what nobody wanted so far, and says so. */
-void activation_close_rest(void);
+/* Closes what nobody wanted so far, and says so; what was stored leaves the store. */
+void activation_close_rest(const Notify *n);
+
+/* Whether it was passed, whoever has bound it. */
+bool activation_has(int fd);
 
 /* Whether it is a passed socket, also under another number or in a worker. The service manager has
  * it, too, so it must not be shut down: that ends it for everybody. */

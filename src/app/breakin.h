@@ -12,8 +12,8 @@
 void breakin_arm(void);
 /* ... of which this is a part, in the variant `breakin` alone. */
 void breakin_arm_stuck(void);
-/* Supervisor: the pause between two looks at the worker, in milliseconds: the usual one, but for a
- * test that does not want to wait so long. */
+/* The pause between the supervisor's looks at the worker, or what an orphan says, in milliseconds:
+ * the usual one, but for a test that does not want to wait so long. */
 uint64_t breakin_look_ms(uint64_t usual);
 
 #endif

@@ -35,6 +35,8 @@ typedef enum ChannelKind {
     CHANNEL_DUMPED,      /* worker: it is written (`value` 1), or could not be (0) */
     CHANNEL_RELOADED,    /* worker: all threads go by it (`value` 1), or it stays with the old one
                           * (0, and `bytes` say why) */
+    CHANNEL_CONFIRMED,   /* supervisor: it is this worker that serves, also should the supervisor be
+                          * gone; the descriptor (-1: none) is where the next one knocks */
     CHANNEL_DEAF,        /* worker: it has handed over, and takes nobody any more */
     CHANNEL_LAST = CHANNEL_DEAF
 } ChannelKind;

@@ -27,7 +27,7 @@ static const Str kind_names[] = {
 
 typedef union FdRoom { /* aligned for its cmsghdr */
     struct cmsghdr head;
-    uint8_t bytes[CMSG_SPACE(sizeof(int) * HANDOVER_FDS_MAX)];
+    uint8_t bytes[CMSG_SPACE(sizeof(int) * HANDOVER_FDS_MAX) + CMSG_SPACE(sizeof(struct ucred))];
 } FdRoom;
 
 /* ---- the text ---- */
@@ -98,6 +98,12 @@ Err handover_send(int fd, HandoverKind kind, Str lines, const int *fds, size_t f
 static void collect(struct msghdr *packet, HandoverMessage *ret)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred sender = {0};
+            (void)span_copy(span_of(&sender, sizeof sender),
+                            str_of(CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0)));
+            ret->process = sender.pid;
+        }
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
             continue;
         }
@@ -173,7 +179,6 @@ Err handover_connect(Str path, int *ret, Text *why)
     if (fd < 0) {
         return err_from_errno(errno);
     }
-    trust_no_descriptors(fd);
     Err err = ERR_OK;
     if (connect(fd, &to.as.any, to.bytes) != 0) {
         err = errno == ENOENT ? ERR_REFUSED : err_from_errno(errno);
@@ -225,12 +230,11 @@ static Err bind_private(int fd, const Address *at)
     return bound == 0 ? ERR_OK : err_from_errno(number);
 }
 
-Err handover_await(Str path, int timeout_ms, int *ret, Text *why)
+Err handover_listen(Str path, int *ret)
 {
     Address at;
     TRY(address_unix(path, &at));
-    TRY(trust_check_directory(path, why));
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return err_from_errno(errno);
     }
@@ -238,11 +242,26 @@ Err handover_await(Str path, int timeout_ms, int *ret, Text *why)
     if (err == ERR_OK && listen(fd, 1) != 0) {
         err = err_from_errno(errno);
     }
+    if (err != ERR_OK) {
+        (void)close(fd);
+        return err;
+    }
+    *ret = fd;
+    return ERR_OK;
+}
+
+Err handover_await(Str path, int timeout_ms, int *ret, Text *why)
+{
+    Address at;
+    int fd = -1;
+    TRY(address_unix(path, &at));
+    TRY(trust_check_directory(path, why));
+    Err err = handover_listen(path, &fd);
     if (err == ERR_OK) {
         err = await_at(fd, timeout_ms, ret, why);
         (void)unlink(at.as.local.sun_path);
+        (void)close(fd);
     }
-    (void)close(fd);
     if (err != ERR_OK && why->len == 0) {
         text_format(why, "nobody has handed over at %.*s: %s", STR_ARG(path), err_sentence(err));
     }

@@ -37,6 +37,7 @@ typedef enum HandoverKind {
 typedef struct HandoverMessage {
     HandoverKind kind;
     Str lines; /* what stands behind the first; in the receiver's room */
+    int process; /* who has sent it, where the socket tells (SO_PASSCRED); else 0 */
     size_t fd_count;
     int fds[HANDOVER_FDS_MAX];
 } HandoverMessage;
@@ -57,5 +58,7 @@ MUST_USE Err handover_pair(int *ret_old, int *ret_new);
  * write to the directory, or another user's process is at the other end (trust.h); `why` tells. */
 MUST_USE Err handover_connect(Str path, int *ret, Text *why);
 MUST_USE Err handover_await(Str path, int timeout_ms, int *ret, Text *why);
+/* A socket that listens at `path`, for its owner alone; a file of one that is gone is replaced. */
+MUST_USE Err handover_listen(Str path, int *ret);
 
 #endif

@@ -2,6 +2,7 @@
 #include "app/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/activation.h"
+#include "app/bound.h"
 #include "loop/log.h"
 #include "loop/system.h"
 #include "net/address.h"
@@ -217,11 +219,41 @@ static void compare_mode(const ListenerSettings *listener)
     }
 }
 
+void listen_find_file(ListenSocket *socket)
+{
+    Address at;
+    struct stat about;
+    if (str_starts(socket->name, S("/")) && address_unix(socket->name, &at) == ERR_OK &&
+        lstat(at.as.local.sun_path, &about) == 0) {
+        socket->unix_path = socket->name;
+        socket->device = about.st_dev;
+        socket->inode = about.st_ino;
+    }
+}
+
+/* What an earlier River has stored is ours, as if we had bound it. */
+static void take_stored(int fd, const ListenerSettings *listener, ListenSocket *ret)
+{
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    *ret = (ListenSocket){.fd = fd, .name = listener->address.text, .stored = true};
+    listen_find_file(ret);
+    if (ret->unix_path.len > 0 && listener->mode != 0 &&
+        str_to_c(ret->unix_path, span_of(path, sizeof path)) == ERR_OK) {
+        (void)chmod(path, listener->mode);
+    }
+    LOG(INFO, "a socket that an earlier River has stored is used", LOG_STR("listener", ret->name));
+}
+
 static Err open_one(const Opening *o, const ListenerSettings *listener, ListenSocket *ret,
                     Text *why)
 {
     int fd = -1;
-    if (activation_find(&listener->address, &fd)) {
+    bool stored = false;
+    if (activation_find(&listener->address, &fd, &stored)) {
+        if (stored) {
+            take_stored(fd, listener, ret);
+            return ERR_OK;
+        }
         *ret = (ListenSocket){.fd = fd, .name = listener->address.text, .passed = true};
         LOG(INFO, "a socket that was passed at the start is used", LOG_STR("listener", ret->name));
         compare_mode(listener);
@@ -235,8 +267,7 @@ static Err open_one(const Opening *o, const ListenerSettings *listener, ListenSo
     return ERR_OK;
 }
 
-/* Whether a set has a socket of this name open, and at which place. */
-static bool find(const ListenSet *set, Str name, uint32_t *ret)
+bool listen_find(const ListenSet *set, Str name, uint32_t *ret)
 {
     return set && str_map_find(&set->names, 0, name, ret) && set->at[*ret].fd >= 0;
 }
@@ -275,6 +306,76 @@ void listen_settle(const ListenSet *set)
     }
 }
 
+/* ---- sockets that were shut ---- */
+
+/* A worker can make a connection of a socket that it has shut, and one whose close waits. */
+static void disconnect(int fd)
+{
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    (void)connect(fd, &nowhere, sizeof nowhere);
+}
+
+static bool listen_again(const ListenSocket *socket, const SettingsAddress *address)
+{
+    disconnect(socket->fd);
+    return bound_is_at(socket->fd, address) && listen(socket->fd, LISTEN_BACKLOG) == 0 &&
+           bound_is_alive(socket->fd);
+}
+
+/* Another socket under the number of this one. */
+static Err bind_anew(ListenSocket *socket, const Settings *settings,
+                     const ListenerSettings *listener, Text *why)
+{
+    ListenSocket fresh = {.fd = -1};
+    if (listener->address.unix_path.len > 0) {
+        TRY(listen_unix(listener->address.unix_path, listener->mode, &fresh, why));
+    } else {
+        const Opening alone = {.settings = settings};
+        TRY(listen_ip(&alone, &listener->address, &fresh, why));
+    }
+    int number = dup3(fresh.fd, socket->fd, O_CLOEXEC);
+    (void)close(fresh.fd);
+    if (number < 0) {
+        return err_from_errno(errno);
+    }
+    socket->unix_path = listener->address.unix_path;
+    socket->device = fresh.device;
+    socket->inode = fresh.inode;
+    socket->stored = false;
+    return ERR_OK;
+}
+
+bool listen_mend(ListenSet *set, const Settings *settings)
+{
+    bool anew = false;
+    for (size_t i = 0; i < set->count && i < settings->listener_count; i++) {
+        ListenSocket *socket = &set->at[i];
+        const ListenerSettings *listener = &settings->listeners[i];
+        uint8_t room[256];
+        Text why = text_in(span_of(room, sizeof room));
+        if (socket->fd < 0 || bound_is_alive(socket->fd)) {
+            continue;
+        }
+        bool is_unix = listener->address.unix_path.len > 0;
+        if (!is_unix && listen_again(socket, &listener->address)) {
+            LOG(WARN, "a worker had shut a listener: it listens again",
+                LOG_STR("listener", socket->name));
+        } else if (socket->passed) {
+            LOG(ERROR, "a worker has shut a socket that was passed at the start: only the service "
+                       "manager can bind it anew",
+                LOG_STR("listener", socket->name));
+        } else if (bind_anew(socket, settings, listener, &why) == ERR_OK) {
+            LOG(WARN, "a worker had shut a listener: it was bound anew",
+                LOG_STR("listener", socket->name));
+            anew = true;
+        } else {
+            LOG(ERROR, "a worker has shut a listener, and it cannot be bound anew",
+                LOG_STR("listener", socket->name), LOG_STR("why", text_str(&why)));
+        }
+    }
+    return anew;
+}
+
 /* Which sockets of the set before the settings have, too. */
 static Err find_stayers(Arena *arena, const Settings *settings, const ListenSet *before,
                         const bool **ret)
@@ -287,7 +388,7 @@ static Err find_stayers(Arena *arena, const Settings *settings, const ListenSet 
     for (size_t i = 0; i < settings->listener_count && count > 0; i++) {
         const SettingsAddress *address = &settings->listeners[i].address;
         uint32_t there = 0;
-        if (find(before, address->text, &there)) {
+        if (listen_find(before, address->text, &there)) {
             stays[there] = has_families(&before->at[there], settings, address);
         }
     }
@@ -310,7 +411,7 @@ Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
     for (uint32_t i = 0; i < count; i++) {
         const ListenerSettings *from = &settings->listeners[i];
         uint32_t there = 0;
-        if (find(before, from->address.text, &there) && o.stays[there]) {
+        if (listen_find(before, from->address.text, &there) && o.stays[there]) {
             share(&before->at[there], from, &ret->at[i]);
         } else {
             TRY(open_one(&o, from, &ret->at[i], why));
@@ -333,12 +434,22 @@ static void remove_file(const ListenSocket *socket)
     }
 }
 
+void listen_refuse(const ListenSet *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->at[i].fd >= 0 && !set->at[i].passed) {
+            (void)shutdown(set->at[i].fd, SHUT_RDWR);
+            disconnect(set->at[i].fd);
+        }
+    }
+}
+
 void listen_close(ListenSet *set, const ListenSet *stays, bool remove_files)
 {
     for (size_t i = 0; i < set->count; i++) {
         ListenSocket *socket = &set->at[i];
         uint32_t other = 0;
-        bool there = find(stays, socket->name, &other);
+        bool there = listen_find(stays, socket->name, &other);
         if (socket->fd < 0 || (there && stays->at[other].fd == socket->fd)) {
             continue;
         }

@@ -164,6 +164,44 @@ void notify_status(Notify *n, Str status, uint64_t now_ms)
     }
 }
 
+/* ---- the store ---- */
+
+Err notify_store(const Notify *n, Str name, int fd)
+{
+    uint8_t room[NOTIFY_BYTES_MAX];
+    Text news = text_in(span_of(room, sizeof room));
+    union {
+        struct cmsghdr head;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    Address to = n->to; /* the kernel's type wants no const */
+    text_format(&news, "FDSTORE=1\nFDNAME=%.*s\n", STR_ARG(name));
+    struct iovec piece = {room, news.len};
+    struct msghdr packet = {.msg_name = &to.as.any,
+                            .msg_namelen = to.bytes,
+                            .msg_iov = &piece,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&packet);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof fd);
+    (void)span_copy(span_of(CMSG_DATA(c), sizeof fd), str_of(&fd, sizeof fd));
+    if (sendmsg(n->fd, &packet, MSG_NOSIGNAL) >= 0) {
+        return ERR_OK;
+    }
+    return errno == ENOBUFS ? ERR_AGAIN : err_from_errno(errno);
+}
+
+void notify_unstore(const Notify *n, Str name)
+{
+    uint8_t room[NOTIFY_BYTES_MAX];
+    Text news = text_in(span_of(room, sizeof room));
+    text_format(&news, "FDSTOREREMOVE=1\nFDNAME=%.*s\n", STR_ARG(name));
+    (void)!tell(n, text_str(&news));
+}
+
 /* ---- what is due ---- */
 
 void notify_keep(Notify *n, bool well, uint64_t now_ms)

@@ -48,6 +48,10 @@ void notify_stopping(Notify *n, Str status, uint64_t now_ms);
 void notify_successor(Notify *n, Str pid, uint64_t now_ms);
 /* In a child that becomes another River: it shall hear of the service manager, too. */
 void notify_bequeath(const NotifyVariables *v);
+/* Gives a descriptor into the manager's store under that name; takes all of that name out of it.
+ * ERR_AGAIN: the manager has no room for news now. */
+MUST_USE Err notify_store(const Notify *n, Str name, int fd);
+void notify_unstore(const Notify *n, Str name);
 /* A line for people. */
 void notify_status(Notify *n, Str status, uint64_t now_ms);
 

@@ -7,6 +7,7 @@
  * may have (another directory, other threads, another user), a fresh worker takes over on the same
  * sockets, and the old one finishes what it has. Until the commit everything of the old
  * configuration stays open; a worker that dies meanwhile starts again with the old one. */
+#include "app/store.h"
 #include "app/supervision.h"
 
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #define LOOK_MS 10000u          /* how often it is looked whether certificates have changed */
 #define WATCH_MS 1000u          /* the same for all files, where that is asked for */
 #define MISTAKES_LOGGED_MAX 20u
+#define ANEW_MS 1000u /* between tries to give a worker listeners that were bound anew */
 
 /* ---- answers ---- */
 
@@ -149,6 +151,7 @@ static void commit(Supervisor *s)
 {
     Reload *r = &s->reload;
     Configuration *old = s->current;
+    store_remove(&s->notify, &old->listeners, &s->next->listeners);
     configuration_close(old, &s->next->listeners);
     if (s->previous && s->previous != s->next) {
         configuration_drop(s->previous);
@@ -158,6 +161,7 @@ static void commit(Supervisor *s)
     s->next = NULL;
     listen_settle(&s->current->listeners);
     if (r->state == RELOAD_COMING) {
+        r->anew = false;
         logs_close(&s->logs);
         s->logs = r->logs;
         r->logs = LOGS_NONE;
@@ -278,7 +282,7 @@ static Err hand_to_worker(Supervisor *s, Text *why)
     KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
     uint64_t now = supervisor_clock_ms();
     r->deadline_ms = now + WORKER_ANSWER_MS;
-    if (serving && serving->ready && configuration_same_worker(s->current, s->next)) {
+    if (serving && serving->ready && !r->anew && configuration_same_worker(s->current, s->next)) {
         r->state = RELOAD_ASKED;
         return send_configuration(serving, s->next);
     }
@@ -323,6 +327,14 @@ void reload_on_ready(Supervisor *s, KeptWorker *w)
     commit(s);
 }
 
+void reload_mend_listeners(Supervisor *s)
+{
+    if (listen_mend(&s->current->listeners, s->current->settings)) {
+        s->reload.anew = true;
+        s->reload.anew_at_ms = supervisor_clock_ms() + ANEW_MS;
+    }
+}
+
 void reload_on_death(Supervisor *s, const KeptWorker *w)
 {
     reload_on_deaf(s, w);
@@ -341,6 +353,11 @@ void reload_keep_deadlines(Supervisor *s, uint64_t now_ms)
     if (s->reload.state == RELOAD_NONE && s->reload.again) {
         s->reload.again = false;
         reload_begin(s, RELOAD_FILE, NULL, false);
+        return;
+    }
+    if (s->reload.state == RELOAD_NONE && s->reload.anew && now_ms >= s->reload.anew_at_ms) {
+        s->reload.anew_at_ms = now_ms + ANEW_MS;
+        reload_begin(s, RELOAD_RENEW, NULL, false);
         return;
     }
     if (s->reload.state == RELOAD_NONE) {
@@ -367,6 +384,7 @@ uint64_t reload_due_ms(const Supervisor *s)
         return r->deadline_ms;
     }
     uint64_t due = r->again ? supervisor_clock_ms() : r->look_at_ms;
+    due = r->anew && (due == 0 || r->anew_at_ms < due) ? r->anew_at_ms : due;
     bool sooner = r->leaver != 0 && (due == 0 || r->leaver_until_ms < due);
     return sooner ? r->leaver_until_ms : due;
 }
@@ -465,7 +483,7 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
     TRY(load_next(s, kind, report));
     log_warnings(&s->source, kind, report->shown);
     Err err = config_diff(report->arena, s->current->settings, s->next->settings, &diff);
-    if (err != ERR_OK || diff.lines.len == 0) {
+    if (err != ERR_OK || (diff.lines.len == 0 && !s->reload.anew)) {
         drop_next(s);
         if (err == ERR_OK && kind != RELOAD_RENEW) {
             LOG(INFO, "configuration read again: nothing new");
@@ -515,6 +533,7 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
     arena_init(&arena, &s->blocks, ANSWER_BYTES_MAX);
     ConfigurationReport report = {.arena = &arena, .why = text_in(span_of(room, sizeof room))};
     s->reload.kind = kind;
+    reload_mend_listeners(s);
     notify_reloading(&s->notify, supervisor_clock_ms());
     Err err = reload_load(s, kind, client, wait, &report);
     if (err != ERR_OK) {

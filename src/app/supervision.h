@@ -9,6 +9,7 @@
 #include "app/dumping.h"
 #include "app/keeper.h"
 #include "app/notify.h"
+#include "app/orphan.h"
 #include "app/supervisor.h"
 #include "app/watch.h"
 
@@ -41,11 +42,14 @@ typedef struct Reload {
     uint64_t mark;       /* of the files that hold now */
     uint64_t seen;       /* ... at the last look: twice the same, and writing is over */
     unsigned count;      /* of those that have succeeded */
+    bool anew;           /* listeners were bound anew: a worker that has not got them must go */
+    uint64_t anew_at_ms; /* ... when a reload for their sake alone begins */
 } Reload;
 
 /* What another River gives to this one at its start (upgrade.h). */
 typedef struct Takeover {
     int fd; /* to the old one, until it has let go of everything; -1: none */
+    pid_t go_between; /* to a worker without a supervisor (orphan.h); 0: an old River speaks */
     bool received; /* all that there is */
     ListenSet sockets;
     int state; /* a file with what its worker has counted and remembers; -1: none */
@@ -78,10 +82,13 @@ struct Supervisor {
     Dumping dumping;
     Logs logs;
     Control control;
+    Str control_path;    /* where it is; empty: nowhere */
+    ListenSocket orphan; /* for a worker that outlives us; fd -1: none */
     Keeper keeper;
     Watch watch;
     CageState cage_told; /* what the log says that workers have closed */
     Notify notify;
+    uint64_t store_at_ms; /* when the service manager is given listeners again; 0: it has them */
     int signals;
     int pid_file;
     int daemon_pipe;
@@ -108,6 +115,10 @@ MUST_USE Err supervisor_keep_system(Supervisor *s, Arena *arena);
 MUST_USE Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why);
 /* Takes the control socket and the pid file, once the River before has let go of them. */
 void supervisor_claim_files(Supervisor *s);
+/* Tells a worker that it is the one that serves, and where the next supervisor would knock. */
+void supervisor_confirm(const Supervisor *s, const KeptWorker *w);
+/* Closes that place, and removes its file. */
+void supervisor_close_orphan(Supervisor *s);
 /* Another River has everything: this one finishes what is open, and ends. */
 void supervisor_retire(Supervisor *s);
 
@@ -126,6 +137,8 @@ void reload_on_deaf(Supervisor *s, const KeptWorker *w);
 /* A fresh worker is ready, or has died before; or one that leaves has died. */
 void reload_on_ready(Supervisor *s, KeptWorker *w);
 void reload_on_death(Supervisor *s, const KeptWorker *w);
+/* Looks whether a worker has shut listeners, and mends them. */
+void reload_mend_listeners(Supervisor *s);
 /* Gives up what is under way: River ends. */
 void reload_abandon(Supervisor *s);
 /* Looks for files that have changed, and at the deadline of what is under way. */

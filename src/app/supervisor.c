@@ -22,6 +22,7 @@
 #include "app/daemon.h"
 #include "app/exit.h"
 #include "app/pidfile.h"
+#include "app/store.h"
 #include "app/upgrade.h"
 #include "base/number.h"
 #include "proxy/worker.h"
@@ -71,6 +72,23 @@ static bool has_workers(const Supervisor *s)
     return false;
 }
 
+void supervisor_confirm(const Supervisor *s, const KeptWorker *w)
+{
+    ChannelMessage order = {
+        .kind = CHANNEL_CONFIRMED, .fd_count = 1, .fds = {s->orphan.fd}};
+    if (channel_order_patiently(&w->channel, &order) != ERR_OK) {
+        LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
+    }
+}
+
+void supervisor_close_orphan(Supervisor *s)
+{
+    if (s->orphan.fd >= 0) {
+        ListenSet set = {.room = 1, .at = &s->orphan, .count = 1}; /* system call */
+        listen_close(&set, NULL, true);
+    }
+}
+
 void supervisor_retire(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, false);
@@ -99,25 +117,33 @@ static void dismiss_all(Supervisor *s, ChannelKind kind)
     }
 }
 
+/* The workers' copies would keep the ports open with nobody to accept, so the sockets are shut, not
+ * only closed. */
+static void refuse_newcomers(Supervisor *s)
+{
+    store_remove(&s->notify, &s->current->listeners, NULL);
+    listen_refuse(&s->current->listeners);
+    listen_close(&s->current->listeners, NULL, true);
+}
+
 static void begin_stop(Supervisor *s)
 {
     LOG(INFO, "stopping");
     reload_abandon(s);
-    listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_STOPPING;
     notify_stopping(&s->notify, S("stopping"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_STOP);
+    refuse_newcomers(s);
 }
 
 static void begin_drain(Supervisor *s)
 {
     LOG(INFO, "draining", LOG_U64("timeout_ms", s->current->settings->system.drain_timeout_ms));
     reload_abandon(s);
-    /* Our copies would keep the ports open with nobody to accept. */
-    listen_close(&s->current->listeners, NULL, true);
     s->state = STATE_DRAINING;
     notify_stopping(&s->notify, S("draining: open requests finish"), supervisor_clock_ms());
     dismiss_all(s, CHANNEL_DRAIN);
+    refuse_newcomers(s);
 }
 
 static void reopen_logs(Supervisor *s)
@@ -157,6 +183,12 @@ static bool worker_is_well(Supervisor *s)
     return s->state == STATE_SERVING ? w && w->ready && !w->stuck : has_workers(s);
 }
 
+static void store_listeners(Supervisor *s)
+{
+    bool done = store_add(&s->notify, &s->current->listeners);
+    s->store_at_ms = done ? 0 : supervisor_clock_ms() + NOTIFY_AGAIN_MS;
+}
+
 void supervisor_notify_serving(Supervisor *s)
 {
     const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
@@ -164,6 +196,7 @@ void supervisor_notify_serving(Supervisor *s)
         const Settings *settings = s->current->settings;
         notify_ready(&s->notify, settings->service_count, settings->listener_count,
                      (uint64_t)w->pid, supervisor_clock_ms());
+        store_listeners(s);
     }
 }
 
@@ -216,9 +249,11 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
     }
     dumping_on_death(s, w->role);
     reload_on_death(s, w);
+    reload_mend_listeners(s);
     if (w->role != KEPT_SERVING) {
         return;
     }
+    s->reload.anew = false; /* the next worker has what we have */
     answers_without_worker(s);
     if (!w->ready && s->keeper.restarts == 0 && s->reload.count == 0) {
         LOG(ERROR, "the first worker could not start");
@@ -248,6 +283,7 @@ static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
     if (w->role == KEPT_COMING) {
         reload_on_ready(s, w);
     }
+    supervisor_confirm(s, w);
     log_serving(s, w);
     listen_settle(&s->current->listeners);
     if (s->takeover.fd >= 0) {
@@ -328,6 +364,9 @@ static void keep_deadlines(Supervisor *s)
         dumping_keep_deadlines(s, now);
         reload_keep_deadlines(s, now);
         upgrade_keep_deadlines(s, now);
+        if (s->store_at_ms != 0 && now >= s->store_at_ms) {
+            store_listeners(s);
+        }
     }
     bool serves = s->state == STATE_SERVING;
     watch_keep(&s->watch, serves ? keeper_find(&s->keeper, KEPT_SERVING) : NULL, now);
@@ -366,6 +405,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
         sooner(&due, reload_due_ms(s));
         sooner(&due, s->upgrade.deadline_ms);
         sooner(&due, s->dumping.deadline_ms);
+        sooner(&due, s->store_at_ms);
     }
     sooner(&due, watch_due_ms(&s->watch));
     sooner(&due, notify_due_ms(&s->notify));
@@ -432,6 +472,7 @@ static void tidy_up(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, true);
     control_close(&s->control);
+    supervisor_close_orphan(s);
     notify_close(&s->notify);
     pidfile_remove(s->system.pid_file, s->pid_file);
     configuration_close(s->current, NULL);
@@ -451,6 +492,7 @@ int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
                       .takeover = {.fd = -1, .state = -1},
                       .upgrade = {.fd = -1},
                       .dumping = {.fd = -1},
+                      .orphan = {.fd = -1},
                       .logs = LOGS_NONE,
                       .reload = {.logs = LOGS_NONE},
                       .signals = -1,

@@ -58,29 +58,56 @@ WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
         .state = -1};
 }
 
+/* Where the control socket is to be; stays empty, with a warning, where it can be nowhere. */
+static void find_control(Supervisor *s, Arena *arena)
+{
+    uint8_t room[128];
+    Text found = text_in(span_of(room, sizeof room));
+    s->control_path = s->system.control_socket;
+    if (s->control_path.len > 0) {
+        return;
+    }
+    Err err = control_default_path(true, &found);
+    if (err == ERR_OK && !arena_copy(arena, text_str(&found), &s->control_path)) {
+        err = ERR_MEMORY;
+    }
+    if (err != ERR_OK) {
+        LOG(WARN, "no control socket", LOG_STR("path", text_str(&found)),
+            LOG_STR("why", str_from_c(err_sentence(err))));
+    }
+}
+
+/* Without it a worker that outlives us serves all the same, but nobody gets its listeners. */
+static void open_orphan(Supervisor *s, Arena *arena)
+{
+    Err err = orphan_listen(s->control_path, arena, &s->orphan);
+    if (err != ERR_OK) {
+        LOG(WARN, "should this process die, the next River cannot take over from its worker",
+            LOG_STR("why", str_from_c(err_sentence(err))));
+    }
+}
+
 /* A River without a control socket serves all the same, unless the socket was asked for. */
 static Err open_control(Supervisor *s, Arena *arena, Text *why)
 {
+    uint8_t room[512];
+    Text own_why = text_in(span_of(room, sizeof room));
+    bool asked_for = s->system.control_socket.len > 0;
     control_none(&s->control);
-    Str path = s->system.control_socket;
-    if (path.len > 0) {
-        return control_open(&s->control, path, why);
+    if (s->control_path.len == 0) {
+        return ERR_OK;
     }
-    uint8_t room[128];
-    uint8_t why_room[512];
-    Text own_why = text_in(span_of(why_room, sizeof why_room));
-    Text found = text_in(span_of(room, sizeof room));
-    Err err = control_default_path(true, &found);
-    if (err == ERR_OK && arena_copy(arena, text_str(&found), &path)) {
-        err = control_open(&s->control, path, &own_why);
+    Err err = control_open(&s->control, s->control_path, asked_for ? why : &own_why);
+    if (err == ERR_OK) {
+        open_orphan(s, arena);
+        return ERR_OK;
     }
-    if (err != ERR_OK) {
-        control_none(&s->control);
-        LOG(WARN, "no control socket", LOG_STR("path", text_str(&found)),
-            LOG_STR("why", own_why.len > 0 ? text_str(&own_why)
-                                           : str_from_c(err_sentence(err))));
+    control_none(&s->control);
+    if (!asked_for) {
+        LOG(WARN, "no control socket", LOG_STR("path", s->control_path),
+            LOG_STR("why", text_str(&own_why)));
     }
-    return ERR_OK;
+    return asked_for ? err : ERR_OK;
 }
 
 /* What of `system` holds until River ends, in memory that stays. */
@@ -106,10 +133,14 @@ void supervisor_claim_files(Supervisor *s)
     if (open_control(s, s->arena, &why) != ERR_OK || open_pid_file(s, &why) != ERR_OK) {
         LOG(ERROR, "River serves, but without a file of its own", LOG_STR("why", text_str(&why)));
     }
+    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    if (serving && serving->ready) {
+        supervisor_confirm(s, serving);
+    }
 }
 
-/* Opens what the configuration names. An address may still be held by a River that has just ended:
- * a worker that outlives its supervisor lets its listeners go when it notices. */
+/* Opens what the configuration names. An address may still be held by a River that has just ended.
+ */
 static Err open_patiently(Supervisor *s, Text *why)
 {
     const struct timespec pause = {.tv_nsec = START_TICK_MS * 1000000L};
@@ -124,6 +155,25 @@ static Err open_patiently(Supervisor *s, Text *why)
     }
 }
 
+/* A worker whose supervisor has died may still serve: then its sockets are taken over. That it does
+ * not do its part is no reason not to start. */
+static void meet_orphan(Supervisor *s, Arena *arena)
+{
+    Takeover *t = &s->takeover;
+    uint8_t room[512];
+    Text why = text_in(span_of(room, sizeof room));
+    if (!orphan_meet(s->control_path, &t->fd, &t->go_between)) {
+        return;
+    }
+    LOG(INFO, "a worker without a supervisor serves: its listeners are taken over");
+    if (takeover_receive(t, s->launch, &s->system, arena, &why) != ERR_OK) {
+        LOG(ERROR, "nothing is taken over", LOG_STR("why", text_str(&why)));
+        (void)kill(t->go_between, SIGKILL);
+        (void)close(t->fd);
+        t->fd = -1;
+    }
+}
+
 /* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
 Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
 {
@@ -133,13 +183,17 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
     TRY(cage_prepare(s->current->settings, why));
     notify_open(&s->notify, s->launch->notify, supervisor_clock_ms());
+    find_control(s, arena);
     bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
     if (takes_over) {
         TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
+    } else {
+        meet_orphan(s, arena);
+        takes_over = s->takeover.fd >= 0;
     }
     TRY(open_patiently(s, why));
     listen_close(&s->takeover.sockets, &s->current->listeners, false);
-    activation_close_rest();
+    activation_close_rest(&s->notify);
     if (system->daemonize && s->launch->hand_over_fd < 0) {
         TRY(daemon_start(&s->daemon_pipe));
     }

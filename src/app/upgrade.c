@@ -5,14 +5,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/activation.h"
 #include "app/handover.h"
 #include "app/pidfile.h"
-#include "net/address.h"
+#include "app/store.h"
+#include "app/trust.h"
 
 #define WAIT_FOR_OLD_MS (10 * 60 * 1000) /* for SIGQUIT to reach the old one */
 #define MESSAGE_MS 10000                 /* between two messages of the old one */
@@ -26,19 +26,6 @@
 
 /* ---- the new one: what it is given ---- */
 
-/* What is known of a socket that came, for its file to be removed some day. */
-static void find_file(ListenSocket *socket)
-{
-    Address at;
-    struct stat about;
-    if (str_starts(socket->name, S("/")) && address_unix(socket->name, &at) == ERR_OK &&
-        lstat(at.as.local.sun_path, &about) == 0) {
-        socket->unix_path = socket->name;
-        socket->device = about.st_dev;
-        socket->inode = about.st_ino;
-    }
-}
-
 static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
 {
     Str rest = m->lines;
@@ -48,6 +35,7 @@ static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
         uint32_t there = 0;
         rest = line.tail;
         if (!line.found || t->sockets.count == t->sockets.room ||
+            (t->go_between != 0 && activation_has(m->fds[i])) ||
             str_map_find(&t->sockets.names, 0, line.head, &there)) {
             (void)close(m->fds[i]);
             continue;
@@ -61,7 +49,7 @@ static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
         if (m->kind == HANDOVER_PASSED) {
             activation_adopt(socket->fd);
         } else {
-            find_file(socket);
+            listen_find_file(socket);
         }
         str_map_add(&t->sockets.names, 0, name, (uint32_t)t->sockets.count);
         t->sockets.count++;
@@ -105,12 +93,13 @@ Err takeover_receive(Takeover *t, const Launch *launch, const SystemSettings *sy
     }
     t->sockets.room = SOCKETS_MAX;
     t->sockets.at = sockets; /* system call */
-    t->fd = launch->hand_over_fd;
-    if (t->fd < 0 && system->upgrade_socket.len == 0) {
+    bool waits = t->fd < 0 && launch->hand_over_fd < 0;
+    t->fd = t->fd < 0 ? launch->hand_over_fd : t->fd;
+    if (waits && system->upgrade_socket.len == 0) {
         text_add(why, S("--upgrade needs `upgrade-socket` in `system`, or --upgrade-socket PATH"));
         return ERR_MISSING;
     }
-    if (t->fd < 0) {
+    if (waits) {
         LOG(INFO, "waiting for the old River to hand over: send it SIGQUIT",
             LOG_STR("socket", system->upgrade_socket));
         TRY(handover_await(system->upgrade_socket, WAIT_FOR_OLD_MS, &t->fd, why));
@@ -165,6 +154,7 @@ void takeover_on_readable(Supervisor *s)
     (void)close(s->takeover.fd);
     s->takeover.fd = -1;
     supervisor_claim_files(s);
+    store_remove(&s->notify, &s->takeover.sockets, &s->current->listeners);
     supervisor_notify_serving(s);
     LOG(INFO, "taken over");
 }
@@ -249,6 +239,7 @@ static void hand_over(Supervisor *s)
 {
     Upgrade *u = &s->upgrade;
     u->deadline_ms = supervisor_clock_ms() + READY_MS;
+    reload_mend_listeners(s);
     Err err = send_listeners(u->fd, &s->current->listeners, false);
     err = err == ERR_OK ? send_listeners(u->fd, &s->current->listeners, true) : err;
     if (err != ERR_OK) {
@@ -349,6 +340,7 @@ static void try_to_reach(Supervisor *s, uint64_t now_ms)
     u->tries_left--;
     if (err == ERR_OK) {
         u->tries_left = 0;
+        trust_no_descriptors(u->fd);
         hand_over(s);
     } else if (err == ERR_DENIED && why.len > 0) {
         cancel(s, text_str(&why));
@@ -383,6 +375,7 @@ static void commit(Supervisor *s, Str lines)
     Text t = text_in(span_of(room, sizeof room));
     Str pid = str_take(str_cut(lines, '\n').head, 20);
     control_stop_listening(&s->control);
+    supervisor_close_orphan(s);
     pidfile_release(&s->pid_file);
     notify_successor(&s->notify, pid, supervisor_clock_ms());
     if (handover_send(s->upgrade.fd, HANDOVER_RELEASED, STR_NONE, NULL, 0) != ERR_OK) {

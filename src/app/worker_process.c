@@ -1,7 +1,5 @@
 /* worker_process.c - from the fork to the exit: closes what is not its own, starts the threads,
  * then obeys the channel. */
-#include "app/worker_process.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,19 +12,17 @@
 #include "admin/status.h"
 #include "app/activation.h"
 #include "app/breakin.h"
-#include "app/cage.h"
-#include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
 #include "app/machine.h"
+#include "app/worker_parts.h"
 #include "app/worker_state.h"
 #include "base/number.h"
-#include "config/build.h"
 #include "proxy/client.h"
 #include "loop/crash.h"
 
 #define BLOCK_BYTES 16384u
-#define RELOAD_BYTES_MAX (16u << 20)
+#define START_BYTES_MAX (16u << 20)
 #define STATUS_BYTES_MAX (16u << 20)
 #define STATUS_LINE_BYTES 1024u /* room for one service, upstream or fault */
 #define DONE_TICK_MS 20     /* how often a drain looks whether all is over */
@@ -34,35 +30,7 @@
 #define TIDY_TICK_MS 100    /* ... it is looked what may be freed */
 #define LOG_STOP_MS 2000u
 
-/* A bound socket for the next configuration. */
-typedef struct PendingSocket {
-    uint32_t place; /* among its settings' listeners */
-    int fd;
-} PendingSocket;
-
-typedef struct WorkerProcess {
-    const WorkerSetup *setup;
-    SystemSettings system; /* its texts are gone once the threads run */
-    ChannelEnd channel;
-    Blocks blocks;
-    Log *log;
-    Worker *worker;
-    Builder builder;
-    Cage cage;
-    size_t root_count;
-    const int *roots COUNTED_BY(root_count);
-    bool tidying;        /* something is left of older snapshots */
-    bool adopting;       /* not all threads go by the newest */
-    bool ending;
-    bool let_go;         /* our copies of the sockets are closed */
-    bool handed_over;    /* the sockets are another one's, too: they must not be shut down */
-    size_t pending_count;
-    PendingSocket pending[LISTENER_PLACES_MAX];
-    uint64_t stop_at_ms; /* 0: the threads may go on */
-    uint8_t room[CHANNEL_BYTES_MAX];
-} WorkerProcess;
-
-static uint64_t clock_ms(void)
+uint64_t worker_clock_ms(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -147,7 +115,7 @@ static Err build_first(WorkerProcess *p)
 {
     const Configuration *c = p->setup->configuration;
     Arena scratch;
-    arena_init(&scratch, &p->blocks, RELOAD_BYTES_MAX);
+    arena_init(&scratch, &p->blocks, START_BYTES_MAX);
     int *fds = arena_array(&scratch, int, c->listeners.count);
     Err err = fds ? ERR_OK : ERR_MEMORY;
     for (size_t i = 0; err == ERR_OK && i < c->listeners.count; i++) {
@@ -249,138 +217,11 @@ static void tell_dumped(const WorkerProcess *p, Err err)
     (void)!channel_answer(&p->channel, &answer);
 }
 
-/* ---- another configuration ---- */
-
-static void forget_sockets(WorkerProcess *p, bool close_them)
-{
-    for (size_t i = 0; close_them && i < p->pending_count; i++) {
-        (void)close(p->pending[i].fd);
-    }
-    p->pending_count = 0;
-}
-
-static void take_sockets(WorkerProcess *p, const ChannelMessage *message)
-{
-    Str places = message->bytes;
-    if (message->value == 1) {
-        forget_sockets(p, true);
-    }
-    for (size_t i = 0; i < message->fd_count; i++) {
-        uint32_t place = 0;
-        if (message->fds[i] < 0) {
-            continue;
-        }
-        if (places.len < sizeof place || p->pending_count == LISTENER_PLACES_MAX) {
-            (void)close(message->fds[i]);
-            continue;
-        }
-        (void)span_copy(span_of(&place, sizeof place), str_take(places, sizeof place));
-        places = str_drop(places, sizeof place);
-        p->pending[p->pending_count] = (PendingSocket){.place = place, .fd = message->fds[i]};
-        p->pending_count++;
-    }
-}
-
-static Err build_next(WorkerProcess *p, const Settings *settings)
-{
-    Arena scratch;
-    arena_init(&scratch, &p->blocks, RELOAD_BYTES_MAX);
-    size_t count = settings->listener_count;
-    int *fds = arena_array(&scratch, int, count);
-    int *key_logs = arena_array(&scratch, int, count);
-    Err err = fds && key_logs ? ERR_OK : ERR_MEMORY;
-    for (size_t i = 0; err == ERR_OK && i < count; i++) {
-        fds[i] = -1; /* it is there already */
-        key_logs[i] = -1;
-    }
-    for (size_t i = 0; err == ERR_OK && i < p->pending_count; i++) {
-        if (p->pending[i].place < count) {
-            fds[p->pending[i].place] = p->pending[i].fd;
-        }
-    }
-    if (err == ERR_OK) {
-        BuildInputs inputs = {.count = count, .root_count = p->root_count};
-        inputs.fds = fds;
-        inputs.key_logs = key_logs;
-        inputs.roots = p->roots;
-        err = builder_build(&p->builder, settings, &inputs);
-    }
-    arena_reset(&scratch);
-    return err;
-}
-
-/* What the supervisor has put there is looked at only as far as that it is where it should be. */
-static Err reload_from(WorkerProcess *p, const ChannelMessage *message)
-{
-    unsigned slot = message->id & ((1u << CHANNEL_BASE_SHIFT) - 1);
-    unsigned base = message->id >> CHANNEL_BASE_SHIFT;
-    bool over = message->fds[1] >= 0;
-    const Settings *settings = (const Settings *)(uintptr_t)message->value;
-    TRY(region_map(message->fds[0], slot));
-    Err err = over ? region_map(message->fds[1], base) : ERR_OK;
-    if (err == ERR_OK) {
-        bool there = region_holds(slot, settings, sizeof *settings);
-        err = there ? build_next(p, settings) : ERR_SYNTAX;
-        if (over) {
-            region_unmap(base);
-        }
-    }
-    region_unmap(slot);
-    return err;
-}
-
-static void reload(WorkerProcess *p, const ChannelMessage *message)
-{
-    Err err = p->ending ? ERR_CLOSED : reload_from(p, message);
-    for (size_t i = 0; i < message->fd_count; i++) {
-        if (message->fds[i] >= 0) {
-            (void)close(message->fds[i]);
-        }
-    }
-    forget_sockets(p, err != ERR_OK);
-    if (err != ERR_OK) {
-        ChannelMessage answer = {.kind = CHANNEL_RELOADED, .bytes = str_from_c(err_sentence(err))};
-        (void)!channel_answer(&p->channel, &answer);
-        return;
-    }
-    worker_publish(p->worker, &p->builder.newest->snapshot);
-    p->adopting = true;
-    p->tidying = true;
-}
-
-/* No thread watches a listener that leaves any more: its socket goes, and with the supervisor's
- * copy the port. */
-static void close_left(const WorkerProcess *p)
-{
-    Generation *g = p->builder.newest;
-    for (size_t i = 0; i < g->leaver_count; i++) {
-        if (!g->leavers[i].closed) {
-            (void)close(g->snapshot.listeners[g->leavers[i].place]->fd);
-            g->leavers[i].closed = true;
-        }
-    }
-}
-
-/* Goes on with what a reload has begun. */
-static void tidy(WorkerProcess *p)
-{
-    if (p->adopting && worker_has_adopted(p->worker, p->builder.number)) {
-        p->adopting = false;
-        close_left(p);
-        ChannelMessage answer = {.kind = CHANNEL_RELOADED, .value = 1};
-        (void)!channel_answer(&p->channel, &answer);
-    }
-    if (p->tidying && !p->adopting) {
-        p->tidying = builder_tidy(&p->builder);
-    }
-}
-
 /* ---- ending ---- */
 
-/* The supervisor has closed its copies of the listeners; shutting ours down refuses newcomers at
- * once, while the threads still hold the descriptors in their pollers. A socket that the service
- * manager has, too, stays as it is: there newcomers wait for the next River. */
-static void refuse_newcomers(const WorkerProcess *p)
+/* The threads still hold the descriptors in their pollers, so closing would refuse nobody. A socket
+ * that the service manager has, too, stays as it is: there newcomers wait for the next River. */
+void worker_refuse_newcomers(const WorkerProcess *p)
 {
     const Snapshot *s = &p->builder.newest->snapshot;
     for (size_t i = 0; i < s->listener_count && !p->handed_over; i++) {
@@ -406,55 +247,37 @@ static void let_go(WorkerProcess *p)
     }
     ChannelMessage deaf = {.kind = CHANNEL_DEAF};
     (void)!channel_answer(&p->channel, &deaf);
+    orphan_tell_deaf(p);
 }
 
-static void begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
+void worker_begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
 {
     if (!p->ending) {
         p->ending = true;
         p->handed_over = !refuse;
-        p->stop_at_ms = clock_ms() + limit_ms;
+        p->stop_at_ms = worker_clock_ms() + limit_ms;
         worker_drain(p->worker, refuse ? 0 : CLIENT_PATIENCE_MS);
-        if (refuse) {
-            refuse_newcomers(p);
-        }
     }
 }
 
-static void stop_threads(WorkerProcess *p)
+void worker_begin_stop(WorkerProcess *p)
 {
     p->ending = true;
     p->stop_at_ms = 0;
     worker_stop(p->worker);
 }
 
-static void begin_stop(WorkerProcess *p)
-{
-    stop_threads(p);
-    refuse_newcomers(p);
-}
-
-/* Nobody gives orders any more: what is open is finished, and the addresses are free for another
- * River at once. */
-static void on_channel_lost(WorkerProcess *p)
-{
-    if (!p->ending) {
-        LOG(ERROR, "the supervisor is gone: finishing what is open");
-        begin_drain(p, p->system.drain_timeout_ms, true);
-    }
-}
-
 static void obey(WorkerProcess *p, const ChannelMessage *message)
 {
     switch (message->kind) {
     case CHANNEL_DRAIN:
-        begin_drain(p, message->value, true);
+        worker_begin_drain(p, message->value, true);
         return;
     case CHANNEL_HAND_OVER:
-        begin_drain(p, message->value, false);
+        worker_begin_drain(p, message->value, false);
         return;
     case CHANNEL_STOP:
-        begin_stop(p);
+        worker_begin_stop(p);
         return;
     case CHANNEL_LOGS:
         replace_logs(p, message);
@@ -463,13 +286,17 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
         answer_status(p, message);
         return;
     case CHANNEL_LISTENERS:
-        take_sockets(p, message);
+        worker_take_sockets(p, message);
         return;
     case CHANNEL_CONFIGURATION:
-        reload(p, message);
+        worker_reload(p, message);
         return;
     case CHANNEL_DUMP:
         tell_dumped(p, worker_state_save(p->worker, message->fds[0]));
+        return;
+    case CHANNEL_CONFIRMED:
+        p->confirmed = true;
+        orphan_take_socket(&p->orphan, message->fds[0]);
         return;
     case CHANNEL_NONE:
     case CHANNEL_READY:
@@ -491,7 +318,8 @@ static void take_orders(WorkerProcess *p)
         obey(p, &message);
     }
     if (err != ERR_AGAIN && err != ERR_SYNTAX) {
-        on_channel_lost(p);
+        channel_close(&p->channel);
+        orphan_begin(p);
     }
 }
 
@@ -499,6 +327,7 @@ static void take_orders(WorkerProcess *p)
 static int tick_ms(const WorkerProcess *p)
 {
     int tick = p->tidying ? TIDY_TICK_MS : -1;
+    tick = p->orphan.is_one && !p->tidying ? orphan_tick_ms(p) : tick;
     tick = p->ending ? DONE_TICK_MS : tick;
     return p->adopting ? ADOPT_TICK_MS : tick;
 }
@@ -506,20 +335,18 @@ static int tick_ms(const WorkerProcess *p)
 static void serve(WorkerProcess *p)
 {
     while (!worker_is_done(p->worker)) {
-        struct pollfd ready = {.fd = p->channel.orders, .events = POLLIN};
-        int n = poll(&ready, 1, tick_ms(p));
-        if (n > 0 && (ready.revents & POLLIN)) {
+        struct pollfd fds[1 + ORPHAN_POLL_MAX];
+        fds[0] = (struct pollfd){.fd = p->channel.orders, .events = POLLIN};
+        size_t count = 1 + orphan_poll(p, &fds[1]);
+        if (poll(fds, count, tick_ms(p)) > 0 && fds[0].revents != 0) {
             take_orders(p);
-        } else if (n > 0 && !p->ending) {
-            on_channel_lost(p);
-        } else if (n > 0) {
-            (void)poll(NULL, 0, DONE_TICK_MS); /* nobody speaks any more: only the threads count */
         }
-        tidy(p);
+        orphan_serve(p);
+        worker_tidy(p);
         let_go(p);
-        if (p->stop_at_ms != 0 && clock_ms() >= p->stop_at_ms) {
+        if (p->stop_at_ms != 0 && worker_clock_ms() >= p->stop_at_ms) {
             LOG(WARN, "drain deadline passed: open requests are cut");
-            begin_stop(p);
+            worker_begin_stop(p);
         }
     }
 }
@@ -537,6 +364,7 @@ static Err start(WorkerProcess *p)
     if (c->settings->system.daemonize) {
         daemon_let_go();
     }
+    TRY(orphan_prepare(&p->orphan));
     TRY(cage_enter(&p->cage, &plan));
     crash_enter_thread(p->setup->threads);
     TRY(start_log(p));

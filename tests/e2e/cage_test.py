@@ -113,13 +113,26 @@ class Account(Test):
             self.assertIn(f"cannot run the worker as {word}: only root", river.errors())
 
     @AS_ROOT
-    def test_a_worker_with_a_user_does_not_outlive_its_supervisor(self):
-        _, _, river = self.serve(always(answer("x")), system='user "nobody"')
+    def test_a_worker_without_a_supervisor_lives_in_its_cage(self):
+        """It accepts, dials, talks to the next supervisor, and ends, all with what it may do."""
+        origin = self.origin(always(answer("x")))
+        port = self.port()
+        river = self.river(proxy(port, origin), 'user "nobody"')
         pid = worker_of(river)
         river.signal(signal.SIGKILL)
         river.wait()
+        wait_until(lambda: "the supervisor is gone" in river.errors(), "the worker notices")
+        self.assertEqual(ask(port, "/").status, 200)
+        self.assertEqual(facts(pid)["Uid"].split()[0], str(NOBODY))
+        following = self.own(River(proxy(port, origin), 'user "nobody"', wait=False,
+                                   flags=("--control-socket", river.control)))
+        following.control = river.control
+        wait_until(following.is_up, "the next River serves")
+        wait_until(lambda: "taken over" in following.errors(), "it is taken over")
         wait_until(lambda: not os.path.exists(f"/proc/{pid}") or
                    facts(pid)["State"].startswith("Z"), "the worker ends")
+        self.assertNotIn("killed", following.errors())
+        self.assertEqual(ask(port, "/").status, 200)
 
     @AS_ROOT
     def test_logs_and_files_need_no_rights_of_the_user(self):

@@ -97,37 +97,6 @@ class Processes(Test):
         self.assertLess(time.monotonic() - start, 2)
         self.assertIn("worker was stopped by a signal", river.errors())
 
-    def test_a_supervisor_that_dies_leaves_nothing_behind(self):
-        release = threading.Event()
-
-        def script(peer):
-            peer.request()
-            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
-            release.wait(SECONDS)
-            peer.send("rest")
-            peer.rest()
-        port, _, river = self.serve(script)
-        worker = river.status()["worker_pid"]
-        peer = self.connect(port)
-        peer.send(get())
-        peer.head()
-        self.assertEqual(peer.exactly(4), b"half")
-        river.signal(signal.SIGKILL)
-        river.wait()
-        # The port is free for the next one, while the old worker finishes.
-        self.own(River(respond(port, "next")))
-        self.assertEqual(self.connect(port).ask(get()).body, b"next")
-        release.set()
-        self.assertEqual(peer.exactly(4), b"rest")
-
-        def gone():
-            try:
-                with open(f"/proc/{worker}/stat", encoding="utf-8") as file:
-                    return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-            except OSError:
-                return True
-        wait_until(gone, "the worker ends")
-
 
 class Successors(Test):
     """What happens to the old one is not the new one's loss."""

@@ -504,13 +504,28 @@ class River:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+                self.end_workers()
                 raise AssertionError("River did not end: " + self.errors()) from None
+        if self.process.returncode < 0:
+            self.end_workers()
         errors = self.errors()
         shutil.rmtree(self.directory, ignore_errors=True)
         if any(word in errors for word in REPORTS):
             raise AssertionError(errors)
         if "worker died" in errors and not self.deaths_expected:
             raise AssertionError(errors)
+
+
+    def end_workers(self):
+        """Those of a supervisor that was killed go on by themselves."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+                if self.config.encode() in words:
+                    os.kill(int(pid), signal.SIGKILL)
+            except OSError:
+                pass
 
 
 # ---- tests ---------------------------------------------------------------------------------------

@@ -106,21 +106,6 @@ class Restarts(Test):
                 thread.join()
         self.assertIn("signal=SEGV", river.errors())
 
-    def test_the_worker_does_not_outlive_its_supervisor(self):
-        port, _, river = self.serve(always(answer("x")))
-        pid = worker_of(river)
-        river.signal(signal.SIGKILL)
-        river.wait()
-
-        def gone():
-            try:
-                with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-                    return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-            except OSError:
-                return True
-        wait_until(gone, "the worker ends")
-        wait_until(lambda: refuses(port), "nobody listens any more")
-
 
 class Ends(Test):
     def download(self, system=""):

@@ -38,6 +38,7 @@ class Manager:
     def __init__(self, address):
         self.address = address
         self.news = []
+        self.store = {}  # descriptors by name
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -54,9 +55,16 @@ class Manager:
                 data, control, _, _ = self.socket.recvmsg(4096, 1024)
             except BlockingIOError:
                 return self.news
-            pid = int.from_bytes(control[0][2][:4], sys.byteorder)
+            of = {kind: what for _, kind, what in control}
+            pid = int.from_bytes(of[socket.SCM_CREDENTIALS][:4], sys.byteorder)
             lines = dict(line.split("=", 1) for line in data.decode().splitlines())
             self.news.append({**lines, "pid": pid})
+            if "FDSTORE" in lines:
+                fd = int.from_bytes(of[socket.SCM_RIGHTS][:4], sys.byteorder)
+                self.take_out(lines["FDNAME"])
+                self.store[lines["FDNAME"]] = fd
+            if "FDSTOREREMOVE" in lines:
+                self.take_out(lines["FDNAME"])
 
     def all(self, name):
         return [n for n in self.listen() if name in n]
@@ -68,7 +76,14 @@ class Manager:
             return news[count - 1] if len(news) >= count else None
         return wait_until(found, f"news of {name}", seconds)
 
+    def take_out(self, name):
+        if name in self.store:
+            os.close(self.store.pop(name))
+
     def close(self):
+        self.listen()
+        for name in list(self.store):
+            self.take_out(name)
         self.socket.close()
 
 
@@ -505,6 +520,119 @@ class PassedSockets(Test):
                            launcher=(sys.executable, "-c", code, str(passed.fileno())))
         self.assertEqual(self.connect(passed.getsockname()).ask(get()).status, 200)
         self.assertNotIn("is closed", river.errors())
+
+
+class Store(Test):
+    """Listeners in the descriptor store: a supervisor that dies takes its worker with it, as
+    systemd has it, and nobody is refused until the next River serves."""
+
+    def setUp(self):
+        self.manager = self.own(Manager(os.path.join(self.directory(), "notify")))
+        self.path = os.path.join(self.directory(), "site.sock")
+        self.one = self.port()
+
+    def services(self, body, *more):
+        return (f'app {{ listeners {{ "{self.one}"; "{self.path}" mode="0666"; }}\n'
+                f'respond body="{body}"; }}\n' + "".join(more))
+
+    def stored(self, count):
+        def found():
+            self.manager.listen()
+            return len(self.manager.store) == count
+        wait_until(found, f"{count} in the store")
+        return dict(self.manager.store)
+
+    def kill(self, river):
+        """As systemd ends what is left of a service whose main process has died."""
+        worker = worker_of(river)
+        os.kill(worker, signal.SIGSTOP)
+        river.signal(signal.SIGKILL)
+        river.wait()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists(f"/proc/{worker}"), "its worker is gone")
+        river.closed = True
+
+    def next(self, services, wait=True):
+        fds = list(self.manager.store.values())
+        return self.river(services, pass_fds=fds, wait=wait, environment={
+            **self.manager.environment, "LISTEN_FDNAMES": ":".join(self.manager.store)},
+            launcher=(sys.executable, "-c", PASS_FDS, ",".join(map(str, fds))))
+
+    def test_nobody_is_refused_while_river_is_started_again(self):
+        river = self.river(self.services("old"), environment=self.manager.environment)
+        self.stored(2)
+        self.kill(river)
+        waiting = [self.connect(self.one), self.connect(self.path)]
+        for peer in waiting:
+            peer.send(get())
+        following = self.next(self.services("new"))
+        for peer in waiting:
+            self.assertEqual(peer.response().body, b"new")
+        self.assertEqual(following.errors().count("earlier River has stored"), 2)
+        self.assertNotIn("is closed", following.errors())
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o666)
+        # They are its own: at the end nobody listens any more, and the store is empty.
+        following.signal(signal.SIGTERM)
+        self.assertEqual(following.wait(), 0)
+        self.stored(0)
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect(self.one)
+        self.assertFalse(os.path.exists(self.path))
+
+    def test_a_reload_keeps_the_store_right(self):
+        two = self.port()
+        river = self.river(self.services("x"), environment=self.manager.environment)
+        before = self.stored(2)
+
+        def reload(services):
+            with open(river.config, "w", encoding="utf-8") as file:
+                file.write("services {\n" + services + "}\n")
+            done = command("reload", "--wait", "--control-socket", river.control)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        reload(self.services("x", f'two {{ listeners {{ "{two}"; }}\nrespond body="2"; }}\n'))
+        more = self.stored(3)
+        self.assertEqual({n: fd for n, fd in more.items() if n in before}, before)
+        self.assertEqual(self.connect(two).ask(get()).body, b"2")
+        reload(self.services("x"))
+        self.assertEqual(self.stored(2), before)
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect(two)
+
+    def test_what_the_next_configuration_lacks_leaves_the_store(self):
+        river = self.river(self.services("x"), environment=self.manager.environment)
+        self.stored(2)
+        self.kill(river)
+        following = self.next(f'app {{ listeners {{ "{self.path}"; }}\nrespond body="new"; }}')
+        self.assertEqual(self.connect(self.path).ask(get()).body, b"new")
+        self.assertIn("no listener has its address", following.errors())
+        self.stored(1)
+        with self.assertRaises(ConnectionRefusedError):
+            self.connect(self.one)
+
+    def test_sockets_that_systemd_has_bound_are_not_stored(self):
+        passed = self.own(socket.socket())
+        passed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        passed.bind(("127.0.0.1", 0))
+        passed.listen(16)
+        self.manager.store["web"] = os.dup(passed.fileno())
+        address = "%s:%d" % passed.getsockname()
+        self.next(f'app {{ listeners {{ "{address}"; "{self.one}"; }}\nrespond body="x"; }}')
+        self.assertEqual(len(self.stored(2)), 2)
+        self.assertEqual(len(self.manager.all("FDSTORE")), 1)
+
+    def test_an_upgrade_goes_on_with_the_store(self):
+        river = self.river(self.services("x"), environment=self.manager.environment)
+        self.stored(2)
+        with open(river.config, "w", encoding="utf-8") as file:
+            file.write(f'services {{ app {{ listeners {{ "{self.one}"; }}\n'
+                       'respond body="y"; } }')
+        done = command("upgrade", "--control-socket", river.control)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        pid = int(done.stdout.split()[2])
+        self.addCleanup(os.kill, pid, signal.SIGINT)
+        self.stored(1)
+        self.assertEqual(self.manager.all("FDSTORE")[-1]["pid"], pid)
+        self.assertEqual(self.connect(self.one).ask(get()).body, b"y")
 
 
 @unittest.skipUnless(shutil.which("systemd-analyze"), "this system has no systemd-analyze")

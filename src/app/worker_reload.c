@@ -1,0 +1,130 @@
+/* worker_reload.c - the next configuration, from the supervisor's orders to the threads. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "app/worker_parts.h"
+
+#define RELOAD_BYTES_MAX (16u << 20)
+
+static void forget_sockets(WorkerProcess *p, bool close_them)
+{
+    for (size_t i = 0; close_them && i < p->pending_count; i++) {
+        (void)close(p->pending[i].fd);
+    }
+    p->pending_count = 0;
+}
+
+void worker_take_sockets(WorkerProcess *p, const ChannelMessage *message)
+{
+    Str places = message->bytes;
+    if (message->value == 1) {
+        forget_sockets(p, true);
+    }
+    for (size_t i = 0; i < message->fd_count; i++) {
+        uint32_t place = 0;
+        if (message->fds[i] < 0) {
+            continue;
+        }
+        if (places.len < sizeof place || p->pending_count == LISTENER_PLACES_MAX) {
+            (void)close(message->fds[i]);
+            continue;
+        }
+        (void)span_copy(span_of(&place, sizeof place), str_take(places, sizeof place));
+        places = str_drop(places, sizeof place);
+        p->pending[p->pending_count] = (PendingSocket){.place = place, .fd = message->fds[i]};
+        p->pending_count++;
+    }
+}
+
+static Err build_next(WorkerProcess *p, const Settings *settings)
+{
+    Arena scratch;
+    arena_init(&scratch, &p->blocks, RELOAD_BYTES_MAX);
+    size_t count = settings->listener_count;
+    int *fds = arena_array(&scratch, int, count);
+    int *key_logs = arena_array(&scratch, int, count);
+    Err err = fds && key_logs ? ERR_OK : ERR_MEMORY;
+    for (size_t i = 0; err == ERR_OK && i < count; i++) {
+        fds[i] = -1; /* it is there already */
+        key_logs[i] = -1;
+    }
+    for (size_t i = 0; err == ERR_OK && i < p->pending_count; i++) {
+        if (p->pending[i].place < count) {
+            fds[p->pending[i].place] = p->pending[i].fd;
+        }
+    }
+    if (err == ERR_OK) {
+        BuildInputs inputs = {.count = count, .root_count = p->root_count};
+        inputs.fds = fds;
+        inputs.key_logs = key_logs;
+        inputs.roots = p->roots;
+        err = builder_build(&p->builder, settings, &inputs);
+    }
+    arena_reset(&scratch);
+    return err;
+}
+
+/* What the supervisor has put there is looked at only as far as that it is where it should be. */
+static Err reload_from(WorkerProcess *p, const ChannelMessage *message)
+{
+    unsigned slot = message->id & ((1u << CHANNEL_BASE_SHIFT) - 1);
+    unsigned base = message->id >> CHANNEL_BASE_SHIFT;
+    bool over = message->fds[1] >= 0;
+    const Settings *settings = (const Settings *)(uintptr_t)message->value;
+    TRY(region_map(message->fds[0], slot));
+    Err err = over ? region_map(message->fds[1], base) : ERR_OK;
+    if (err == ERR_OK) {
+        bool there = region_holds(slot, settings, sizeof *settings);
+        err = there ? build_next(p, settings) : ERR_SYNTAX;
+        if (over) {
+            region_unmap(base);
+        }
+    }
+    region_unmap(slot);
+    return err;
+}
+
+void worker_reload(WorkerProcess *p, const ChannelMessage *message)
+{
+    Err err = p->ending ? ERR_CLOSED : reload_from(p, message);
+    for (size_t i = 0; i < message->fd_count; i++) {
+        if (message->fds[i] >= 0) {
+            (void)close(message->fds[i]);
+        }
+    }
+    forget_sockets(p, err != ERR_OK);
+    if (err != ERR_OK) {
+        ChannelMessage answer = {.kind = CHANNEL_RELOADED, .bytes = str_from_c(err_sentence(err))};
+        (void)!channel_answer(&p->channel, &answer);
+        return;
+    }
+    worker_publish(p->worker, &p->builder.newest->snapshot);
+    p->adopting = true;
+    p->tidying = true;
+}
+
+/* No thread watches a listener that leaves any more: its socket goes, and with the supervisor's
+ * copy the port. */
+static void close_left(const WorkerProcess *p)
+{
+    Generation *g = p->builder.newest;
+    for (size_t i = 0; i < g->leaver_count; i++) {
+        if (!g->leavers[i].closed) {
+            (void)close(g->snapshot.listeners[g->leavers[i].place]->fd);
+            g->leavers[i].closed = true;
+        }
+    }
+}
+
+void worker_tidy(WorkerProcess *p)
+{
+    if (p->adopting && worker_has_adopted(p->worker, p->builder.number)) {
+        p->adopting = false;
+        close_left(p);
+        ChannelMessage answer = {.kind = CHANNEL_RELOADED, .value = 1};
+        (void)!channel_answer(&p->channel, &answer);
+    }
+    if (p->tidying && !p->adopting) {
+        p->tidying = builder_tidy(&p->builder);
+    }
+}
