@@ -93,6 +93,7 @@ struct Exchange {
     bool trusted;      /* the peer is a trusted proxy */
     bool waits;        /* for a connection to its origin: in the queue, or for a dial of its own */
     bool dials;        /* ... which is all that it waits for */
+    uint32_t dialing;      /* dials that it has started for the queue, and that go on */
     uint32_t waiter_place; /* in the origin's queue (origin_waiters.h) */
     bool counted;      /* in service->active */
     bool upstream_reused;

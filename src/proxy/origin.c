@@ -241,6 +241,7 @@ static Err dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
         atomic_fetch_sub(&o->open, 1);
         atomic_fetch_sub(&o->dialing, 1);
     }
+    x->dialing += err == ERR_OK;
     return err;
 }
 

@@ -112,7 +112,7 @@ Step phase_send(Thread *t, Exchange *x)
     }
     x->progress_up_ms = t->now_ms;
     x->progress_in_ms = t->now_ms;
-    x->streams = is_stream(&x->request.framing, &x->request.fields);
+    x->streams = origin.stream && is_stream(&x->request.framing, &x->request.fields);
     if (x->replay.len > 0) {
         Step step = relay_replay(t, x, &head);
         if (step.kind == STEP_FAIL || x->request_body.done) {

@@ -325,6 +325,7 @@ Step phase_pick(Thread *t, Exchange *x)
     x->endpoint = &cluster->endpoints[index];
     x->tries++;
     x->asked = false;
+    x->dialing = 0;
     x->any_sent = false;
     x->request_sent = false;
     x->request_broken = false;

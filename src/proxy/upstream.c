@@ -105,13 +105,22 @@ void upstream_announced(const Thread *t, Upstream *u, uint64_t keep_alive_ms)
     }
 }
 
-static void dial_failed(Thread *t, Upstream *u, Fault fault)
+/* The exchange that has started the dial, if it still waits for what comes of it. */
+static Exchange *waiting_for(Thread *t, const Upstream *u)
 {
     Exchange *x = exchange_get(t, u->exchange);
-    uint32_t origin = u->origin;
+    return x && x->waits && x->endpoint->origin == u->origin ? x : NULL;
+}
+
+static void dial_failed(Thread *t, Upstream *u, Fault fault)
+{
+    Exchange *x = waiting_for(t, u);
+    bool last = !x || u->exclusive || x->dialing <= 1;
     origin_mux_failed(t, u, fault);
     upstream_close(t, u, false);
-    if (x && x->waits && x->endpoint->origin == origin) {
+    if (!last) { /* several that end at once are one failure */
+        x->dialing--;
+    } else if (x && x->waits) {
         exchange_dial_failed(t, x, fault);
     }
 }
@@ -210,10 +219,13 @@ static void upstream_opened(Thread *t, Upstream *u, bool h2)
     if (origin_of(t, u)->endpoint->protocol != ENDPOINT_H1) {
         origin_mux_none(t, u);
     }
-    Exchange *x = u->exclusive ? exchange_get(t, u->exchange) : NULL;
-    if (x && x->waits && x->endpoint->origin == u->origin) {
+    Exchange *x = waiting_for(t, u);
+    if (x && u->exclusive) {
         exchange_connected(t, x, u);
         return;
+    }
+    if (x && x->dialing > 0) {
+        x->dialing--;
     }
     origin_return(t, u);
 }
