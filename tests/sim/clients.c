@@ -90,7 +90,8 @@ static void h1_head(Party *p, Ask *a)
         snprintf(body, sizeof body, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
     } else if (a->sends > 0 || a->quiet) {
         bool chunked = a->quiet || h1_is_chunked(a);
-        snprintf(body, sizeof body, chunked ? "Transfer-Encoding: chunked\r\n" : "Content-Length: %llu\r\n",
+        snprintf(body, sizeof body,
+                 chunked ? "Transfer-Encoding: chunked\r\n" : "Content-Length: %llu\r\n",
                  (unsigned long long)a->sends);
     }
     snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n%s%s\r\n",

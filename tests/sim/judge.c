@@ -46,7 +46,9 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     }
     barren[i].row++;
     barren[i].in_second++;
-    barren[i].waiters = t->exchanges.used > barren[i].waiters ? t->exchanges.used : barren[i].waiters;
+    if (t->exchanges.used > barren[i].waiters) {
+        barren[i].waiters = t->exchanges.used;
+    }
     unsigned most = BARREN_SECOND_MAX + BARREN_WAITER_MAX * barren[i].waiters;
     if (barren[i].row > BARREN_TURNS_MAX || barren[i].in_second > most) {
         trial_fail("thread %u turns without work: %u times in a row, %u in a second", i,
@@ -215,7 +217,8 @@ void judge_asks(void)
         const char *late = NULL;
         if (!a->tainted && !a->slow && now > a->due_ns + (planned && trial->calm ? CALM_NS : 0)) {
             late = "is late";
-        } else if (conduct == CONDUCT_CUTS && a->stream == 0 && a->status == 0 && now > a->begun_ns + CUT_NS &&
+        } else if (conduct == CONDUCT_CUTS && a->stream == 0 && a->status == 0 &&
+                   now > a->begun_ns + CUT_NS &&
                    !trouble_is_felt(a->origin)) {
             late = "was cut off by its client, and is not over";
         } else if (a->slow && !a->tainted && now > a->moved_ns + STILL_NS) {

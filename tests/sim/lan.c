@@ -216,7 +216,8 @@ size_t end_get(int end, void *room, size_t len)
     }
     p->read += n;
     uint64_t window = p->read + link->receive_bytes;
-    if (n > 0 && window - p->offered >= u64_min(link->receive_bytes / 4, UPDATE_BYTES)) { /* an update of the window */
+    uint64_t step = u64_min(link->receive_bytes / 4, UPDATE_BYTES);
+    if (n > 0 && window - p->offered >= step) { /* an update of the window */
         p->offered = window;
         later(lan->now_ns + link->latency_ns, EV_ACK, end ^ 1, p->arrived, window);
     }
