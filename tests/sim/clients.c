@@ -148,6 +148,12 @@ static Ask *ask_begin(Party *p)
     return a;
 }
 
+/* Whether it leaves the end of its connection to River. */
+static bool is_lazy(const Party *p)
+{
+    return (p->number + trial->plan.seed) % 3 == 0;
+}
+
 static void h1_goes_on(Party *p)
 {
     const ClientPlan *c = plan_of(p->number);
@@ -166,7 +172,9 @@ static void h1_goes_on(Party *p)
         return;
     }
     if (trial->client_asked[p->number] >= c->asks) {
-        peer_drop(p, false);
+        if (!is_lazy(p)) {
+            peer_drop(p, false);
+        }
         return;
     }
     if (lan_now_ns() < p->idle_ns + c->gap_ns) {
@@ -302,7 +310,7 @@ static void h2_goes_on(Party *p)
     const ClientPlan *c = plan_of(p->number);
     client_consumes(p);
     if (trial->client_asked[p->number] >= c->asks) {
-        if (p->live == 0) {
+        if (p->live == 0 && !is_lazy(p)) {
             peer_drop(p, false);
         }
         return;

@@ -513,6 +513,11 @@ bool lan_ended(int end)
     return lan_readable(end) == 0 && (pipe_in(end)->fin_arrived || lan->ends[end].reset);
 }
 
+bool lan_is_left(int end)
+{
+    return lan->ends[end ^ 1].connected && !lan->ends[end ^ 1].open;
+}
+
 bool lan_broken(int end)
 {
     return lan->ends[end].reset;

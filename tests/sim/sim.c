@@ -4,6 +4,7 @@
  *     sim SEED [COUNT]       these
  *     sim --shard I/N ...    of those, each N-th from I on
  *     sim --quick ...        makes no failing plan smaller
+ *     sim --first ...        stops at the first that fails
  *     sim --trace SEED       prints what the smaller plan does
  *
  * Each batch runs in a process of its own, so that a trial which never ends, or dies, is one that
@@ -51,6 +52,7 @@ typedef struct Job {
     uint64_t step;
     bool shrinks;
     bool traces;
+    unsigned failures_max;
 } Job;
 
 static Outcome *outcome;
@@ -221,12 +223,15 @@ static unsigned long number_of(const char *text)
 
 int main(int argc, char **argv)
 {
-    Job job = {.count = SEEDS, .step = 1, .shrinks = true};
+    Job job = {.count = SEEDS, .step = 1, .shrinks = true, .failures_max = FAILURES_MAX};
     unsigned long passed = 0;
     unsigned long failed = 0;
     for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
         if (strcmp(argv[1], "--quick") == 0) {
             job.shrinks = false;
+        } else if (strcmp(argv[1], "--first") == 0) {
+            job.shrinks = false;
+            job.failures_max = 1;
         } else if (strcmp(argv[1], "--trace") == 0) {
             job.traces = true;
         } else if (strcmp(argv[1], "--shard") == 0 && argc > 2) {
@@ -244,7 +249,7 @@ int main(int argc, char **argv)
     outcome = (Outcome *)mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(outcome != MAP_FAILED);
-    for (uint64_t at = 0; at < job.count && failed < FAILURES_MAX;) {
+    for (uint64_t at = 0; at < job.count && failed < job.failures_max;) {
         bool bad = false;
         uint64_t good = batch(&job, at, &bad);
         passed += good;
