@@ -2,7 +2,7 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test soak check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter bench-scale \
+.PHONY: help run build test soak soak-trouble sim-long mutate check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter bench-scale \
 	bench-router docs clean site setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
@@ -38,6 +38,19 @@ test: setup-test ## build everything and run all tests (FRESH=1 repeats what pas
 
 soak: setup-test build ## a million requests through 100 reloads and 20 upgrades (SOAK="--requests N ...")
 	@python3 tests/soak/zero_loss.py $(SOAK)
+
+soak-trouble: setup-test build ## real clients for MINUTES=60 while origins are stopped, killed and started
+	@RIVER_BINARY=$(BUILD)/river python3 tests/soak/trouble.py --minutes $(or $(MINUTES),60)
+
+SIM := $(BUILD)/release/tests/sim/sim
+sim-long: setup-test ## simulated trials beyond those of `make test` (FIRST=10000 SEEDS=1000000)
+	@tools/build release tests/sim/sim
+	@$(SIM) --shard 0/2 $(or $(FIRST),10000) $(or $(SEEDS),1000000) & first=$$!; \
+	 $(SIM) --shard 1/2 $(or $(FIRST),10000) $(or $(SEEDS),1000000); second=$$?; \
+	 wait $$first && exit $$second
+
+mutate: setup-test ## how many deleted wake-ups, re-arms and queue-leaving calls the simulation finds
+	@python3 tests/sim/mutate.py $(MUTATE)
 
 check-style: setup-test ## layers, sizes, banned calls; clang-tidy and gcc's analyser on base and http
 	@python3 tests/run style tidy

@@ -30,7 +30,19 @@ uint64_t trial_pick(uint64_t n)
 static bool odd_conduct(Conduct c)
 {
     return c == CONDUCT_RESETS || c == CONDUCT_STALLS || c == CONDUCT_DRIPS || c == CONDUCT_CUTS ||
-           c == CONDUCT_DEAF || c == CONDUCT_ABANDONS;
+           c == CONDUCT_DEAF || c == CONDUCT_ABANDONS || c == CONDUCT_MUTE;
+}
+
+/* Whether a connection to the origin may be found closed: then a body that is too long to be kept
+ * cannot be sent again, nor a POST. */
+static bool may_be_stale(unsigned origin)
+{
+    bool stale = false;
+    for (unsigned i = 0; i < trial->plan.origin_count; i++) {
+        bool here = i == origin || origin == ORIGINS_MAX;
+        stale = stale || (here && trial->plan.origins[i].idle_ns > 0);
+    }
+    return stale;
 }
 
 Ask *ask_new(unsigned client, unsigned origin)
@@ -72,6 +84,7 @@ Ask *ask_new(unsigned client, unsigned origin)
         a->sends = 2 + trial_pick(3000);
     }
     a->post = a->sends > 0 && trial_pick(2);
+    a->tainted = a->tainted || (a->sends > 0 && may_be_stale(origin));
     a->due_ns = a->begun_ns + ANSWER_NS + (a->size + a->sends) * 8 * LAN_S / u64_max(rate, 1000);
     a->due_ns += trial->plan.scale_ms * LAN_MS / 4; /* as plan.c bounds what goes at once */
     return a;

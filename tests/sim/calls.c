@@ -1,5 +1,5 @@
-/* sim.c - random runs: many clients, an origin that answers by the path, and peers and calls that
- * fail as the seed says. A failing seed prints itself: `sim SEED` runs that one again.
+/* calls.c - system calls and allocations that fail, each in turn, under random runs: many clients,
+ * an origin that answers by the path, and peers that break off. `calls SEED` runs one again.
  *
  * A request's path says what its answer must be ("/7/5000": body 7 of 5,000 bytes), so every answer
  * that looks complete can be judged. Afterwards nothing may be left over. */

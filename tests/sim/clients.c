@@ -90,7 +90,8 @@ static void h1_head(Party *p, Ask *a)
         snprintf(body, sizeof body, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
     } else if (a->sends > 0 || a->quiet) {
         bool chunked = a->quiet || h1_is_chunked(a);
-        snprintf(body, sizeof body, chunked ? "Transfer-Encoding: chunked\r\n" : "Content-Length: %llu\r\n",
+        snprintf(body, sizeof body,
+                 chunked ? "Transfer-Encoding: chunked\r\n" : "Content-Length: %llu\r\n",
                  (unsigned long long)a->sends);
     }
     snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n%s%s\r\n",
@@ -147,6 +148,12 @@ static Ask *ask_begin(Party *p)
     return a;
 }
 
+/* Whether it leaves the end of its connection to River. */
+static bool is_lazy(const Party *p)
+{
+    return (p->number + trial->plan.seed) % 3 == 0;
+}
+
 static void h1_goes_on(Party *p)
 {
     const ClientPlan *c = plan_of(p->number);
@@ -165,7 +172,9 @@ static void h1_goes_on(Party *p)
         return;
     }
     if (trial->client_asked[p->number] >= c->asks) {
-        peer_drop(p, false);
+        if (!is_lazy(p)) {
+            peer_drop(p, false);
+        }
         return;
     }
     if (lan_now_ns() < p->idle_ns + c->gap_ns) {
@@ -301,7 +310,7 @@ static void h2_goes_on(Party *p)
     const ClientPlan *c = plan_of(p->number);
     client_consumes(p);
     if (trial->client_asked[p->number] >= c->asks) {
-        if (p->live == 0) {
+        if (p->live == 0 && !is_lazy(p)) {
             peer_drop(p, false);
         }
         return;

@@ -170,7 +170,8 @@ bool h2_client_ask(Party *p, Ask *a)
 {
     char path[100];
     ask_path(a, path, sizeof path);
-    H2Field fields[] = {{S(":method"), a->post ? S("POST") : a->sends || a->quiet ? S("PUT") : S("GET")},
+    bool body = a->sends > 0 || a->quiet;
+    H2Field fields[] = {{S(":method"), a->post ? S("POST") : body ? S("PUT") : S("GET")},
                         {S(":scheme"), S("http")},
                         {S(":authority"), S("x")},
                         {S(":path"), str_of(path, strlen(path))},
@@ -180,7 +181,7 @@ bool h2_client_ask(Party *p, Ask *a)
         fields[1].value = S("https");
     }
     size_t count = a->quiet ? 6 : 4;
-    Err err = h2_request(p->h2, a->id, fields, count, a->sends > 0 || a->quiet, &a->stream);
+    Err err = h2_request(p->h2, a->id, fields, count, body, &a->stream);
     if (err != ERR_OK) {
         a->tainted = true;
         client_done(a, "no stream");
@@ -299,8 +300,9 @@ static void serve_reply(Party *p, Serve *s)
     char length[30];
     uint64_t says = s->lies ? s->size + 1 + trial_pick(100) : s->size;
     snprintf(length, sizeof length, "%llu", (unsigned long long)says);
+    Str type = s->ask->quiet ? S("application/grpc") : S("text/plain");
     H2Field fields[] = {{S(":status"), S("200")},
-                        {S("content-type"), s->ask->quiet ? S("application/grpc") : S("text/plain")},
+                        {S("content-type"), type},
                         {S("content-length"), str_of(length, strlen(length))}};
     s->replied = true;
     s->ask->touched = true;

@@ -46,7 +46,9 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     }
     barren[i].row++;
     barren[i].in_second++;
-    barren[i].waiters = t->exchanges.used > barren[i].waiters ? t->exchanges.used : barren[i].waiters;
+    if (t->exchanges.used > barren[i].waiters) {
+        barren[i].waiters = t->exchanges.used;
+    }
     unsigned most = BARREN_SECOND_MAX + BARREN_WAITER_MAX * barren[i].waiters;
     if (barren[i].row > BARREN_TURNS_MAX || barren[i].in_second > most) {
         trial_fail("thread %u turns without work: %u times in a row, %u in a second", i,
@@ -202,9 +204,35 @@ void judge_rest(void)
 #define CALM_NS (300 * LAN_S) /* when all of the slow hurry, the links are full */
 #define STILL_NS (100 * LAN_S) /* a slow answer moves at least once within */
 
+#define MUTE_NS (60 * LAN_S)   /* who says nothing is closed within */
+#define EVER_NS (400 * LAN_S)  /* whatever happens, an ask is over within, and some limits more */
+
+/* Clients that connect and say nothing. */
+static void judge_mute(void)
+{
+    for (int i = 0; i < trial->peers_touched && !trial->calm; i++) {
+        const Party *p = &trial->peers[i];
+        bool mute = p->used && p->client && p->number < trial->plan.client_count &&
+                    trial->plan.clients[p->number].conduct == CONDUCT_MUTE;
+        if (mute && lan_now_ns() > p->begun_ns + MUTE_NS) {
+            trial_fail("client %u says nothing, and is not closed", p->number);
+        }
+    }
+}
+
+/* Whether an ask may go on for as long as it likes. */
+static bool may_last(const Ask *a, Conduct conduct)
+{
+    bool moves = conduct == CONDUCT_SLOW || conduct == CONDUCT_STALLS || conduct == CONDUCT_DRIPS;
+    const Party *p = &trial->peers[a->peer];
+    bool unheard = conduct == CONDUCT_DEAF && p->used && lan_is_left(p->end);
+    return moves || unheard || a->quiet || a->tunnel || trial->calm;
+}
+
 void judge_asks(void)
 {
     uint64_t now = lan_now_ns();
+    judge_mute();
     for (unsigned i = trial->ask_count; i-- > 0 && !trial_failed();) {
         const Ask *a = &trial->asks[i];
         if (a->over) {
@@ -215,9 +243,13 @@ void judge_asks(void)
         const char *late = NULL;
         if (!a->tainted && !a->slow && now > a->due_ns + (planned && trial->calm ? CALM_NS : 0)) {
             late = "is late";
-        } else if (conduct == CONDUCT_CUTS && a->stream == 0 && a->status == 0 && now > a->begun_ns + CUT_NS &&
+        } else if (conduct == CONDUCT_CUTS && a->stream == 0 && a->status == 0 &&
+                   now > a->begun_ns + CUT_NS &&
                    !trouble_is_felt(a->origin)) {
             late = "was cut off by its client, and is not over";
+        } else if (!may_last(a, conduct) &&
+                   now > a->begun_ns + EVER_NS + 8 * trial->plan.scale_ms * LAN_MS) {
+            late = "was never given up";
         } else if (a->slow && !a->tainted && now > a->moved_ns + STILL_NS) {
             late = "does not move";
         }

@@ -216,7 +216,8 @@ size_t end_get(int end, void *room, size_t len)
     }
     p->read += n;
     uint64_t window = p->read + link->receive_bytes;
-    if (n > 0 && window - p->offered >= u64_min(link->receive_bytes / 4, UPDATE_BYTES)) { /* an update of the window */
+    uint64_t step = u64_min(link->receive_bytes / 4, UPDATE_BYTES);
+    if (n > 0 && window - p->offered >= step) { /* an update of the window */
         p->offered = window;
         later(lan->now_ns + link->latency_ns, EV_ACK, end ^ 1, p->arrived, window);
     }
@@ -510,6 +511,11 @@ size_t lan_readable(int end)
 bool lan_ended(int end)
 {
     return lan_readable(end) == 0 && (pipe_in(end)->fin_arrived || lan->ends[end].reset);
+}
+
+bool lan_is_left(int end)
+{
+    return lan->ends[end ^ 1].connected && !lan->ends[end ^ 1].open;
 }
 
 bool lan_broken(int end)

@@ -93,6 +93,8 @@ size_t lan_readable(int end);
 /* All was read, and the other side has finished. */
 bool lan_ended(int end);
 bool lan_broken(int end);
+/* The other side has closed. */
+bool lan_is_left(int end);
 bool lan_connected(int end);
 void lan_finish(int end);
 void lan_drop(int end, bool reset);

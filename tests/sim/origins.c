@@ -16,7 +16,8 @@ void origin_arrived(int host, int end)
     const LanHost *h = lan_host_of(host);
     p->idle_ns += h->dial_ns + 2 * h->link.latency_ns; /* until the other side knows of it */
     if (trial->plan.origins[host].tls) {
-        static uint8_t offers[3] = {1, 2, 3}; /* by EndpointProtocol, as standin_tls.c lays it out */
+        /* By EndpointProtocol, as standin_tls.c lays a server out: one byte of offers. */
+        static uint8_t offers[3] = {1, 2, 3};
         EngineServer *s = (EngineServer *)(void *)&offers[trial->plan.origins[host].protocol];
         CHECK(engine_accept(s, &p->tls) == ERR_OK);
     }

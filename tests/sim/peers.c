@@ -100,6 +100,7 @@ Party *peer_new(bool client, unsigned number, int end)
                 .self = i,
                 .end = end,
                 .number = number,
+                .begun_ns = lan_now_ns(),
                 .read_ns = lan_now_ns(),
                 .idle_ns = lan_now_ns()};
     lan_name(end, i);
@@ -298,6 +299,12 @@ void peer_go(Party *p)
     }
     int self = p->self;
     int end = p->end;
+    if (conduct_of(p) == CONDUCT_MUTE) { /* not even a handshake */
+        if (lan_ended(p->end)) {
+            client_loses(p, "was mute");
+        }
+        return;
+    }
     if (!p->greeted && !p->tls) {
         greet(p);
     } else if (p->tls) {

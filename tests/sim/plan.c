@@ -53,6 +53,12 @@ static void origin_make(Plan *p, OriginPlan *o)
     if (h2 && o == &p->origins[0]) {
         o->protocol = ENDPOINT_H2;
     }
+    if (p->theme == THEME_CROWD) { /* what a crowd holds must have come soon */
+        o->host.link = (LanLink){.latency_ns = pick(3) * 300000,
+                                 .send_bytes = 64u << 10,
+                                 .receive_bytes = 64u << 10,
+                                 .segment = 16u << 10};
+    }
     if (p->theme == THEME_STALE || p->theme == THEME_SURPLUS) {
         o->protocol = chance(80) ? ENDPOINT_H1 : o->protocol;
         o->idle_ns = between(5, 400) * LAN_MS;
@@ -66,6 +72,8 @@ static void origin_make(Plan *p, OriginPlan *o)
     }
     if (p->theme == THEME_SCARCE) {
         o->connections_max = (uint32_t)between(1, 4);
+        o->host.link.latency_ns = pick(6) * LAN_MS; /* threads give connections up to each other */
+        o->host.dial_ns = 0;
     }
 }
 
@@ -90,7 +98,7 @@ static void client_conduct(const Plan *p, ClientPlan *c, unsigned index)
 {
     static const Conduct odd[] = {CONDUCT_SLOW, CONDUCT_RESETS, CONDUCT_STALLS, CONDUCT_DRIPS,
                                   CONDUCT_CUTS, CONDUCT_QUIET, CONDUCT_TUNNELS, CONDUCT_DEAF,
-                                  CONDUCT_ABANDONS};
+                                  CONDUCT_ABANDONS, CONDUCT_MUTE};
     c->conduct = chance(25) ? odd[pick(sizeof odd / sizeof odd[0])] : CONDUCT_GOOD;
     switch ((int)p->theme) {
     case THEME_CROWD: c->conduct = index < 20 ? CONDUCT_SLOW : CONDUCT_GOOD; break;
@@ -189,8 +197,10 @@ static void fault_make(const Plan *p, FaultPlan *f)
 {
     static const FaultKind by_theme[THEME_COUNT][4] = {
         [THEME_OUTAGE] = {TROUBLE_REFUSE, TROUBLE_SILENT, TROUBLE_REFUSE, TROUBLE_DIAL_SLOW},
-        [THEME_STALE] = {TROUBLE_RESTART, TROUBLE_CLOSE_IDLE, TROUBLE_DIAL_SLOW, TROUBLE_CLOSE_IDLE},
-        [THEME_SURPLUS] = {TROUBLE_CLOSE_IDLE, TROUBLE_RESTART, TROUBLE_CLOSE_IDLE, TROUBLE_RESTART},
+        [THEME_STALE] = {TROUBLE_RESTART, TROUBLE_CLOSE_IDLE, TROUBLE_DIAL_SLOW,
+                         TROUBLE_CLOSE_IDLE},
+        [THEME_SURPLUS] = {TROUBLE_CLOSE_IDLE, TROUBLE_RESTART, TROUBLE_CLOSE_IDLE,
+                           TROUBLE_RESTART},
         [THEME_DEAD] = {TROUBLE_DEAD, TROUBLE_DEAD, TROUBLE_DEAD, TROUBLE_DEAD},
         [THEME_RELOAD] = {TROUBLE_SNAPSHOT, TROUBLE_SNAPSHOT, TROUBLE_WATCH, TROUBLE_CALLS},
     };

@@ -4,6 +4,7 @@
  *     sim SEED [COUNT]       these
  *     sim --shard I/N ...    of those, each N-th from I on
  *     sim --quick ...        makes no failing plan smaller
+ *     sim --first ...        stops at the first that fails
  *     sim --trace SEED       prints what the smaller plan does
  *
  * Each batch runs in a process of its own, so that a trial which never ends, or dies, is one that
@@ -15,19 +16,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "trial.h"
 
 #define BATCH 50u
-#define TRIAL_S 4u
+#define TRIAL_S 5
 #define SHRINK_RUNS_MAX 150u
 #define FAILURES_MAX 20u
-#if defined(__SANITIZE_ADDRESS__) || defined(__has_feature)
-#define SEEDS_MOST 10000u
+
+/* Under a sanitizer a trial takes ten times as long. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+#define SEEDS 600u
 #else
-#define SEEDS_MOST 10000u
+#define SEEDS 10000u
 #endif
 
 typedef struct Outcome { /* shared with the child that runs */
@@ -41,6 +52,7 @@ typedef struct Job {
     uint64_t step;
     bool shrinks;
     bool traces;
+    unsigned failures_max;
 } Job;
 
 static Outcome *outcome;
@@ -52,7 +64,8 @@ static void run_here(const Plan *plan)
     memset(&the_trial, 0, sizeof the_trial);
     outcome->seed = plan->seed;
     outcome->failure[0] = '\0';
-    (void)alarm(TRIAL_S);
+    struct itimerval limit = {.it_value = {.tv_sec = TRIAL_S}}; /* of processor time */
+    (void)setitimer(ITIMER_PROF, &limit, NULL);
     if (!trial_run(&the_trial, plan)) {
         memcpy(outcome->failure, the_trial.failure, sizeof outcome->failure);
         fflush(stdout);
@@ -67,8 +80,9 @@ static bool child_is_good(pid_t child)
     CHECK(waitpid(child, &status, 0) == child);
     if (WIFSIGNALED(status)) {
         int number = WTERMSIG(status);
+        const char *late = "a turn never ends, or the trial does not";
         snprintf(outcome->failure, sizeof outcome->failure, "%s",
-                 number == SIGALRM ? "a turn never ends, or the trial does not" : strsignal(number));
+                 number == SIGPROF ? late : strsignal(number));
         return false;
     }
     return WEXITSTATUS(status) == 0;
@@ -209,12 +223,15 @@ static unsigned long number_of(const char *text)
 
 int main(int argc, char **argv)
 {
-    Job job = {.count = SEEDS_MOST, .step = 1, .shrinks = true};
+    Job job = {.count = SEEDS, .step = 1, .shrinks = true, .failures_max = FAILURES_MAX};
     unsigned long passed = 0;
     unsigned long failed = 0;
     for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
         if (strcmp(argv[1], "--quick") == 0) {
             job.shrinks = false;
+        } else if (strcmp(argv[1], "--first") == 0) {
+            job.shrinks = false;
+            job.failures_max = 1;
         } else if (strcmp(argv[1], "--trace") == 0) {
             job.traces = true;
         } else if (strcmp(argv[1], "--shard") == 0 && argc > 2) {
@@ -232,7 +249,7 @@ int main(int argc, char **argv)
     outcome = (Outcome *)mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(outcome != MAP_FAILED);
-    for (uint64_t at = 0; at < job.count && failed < FAILURES_MAX;) {
+    for (uint64_t at = 0; at < job.count && failed < job.failures_max;) {
         bool bad = false;
         uint64_t good = batch(&job, at, &bad);
         passed += good;

@@ -250,7 +250,8 @@ EngineCode engine_feed(Engine *e, Str raw, size_t *ret_taken)
         if (e->plain.len > PLAIN_BYTES_MAX) {
             break;
         }
-        size_t room = size_min(READ_BYTES_MAX, WIRE_BYTES_MAX - size_min(e->raw.len, WIRE_BYTES_MAX));
+        size_t used = size_min(e->raw.len, WIRE_BYTES_MAX);
+        size_t room = size_min(READ_BYTES_MAX, WIRE_BYTES_MAX - used);
         if (room == 0) {
             return CODE_FULL;
         }

@@ -223,7 +223,8 @@ static bool turn_one(void)
             const Thread *t = thread_at(i);
             uint64_t work = lan_work();
             bool more = t->again_count > 0 || t->flush_count > 0;
-            bool alarm = lan_now_ns() > t->poller.alarm_ms * LAN_MS && t->poller.alarm_ms != UINT64_MAX;
+            uint64_t alarm_ms = t->poller.alarm_ms;
+            bool alarm = alarm_ms != UINT64_MAX && lan_now_ns() > alarm_ms * LAN_MS;
             thread_turn(thread_at(i), -1);
             bool idle = lan_work() == work && !mail && !more && !alarm;
             if (!idle) {
@@ -375,7 +376,7 @@ bool trial_run(Trial *t, const Plan *plan)
     world_run(u64_max(t->calm_ns, lan_now_ns() + 20 * LAN_S), false);
     world_run(span_ns, true);
     calm_down();
-    uint64_t patience_ns = (plan->scale_ms * 8 + 120000) * LAN_MS;
+    uint64_t patience_ns = (plan->scale_ms * 8 + 1200000) * LAN_MS; /* TCP gives up within */
     world_run(lan_now_ns() + patience_ns, true);
     if (!trial_failed() && t->ask_over < t->ask_count) {
         for (unsigned i = 0; i < t->ask_count; i++) {

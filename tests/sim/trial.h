@@ -38,7 +38,8 @@ typedef enum Theme {
 typedef enum Way { WAY_H1, WAY_H1_SEALED, WAY_H2, WAY_H2_SEALED, WAY_COUNT } Way;
 
 #define CONDUCT_TABLE(X)                                                                           \
-    X(GOOD) X(SLOW) X(RESETS) X(STALLS) X(DRIPS) X(CUTS) X(QUIET) X(TUNNELS) X(DEAF) X(ABANDONS)
+    X(GOOD) X(SLOW) X(RESETS) X(STALLS) X(DRIPS) X(CUTS) X(QUIET) X(TUNNELS) X(DEAF) X(ABANDONS)       \
+    X(MUTE)
 
 typedef enum Conduct { /* of a client */
 #define X(name) CONDUCT_##name,
@@ -176,6 +177,7 @@ typedef struct Party {
     bool ending; /* it will, once all is sent */
     bool gone;  /* its host has vanished: it does nothing any more */
     bool greeted; /* the session is open */
+    uint64_t begun_ns;
     int self;
     int end;
     unsigned number; /* of the client, or of the origin */

@@ -103,9 +103,17 @@ static void cut(Party *p)
     peer_drop(p, trial_pick(2));
 }
 
+/* A restart, seen by those who have connected: dials that are on their way reach who comes up. */
+static void cut_connected(Party *p)
+{
+    if (p->greeted && lan_now_ns() > p->idle_ns) {
+        cut(p);
+    }
+}
+
 static void cut_idle(Party *p)
 {
-    if (p->live == 0) {
+    if (p->live == 0 && p->greeted && lan_now_ns() > p->idle_ns) {
         peer_drop(p, trial_pick(4) == 0);
     }
 }
@@ -128,7 +136,7 @@ void trouble_begins(unsigned i)
     case TROUBLE_REFUSE: host->dial = LAN_REFUSES; each_peer(f->origin, cut); break;
     case TROUBLE_SILENT: host->dial = LAN_SILENT; break;
     case TROUBLE_DIAL_SLOW: host->dial_ns = f->for_ns; break;
-    case TROUBLE_RESTART: each_peer(f->origin, cut); break;
+    case TROUBLE_RESTART: each_peer(f->origin, cut_connected); break;
     case TROUBLE_CLOSE_IDLE: each_peer(f->origin, cut_idle); break;
     case TROUBLE_DEAD: each_peer(f->origin, vanish); break;
     case TROUBLE_GOAWAY: each_peer(f->origin, say_goodbye); break;
