@@ -23,6 +23,7 @@ typedef struct Checker {
     ConfigCompat compat;
     bool later; /* within something that was already called not supported */
     bool joint_same; /* see rules_joint_same; false where there is no base */
+    uint64_t threads; /* that serve all services; 0: one for each processor */
 } Checker;
 
 /* Notes a mistake. */

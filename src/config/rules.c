@@ -215,7 +215,11 @@ static void check_services(Checker *c, Arena *a, const KdlNode *section)
 void rules_check(Checker *c, Arena *a, const ConfigOverrides *overrides,
                  const KdlDocument *document)
 {
-    check_system(c, overrides, node_find(document->nodes, S("system")));
+    const KdlNode *system = node_find(document->nodes, S("system"));
+    const KdlNode *threads = system ? node_find(system->children, S("threads-per-service")) : NULL;
+    const KdlEntry *count = node_argument(threads);
+    c->threads = count && count->value.fits ? count->value.number : 0;
+    check_system(c, overrides, system);
     check_acme(c, node_find(document->nodes, S("acme")));
     const KdlNode *services = node_find(document->nodes, S("services"));
     if (services && check_counts(c, services)) {

@@ -59,6 +59,23 @@ static bool number_of(const KdlNode *node, Str name, uint64_t *ret)
     return true;
 }
 
+/* Each thread has HTTP/2 connections of its own, at least one. */
+static void check_connections(Checker *c, const KdlNode *n)
+{
+    uint64_t max = 0;
+    Str proto = entry_text(node_property(n, S("proto")));
+    bool h2 = str_equal(proto, S("h2-only")) || (node_property(n, S("tls-sni")) &&
+                                                !str_equal(proto, S("h1-only")));
+    if (h2 && number_of(n, S("max-connections"), &max) && max > 0 && max < c->threads) {
+        check_report(c, SEVERITY_WARNING,
+                     where_at(node_property(n, S("max-connections"))->value.location),
+                     S("allow one for each thread, or set fewer `threads-per-service`"),
+                     "over HTTP/2 each of the %llu threads needs a connection of its own: "
+                     "they will take turns",
+                     (unsigned long long)c->threads);
+    }
+}
+
 static void check_order(Checker *c, const KdlNode *node, Str low, Str high)
 {
     uint64_t from = 0;
@@ -153,6 +170,7 @@ static void check_connectors(Checker *c, const KdlNode *connectors)
         rules_pair(c, n, S("client-cert-path"), S("client-key-path"));
         if (!str_equal(n->name, S("dns")) && !str_equal(n->name, S("srv"))) {
             check_connector_tls(c, n);
+            check_connections(c, n);
         }
         check_order(c, n, S("min-refresh-seconds"), S("max-refresh-seconds"));
         const KdlEntry *fixed = node_property(n, S("refresh-seconds"));

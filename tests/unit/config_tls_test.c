@@ -149,6 +149,10 @@ static const Row warnings[] = {
      S_INIT("1:92: `h1-or-h2` is an old way to say `h2-or-h1`")},
     {S_INIT(CONNECTOR("\"127.0.0.1:81\" proto=\"h2-or-h1\"")),
      S_INIT("1:80: without TLS nothing is negotiated: HTTP/1 is spoken")},
+    {S_INIT("system { threads-per-service 4; }; "
+            CONNECTOR("\"127.0.0.1:81\" proto=\"h2-only\" max-connections=3")),
+     S_INIT("1:141: over HTTP/2 each of the 4 threads needs a connection of its own: they will "
+            "take turns")},
     {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" client-cert-path=\"expired.pem\" "
                       "client-key-path=\"expired.key\"")),
      S_INIT("1:103: this certificate expired on Fri, 01 Jan 2021 00:00:00 GMT")},
