@@ -8,6 +8,7 @@
 
 #include "app/account.h"
 #include "app/doctor.h"
+#include "app/machine.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "loop/system.h"
@@ -16,7 +17,6 @@
 #define BACKLOG_WANTED 1024u
 #define PORTS_WANTED 20000u
 #define DESCRIPTORS_WANTED 65536u
-#define DESCRIPTORS_KEPT 256u /* as in worker_process.c: for logs, listeners and the like */
 #define CALL_CACHESTAT 451
 #define CGROUP_PATH_BYTES_MAX 512u
 
@@ -170,8 +170,12 @@ void doctor_descriptors(const DoctorQuestion *q, Finding *f)
     struct rlimit limit = {0};
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     uint64_t clients = q->settings ? q->settings->system.connections_max : 0;
-    /* A client mostly needs an origin's connection too. */
-    uint64_t wanted = clients ? clients * 2 + DESCRIPTORS_KEPT : DESCRIPTORS_WANTED;
+    uint64_t wanted = DESCRIPTORS_WANTED;
+    if (clients) { /* a client mostly needs an origin's connection, too */
+        size_t threads = q->settings->system.threads;
+        threads = threads ? threads : machine_cores();
+        wanted = clients * 2 + machine_shares(q->settings, (unsigned)threads).kept;
+    }
     text_format(&f->found, "%llu now, %llu allowed, %llu wanted", (Big)limit.rlim_cur,
                 (Big)limit.rlim_max, (Big)wanted);
     if (limit.rlim_max < wanted) {

@@ -6,10 +6,16 @@
 
 #include "base/number.h"
 
-#define DESCRIPTORS_KEPT 256u /* for logs, listeners and the like */
-#define CONNECTIONS_MIN 16u
+/* What a worker has open beside connections. */
+#define OF_PROCESS 10u /* standard 0..2, the channel, signals, logs and their thread, disk */
+#define OF_THREAD 4u   /* readiness, alarm, mailbox, and one that is kept to refuse newcomers */
+#define OF_CHANGES 8u  /* come and go: regions, logs, a dump, sockets of the next supervisor */
+
+#define CLIENTS_MIN 4u
+#define ORIGINS_SHARE 16u /* the least part of connections that is for origins */
 #define FILES_MAX 1024u
-#define FILES_MIN 16u
+#define FILES_MIN 8u
+#define FILES_SHARE 16u /* of all descriptors */
 
 size_t machine_cores(void)
 {
@@ -18,23 +24,54 @@ size_t machine_cores(void)
     return known ? (size_t)CPU_COUNT(&cpus) : 1;
 }
 
-uint64_t machine_connections_max(const SystemSettings *system)
+static uint64_t count_key_logs(const Settings *settings)
 {
-    if (system->connections_max != 0) {
-        return system->connections_max;
+    uint64_t count = 0;
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        count += settings->listeners[i].tls.key_log_path.len > 0;
     }
-    struct rlimit limit = {.rlim_cur = 1024};
-    (void)getrlimit(RLIMIT_NOFILE, &limit);
-    uint64_t descriptors = u64_min(limit.rlim_cur, UINT32_MAX);
-    uint64_t free = descriptors > DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT : 0;
-    /* A client mostly needs an origin's connection too, but pooled ones are shared. */
-    return u64_max(free * 3 / 4, CONNECTIONS_MIN);
+    return count;
 }
 
-uint32_t machine_files_max(unsigned threads)
+static bool has_connectors(const Settings *settings)
+{
+    for (size_t i = 0; i < settings->service_count; i++) {
+        const ServiceSettings *service = settings->services[i];
+        bool any = service->route_count == 0 && service->action.kind == ACTION_PROXY;
+        for (size_t k = 0; k < service->route_count && !any; k++) {
+            any = service->routes[k].action.kind == ACTION_PROXY;
+        }
+        if (any) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t files_of_thread(uint64_t limit, unsigned threads)
+{
+    return (uint32_t)u64_max(u64_min(limit / FILES_SHARE / threads, FILES_MAX), FILES_MIN);
+}
+
+/* Connections to origins are pooled, so clients do not need one each. Where they do, those of idle
+ * clients are closed for them (listening_make_room). */
+MachineShares machine_shares_of(uint64_t limit, const Settings *settings, unsigned threads)
+{
+    MachineShares s = {.limit = u64_min(limit, UINT32_MAX)};
+    s.files = settings->root_count > 0 ? files_of_thread(s.limit, threads) : 0;
+    s.kept = OF_PROCESS + OF_CHANGES + (uint64_t)threads * (OF_THREAD + s.files) +
+             settings->listener_count + settings->root_count + count_key_logs(settings);
+    uint64_t free = s.limit > s.kept ? s.limit - s.kept : 0;
+    s.origins = has_connectors(settings) ? free / ORIGINS_SHARE : 0;
+    s.fitting = u64_max(free - s.origins, CLIENTS_MIN);
+    uint64_t wanted = settings->system.connections_max;
+    s.clients = wanted != 0 ? wanted : s.fitting;
+    return s;
+}
+
+MachineShares machine_shares(const Settings *settings, unsigned threads)
 {
     struct rlimit limit = {.rlim_cur = 1024};
     (void)getrlimit(RLIMIT_NOFILE, &limit);
-    uint64_t share = u64_min(limit.rlim_cur, UINT32_MAX) / 16 / threads;
-    return (uint32_t)u64_max(u64_min(share, FILES_MAX), FILES_MIN);
+    return machine_shares_of(limit.rlim_cur, settings, threads);
 }

@@ -21,6 +21,7 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
+#include "app/machine.h"
 #include "app/pidfile.h"
 #include "app/store.h"
 #include "app/upgrade.h"
@@ -268,11 +269,17 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
 static void log_serving(const Supervisor *s, const KeptWorker *w)
 {
     const Settings *settings = s->current->settings;
+    unsigned threads = supervisor_worker_setup(s, s->current).threads;
+    MachineShares shares = machine_shares(settings, threads);
     LOG(INFO, "serving", LOG_STR("version", S(RIVER_VERSION)),
         LOG_U64("pid", (uint64_t)getpid()), LOG_U64("worker", (uint64_t)w->pid),
-        LOG_U64("threads", supervisor_worker_setup(s, s->current).threads),
+        LOG_U64("threads", threads),
         LOG_U64("services", settings->service_count),
-        LOG_U64("listeners", settings->listener_count));
+        LOG_U64("listeners", settings->listener_count), LOG_U64("clients_max", shares.clients));
+    if (shares.clients > shares.fitting) {
+        LOG(WARN, "there are fewer descriptors than `max-connections` needs",
+            LOG_U64("descriptors", shares.limit), LOG_U64("clients_fitting", shares.fitting));
+    }
 }
 
 static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)

@@ -137,12 +137,13 @@ static Err start_threads(WorkerProcess *p)
 {
     const Configuration *c = p->setup->configuration;
     const SystemSettings *system = &c->settings->system;
+    MachineShares shares = machine_shares(c->settings, p->setup->threads);
     WorkerPlan plan = {
         .threads = p->setup->threads,
         .pin = true,
-        .connections_max = machine_connections_max(system),
+        .connections_max = shares.clients,
         .idle_upstreams_max = system->idle_upstreams_max,
-        .files_max = c->root_count ? machine_files_max(p->setup->threads) : 0,
+        .files_max = shares.files,
         .memory_bytes_max = config_memory_bytes(system),
         .log = p->log,
         .access_log = system->log.access != LOG_PLACE_OFF,

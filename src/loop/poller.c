@@ -65,7 +65,8 @@ Err poller_add(const Poller *p, int fd, Token token)
 
 Err poller_add_listener(const Poller *p, int fd, Token token)
 {
-    return poller_change(p, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLEXCLUSIVE, token);
+    Err err = poller_change(p, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLEXCLUSIVE, token);
+    return err == ERR_EXISTS ? ERR_OK : err;
 }
 
 Err poller_add_input(const Poller *p, int fd, Token token)

@@ -35,7 +35,8 @@ MUST_USE Err poller_open(Poller *p);
 void poller_close(Poller *p);
 /* A connection: all events, edge-triggered, until its descriptor is closed or removed. */
 MUST_USE Err poller_add(const Poller *p, int fd, Token token);
-/* A listener, shared by the threads: level-triggered, one thread is woken. */
+/* A listener, shared by the threads: level-triggered, one thread is woken. One that is watched
+ * already stays so. */
 MUST_USE Err poller_add_listener(const Poller *p, int fd, Token token);
 /* Anything else that only becomes readable (an eventfd): level-triggered. */
 MUST_USE Err poller_add_input(const Poller *p, int fd, Token token);

@@ -53,6 +53,7 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
     c->peer = peer;
     c->wire.tls = tls;
     c->state = l->proxy_protocol ? CLIENT_PROXY : tls ? CLIENT_HANDSHAKE : CLIENT_IDLE;
+    c->idle_ms = t->now_ms;
     counter_add(&t->accepted, 1);
     client_deadline(t, c, service_of(t, c)->limits.head_timeout_ms);
 }

@@ -36,6 +36,7 @@ typedef struct Client {
     uint32_t scanned;  /* of `in`, for the head's end */
     uint32_t lingered; /* bytes thrown away */
     uint64_t flushed_ms; /* FLUSH: when the peer last took something */
+    uint64_t idle_ms;  /* since when nothing is under way */
     uint64_t head_us;  /* when the head's first byte came, of the monotonic clock */
 } Client;
 

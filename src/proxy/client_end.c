@@ -98,6 +98,7 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
     }
     if (keep && (!c->leaving || c->patience_ms > 0)) { /* the answer has said that it stays */
         c->state = CLIENT_IDLE;
+        c->idle_ms = t->now_ms;
         client_rest(c);
         client_idle_deadline(t, c);
         if (c->in.len > 0 || c->wire.readable) {

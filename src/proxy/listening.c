@@ -3,12 +3,20 @@
 #include "proxy/listening.h"
 
 #include "base/number.h"
+#include "loop/log.h"
+#include "loop/system.h"
+#include "proxy/client_end.h"
 #include "proxy/exchange.h"
+#include "proxy/mux.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
 #define ACCEPT_BATCH 8u
 #define REST_MS 100u /* how long listeners rest when nothing more can be taken */
+#define FULL_PATIENCE_MS 3000u /* how long newcomers wait for room before they are refused */
+#define IDLE_LEAST_MS 1000u    /* a connection that was used since is not closed to make room */
+#define LOOK_AT_MAX 256u       /* clients, to find one that has been idle for long */
+#define TELL_MS 10000u         /* between two lines of the log about it */
 
 /* The listener at a place of a snapshot that takes clients, or NULL. */
 static const Listener *open_at(const Snapshot *s, size_t place)
@@ -23,27 +31,34 @@ static Err watch(Thread *t, const Listener *l, size_t place)
     return poller_add_listener(&t->poller, l->fd, token_of(TOKEN_LISTENER, h));
 }
 
-Err listening_set(Thread *t, bool on)
+static void unwatch_all(Thread *t)
 {
     const Snapshot *s = t->snapshot;
-    Err err = ERR_OK;
-    size_t count = s && on != t->listening ? s->listener_count : 0;
-    for (size_t i = 0; i < count && err == ERR_OK; i++) {
-        const Listener *l = open_at(s, i);
-        if (l && on) {
-            err = watch(t, l, i);
-        } else if (l) {
-            poller_remove(&t->poller, l->fd);
-        }
-    }
-    for (size_t i = 0; i < count && err != ERR_OK; i++) { /* all of them or none */
+    for (size_t i = 0; s && i < s->listener_count; i++) {
         const Listener *l = open_at(s, i);
         if (l) {
             poller_remove(&t->poller, l->fd);
         }
     }
-    t->listening = on && err == ERR_OK;
-    return err;
+    t->listening = false;
+}
+
+Err listening_set(Thread *t, bool on)
+{
+    const Snapshot *s = t->snapshot;
+    if (!on && t->listening) {
+        unwatch_all(t);
+    }
+    for (size_t i = 0; s && on && !t->listening && i < s->listener_count; i++) {
+        const Listener *l = open_at(s, i);
+        Err err = l ? watch(t, l, i) : ERR_OK;
+        if (err != ERR_OK) {
+            unwatch_all(t); /* all or none */
+            return err;
+        }
+    }
+    t->listening = on;
+    return ERR_OK;
 }
 
 /* The thread with the fewest clients; this one unless another has clearly fewer, because a
@@ -109,24 +124,181 @@ static void client_turn_away(Thread *t, Stream *stream, Fault fault)
     atomic_fetch_sub(&t->worker->client_count, 1);
 }
 
+/* --- when it is full ------------------------------------------------------------------------- */
+
+/* Since when a client has nothing under way; UINT64_MAX: it has. */
+static uint64_t idle_since_ms(const Client *c)
+{
+    if (c->state == CLIENT_LINGER) {
+        return c->idle_ms; /* it has all that it was to get */
+    }
+    if (c->leaving) {
+        return UINT64_MAX;
+    }
+    if (c->state == CLIENT_MUX) {
+        return c->mux->count == 0 ? c->mux->idle_ms : UINT64_MAX;
+    }
+    bool idle = c->state == CLIENT_IDLE || c->state == CLIENT_HEAD ||
+                c->state == CLIENT_HANDSHAKE || c->state == CLIENT_PROXY;
+    return idle ? c->idle_ms : UINT64_MAX;
+}
+
+/* Of so many clients the one that has been idle for longest; NULL: none has been for long. The next
+ * look begins where this one ends, so that what it costs has a bound. */
+static Client *find_idlest(Thread *t)
+{
+    uint32_t slots = t->clients.slots_touched;
+    Client *idlest = NULL;
+    for (uint32_t i = 0; i < slots && i < LOOK_AT_MAX; i++) {
+        Handle h;
+        t->accepting.looked = (t->accepting.looked + 1) % slots;
+        Client *c = (Client *)pool_at(&t->clients, t->accepting.looked, &h);
+        uint64_t since_ms = c ? idle_since_ms(c) : UINT64_MAX;
+        if (since_ms < UINT64_MAX && since_ms + IDLE_LEAST_MS <= t->now_ms &&
+            (!idlest || since_ms < idle_since_ms(idlest))) {
+            idlest = c;
+        }
+    }
+    return idlest;
+}
+
+bool listening_make_room(Thread *t)
+{
+    uint32_t before = atomic_load(&t->client_count);
+    Client *idlest = find_idlest(t);
+    if (idlest && idlest->state == CLIENT_LINGER) {
+        client_close(t, idlest, false);
+    } else if (idlest) {
+        client_drain(t, idlest, 0); /* HTTP/2 says goodbye first, and is gone a little later */
+    }
+    return atomic_load(&t->client_count) < before;
+}
+
+/* Whether newcomers have waited long enough. */
+static bool refuses(const Thread *t)
+{
+    uint64_t since_ms = atomic_load_explicit(&t->worker->full_since_ms, memory_order_relaxed);
+    return since_ms != 0 && t->now_ms >= since_ms + FULL_PATIENCE_MS;
+}
+
+/* The log hears of it once in a while, with the reason. */
+static void tell_full(Thread *t, Err why)
+{
+    Accepting *a = &t->accepting;
+    uint64_t room = 0;
+    (void)atomic_compare_exchange_strong(&t->worker->full_since_ms, &room, t->now_ms);
+    if (t->now_ms >= a->told_at_ms) {
+        a->told_at_ms = t->now_ms + TELL_MS;
+        LOG(WARN, "accepting pauses",
+            LOG_STR("why", why == ERR_OK ? S("there are as many clients as may be")
+                                         : str_from_c(err_sentence(why))),
+            LOG_U64("clients", atomic_load(&t->worker->client_count)),
+            LOG_U64("clients_max", t->worker->plan.connections_max),
+            LOG_U64("refused", counter_read(&t->refused)));
+    }
+}
+
+void listening_keep_spare(Thread *t)
+{
+    int fd = stream_is_open(&t->accepting.spare) ? -1 : system_calls->socket(AF_INET);
+    if (fd >= 0) {
+        t->accepting.spare = stream_plain(fd);
+    }
+}
+
+/* Refuses one newcomer, by giving up the spare descriptor where there is no other. False: nobody
+ * waits any more, or it cannot be done. */
+static bool refuse_one(Thread *t, const Listener *l)
+{
+    Stream stream = {0};
+    Peer peer = {0};
+    Err err = stream_accept(l->fd, &stream, &peer);
+    if (err == ERR_DESCRIPTORS && stream_is_open(&t->accepting.spare)) {
+        stream_close(&t->accepting.spare, false);
+        err = stream_accept(l->fd, &stream, &peer);
+    }
+    if (err == ERR_OK) {
+        counter_add(&t->refused, 1);
+        stream_close(&stream, true);
+    }
+    listening_keep_spare(t);
+    return err == ERR_OK;
+}
+
+/* No room, or no descriptor: closes who has been idle for longest. Newcomers wait in the kernel's
+ * queue meanwhile, but not for ever: who has waited is told. */
+static void on_full(Thread *t, const Listener *l, Err why)
+{
+    tell_full(t, why);
+    (void)listening_make_room(t);
+    if (!refuses(t)) {
+        rest(t);
+        return;
+    }
+    unsigned refused = 0;
+    while (refused < ACCEPT_BATCH && refuse_one(t, l)) {
+        refused++;
+    }
+    if (refused == 0) {
+        rest(t); /* there is not even a descriptor to do that */
+    }
+}
+
+/* A client may come: counts it. */
+static bool take_place(Thread *t)
+{
+    if (atomic_fetch_add(&t->worker->client_count, 1) < t->worker->plan.connections_max) {
+        return true;
+    }
+    atomic_fetch_sub(&t->worker->client_count, 1);
+    return false;
+}
+
+static Err accept_one(Thread *t, const Listener *l, bool first, Stream *ret, Peer *ret_peer)
+{
+    Err err = stream_accept(l->fd, ret, ret_peer);
+    if (err == ERR_DESCRIPTORS && first && listening_make_room(t)) {
+        err = stream_accept(l->fd, ret, ret_peer);
+    }
+    if (err == ERR_OK) {
+        if (atomic_load_explicit(&t->worker->full_since_ms, memory_order_relaxed) != 0) {
+            atomic_store(&t->worker->full_since_ms, 0);
+        }
+    }
+    return err;
+}
+
+static void accept_failed(Thread *t, const Listener *l, bool first, Err err)
+{
+    if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
+        if (first) {
+            counter_add(&t->refused, 1);
+            on_full(t, l, err);
+        }
+    } else if (err != ERR_AGAIN && err != ERR_RESET) {
+        rest(t); /* somebody has shut it: the supervisor mends that */
+    }
+}
+
 void listening_on_ready(Thread *t, uint32_t listener)
 {
     const Listener *l = open_at(t->snapshot, listener);
     for (unsigned i = 0; l && i < ACCEPT_BATCH && t->listening; i++) {
-        if (atomic_fetch_add(&t->worker->client_count, 1) >= t->worker->plan.connections_max) {
-            atomic_fetch_sub(&t->worker->client_count, 1);
-            rest(t);
+        /* Only of the first it is known that it waits: for others the next turn makes room. */
+        bool first = i == 0;
+        bool room = take_place(t) || (first && listening_make_room(t) && take_place(t));
+        if (!room && first) {
+            on_full(t, l, ERR_OK);
+        }
+        if (!room) {
             return;
         }
         Stream stream = {0};
         Peer peer = {0};
-        Err err = stream_accept(l->fd, &stream, &peer);
+        Err err = accept_one(t, l, first, &stream, &peer);
         if (err != ERR_OK) {
             atomic_fetch_sub(&t->worker->client_count, 1);
-            if (err == ERR_DESCRIPTORS || err == ERR_MEMORY) {
-                counter_add(&t->refused, 1);
-                rest(t);
-            }
+            accept_failed(t, l, first, err);
             return;
         }
         Fault fault = source_screen_peer(l, &peer);
@@ -142,9 +314,12 @@ void listening_on_ready(Thread *t, uint32_t listener)
 /* The listeners have rested: on with them, if there is room. */
 void listening_again(Thread *t)
 {
+    if (t->draining) {
+        return;
+    }
     uint32_t clients = atomic_load(&t->worker->client_count);
-    bool room = clients < t->worker->plan.connections_max;
-    if (!t->draining && (!room || listening_set(t, true) != ERR_OK)) {
+    bool room = clients < t->worker->plan.connections_max || listening_make_room(t);
+    if ((!room && !refuses(t)) || listening_set(t, true) != ERR_OK) {
         rest(t);
     }
 }

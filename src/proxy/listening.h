@@ -10,6 +10,11 @@ MUST_USE Err listening_set(Thread *t, bool on);
 void listening_again(Thread *t);
 /* Somebody waits at a listener. */
 void listening_on_ready(Thread *t, uint32_t listener);
+/* No descriptor is left, or no place for a client: closes a connection that has been idle for long.
+ * False: that has made no room yet. */
+bool listening_make_room(Thread *t);
+/* Keeps a descriptor back, so that newcomers can be refused when there is no other. */
+void listening_keep_spare(Thread *t);
 /* A client that another thread has accepted for this one. */
 void listening_receive(Thread *t, const Message *m);
 

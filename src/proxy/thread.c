@@ -116,6 +116,7 @@ static void late_files_drop(Thread *t)
 void thread_drop(Thread *t)
 {
     late_files_drop(t);
+    stream_close(&t->accepting.spare, false);
     blocks_drop(&t->arena_blocks);
     blocks_drop(&t->buf_blocks);
     memory_release(t->park_nodes, sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);

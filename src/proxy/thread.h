@@ -87,6 +87,13 @@ typedef struct ParkNode ParkNode;
 typedef struct MuxPlace MuxPlace;
 typedef struct FileCache FileCache;
 
+/* What happens when no more clients fit (listening.c). */
+typedef struct Accepting {
+    uint64_t told_at_ms; /* when the log may hear of it again */
+    uint32_t looked;     /* at clients, in turns: who has been idle for longest */
+    Stream spare;        /* a descriptor that is given up to refuse somebody; kind NULL: none */
+} Accepting;
+
 typedef struct Thread {
     _Alignas(64) Worker *worker;
     const Snapshot *snapshot; /* by which new requests are judged; changed between turns only */
@@ -122,6 +129,7 @@ typedef struct Thread {
     uint8_t date[DATE_BYTES];
     FileCache *file_cache; /* NULL: no service has any */
     Timer rest;
+    Accepting accepting;
     ParkNode *park_nodes; /* one for each slot of `upstreams` */
     uint32_t again_count; /* who has more to do than one turn should give */
     Token *again;         /* room for all once (Wire.again, MuxStream.again) */

@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "loop/log.h"
 #include "proxy/exchange.h"
+#include "proxy/listening.h"
 #include "proxy/worker.h"
 
 static Origin *origin_of(Thread *t, const Upstream *u)
@@ -33,7 +34,11 @@ static Upstream *upstream_new(Thread *t, const Origin *o, Stream stream, Tls *tl
 Err upstream_dial(Thread *t, Origin *o, Handle exchange, bool exclusive, Handle *ret_upstream)
 {
     Stream stream = {0};
-    TRY(stream_dial(&o->endpoint->address, &stream));
+    Err dialed = stream_dial(&o->endpoint->address, &stream);
+    if (dialed == ERR_DESCRIPTORS && listening_make_room(t)) {
+        dialed = stream_dial(&o->endpoint->address, &stream);
+    }
+    TRY(dialed);
     Upstream *u = upstream_new(t, o, stream, NULL);
     if (!u) {
         stream_close(&stream, false);

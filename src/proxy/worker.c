@@ -76,6 +76,7 @@ static void *thread_main(void *argument)
         pin_thread(t->index);
     }
     crash_enter_thread(t->index);
+    listening_keep_spare(t);
     gate_arrive(&t->worker->gate);
     if (gate_pass(&t->worker->gate)) {
         thread_run(t);

@@ -48,6 +48,7 @@ struct Worker {
     const Snapshot *_Atomic snapshot; /* the newest; threads have their own pointer */
     Disk *disk; /* NULL: no service has files */
     _Atomic uint32_t client_count; /* of all threads */
+    _Atomic uint64_t full_since_ms; /* since when newcomers find no room; 0: they do */
     _Atomic uint32_t admitted; /* at least the requests under way, see thread_admit */
     _Atomic uint32_t threads_draining;
     _Atomic uint32_t threads_running;

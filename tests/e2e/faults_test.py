@@ -5,6 +5,7 @@ import calendar
 import json
 import mmap
 import os
+import re
 import resource
 import signal
 import socket
@@ -281,11 +282,80 @@ class Descriptors(Test):
         time.sleep(0.5)
         self.assertEqual(first.ask(get()).status, 200)
         self.assertLess(cpu_seconds(worker) - before, 0.3)
-        # Each that leaves makes room for one that waits.
+        # Each that leaves makes room for one that waits; who is idle for long is closed for others.
         for peer in peers:
             self.assertEqual(peer.response().status, 200)
             peer.close()
-        self.assertEqual(first.ask(get()).status, 200)
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+        self.assertIn("accepting pauses", river.errors())
+
+    def start_with(self, limit, services):
+        def lower():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        return self.river(services, preexec=lower)
+
+    def many(self, port, count):
+        """So many clients at once, each of which has got an answer."""
+        peers = []
+        for _ in range(count):
+            peer = connect(port)
+            self.addCleanup(peer.close)
+            peers.append(peer)
+            self.assertEqual(peer.ask(get()).status, 200)
+        return peers
+
+    def test_most_of_few_descriptors_are_for_clients(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        origin = self.origin(always(answer("x")))
+        for limit in (256, 1024):
+            for services in (respond, lambda p: proxy(p, origin)):
+                port = self.port()
+                river = self.start_with(limit, services(port))
+                fit = int(re.search(r"clients_max=(\d+)", river.errors())[1])
+                self.assertGreaterEqual(fit, limit * 8 // 10)
+                peers = self.many(port, fit)
+                self.assertEqual(river.status()["worker"]["connections"], fit)
+                # All of them go on, and a reload has the descriptors that it needs.
+                for peer in peers[::10]:
+                    self.assertEqual(peer.ask(get()).status, 200)
+                more = self.port()
+                with open(river.config, encoding="utf-8") as file:
+                    text = file.read()
+                with open(river.config, "w", encoding="utf-8") as file:
+                    file.write(text.replace("services {", "services {\n" + respond(more).replace(
+                        "app", "more")))
+                done = command("reload", "--wait", "--control-socket", river.control)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                river.close()
+
+    def test_clients_that_are_idle_give_way_to_origins(self):
+        """The clients that fit are there, and then all requests need a connection at once."""
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def script(peer):
+            while True:
+                request = peer.request()
+                if request.target == "/held":
+                    over.wait(SECONDS)
+                peer.send(answer("x"))
+        port = self.port()
+        river = self.start_with(128, proxy(port, self.origin(script)))
+        fit = int(re.search(r"clients_max=(\d+)", river.errors())[1])
+        idle = self.many(port, fit - 20)
+        time.sleep(1.1)
+        busy = [self.connect(port) for _ in range(20)]
+        for peer in busy:
+            peer.send(get("/held"))
+        wait_until(lambda: river.status()["worker"]["active"] == 20, "all are under way")
+        time.sleep(0.5)
+        over.set()
+        self.assertEqual({peer.response().status for peer in busy}, {200})
+        self.assertLess(river.status()["worker"]["connections"], fit)
+        for peer in idle:
+            peer.close()
 
     def test_no_descriptor_for_an_origin_is_a_503(self):
         port = self.port()

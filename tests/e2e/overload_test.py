@@ -3,7 +3,8 @@
 import threading
 import time
 
-from harness import Test, always, answer, connect, get, main, wait_until
+import h2
+from harness import Test, always, answer, ask, connect, get, main, wait_until
 
 
 class Heads(Test):
@@ -44,6 +45,14 @@ class Heads(Test):
         self.assertEqual(self.connect(port).ask(get("/", "X: " + "y" * 3000)).status, 509)
 
 
+def ask_or_none(port):
+    """The status, or None where the connection was refused."""
+    try:
+        return ask(port, "/").status
+    except (OSError, EOFError):
+        return None
+
+
 class Requests(Test):
     def setUp(self):
         self.release = threading.Event()
@@ -79,6 +88,61 @@ class Requests(Test):
         self.assertEqual(river.status()["worker"]["connections"], 4)
         peers[0].close()
         self.assertEqual(waiting.response().status, 200)
+
+    def test_who_has_been_idle_for_longest_makes_room(self):
+        self.release.set()
+        port, _, river = self.serve(self.script, system="max-connections 4", threads=1)
+        peers = [self.connect(port) for _ in range(4)]
+        for peer in peers:
+            self.assertEqual(peer.ask(get()).status, 200)
+            time.sleep(0.05)
+        for turn in range(2):
+            start = time.monotonic()
+            newcomer = self.connect(port)
+            self.assertEqual(newcomer.ask(get()).status, 200)
+            self.assertLess(time.monotonic() - start, 3)
+            self.assertTrue(peers[turn].is_closed())
+        self.assertEqual(peers[3].ask(get()).status, 200)
+        self.assertEqual(river.status()["worker"]["connections"], 4)
+        self.assertIn("accepting pauses", river.errors())
+        self.assertIn("clients_max=4", river.errors())
+
+    def test_an_idle_connection_of_http2_makes_room(self):
+        port = self.port()
+        river = self.river(f'app {{ listeners {{ "{port}" h2c=true; }}\nrespond body="x"; }}',
+                           "max-connections 2", threads=1)
+        for _ in range(2):
+            client = h2.H2Client(self.connect(port))
+            self.assertEqual(client.fetch(h2.request("/")).status, 200)
+        start = time.monotonic()
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertLessEqual(river.status()["worker"]["connections"], 2)
+
+    def test_who_would_wait_for_ever_is_refused(self):
+        """All that there are are busy: newcomers hear it after a second, and do not hang."""
+        port, _, river = self.serve(self.script, system="max-connections 4")
+        peers = [self.connect(port) for _ in range(4)]
+        for peer in peers:
+            peer.send(get())
+        wait_until(lambda: river.status()["worker"]["active"] == 4, "four are under way")
+        for _ in range(2):
+            start = time.monotonic()
+            for _ in range(10):
+                try:
+                    newcomer = self.connect(port)
+                    newcomer.send(get())
+                except ConnectionError:
+                    continue
+                self.assertTrue(newcomer.is_closed())
+            self.assertLess(time.monotonic() - start, 6)
+        self.assertGreaterEqual(river.status()["worker"]["refused"], 20)
+        self.assertLessEqual(river.errors().count("accepting pauses"), 4)
+        self.release.set()
+        for peer in peers:
+            self.assertEqual(peer.response().status, 200)
+        peers[0].close()
+        wait_until(lambda: ask_or_none(port) == 200, "who comes now is served")
 
     def test_memory(self):
         system = "buffer-memory-bytes 4194304"
