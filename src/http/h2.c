@@ -402,12 +402,18 @@ static Err err_of(int code)
 
 Err h2_feed(H2 *h, Str bytes)
 {
-    h2_frames_follow(&h->frames, bytes);
-    nghttp2_ssize taken =
-        nghttp2_session_mem_recv2(h->session, bytes.at /* foreign call */, bytes.len);
-    if (taken < 0) {
+    uint32_t code = H2_NO_ERROR;
+    size_t good = h2_frames_follow(&h->frames, bytes, &code);
+    nghttp2_ssize taken = nghttp2_session_mem_recv2(h->session, bytes.at /* foreign call */, good);
+    if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
+        code = H2_PROTOCOL_ERROR; /* RFC 9113 §3.4: whoever speaks is told so */
+    } else if (taken < 0) {
         h->failed = true;
         return err_of((int)taken);
+    }
+    if (code != H2_NO_ERROR) {
+        h->failed = true;
+        (void)nghttp2_session_terminate_session(h->session, code);
     }
     return h->failed ? ERR_SYNTAX : ERR_OK;
 }

@@ -83,7 +83,8 @@ static bool crumb_keep(H2Block *b, Str value)
     if (!crumb || !arena_copy(&b->arena, value, &crumb->value)) {
         return false;
     }
-    if (!h2_value_valid(value)) { /* joined, a blank in front of it would not be seen */
+    /* Joined, blanks between two of them would not be seen. */
+    if (!h2_value_valid(value) || !h2_value_valid(b->fields.at[b->cookie_at].value)) {
         b->fault = HTTP_FAULT_FIELD_VALUE;
     }
     crumb->next = b->crumbs;

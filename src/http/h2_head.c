@@ -144,6 +144,9 @@ static HttpFault pseudo_judge(const H2Pseudo *pseudo, const HeadLimits *limits, 
     if (pseudo->status.len > 0) {
         return HTTP_FAULT_PSEUDO; /* RFC 9113 §8.3: that is of responses */
     }
+    if (pseudo->method.len == 0) {
+        return HTTP_FAULT_PSEUDO;
+    }
     if (!field_name_valid(pseudo->method)) {
         return HTTP_FAULT_METHOD;
     }
