@@ -1,8 +1,8 @@
 /* h2.c - the one file that knows nghttp2: its callbacks become hooks, its limits are set here.
  *
- * nghttp2 keeps to the protocol (frames, HPACK, flow control, the order of fields); what a message
- * means is judged in h2_head.c. What its options do not bound is counted here: fields with their
- * overhead, and streams that we are made to reset. */
+ * nghttp2 keeps to the protocol (frames, HPACK, flow control, streams); whether a message keeps to
+ * its rules is judged in h2_message.c. What its options do not bound is counted here: fields with
+ * their overhead, and streams that we are made to reset. */
 #include "http/h2.h"
 
 #include <nghttp2/nghttp2.h>
@@ -11,6 +11,7 @@
 #include "base/number.h"
 #include "http/h2_block.h"
 #include "http/h2_frames.h"
+#include "http/h2_message.h"
 
 #define FRAME_BYTES_MAX 16384u   /* of payload: River never allows more, and never sends more */
 #define FRAME_HEAD_BYTES 9u
@@ -33,6 +34,8 @@ struct H2 {
     bool out_full;
     bool greeted; /* the peer's SETTINGS have come */
     bool leaves; /* the peer's GOAWAY has come */
+    bool accused; /* a GOAWAY with an error has been sent ... */
+    bool dismissed; /* ... as the owner wanted it */
     bool failed; /* nghttp2 gave up, or the peer is a flood */
     int32_t leaves_last;
     uint32_t streams; /* of a client: started and not over */
@@ -84,6 +87,13 @@ static void *memory_resize(void *at, size_t bytes, void *user)
 
 /* --- heads coming in ------------------------------------------------------------------------- */
 
+/* The message that a frame of the stream goes on with; NULL: nobody wants it any more. */
+static H2Message *message_of(H2 *h, H2Name name)
+{
+    H2Message *m = name ? h->plan.hooks->message(h->plan.user, name) : NULL;
+    return m && !m->broken ? m : NULL;
+}
+
 /* Ends a stream whose head cannot be kept. */
 static int head_refuse(nghttp2_session *session, int32_t id, uint32_t code)
 {
@@ -102,22 +112,14 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (err == ERR_OK) {
         return 0;
     }
-    uint32_t code = err == ERR_LIMIT ? H2_ENHANCE_YOUR_CALM : H2_REFUSED_STREAM;
-    return head_refuse(session, frame->hd.stream_id, code);
-}
-
-/* nghttp2 would leave such a field out and go on; a message that breaks the rules ends instead. */
-static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
-                             const uint8_t *name_at, size_t name_len, const uint8_t *value_at,
-                             size_t value_len, uint8_t flags, void *user)
-{
-    (void)name_at;
-    (void)name_len;
-    (void)value_at;
-    (void)value_len;
-    (void)flags;
-    (void)user;
-    return head_refuse(session, frame->hd.stream_id, H2_PROTOCOL_ERROR);
+    int32_t id = frame->hd.stream_id;
+    H2Name name = name_of(h, id);
+    H2Message *m = message_of(h, name);
+    if (m) {
+        m->broken = true;
+        h->plan.hooks->broken(h->plan.user, name, HTTP_FAULT_HEAD_TOO_LARGE);
+    }
+    return head_refuse(session, id, err == ERR_LIMIT ? H2_ENHANCE_YOUR_CALM : H2_REFUSED_STREAM);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -137,75 +139,58 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-static void request_over(H2 *h, H2Name name, bool last)
+/* Ends a stream where a rule was broken behind the head. */
+static void message_broken(H2 *h, int32_t id, H2Name name, HttpFault fault)
 {
-    H2Block *head = &h->head;
-    RequestHead request = {.major = 2, .minor = 1};
-    HttpFault fault = head->fault;
-    if (fault == HTTP_FAULT_NONE && h2_block_join_cookie(head) != ERR_OK) {
-        fault = HTTP_FAULT_HEAD_TOO_LARGE;
+    if (fault != HTTP_FAULT_NONE) {
+        h->plan.hooks->broken(h->plan.user, name, fault);
+        h2_reset(h, id, H2_PROTOCOL_ERROR);
     }
-    if (fault == HTTP_FAULT_NONE) {
-        fault = h2_request_head(&head->pseudo, &h->plan.limits.head, last, &head->fields, &request);
-    }
-    h->plan.hooks->request(h->plan.user, name, &head->arena, &request, fault, last);
 }
 
-static void response_over(H2 *h, H2Name name, bool last)
+/* RFC 9218 §5: how urgent the client says that its response is. */
+static void priority_read(H2 *h, int32_t id, const Fields *fields)
 {
-    H2Block *head = &h->head;
-    ResponseHead response = {.status = 0};
-    HttpFault fault = head->fault;
-    if (fault == HTTP_FAULT_NONE) {
-        fault = h2_response_head(&head->pseudo, last, &head->fields, &response);
-    }
-    h->plan.hooks->response(h->plan.user, name, &head->arena, &response, fault, last);
-}
-
-/* RFC 9110 §6.5.1: fields that mean something only in a head are left out of a trailer section. */
-static void trailers_over(H2 *h, H2Name name)
-{
-    Fields *fields = &h->head.fields;
     for (size_t i = 0; i < fields->count; i++) {
-        Field *f = &fields->at[i];
-        f->dropped = (field_flags(f->id) & FIELD_NO_TRAILER) != 0 || !field_name_valid(f->name) ||
-                     !field_value_valid(f->value);
+        const Field *f = &fields->at[i];
+        if (f->id != FIELD_OTHER || !str_equal(f->name, S("priority"))) {
+            continue;
+        }
+        nghttp2_extpri priority = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY};
+        const uint8_t *at = f->value.at; /* foreign call */
+        if (nghttp2_extpri_parse_priority(&priority, at, f->value.len) == 0) {
+            (void)nghttp2_session_change_extpri_stream_priority(h->session, id, &priority, 0);
+        }
+        return;
     }
-    h->plan.hooks->trailers(h->plan.user, name, &h->head.arena, fields);
 }
 
-static void headers_over(H2 *h, H2Name name, const nghttp2_frame *frame)
+static void head_over(H2 *h, int32_t id, H2Name name, H2Message *m, bool last)
 {
-    bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    if (h->plan.server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        request_over(h, name, last);
-    } else if (!h->plan.server && h->head.pseudo.status.len > 0) {
-        response_over(h, name, last);
-    } else if (h->head.fault != HTTP_FAULT_NONE) {
-        h2_reset(h, frame->hd.stream_id, H2_ENHANCE_YOUR_CALM);
-    } else {
-        trailers_over(h, name);
-        if (last) {
-            h->plan.hooks->end(h->plan.user, name);
-        }
+    if (h->plan.server && !m->final) {
+        priority_read(h, id, &h->head.fields);
     }
-    h2_block_clear(&h->head);
+    message_broken(h, id, name, h2_tell_block(&h->plan, &h->head, name, m, last));
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     (void)session;
     H2 *h = h2_of(user);
-    H2Name name = frame->hd.stream_id ? name_of(h, frame->hd.stream_id) : 0;
+    int32_t id = frame->hd.stream_id;
+    H2Name name = id ? name_of(h, id) : 0;
+    H2Message *m = message_of(h, name);
+    bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     switch ((int)frame->hd.type) {
     case NGHTTP2_HEADERS:
-        if (name) {
-            headers_over(h, name, frame);
+        if (m) {
+            head_over(h, id, name, m, last);
         }
+        h2_block_clear(&h->head);
         return 0;
     case NGHTTP2_DATA:
-        if (name && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
-            h->plan.hooks->end(h->plan.user, name);
+        if (m && last) {
+            message_broken(h, id, name, h2_tell_end(&h->plan, name, m));
         }
         return 0;
     case NGHTTP2_SETTINGS:
@@ -229,10 +214,11 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
     (void)flags;
     H2 *h = h2_of(user);
     H2Name name = name_of(h, id);
-    if (name) {
-        h->plan.hooks->data(h->plan.user, name, str_of(at, len));
-    } else {
+    H2Message *m = message_of(h, name);
+    HttpFault fault = m ? h2_tell_data(&h->plan, name, m, str_of(at, len)) : HTTP_FAULT_NONE;
+    if (!m || fault != HTTP_FAULT_NONE) {
         h2_open_window(h, len);
+        message_broken(h, id, name, fault);
     }
     return 0;
 }
@@ -306,6 +292,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     bool made = frame->hd.type == NGHTTP2_RST_STREAM && code != H2_NO_ERROR && code != H2_CANCEL &&
                 code != H2_INTERNAL_ERROR && code != H2_REFUSED_STREAM;
     h->resets_made += made;
+    h->accused |= frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != H2_NO_ERROR;
     if (h->resets_made > RESETS_MADE_MAX &&
         h->resets_made > h->streams_begun / RESETS_MADE_SHARE && h->plan.server && !h->failed) {
         h->failed = true;
@@ -328,12 +315,12 @@ static void shared_make(void)
     }
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, send_body);
+    nghttp2_option_set_no_http_messaging(options, 1); /* h2_message.c, and the stream alone ends */
     nghttp2_option_set_no_auto_window_update(options, 1);
     nghttp2_option_set_no_closed_streams(options, 1);
     nghttp2_option_set_max_settings(options, SETTINGS_MAX);
@@ -415,12 +402,18 @@ static Err err_of(int code)
 
 Err h2_feed(H2 *h, Str bytes)
 {
-    h2_frames_follow(&h->frames, bytes);
-    nghttp2_ssize taken =
-        nghttp2_session_mem_recv2(h->session, bytes.at /* foreign call */, bytes.len);
-    if (taken < 0) {
+    uint32_t code = H2_NO_ERROR;
+    size_t good = h2_frames_follow(&h->frames, bytes, &code);
+    nghttp2_ssize taken = nghttp2_session_mem_recv2(h->session, bytes.at /* foreign call */, good);
+    if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
+        code = H2_PROTOCOL_ERROR; /* RFC 9113 §3.4: whoever speaks is told so */
+    } else if (taken < 0) {
         h->failed = true;
         return err_of((int)taken);
+    }
+    if (code != H2_NO_ERROR) {
+        h->failed = true;
+        (void)nghttp2_session_terminate_session(h->session, code);
     }
     return h->failed ? ERR_SYNTAX : ERR_OK;
 }
@@ -450,6 +443,11 @@ Err h2_take(H2 *h, Text *out, bool *ret_more)
 bool h2_has_output(const H2 *h)
 {
     return nghttp2_session_want_write(h->session) != 0;
+}
+
+bool h2_is_broken(const H2 *h)
+{
+    return (h->failed || h->accused) && !h->dismissed;
 }
 
 bool h2_is_over(const H2 *h)
@@ -503,6 +501,10 @@ Err h2_request(H2 *h, H2Name name, const H2Field *fields, size_t count, bool bod
 {
     if (h2_room(h) == 0) {
         return ERR_FULL;
+    }
+    H2Message *m = h->plan.hooks->message(h->plan.user, name);
+    if (m) {
+        *m = h2_message_of_request(fields, count);
     }
     nghttp2_nv list[SEND_FIELDS_MAX];
     size_t n = nv_list(list, fields, count);
@@ -583,6 +585,7 @@ void h2_goaway(H2 *h, bool final)
 void h2_end(H2 *h, uint32_t code)
 {
     h->failed = true;
+    h->dismissed = true;
     (void)nghttp2_session_terminate_session(h->session, code);
 }
 

@@ -35,6 +35,17 @@ typedef struct H2Limits {
     uint32_t window;        /* ... and all of them together */
 } H2Limits;
 
+/* A message on its way in, as far as it has come (h2_message.c); the owner keeps it for each stream,
+ * and the session alone reads and writes it. The zero value is a request before its head. */
+typedef struct H2Message {
+    uint64_t left;  /* bytes of DATA that may still come, if they are counted */
+    uint8_t method; /* a response: that of its request */
+    bool response;
+    bool final;   /* the head has come; of a response, one that is not interim */
+    bool counted; /* a length was announced, or no body may follow */
+    bool broken;  /* a rule was broken: what still comes is nobody's */
+} H2Message;
+
 /* Slices that hooks are given live as long as the arena that comes with them. */
 typedef struct H2Hooks {
     /* A client's request has begun: the owner's name for it; 0 refuses it (REFUSED_STREAM). */
@@ -52,6 +63,11 @@ typedef struct H2Hooks {
     void (*end)(void *user, H2Name name);
     /* The trailer section; `end` follows. */
     void (*trailers)(void *user, H2Name name, Arena *arena, const Fields *fields);
+    /* The peer broke a rule behind the head: nothing more is told of the message, and the stream is
+     * reset. Also where a head could not be kept: then there was none before. */
+    void (*broken)(void *user, H2Name name, HttpFault fault);
+    /* Where the stream's message is kept; NULL: the owner has forgotten the stream. */
+    H2Message *(*message)(void *user, H2Name name);
     /* The stream is over, in both directions or by a reset (`code`). Its name is not used again. */
     void (*closed)(void *user, H2Name name, uint32_t code);
     /* How much of the body waits to be sent. *ret_last: nothing comes after it. */
@@ -84,6 +100,8 @@ MUST_USE Err h2_feed(H2 *h, Str bytes);
 MUST_USE Err h2_take(H2 *h, Text *out, bool *ret_more);
 /* Whether the session has nothing more to say or to hear. */
 bool h2_is_over(const H2 *h);
+/* Whether it ends by the peer's fault: the protocol was broken beyond repair. */
+bool h2_is_broken(const H2 *h);
 bool h2_has_output(const H2 *h);
 
 /* One field of a head to send: the name in lower case. Both are copied by the call they go to. */
@@ -152,5 +170,10 @@ HttpFault h2_request_head(const H2Pseudo *pseudo, const HeadLimits *limits, bool
  * (response_has_body). */
 HttpFault h2_response_head(const H2Pseudo *pseudo, bool last, const Fields *fields,
                            ResponseHead *ret);
+/* What holds for every field, in heads and trailers: name, value, and that it is none of a
+ * connection. */
+HttpFault h2_field_judge(const Field *f);
+/* A value without a blank at either end: HTTP/1 would not see it (RFC 9113 §8.2.1). */
+bool h2_value_valid(Str value);
 
 #endif

@@ -2,6 +2,7 @@
 #include "http/h2_block.h"
 
 #define FIELD_OVERHEAD_BYTES 32u
+#define PSEUDO_UNKNOWN (1u << 31)
 #define COOKIE_SEPARATOR_BYTES 2u
 #define FIELDS_FIRST 24u /* room at first; it doubles */
 
@@ -23,7 +24,8 @@ static bool is_pseudo(Str name)
     return str_peek(name, 0) == ':';
 }
 
-static Str *pseudo_slot(H2Pseudo *p, Str name)
+/* Where a pseudo-field is kept, and its bit; NULL: nobody knows it. */
+static Str *pseudo_slot(H2Pseudo *p, Str name, unsigned *ret_bit)
 {
     const struct {
         Str name;
@@ -35,6 +37,7 @@ static Str *pseudo_slot(H2Pseudo *p, Str name)
     };
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
         if (str_equal(slots[i].name, name)) {
+            *ret_bit = 1u << i;
             return slots[i].slot;
         }
     }
@@ -63,8 +66,11 @@ static bool fields_grow(H2Block *b)
 
 static bool pseudo_keep(H2Block *b, Str name, Str value)
 {
-    Str *slot = pseudo_slot(&b->pseudo, name);
-    if (!slot) {
+    unsigned bit = PSEUDO_UNKNOWN;
+    Str *slot = pseudo_slot(&b->pseudo, name, &bit);
+    bool again = (b->pseudo_seen & bit) != 0;
+    b->pseudo_seen |= bit;
+    if (!slot || again || b->regular || value.len == 0) { /* RFC 9113 §8.3 */
         b->fault = HTTP_FAULT_PSEUDO;
         return true;
     }
@@ -77,8 +83,9 @@ static bool crumb_keep(H2Block *b, Str value)
     if (!crumb || !arena_copy(&b->arena, value, &crumb->value)) {
         return false;
     }
-    if (!field_value_valid(value)) {
-        b->fault = HTTP_FAULT_FIELD_VALUE; /* joined, a blank in front of it would not be seen */
+    /* Joined, blanks between two of them would not be seen. */
+    if (!h2_value_valid(value) || !h2_value_valid(b->fields.at[b->cookie_at].value)) {
+        b->fault = HTTP_FAULT_FIELD_VALUE;
     }
     crumb->next = b->crumbs;
     b->crumbs = crumb;
@@ -135,6 +142,7 @@ Err h2_block_add(H2Block *b, const HeadLimits *limits, Str name, Str value)
     }
     bool pseudo = is_pseudo(name);
     bool crumb = b->has_cookie && str_equal(name, S("cookie"));
+    b->regular |= !pseudo;
     if (b->bytes > limits->head_bytes_max) {
         b->fault = HTTP_FAULT_HEAD_TOO_LARGE;
     } else if (b->fields.count >= limits->fields_max && !pseudo && !crumb) {

@@ -14,6 +14,8 @@ struct CookieCrumb {
 typedef struct H2Block {
     Arena arena;
     H2Pseudo pseudo;
+    unsigned pseudo_seen; /* bits: which of them, also those that were not kept */
+    bool regular;         /* a field that is none has come: no pseudo-field may follow */
     Fields fields;
     bool has_cookie;
     size_t cookie_at; /* among the fields: the first crumb, or Cookie as a whole */

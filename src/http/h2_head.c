@@ -1,8 +1,8 @@
 /* h2_head.c - from the fields of an HTTP/2 head to the neutral head, by HTTP/1's rules and more.
  *
- * The session below has looked at names and values already; it is looked at again here, because
- * this is where a request that means one thing to River could mean another to the next hop
- * (H2.CL, H2.TE, line ends in values: RFC 9113 §8.2.1, §8.3.1, §10.3). */
+ * The session below looks at no field. This is where a request that means one thing to River could
+ * mean another to the next hop (H2.CL, H2.TE, line ends in values: RFC 9113 §8.2.1, §8.3.1,
+ * §10.3). */
 #include "base/number.h"
 #include "http/bytes.h"
 #include "http/h2.h"
@@ -39,18 +39,36 @@ static bool name_is_lower(Str name)
     return field_name_valid(name);
 }
 
+static bool is_blank(int c)
+{
+    return c == ' ' || c == '\t';
+}
+
+bool h2_value_valid(Str value)
+{
+    bool blank = value.len > 0 &&
+                 (is_blank(str_at(value, 0)) || is_blank(str_at(value, value.len - 1)));
+    return !blank && field_value_valid(value);
+}
+
+HttpFault h2_field_judge(const Field *f)
+{
+    if (!name_is_lower(f->name)) {
+        return HTTP_FAULT_FIELD_NAME;
+    }
+    if (!h2_value_valid(f->value)) {
+        return HTTP_FAULT_FIELD_VALUE;
+    }
+    return is_connection_field(f) ? HTTP_FAULT_CONNECTION_FIELD : HTTP_FAULT_NONE;
+}
+
 static HttpFault fields_judge(const Fields *fields, FieldsSeen *seen)
 {
     for (size_t i = 0; i < fields->count; i++) {
         const Field *f = &fields->at[i];
-        if (!name_is_lower(f->name)) {
-            return HTTP_FAULT_FIELD_NAME;
-        }
-        if (!field_value_valid(f->value)) {
-            return HTTP_FAULT_FIELD_VALUE;
-        }
-        if (is_connection_field(f)) {
-            return HTTP_FAULT_CONNECTION_FIELD;
+        HttpFault fault = h2_field_judge(f);
+        if (fault != HTTP_FAULT_NONE) {
+            return fault;
         }
         uint64_t bit = UINT64_C(1) << f->id;
         if (f->id != FIELD_OTHER) {
@@ -123,6 +141,12 @@ static bool scheme_known(Str scheme)
 
 static HttpFault pseudo_judge(const H2Pseudo *pseudo, const HeadLimits *limits, RequestHead *ret)
 {
+    if (pseudo->status.len > 0) {
+        return HTTP_FAULT_PSEUDO; /* RFC 9113 §8.3: that is of responses */
+    }
+    if (pseudo->method.len == 0) {
+        return HTTP_FAULT_PSEUDO;
+    }
     if (!field_name_valid(pseudo->method)) {
         return HTTP_FAULT_METHOD;
     }
@@ -182,6 +206,10 @@ HttpFault h2_response_head(const H2Pseudo *pseudo, bool last, const Fields *fiel
     ResponseHead response = {.minor = 1, .fields = *fields};
     FieldsSeen seen = {0};
     uint64_t status = 0;
+    if (pseudo->method.len > 0 || pseudo->scheme.len > 0 || pseudo->authority.len > 0 ||
+        pseudo->path.len > 0 || pseudo->protocol.len > 0) {
+        return HTTP_FAULT_PSEUDO;
+    }
     if (pseudo->status.len != 3 || number_decimal(pseudo->status, 599, &status) != ERR_OK ||
         status < 100 || status == 101) { /* RFC 9113 §8.6: no 101 */
         return HTTP_FAULT_STATUS_LINE;

@@ -111,6 +111,18 @@ static void mux_watch(Thread *t, Client *c)
     }
 }
 
+/* The whole connection ends by its client's fault, with all of its streams. */
+static void mux_broke(Thread *t, const Client *c)
+{
+    uint8_t room[PEER_TEXT_MAX];
+    Text peer = text_in(span_of(room, sizeof room));
+    peer_print(&peer, c->peer);
+    counter_add(&t->faults[FAULT_REQUEST_PROTOCOL_BROKEN], 1);
+    LOG(INFO, "an HTTP/2 connection ended by its client's fault",
+        LOG_STR("reason", fault_row(FAULT_REQUEST_PROTOCOL_BROKEN)->code),
+        LOG_STR("client", text_str(&peer)), LOG_U64("streams", c->mux->count));
+}
+
 void client_mux_flush(Thread *t, Handle h)
 {
     Client *c = client_get(t, h);
@@ -123,6 +135,9 @@ void client_mux_flush(Thread *t, Handle h)
     if (err != ERR_OK || c->wire.broken) {
         client_close(t, c, true);
     } else if ((m->failed || mux_is_over(m)) && c->wire.out.len == 0) {
+        if (h2_is_broken(m->h2)) {
+            mux_broke(t, c);
+        }
         client_mux_end(t, c);
     } else {
         mux_watch(t, c);
@@ -133,12 +148,11 @@ static void mux_read(Thread *t, Client *c)
 {
     Mux *m = c->mux;
     Err err = mux_receive(t, m, &c->wire);
-    if (err == ERR_SYNTAX || err == ERR_MEMORY) { /* GOAWAY says why; then it ends */
-        counter_add(&t->faults[err == ERR_MEMORY ? FAULT_MEMORY : FAULT_REQUEST_PROTOCOL_BROKEN],
-                    1);
-    } else if (err != ERR_OK && err != ERR_AGAIN) {
+    if (err == ERR_MEMORY) {
+        counter_add(&t->faults[FAULT_MEMORY], 1);
+    } else if (err != ERR_OK && err != ERR_AGAIN && err != ERR_SYNTAX) {
         client_close(t, c, false);
-    }
+    } /* else GOAWAY says why; then it ends */
 }
 
 static void mux_ready(Thread *t, Client *c)

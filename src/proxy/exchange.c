@@ -90,6 +90,13 @@ static bool is_unreachable(Fault f)
            f == FAULT_ORIGIN_TLS || f == FAULT_ORIGIN_CERTIFICATE || f == FAULT_ORIGIN_PROTOCOL;
 }
 
+/* Whether a stream ends with an error instead of an answer (RFC 9113 §8.1.1): its message is none.
+ * A host that is missing or wrong is answered, in the words of the service. */
+static bool is_malformed(const Exchange *x, Fault fault)
+{
+    return !handle_is_none(x->client_stream) && fault_is_malformed(fault);
+}
+
 /* Turns a fault into another try, an answer, or an end. */
 COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
@@ -119,7 +126,7 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     }
     x->looking = false;
     x->loading = false;
-    if (x->replied || x->answered || row->status == 0) {
+    if (x->replied || x->answered || row->status == 0 || is_malformed(x, fault)) {
         return PHASE_FINISH;
     }
     return PHASE_ANSWER;
@@ -191,6 +198,7 @@ static void finish(Thread *t, Exchange *x)
     Client *c = client_get(t, x->client);
     bool complete = x->answer_whole || (x->replied && x->response_body.done) || x->tunnel;
     bool abort = !complete || (x->tunnel && x->fault != FAULT_NONE);
+    bool malformed = is_malformed(x, x->fault);
     bool keep = complete && x->keep_client && x->request_body.done && !x->tunnel;
     exchange_close_upstream(t, x);
     write_counters(t, x);
@@ -213,7 +221,8 @@ static void finish(Thread *t, Exchange *x)
     pool_give(&t->exchanges, x->self);
     thread_dismiss(t);
     if (s) {
-        mux_stream_leave(t, s, abort ? H2_INTERNAL_ERROR : H2_NO_ERROR, linger_ms);
+        uint32_t code = malformed ? H2_PROTOCOL_ERROR : H2_INTERNAL_ERROR;
+        mux_stream_leave(t, s, abort ? code : H2_NO_ERROR, linger_ms);
     } else {
         client_exchange_over(t, c, keep, unread, abort);
     }
@@ -367,7 +376,8 @@ static Step beside(Thread *t, Exchange *x)
     Link origin = link_upstream(t, x);
     size_t sent = 0;
     if (link_flush(t, client, &sent) != ERR_OK || link_broken(client)) {
-        return FAIL(FAULT_CLIENT_GONE);
+        HttpFault fault = link_fault(client);
+        return FAIL(fault == HTTP_FAULT_NONE ? FAULT_CLIENT_GONE : fault_of_request(fault));
     }
     if (sent > 0) {
         x->progress_out_ms = t->now_ms;

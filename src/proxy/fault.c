@@ -48,6 +48,25 @@ Fault fault_of_response(HttpFault f)
     return (Fault)((unsigned)FAULT_RESPONSE_NONE + (unsigned)f);
 }
 
+bool fault_is_malformed(Fault f)
+{
+    switch ((int)f) {
+    case FAULT_REQUEST_PSEUDO:
+    case FAULT_REQUEST_FIELD_NAME:
+    case FAULT_REQUEST_FIELD_VALUE:
+    case FAULT_REQUEST_CONNECTION_FIELD:
+    case FAULT_REQUEST_LENGTH_INVALID:
+    case FAULT_REQUEST_LENGTH_CONFLICT:
+    case FAULT_REQUEST_BODY_CUT:
+    case FAULT_REQUEST_BODY_FORBIDDEN:
+    case FAULT_REQUEST_EXTRA_BYTES:
+    case FAULT_REQUEST_TRAILER:
+        return true;
+    default:
+        return false;
+    }
+}
+
 Fault fault_of_dial(Err err)
 {
     switch ((int)err) {

@@ -149,6 +149,9 @@ uint16_t fault_status(Fault f);
 Fault fault_of_request(HttpFault f);
 Fault fault_of_response(HttpFault f);
 
+/* Whether a request is no message of HTTP/2 at all (RFC 9113 §8.1.1). */
+bool fault_is_malformed(Fault f);
+
 /* The fault for a dial that failed. */
 Fault fault_of_dial(Err err);
 

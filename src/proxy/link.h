@@ -67,7 +67,14 @@ static inline bool link_broken(Link l)
     if (l.wire) {
         return l.wire->broken;
     }
-    return l.stream->closed && !(l.stream->in_ended && l.stream->out_done);
+    return l.stream->fault != HTTP_FAULT_NONE ||
+           (l.stream->closed && !(l.stream->in_ended && l.stream->out_done));
+}
+
+/* The rule of HTTP/2 messages that the peer broke behind its head, if it did. */
+static inline HttpFault link_fault(Link l)
+{
+    return l.stream ? l.stream->fault : HTTP_FAULT_NONE;
 }
 
 /* Whether more can be read now: bytes, or that the stream broke. */

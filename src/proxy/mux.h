@@ -60,6 +60,8 @@ typedef struct MuxStream {
     size_t moved_out; /* bytes taken from `out` since mux_moved last asked */
     uint64_t moved_seen; /* Mux.moved, then */
     uint64_t linger_ms; /* after its exchange: how long nothing may move */
+    H2Message message; /* that comes in, as far as it has come */
+    HttpFault fault;   /* what the peer broke behind the head: nothing more will come */
     uint32_t code;    /* with `closed`: why (RFC 9113 §7), or MUX_LOST */
     bool again;       /* is queued in Thread.again */
     bool started;     /* its exchange was made */

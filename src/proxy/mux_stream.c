@@ -3,6 +3,7 @@
 #include "proxy/mux_stream.h"
 
 #include "base/number.h"
+#include "loop/log.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
@@ -241,6 +242,39 @@ static void hook_trailers(void *user, H2Name name, Arena *arena, const Fields *f
     }
 }
 
+static H2Message *hook_message(void *user, H2Name name)
+{
+    MuxStream *s = stream_named(mux_from(user), name);
+    return s ? &s->message : NULL;
+}
+
+/* Who broke a rule before its exchange began has no access record: it is counted here. */
+static void refused_unread(const Mux *m, Fault fault)
+{
+    uint8_t room[PEER_TEXT_MAX];
+    Text peer = text_in(span_of(room, sizeof room));
+    const Client *c = client_get(m->thread, token_handle(m->owner));
+    peer_print(&peer, c->peer);
+    counter_add(&m->thread->faults[fault], 1);
+    LOG(INFO, "a request was refused before it was read", LOG_STR("reason", fault_row(fault)->code),
+        LOG_STR("client", text_str(&peer)));
+}
+
+static void hook_broken(void *user, H2Name name, HttpFault fault)
+{
+    Mux *m = mux_from(user);
+    MuxStream *s = stream_named(m, name);
+    if (!s) {
+        return;
+    }
+    s->fault = fault;
+    if (m->server && !s->started && !s->heads) {
+        refused_unread(m, fault_of_request(fault));
+    } else {
+        mux_stream_again(m->thread, s);
+    }
+}
+
 static void hook_closed(void *user, H2Name name, uint32_t code)
 {
     Mux *m = mux_from(user);
@@ -302,6 +336,8 @@ const H2Hooks mux_stream_hooks = {
     .data = hook_data,
     .end = hook_end,
     .trailers = hook_trailers,
+    .broken = hook_broken,
+    .message = hook_message,
     .closed = hook_closed,
     .waiting = hook_waiting,
     .pull = hook_pull,

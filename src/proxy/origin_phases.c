@@ -255,6 +255,9 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
 /* Why a stream ended without an answer. */
 static Fault stream_fault(const Exchange *x, const MuxStream *s)
 {
+    if (s->fault != HTTP_FAULT_NONE) {
+        return fault_of_response(s->fault);
+    }
     if (s->code == H2_REFUSED_STREAM) {
         return FAULT_ORIGIN_REFUSED; /* RFC 9113 §8.7: nothing was done */
     }
@@ -285,6 +288,9 @@ static HttpFault response_take(Exchange *x, MuxHead *head)
 /* What has come over a stream. */
 static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
 {
+    if (s->fault != HTTP_FAULT_NONE) {
+        return FAIL(stream_fault(x, s)); /* whatever heads came before */
+    }
     for (MuxHead *head = mux_head_take(s); head; head = mux_head_take(s)) {
         first_byte(t, x);
         HttpFault fault = response_take(x, head);

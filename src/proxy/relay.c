@@ -206,7 +206,8 @@ static Step response_end(Thread *t, Exchange *x, Err err)
     Link from = link_upstream(t, x);
     bool whole = from.wire && !from.wire->cut && err == ERR_CLOSED;
     if (x->response_body.kind != BODY_UNTIL_CLOSE || !whole) {
-        return FAIL(FAULT_ORIGIN_CUT);
+        HttpFault fault = link_fault(from);
+        return FAIL(fault == HTTP_FAULT_NONE ? FAULT_ORIGIN_CUT : fault_of_response(fault));
     }
     x->response_body.done = true;
     HeadOut none = link_head(t, link_client(t, x));

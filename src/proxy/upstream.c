@@ -300,6 +300,16 @@ static void mux_proven(Thread *t, Upstream *u)
     }
 }
 
+/* The whole connection ends by the origin's fault, with all of its streams. */
+static void mux_broke(Thread *t, const Upstream *u)
+{
+    counter_add(&t->faults[FAULT_RESPONSE_PROTOCOL_BROKEN], 1);
+    LOG(WARN, "an HTTP/2 connection ended by the origin's fault",
+        LOG_STR("reason", fault_row(FAULT_RESPONSE_PROTOCOL_BROKEN)->code),
+        LOG_STR("upstream", origin_of(t, u)->endpoint->name),
+        LOG_U64("streams", u->mux->count));
+}
+
 void upstream_mux_flush(Thread *t, Handle h)
 {
     Upstream *u = upstream_get(t, h);
@@ -313,6 +323,9 @@ void upstream_mux_flush(Thread *t, Handle h)
     if (h2_peer_leaves(m->h2, &last) || m->leaving || m->failed) {
         origin_mux_gone(t, u);
     }
+    if (h2_is_broken(m->h2)) {
+        mux_broke(t, u);
+    }
     if (err != ERR_OK || u->wire.broken || m->failed || mux_is_over(m)) {
         upstream_close(t, u, false);
     } else {
@@ -324,6 +337,9 @@ static void mux_ready(Thread *t, Upstream *u)
 {
     Err err = u->wire.readable ? mux_receive(t, u->mux, &u->wire) : ERR_AGAIN;
     if (err != ERR_OK && err != ERR_AGAIN) {
+        if (h2_is_broken(u->mux->h2)) {
+            mux_broke(t, u);
+        }
         upstream_close(t, u, false);
         return;
     }

@@ -38,6 +38,7 @@ HEADS = {
     "authority with a space": request(authority="a b"),
     "authority against host": request("/", ("host", "b.example")),
     "space before a crumb of Cookie": request("/", ("cookie", "a=b"), ("cookie", " c=d")),
+    "space behind a crumb of Cookie": request("/", ("cookie", "a=b "), ("cookie", "c=d")),
     "LF in a crumb of Cookie": request("/", ("cookie", "a=b"), ("cookie", "c\n=d")),
     "upper-case Cookie": request("/", ("cookie", "a=b"), ("Cookie", "c=d")),
     "two hosts": [*without(":authority"), ("host", "a"), ("host", "b")],

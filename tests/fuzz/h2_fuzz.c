@@ -23,6 +23,7 @@ typedef struct Owner {
     unsigned begun;
     size_t to_send[STREAMS_MAX];
     size_t held;
+    H2Message messages[STREAMS_MAX];
 } Owner;
 
 static unsigned slot_of(Owner *o, H2Name name)
@@ -39,6 +40,7 @@ static H2Name hook_begin(void *user, int32_t id)
             o->open[i] = true;
             o->ids[i] = id;
             o->to_send[i] = 0;
+            o->messages[i] = (H2Message){0};
             return i + 1;
         }
     }
@@ -109,6 +111,18 @@ static void hook_trailers(void *user, H2Name name, Arena *arena, const Fields *f
     see_fields(fields);
 }
 
+static void hook_broken(void *user, H2Name name, HttpFault fault)
+{
+    (void)slot_of((Owner *)user, name);
+    MUST(fault != HTTP_FAULT_NONE);
+}
+
+static H2Message *hook_message(void *user, H2Name name)
+{
+    Owner *o = (Owner *)user;
+    return &o->messages[slot_of(o, name)];
+}
+
 static void hook_closed(void *user, H2Name name, uint32_t code)
 {
     Owner *o = (Owner *)user;
@@ -147,6 +161,8 @@ static const H2Hooks hooks = {
     .data = hook_data,
     .end = hook_end,
     .trailers = hook_trailers,
+    .broken = hook_broken,
+    .message = hook_message,
     .closed = hook_closed,
     .waiting = hook_waiting,
     .pull = hook_pull,

@@ -137,7 +137,24 @@ static bool no_trailers(void *user, H2Name name)
     return false;
 }
 
+/* A reset follows, which counts. */
+static void on_broken(void *user, H2Name name, HttpFault fault)
+{
+    (void)user;
+    (void)name;
+    (void)fault;
+}
+
+static H2Message *ask_message(void *user, H2Name name)
+{
+    Ask *a = ask_by_id(name);
+    (void)user;
+    return a ? &a->message : NULL;
+}
+
 static const H2Hooks client_hooks = {
+    .broken = on_broken,
+    .message = ask_message,
     .response = on_response,
     .data = on_data,
     .end = on_end,
@@ -283,7 +300,16 @@ static void serve_pull(void *user, H2Name name, size_t n, Text *out)
     s->ask->touched = true;
 }
 
+static H2Message *serve_message(void *user, H2Name name)
+{
+    Serve *s = serve_named(name);
+    (void)user;
+    return s ? &s->message : NULL;
+}
+
 static const H2Hooks origin_hooks = {
+    .broken = on_broken,
+    .message = serve_message,
     .begin = on_begin,
     .request = on_request,
     .data = on_request_data,

@@ -131,6 +131,7 @@ typedef struct Ask {
     unsigned client;
     int peer;
     int32_t stream; /* HTTP/2 */
+    H2Message message; /* ... its answer */
     uint64_t id;
     uint64_t size;  /* of the answer's body */
     uint64_t got;
@@ -153,6 +154,7 @@ typedef struct Serve { /* an origin's view of one */
     bool lies;
     int peer;
     int32_t stream;
+    H2Message message;
     Ask *ask;
     uint64_t size;
     uint64_t at;

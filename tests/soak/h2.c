@@ -27,6 +27,7 @@ typedef struct Stream {
     uint64_t seed;
     size_t length;
     size_t at;
+    H2Message message;
 } Stream;
 
 typedef struct Client {
@@ -111,6 +112,19 @@ static bool is_unseen(const Client *c, const Stream *s, uint32_t code)
     return code == H2_REFUSED_STREAM || (h2_peer_leaves(c->h2, &last) && s->id > last);
 }
 
+/* A reset follows, which counts. */
+static void on_broken(void *user, H2Name name, HttpFault fault)
+{
+    (void)user;
+    (void)name;
+    (void)fault;
+}
+
+static H2Message *on_message(void *user, H2Name name)
+{
+    return &stream_of(user, name)->message;
+}
+
 static void on_closed(void *user, H2Name name, uint32_t code)
 {
     Client *c = user;
@@ -153,6 +167,8 @@ static const H2Hooks hooks = {.begin = on_begin,
                               .data = on_data,
                               .end = on_end,
                               .trailers = on_trailers,
+                              .broken = on_broken,
+                              .message = on_message,
                               .closed = on_closed,
                               .waiting = on_waiting};
 

@@ -40,7 +40,7 @@ TEST("an HTTP/2 request that breaks a rule is refused by that rule's name")
         HttpFault fault;
     } rows[] = {
         {{GET_PSEUDO, {{0}}, {{0}}, false}, HTTP_FAULT_NONE},
-        {{PSEUDO("", "/", "a"), {{0}}, {{0}}, false}, HTTP_FAULT_METHOD},
+        {{PSEUDO("", "/", "a"), {{0}}, {{0}}, false}, HTTP_FAULT_PSEUDO},
         {{PSEUDO("G T", "/", "a"), {{0}}, {{0}}, false}, HTTP_FAULT_METHOD},
         {{PSEUDO("GET", "", "a"), {{0}}, {{0}}, false}, HTTP_FAULT_PSEUDO},
         {{PSEUDO("GET", "x", "a"), {{0}}, {{0}}, false}, HTTP_FAULT_TARGET},

@@ -6,6 +6,7 @@
 
 #define NOTES_BYTES 8192u
 #define WIRE_BYTES (256u << 10)
+#define MESSAGES_MAX 64u
 
 /* What one end has heard, as text, and what it has to say. */
 typedef struct End {
@@ -18,6 +19,7 @@ typedef struct End {
     int32_t trailers_to; /* stream for whose body trailers follow; 0: none */
     Str kept_path;
     Arena kept;    /* moved out of the session */
+    H2Message messages[MESSAGES_MAX];
 } End;
 
 typedef struct Pair {
@@ -30,7 +32,14 @@ typedef struct Pair {
 static H2Name hook_begin(void *user, int32_t id)
 {
     End *end = (End *)user;
-    return end->refuse ? 0 : (H2Name)id + 100;
+    H2Name name = (H2Name)id + 100;
+    end->messages[name % MESSAGES_MAX] = (H2Message){0};
+    return end->refuse ? 0 : name;
+}
+
+static H2Message *hook_message(void *user, H2Name name)
+{
+    return &((End *)user)->messages[name % MESSAGES_MAX];
 }
 
 static void note_fault(End *end, HttpFault fault)
@@ -94,6 +103,13 @@ static void hook_trailers(void *user, H2Name name, Arena *arena, const Fields *f
     text_format(&((End *)user)->notes, "\n");
 }
 
+static void hook_broken(void *user, H2Name name, HttpFault fault)
+{
+    text_format(&((End *)user)->notes, "broken %llu", (unsigned long long)name);
+    note_fault((End *)user, fault);
+    text_format(&((End *)user)->notes, "\n");
+}
+
 static void hook_closed(void *user, H2Name name, uint32_t code)
 {
     text_format(&((End *)user)->notes, "closed %llu %u\n", (unsigned long long)name, code);
@@ -128,6 +144,8 @@ static const H2Hooks hooks = {
     .data = hook_data,
     .end = hook_end,
     .trailers = hook_trailers,
+    .broken = hook_broken,
+    .message = hook_message,
     .closed = hook_closed,
     .waiting = hook_waiting,
     .pull = hook_pull,
@@ -270,7 +288,7 @@ TEST("a head beyond the limit is told so, one far beyond it is reset")
     more[0].value = str_of(huge, sizeof huge);
     (void)ask(&p, more, 2, false);
     settle(&p, 1000);
-    EXPECT_STR(notes(&p.server), S("closed 103 11\n"));
+    EXPECT_STR(notes(&p.server), S("broken 103 fault=head-too-large\nclosed 103 11\n"));
     EXPECT(str_ends(notes(&p.client), S("closed 7 11\n")));
     pair_close(&p);
 }
