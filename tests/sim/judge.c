@@ -207,15 +207,16 @@ void judge_rest(void)
 #define MUTE_NS (60 * LAN_S)   /* who says nothing is closed within */
 #define EVER_NS (400 * LAN_S)  /* whatever happens, an ask is over within, and some limits more */
 
-/* Clients that connect and say nothing. */
+/* Clients that connect and say nothing, or take minutes for a head. */
 static void judge_mute(void)
 {
     for (int i = 0; i < trial->peers_touched && !trial->calm; i++) {
         const Party *p = &trial->peers[i];
-        bool mute = p->used && p->client && p->number < trial->plan.client_count &&
-                    trial->plan.clients[p->number].conduct == CONDUCT_MUTE;
+        bool planned = p->used && p->client && p->number < trial->plan.client_count;
+        Conduct conduct = planned ? trial->plan.clients[p->number].conduct : CONDUCT_GOOD;
+        bool mute = conduct == CONDUCT_MUTE || (conduct == CONDUCT_DRIPS && p->out.len > 0);
         if (mute && lan_now_ns() > p->begun_ns + MUTE_NS) {
-            trial_fail("client %u says nothing, and is not closed", p->number);
+            trial_fail("client %u says nothing, or next to nothing, and is not closed", p->number);
         }
     }
 }
