@@ -271,6 +271,7 @@ void thread_again_token(Thread *t, Token token)
 
 void thread_flush_token(Thread *t, Token token)
 {
+    CHECK(t->flush_count < t->clients.slots_max + THREAD_UPSTREAMS_MAX);
     t->flush[t->flush_count++] = token;
 }
 
