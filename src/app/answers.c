@@ -3,9 +3,11 @@
 
 #include "app/certificates.h"
 #include "app/channel.h"
+#include "app/trust.h"
 #include "app/upgrade.h"
 
 #define STATUS_BYTES_MAX (64u << 20)
+#define WORKER_BYTES_MAX (17u << 20) /* a worker that is not mad makes at most 16 MiB */
 
 /* ---- the status ---- */
 
@@ -67,7 +69,11 @@ void answers_on_message(Supervisor *s, const ChannelMessage *message)
         return;
     }
     client->begun = true;
-    if (message->kind == CHANNEL_STATUS_PART) {
+    client->worker_bytes += message->bytes.len;
+    if (client->worker_bytes > WORKER_BYTES_MAX) {
+        LOG(ERROR, "the worker's status is longer than it can be: cut");
+        finish_answer(s, client, S("\nthe worker's status is too long\n"), S(""));
+    } else if (message->kind == CHANNEL_STATUS_PART) {
         control_answer(&s->control, client, message->bytes);
     } else if (message->kind == CHANNEL_STATUS_END) {
         finish_answer(s, client, S(""), S("}\n"));
@@ -115,8 +121,27 @@ static void answer_status(Supervisor *s, ControlClient *client)
     finish_answer(s, client, S("no worker serves now\n"), S("null}\n"));
 }
 
+/* A worker of the same user could connect, too, as no kernel before 7.1 keeps it from that. */
+static bool is_worker(const Supervisor *s, int process)
+{
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->keeper.workers[i];
+        if (w->role != KEPT_NONE && w->pid == process) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void obey_client(Supervisor *s, ControlClient *client)
 {
+    int process = trust_peer_process(client->fd);
+    if (is_worker(s, process)) {
+        LOG(ERROR, "a worker asks at the control socket: it has gone mad, and gets no answer",
+            LOG_U64("pid", (uint64_t)process));
+        control_finish(client);
+        return;
+    }
     switch (client->ask) {
     case CONTROL_STATUS_TEXT:
     case CONTROL_STATUS_JSON:

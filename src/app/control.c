@@ -10,6 +10,7 @@
 
 #define CONTROL_MODE 0600
 #define CONTROL_BLOCK_BYTES 16384u
+#define CONTROL_TICK_MS 500 /* between two looks at who is too slow */
 
 void control_none(Control *c)
 {
@@ -60,10 +61,44 @@ void control_close(Control *c)
     blocks_drop(&c->blocks);
 }
 
+static ControlClient *find_free(Control *c)
+{
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        if (c->clients[i].fd < 0) {
+            return &c->clients[i];
+        }
+    }
+    return NULL;
+}
+
+/* Who has asked nothing, and has been there for longest; NULL: all have asked. */
+static const ControlClient *find_idlest(const Control *c)
+{
+    const ControlClient *idlest = NULL;
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        const ControlClient *client = &c->clients[i];
+        bool idle = client->fd >= 0 && client->ask == CONTROL_NOTHING;
+        if (idle && (!idlest || client->since_ms < idlest->since_ms)) {
+            idlest = client;
+        }
+    }
+    return idlest;
+}
+
+static bool is_full(const Control *c)
+{
+    bool full = true;
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        full = full && c->clients[i].fd >= 0;
+    }
+    return full;
+}
+
+/* While there is no place, newcomers are not looked for: the tick makes one. */
 size_t control_poll(const Control *c, struct pollfd *fds, size_t room)
 {
     size_t count = 0;
-    if (c->socket.fd >= 0 && count < room) {
+    if (c->socket.fd >= 0 && count < room && !is_full(c)) {
         fds[count++] = (struct pollfd){.fd = c->socket.fd, .events = POLLIN};
     }
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX && count < room; i++) {
@@ -77,19 +112,45 @@ size_t control_poll(const Control *c, struct pollfd *fds, size_t room)
     return count;
 }
 
+int control_wait_ms(const Control *c, uint64_t now_ms)
+{
+    bool any = false;
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        any = any || c->clients[i].fd >= 0;
+    }
+    const ControlClient *idlest = is_full(c) ? find_idlest(c) : NULL;
+    if (!idlest) {
+        return any ? CONTROL_TICK_MS : -1;
+    }
+    uint64_t due_ms = idlest->since_ms + CONTROL_IDLE_MS;
+    return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;
+}
+
+/* A place for one more; NULL: there is none yet. */
+static ControlClient *make_place(Control *c, uint64_t now_ms)
+{
+    ControlClient *place = find_free(c);
+    const ControlClient *idlest = place ? NULL : find_idlest(c);
+    if (!idlest || now_ms < idlest->since_ms + CONTROL_IDLE_MS) {
+        return place;
+    }
+    place = &c->clients[idlest - c->clients];
+    client_drop(c, place);
+    return place;
+}
+
 static void accept_clients(Control *c, uint64_t now_ms)
 {
     for (size_t i = 0; c->socket.fd >= 0 && i < CONTROL_CLIENTS_MAX; i++) {
-        ControlClient *client = &c->clients[i];
-        if (client->fd >= 0) {
-            continue;
-        }
-        int fd = accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        ControlClient *client = make_place(c, now_ms);
+        int fd = client ? accept4(c->socket.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
         if (fd < 0) {
             return;
         }
-        *client = (ControlClient){
-            .fd = fd, .id = ++c->last_id, .until_ms = now_ms + CONTROL_CLIENT_MS};
+        *client = (ControlClient){.fd = fd,
+                                  .id = ++c->last_id,
+                                  .since_ms = now_ms,
+                                  .until_ms = now_ms + CONTROL_CLIENT_MS};
     }
 }
 

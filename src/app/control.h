@@ -12,7 +12,8 @@
 #include "app/listen.h"
 #include "base/buf.h"
 
-#define CONTROL_CLIENTS_MAX 8u
+#define CONTROL_CLIENTS_MAX 32u
+#define CONTROL_IDLE_MS 100u /* one that has asked nothing so long gives its place to another one */
 #define CONTROL_LINE_BYTES_MAX 4200u /* a path may stand in it */
 #define CONTROL_CLIENT_MS 5000u    /* a client that is slower is dropped */
 #define CONTROL_PATIENT_MS 120000u /* ... one that waits for the end of a reload */
@@ -32,6 +33,8 @@ typedef struct ControlClient {
     int fd; /* -1: free */
     uint32_t id;
     uint64_t until_ms; /* then it is dropped */
+    uint64_t since_ms;
+    size_t worker_bytes; /* that the worker has added to the answer */
     ControlAsk ask; /* what it waits for */
     bool answered;  /* everything stands in `out` */
     bool begun;     /* the worker has begun to answer */
@@ -64,6 +67,8 @@ void control_none(Control *c);
 
 /* Adds what must be polled to `fds` and returns how many entries that were. */
 size_t control_poll(const Control *c, struct pollfd *fds, size_t room);
+/* How long may be waited for them; -1: for ever. */
+int control_wait_ms(const Control *c, uint64_t now_ms);
 /* Accepts, reads and writes as poll found. Returns a client that has just asked for something, or
  * NULL; call again until NULL. */
 ControlClient *control_serve(Control *c, uint64_t now_ms);

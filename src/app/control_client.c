@@ -68,6 +68,17 @@ static Err dial(Str path, int *ret)
     return ERR_OK;
 }
 
+/* Names in an answer come out of a file; none of them shall give orders to a terminal. */
+static void clean(Span bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        uint8_t byte = bytes.at[i];
+        if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F) {
+            bytes.at[i] = '?';
+        }
+    }
+}
+
 static Err print(Str rest)
 {
     while (rest.len > 0) {
@@ -116,6 +127,7 @@ static Err print_answer(int fd, int *ret_status)
     size_t fresh = 0;
     Err err;
     while ((err = receive(fd, span_drop(span_of(room, sizeof room), held), &fresh)) == ERR_OK) {
+        clean(span_take(span_drop(span_of(room, sizeof room), held), fresh));
         Str all = str_of(room, held + fresh);
         size_t done = all.len > HELD ? all.len - HELD : 0;
         TRY(print(str_take(all, done)));

@@ -81,13 +81,15 @@ static Str signal_name(int number)
 static void print_requests(CrashNotes *notes, Text *out)
 {
     uint32_t dead = atomic_load(&notes->thread);
+    uint8_t bytes[CRASH_ID_BYTES_MAX];
+    Span room = span_of(bytes, sizeof bytes);
     Str id;
-    if (dead > 0 && crash_read(notes, dead - 1, &id)) {
+    if (dead > 0 && crash_read(notes, dead - 1, room, &id)) {
         text_add(out, id);
         return;
     }
     for (unsigned i = 0; dead == 0 && i < CRASH_THREADS_MAX; i++) {
-        if (crash_read(notes, i, &id)) {
+        if (crash_read(notes, i, room, &id)) {
             text_add(out, out->len > 0 ? S(",") : S(""));
             text_add(out, id);
         }

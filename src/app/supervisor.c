@@ -30,7 +30,6 @@
 
 #define STOP_GRACE_MS 3000u  /* for a worker that was told to stop, before it is killed */
 #define DRAIN_GRACE_MS 5000u /* beyond the drain's own deadline */
-#define CONTROL_TICK_MS 500
 #define BLOCK_BYTES 65536u
 #define MESSAGES_A_TURN 64u /* of one worker: others wait, too */
 #define POLL_MAX (3 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
@@ -397,7 +396,7 @@ static void sooner(uint64_t *due, uint64_t other)
 }
 
 /* Milliseconds until keep_deadlines has something to do; -1: nothing. */
-static int wait_ms(Supervisor *s, size_t control_count)
+static int wait_ms(Supervisor *s)
 {
     uint64_t now = supervisor_clock_ms();
     uint64_t due = 0;
@@ -416,7 +415,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
     }
     sooner(&due, watch_due_ms(&s->watch));
     sooner(&due, notify_due_ms(&s->notify));
-    int wait = control_count > 1 ? CONTROL_TICK_MS : -1;
+    int wait = control_wait_ms(&s->control, now);
     if (due != 0) {
         uint64_t left = due > now ? due - now : 0;
         wait = left < (uint64_t)INT32_MAX && (wait < 0 || left < (uint64_t)wait) ? (int)left : wait;
@@ -425,7 +424,7 @@ static int wait_ms(Supervisor *s, size_t control_count)
 }
 
 /* Everything that may become readable: signals, workers, and who asks. */
-static size_t gather(Supervisor *s, struct pollfd *fds, size_t *ret_control)
+static size_t gather(Supervisor *s, struct pollfd *fds)
 {
     size_t count = 0;
     fds[count++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
@@ -438,17 +437,15 @@ static size_t gather(Supervisor *s, struct pollfd *fds, size_t *ret_control)
     }
     fds[count++] = (struct pollfd){.fd = s->takeover.fd, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = s->upgrade.fd, .events = POLLIN};
-    *ret_control = control_poll(&s->control, &fds[count], POLL_MAX - count);
-    return count + *ret_control;
+    return count + control_poll(&s->control, &fds[count], POLL_MAX - count);
 }
 
 static void run_loop(Supervisor *s)
 {
     while (s->state != STATE_OVER) {
         struct pollfd fds[POLL_MAX];
-        size_t control = 0;
-        size_t count = gather(s, fds, &control);
-        (void)poll(fds, count, wait_ms(s, control));
+        size_t count = gather(s, fds);
+        (void)poll(fds, count, wait_ms(s));
         for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
             take_messages(s, &s->keeper.workers[i]);
         }

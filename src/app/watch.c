@@ -52,8 +52,9 @@ static Str state_name(uint8_t state)
 static void end_stuck(KeptWorker *k, unsigned index, uint32_t thread_id, uint8_t state,
                       uint64_t now_ms)
 {
+    uint8_t room[CRASH_ID_BYTES_MAX];
     Str id = STR_NONE;
-    bool busy = crash_read(k->notes, index, &id);
+    bool busy = crash_read(k->notes, index, span_of(room, sizeof room), &id);
     LOG(ERROR, "a thread of the worker is stuck: the worker is ended",
         LOG_U64("pid", (uint64_t)k->pid), LOG_U64("thread", index + 1),
         LOG_U64("thread_id", thread_id), LOG_STR("state", state_name(state)),

@@ -2,6 +2,7 @@
 #include "config/diagnostic.h"
 
 #include "base/number.h"
+#include "config/kdl_lex.h"
 
 #define MESSAGE_BYTES_MAX 1024u
 #define SHOWN_BYTES_MAX 160u /* of a source line */
@@ -130,10 +131,32 @@ static void paint(Text *out, bool colour, const char *code)
     }
 }
 
-/* A byte of the source as it may be shown: control characters would move the cursor. */
-static uint8_t shown_byte(uint8_t byte)
+/* Whether a terminal shows the character where it stands: control characters (also those of eight
+ * bits) move the cursor or give orders, others turn the direction of what follows, or are not to be
+ * seen. */
+static bool is_shown(uint32_t c)
 {
-    return byte < 0x20 || byte == 0x7F ? (byte == '\t' ? '\t' : '?') : byte;
+    bool control = (c < 0x20 && c != '\t' && c != '\n') || (c >= 0x7F && c <= 0x9F);
+    bool turns = c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
+                 (c >= 0x2066 && c <= 0x2069);
+    bool hidden = c == 0x00AD || (c >= 0x200B && c <= 0x200D) || c == 0x2028 || c == 0x2029 ||
+                  (c >= 0x2060 && c <= 0x2064) || c == 0xFEFF || (c >= 0xE0000 && c <= 0xE007F);
+    return !control && !turns && !hidden;
+}
+
+/* What may come out of the file, with a '?' for each character that must not reach a terminal. */
+static void add_clean(Text *out, Str text)
+{
+    for (size_t at = 0; at < text.len;) {
+        uint32_t c = 0;
+        size_t len = kdl_code_point(text, at, &c);
+        if (len > 0 && is_shown(c)) {
+            text_add(out, str_slice(text, at, at + len));
+        } else {
+            text_byte(out, '?');
+        }
+        at += len > 0 ? len : 1;
+    }
 }
 
 /* The part of the source line that is shown: [from, to), cut between code points. */
@@ -176,9 +199,7 @@ static Window window_around(Str text, size_t at)
 static void print_line(Text *out, Str text, Window w)
 {
     text_add(out, w.cut_left ? S("...") : STR_NONE);
-    for (size_t i = w.from; i < w.to; i++) {
-        text_byte(out, shown_byte(str_at(text, i)));
-    }
+    add_clean(out, str_slice(text, w.from, w.to));
     text_add(out, w.cut_right ? S("...") : STR_NONE);
 }
 
@@ -221,14 +242,14 @@ static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bo
         text_add(out, d->file_name);
         text_format(out, ":%u:%u: ", (unsigned)place.line, (unsigned)place.column);
     } else {
-        text_add(out, one->origin);
+        add_clean(out, one->origin);
         text_add(out, S(": "));
     }
     bool is_error = one->severity == SEVERITY_ERROR;
     paint(out, colour, is_error ? "1;31" : "1;33");
     text_add(out, is_error ? S("error: ") : S("warning: "));
     paint(out, colour, "0;1");
-    text_add(out, one->message);
+    add_clean(out, one->message);
     paint(out, colour, "0");
     text_byte(out, '\n');
     if (one->placed) {
@@ -238,7 +259,7 @@ static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bo
         paint(out, colour, "1;36");
         text_add(out, S("help: "));
         paint(out, colour, "0");
-        text_add(out, one->help);
+        add_clean(out, one->help);
         text_byte(out, '\n');
     }
 }

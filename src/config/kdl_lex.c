@@ -274,6 +274,16 @@ static size_t count_byte(Str text, size_t at, uint8_t byte)
     return n;
 }
 
+/* Whether `byte` stands at `at` so many times. The cost is what stands there, not all of a run. */
+static bool has_bytes(Str text, size_t at, uint8_t byte, size_t count)
+{
+    size_t n = 0;
+    while (n < count && str_peek(text, at + n) == (int)byte) {
+        n++;
+    }
+    return n == count;
+}
+
 /* What a backslash within quotes takes with it: one byte or, in version 2, all white space. */
 static size_t escape_end(Str text, size_t backslash, int version)
 {
@@ -302,8 +312,8 @@ static KdlToken lex_quoted(Str text, size_t from, size_t body, size_t quotes, bo
     size_t at = ascii_run(text, body, QUOTED);
     while (at < text.len) {
         int byte = str_peek(text, at);
-        if (byte == '"' && count_byte(text, at, '"') >= quotes &&
-            count_byte(text, at + quotes, '#') >= hashes) {
+        if (byte == '"' && has_bytes(text, at, '"', quotes) &&
+            has_bytes(text, at + quotes, '#', hashes)) {
             KdlTokenKind kind = raw ? quotes == 3 ? KDL_TOKEN_RAW_MULTILINE : KDL_TOKEN_RAW
                                     : quotes == 3 ? KDL_TOKEN_MULTILINE : KDL_TOKEN_STRING;
             KdlToken t = {kind, KDL_FAULT_NONE, from, at + quotes + hashes, body, at};
@@ -323,7 +333,7 @@ static KdlToken lex_quoted(Str text, size_t from, size_t body, size_t quotes, bo
 /* Three quotes open a multi-line string; two are an empty string. */
 static size_t opening_quotes(Str text, size_t at, int version)
 {
-    return version == 2 && count_byte(text, at, '"') >= 3 ? 3 : 1;
+    return version == 2 && has_bytes(text, at, '"', 3) ? 3 : 1;
 }
 
 static KdlToken lex_hash(Str text, size_t from)
@@ -378,6 +388,12 @@ static KdlToken lex_slash(Str text, size_t from, int version)
     default:
         return token_bad(KDL_FAULT_CHARACTER, from, from + 1);
     }
+}
+
+bool kdl_is_open_to_end(const KdlToken *t)
+{
+    return t->kind == KDL_TOKEN_BAD &&
+           (t->fault == KDL_FAULT_COMMENT_OPEN || t->fault == KDL_FAULT_STRING_OPEN);
 }
 
 KdlToken kdl_token(Str text, size_t at, int version)

@@ -74,6 +74,10 @@ typedef struct KdlToken {
 /* The token at `at` (at most text.len). */
 KdlToken kdl_token(Str text, size_t at, int version);
 
+/* Whether it is a comment or string that is never closed. To look for mistakes within it would find
+ * nonsense, and read up to the end for each beginning of another one. */
+bool kdl_is_open_to_end(const KdlToken *t);
+
 /* Position of the first byte that may not stand anywhere in a document: bad UTF-8 or, in version 2,
  * a banned code point (a byte order mark at the start is none). text.len when there is none. */
 size_t kdl_find_banned(Str text, int version, KdlFault *ret_fault);

@@ -18,6 +18,7 @@ typedef struct Parser {
     KdlToken token; /* the next one */
     size_t items;
     size_t depth;
+    bool cut; /* by a comment or string that is never closed: it holds all the rest */
 } Parser;
 
 static Location location_of(size_t from, size_t to)
@@ -363,6 +364,9 @@ static Err parse_children(Parser *p, KdlNode **ret)
     p->depth++;
     TRY(parse_nodes(p, true, ret));
     p->depth--;
+    if (p->cut) {
+        return ERR_SYNTAX; /* that was said */
+    }
     if (!next_is(p, KDL_TOKEN_CLOSE_BRACE)) {
         return fail_at(p, open, "this block is never closed", S("close it with }"));
     }
@@ -520,6 +524,11 @@ static void recover(Parser *p)
     size_t depth = 0;
     for (;; advance(p)) {
         if (next_is(p, KDL_TOKEN_END)) {
+            return;
+        }
+        if (kdl_is_open_to_end(&p->token)) {
+            p->token = kdl_token(p->text, p->text.len, p->version);
+            p->cut = true;
             return;
         }
         if (next_is(p, KDL_TOKEN_OPEN_BRACE)) {

@@ -127,7 +127,8 @@ static Err decode_part(Decoder *d, size_t from, size_t to, Text *out)
 {
     size_t at = from;
     while (at < to) {
-        size_t plain = size_min(str_find(d->text, '\\', at), to);
+        /* Only in this part: a look at the rest would cost its length for each line. */
+        size_t plain = at + str_find(str_slice(d->text, at, to), '\\', 0);
         text_add(out, str_slice(d->text, at, plain));
         at = plain;
         if (at < to) {

@@ -33,16 +33,17 @@ void crash_close(CrashNotes *notes)
     }
 }
 
-bool crash_read(CrashNotes *notes, unsigned thread, Str *ret_id)
+bool crash_read(const CrashNotes *notes, unsigned thread, Span room, Str *ret_id)
 {
     if (!notes || thread >= CRASH_THREADS_MAX) {
         return false;
     }
-    CrashNote *note = &notes->notes[thread];
-    /* A worker that has gone mad may have written anything here. */
-    size_t len = note->len < CRASH_ID_BYTES_MAX ? note->len : CRASH_ID_BYTES_MAX;
-    *ret_id = str_of(note->id, len);
-    return len > 0;
+    const CrashNote *note = &notes->notes[thread];
+    /* A worker that has gone mad may write anything here, also between two looks: there is one. */
+    uint32_t claimed = *(const volatile uint32_t *)&note->len;
+    size_t len = claimed < CRASH_ID_BYTES_MAX ? claimed : CRASH_ID_BYTES_MAX;
+    *ret_id = str_take(span_str(room), span_copy(room, str_of(note->id, len)));
+    return ret_id->len > 0;
 }
 
 /* SA_RESETHAND has put the default back: raising it again ends the process as it should. */

@@ -38,8 +38,9 @@ extern CrashNotes *crash_notes;
  * fork; and its end. */
 MUST_USE Err crash_open(CrashNotes **ret);
 void crash_close(CrashNotes *notes);
-/* Supervisor: the ids that were being worked on, after a death; false when `thread` had none. */
-bool crash_read(CrashNotes *notes, unsigned thread, Str *ret_id);
+/* Supervisor: the id that a thread works on, or worked on before a death, as a copy in `room`
+ * (CRASH_ID_BYTES_MAX): the worker may write there at any time. False when `thread` has none. */
+bool crash_read(const CrashNotes *notes, unsigned thread, Span room, Str *ret_id);
 
 /* Supervisor, after a death: the system call that the worker was not allowed, and the architecture
  * (AUDIT_ARCH_...) whose number it is; false: it died of something else. */

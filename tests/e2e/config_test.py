@@ -3,9 +3,11 @@
 import os
 import socket
 import ssl
+import subprocess
+import time
 
 import certificates
-from harness import ROOT, Test, always, answer, command, get, main, proxy
+from harness import BINARY, ROOT, Test, always, answer, command, get, is_sanitized, main, proxy
 
 GOOD = proxy("127.0.0.1:8080", "127.0.0.1:8081")
 
@@ -227,6 +229,53 @@ class Quickstart(Test):
         self.assertEqual(self.connect(ports["8080"]).ask(get("/docs/")).body, b"the manual")
         moved = self.connect(ports["8080"]).ask(get("/docs"))
         self.assertEqual((moved.status, moved.get("location")), (308, "/docs/"))
+
+
+class Hostile(Test):
+    """Files that are made to cost time, or to give orders to a terminal."""
+
+    def check(self, text):
+        path = os.path.join(self.directory(), "river.kdl")
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        return subprocess.run([BINARY, "check", path], capture_output=True, check=False,
+                              timeout=60)
+
+    def test_time_grows_with_the_length_and_no_faster(self):
+        n = 200_000
+        shapes = {
+            "open comments": "/*" * n,
+            "nested comments": "/*" * n + "*/" * n,
+            "lines of a string": 'a """\n' + "x\n" * n * 4 + '"""\n',
+            "open strings": "/- kdl-version 2\n" + '##"""\n' * n,
+            "open strings of version 1": "/- kdl-version 1\n" + 'r##"\n' * n,
+            "a run of quotes": '/- kdl-version 2\na ##"' + '"' * n * 2,
+            "blank escapes": 'a """\n' + "\\\n" * n + 'x\n"""\n',
+            "nothing but opening quotes": 'a """\n' * n,
+        }
+        for name, text in shapes.items():
+            with self.subTest(shape=name):
+                start = time.monotonic()
+                self.assertEqual(self.check(text).returncode, 1)
+                self.assertLess(time.monotonic() - start, 10 if is_sanitized() else 3)
+
+    def test_nothing_of_a_file_gives_orders_to_a_terminal(self):
+        hostile = {"escape": "\x1b[2J", "eight bits": "\x9b2J", "turned": "\u202egnp",
+                   "isolated": "\u2067x", "mark": "\u200f", "hidden": "\u200b",
+                   "backspace": "\b\b\b", "return": "\rriver.kdl is right"}
+        for name, text in hostile.items():
+            escaped = "".join(f"\\u{{{ord(c):x}}}" for c in text)
+            for written in (f'services {{ "{text}" {{ nonsense "{text}"; }} }}',
+                            f'"{escaped}" "{escaped}"',
+                            f'services {{ "{escaped}" {{ "{escaped}" 1; }} }}',
+                            f'system {{ "{escaped}" "{text}"; pid-file "{escaped}" "x"; }}'):
+                for version in (1, 2):
+                    done = self.check(f"/- kdl-version {version}\n{written}\n")
+                    shown = (done.stdout + done.stderr).decode("utf-8")
+                    with self.subTest(name=name, written=written, version=version):
+                        self.assertEqual(done.returncode, 1)
+                        for c in shown:
+                            self.assertTrue(c == "\n" or c.isprintable(), repr(shown))
 
 
 if __name__ == "__main__":

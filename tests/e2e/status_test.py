@@ -1,8 +1,13 @@
 """`river status`: what a running River says about itself."""
 
+import ctypes
 import json
 import os
 import stat
+import struct
+import threading
+import time
+import unittest
 
 from harness import Test, always, answer, command, connect, get, main
 
@@ -64,6 +69,74 @@ class Status(Test):
         result = command("status", "--control-socket", "/nonexistent/control")
         self.assertEqual(result.returncode, 3)
         self.assertIn("no River answers", result.stderr)
+
+
+class Crowds(Test):
+    """Who asks the control socket is answered, whoever else is there."""
+
+    def test_sixty_that_ask_nothing(self):
+        _, _, river = self.serve(always(answer("x")))
+        for _ in range(60):
+            self.connect(river.control)
+        start = time.monotonic()
+        self.assertTrue(river.status()["worker"])
+        self.assertLess(time.monotonic() - start, 3)
+        before = self.cpu_seconds(river.pid)
+        time.sleep(1)
+        self.assertLess(self.cpu_seconds(river.pid) - before, 0.5)  # it waits, it does not spin
+
+    def test_one_that_is_slow_to_ask_has_its_time(self):
+        _, _, river = self.serve(always(answer("x")))
+        peer = self.connect(river.control)
+        time.sleep(1)
+        peer.send("status json\n")
+        self.assertTrue(json.loads(peer.rest())["worker"])
+
+    @staticmethod
+    def cpu_seconds(pid):
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs the right to take descriptors")
+    def test_a_worker_that_floods_its_supervisor(self):
+        """What it says is bounded, and others are heard in between."""
+        port, _, river = self.serve(always(answer("x")))
+        libc = ctypes.CDLL(None, use_errno=True)
+        pid = river.status()["worker_pid"]
+        process = libc.syscall(434, pid, 0)  # pidfd_open
+        self.addCleanup(os.close, process)
+        pipe = [n for n in os.listdir(f"/proc/{pid}/fd")
+                if os.readlink(f"/proc/{pid}/fd/{n}").startswith("pipe:")]
+        answers = max(libc.syscall(438, process, int(n), 0) for n in pipe)  # pidfd_getfd
+        self.addCleanup(os.close, answers)
+        stop = threading.Event()
+
+        def flood():
+            number = 0
+            while not stop.is_set():
+                number = number % 60 + 1
+                head = struct.pack("=IIQQ", 7, number, 0, 0)  # a part of the status
+                try:
+                    os.write(answers, head + b"x" * 4072)
+                except BlockingIOError:
+                    time.sleep(0.0001)
+        threads = [threading.Thread(target=flood) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(3):
+                peer = self.connect(river.control)
+                start = time.monotonic()
+                peer.send("status text\n")
+                self.assertLess(len(peer.rest()), 20 << 20)
+                self.assertLess(time.monotonic() - start, 10)
+                self.assertEqual(self.connect(port).ask(get()).status, 200)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(river.status()["worker_pid"], pid)
 
 
 if __name__ == "__main__":

@@ -274,15 +274,24 @@ TEST("crash notes hold a thread's request id, cut to their room")
     CrashNotes *before = crash_notes;
     EXPECT(crash_open(&crash_notes) == ERR_OK);
     Str id = {0};
-    EXPECT(!crash_read(crash_notes, 0, &id));
+    uint8_t bytes[CRASH_ID_BYTES_MAX];
+    Span room = span_of(bytes, sizeof bytes);
+    EXPECT(!crash_read(crash_notes, 0, room, &id));
     crash_note_set(1, S("abc-123"));
-    EXPECT(crash_read(crash_notes, 1, &id));
+    EXPECT(crash_read(crash_notes, 1, room, &id));
     EXPECT_STR(id, S("abc-123"));
     static uint8_t big[100];
     crash_note_set(0, str_of(big, sizeof big));
-    EXPECT(crash_read(crash_notes, 0, &id) && id.len == CRASH_ID_BYTES_MAX);
+    EXPECT(crash_read(crash_notes, 0, room, &id) && id.len == CRASH_ID_BYTES_MAX);
     crash_note_clear(1);
-    EXPECT(!crash_read(crash_notes, 1, &id) && !crash_read(crash_notes, 2, &id));
+    EXPECT(!crash_read(crash_notes, 1, room, &id) && !crash_read(crash_notes, 2, room, &id));
+    /* What was read does not change with the notes, whatever length they claim. */
+    crash_note_set(3, S("first"));
+    EXPECT(crash_read(crash_notes, 3, room, &id));
+    crash_note_set(3, S("other"));
+    crash_notes->notes[3].len = UINT32_MAX;
+    EXPECT_STR(id, S("first"));
+    EXPECT(crash_read(crash_notes, 3, room, &id) && id.len == CRASH_ID_BYTES_MAX);
     crash_note_set(7, S("no such thread"));
     crash_close(crash_notes);
     crash_notes = before;

@@ -1,5 +1,9 @@
-/* loop_test.c - timers and mailboxes. */
+/* loop_test.c - timers, mailboxes and readiness. */
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include "loop/mailbox.h"
+#include "loop/poller.h"
 #include "loop/random.h"
 #include "loop/timer.h"
 #include "test.h"
@@ -110,4 +114,24 @@ TEST("a full mailbox refuses, and messages come out in order")
     }
     EXPECT(!mailbox_take(&m, &got));
     mailbox_close(&m);
+}
+
+TEST("a listener that is watched may be watched again")
+{
+    Poller p;
+    EXPECT(poller_open(&p) == ERR_OK);
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    Token token = token_of(1, (Handle){.slot = 5, .generation = 1});
+    EXPECT(poller_add_listener(&p, fd, token) == ERR_OK);
+    EXPECT(poller_add_listener(&p, fd, token) == ERR_OK);
+    poller_wait(&p, 0);
+    EXPECT_U64(p.count, 1);
+    EXPECT(p.ready[0].token == token);
+    poller_remove(&p, fd);
+    poller_wait(&p, 0);
+    EXPECT_U64(p.count, 0);
+    EXPECT(poller_add_listener(&p, fd, token) == ERR_OK);
+    EXPECT(poller_add_listener(&p, -1, token) != ERR_OK);
+    (void)close(fd);
+    poller_close(&p);
 }
