@@ -149,26 +149,20 @@ static void message_broken(H2 *h, int32_t id, H2Name name, HttpFault fault)
 }
 
 /* RFC 9218 §5: how urgent the client says that its response is. */
-static void priority_read(H2 *h, int32_t id, const Fields *fields)
+static void priority_read(H2 *h, int32_t id)
 {
-    for (size_t i = 0; i < fields->count; i++) {
-        const Field *f = &fields->at[i];
-        if (f->id != FIELD_OTHER || !str_equal(f->name, S("priority"))) {
-            continue;
-        }
-        nghttp2_extpri priority = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY};
-        const uint8_t *at = f->value.at; /* foreign call */
-        if (nghttp2_extpri_parse_priority(&priority, at, f->value.len) == 0) {
-            (void)nghttp2_session_change_extpri_stream_priority(h->session, id, &priority, 0);
-        }
-        return;
+    const Field *f = h2_block_field(&h->head, S("priority"));
+    nghttp2_extpri priority = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY};
+    const uint8_t *at = f ? f->value.at : NULL; /* foreign call */
+    if (f && nghttp2_extpri_parse_priority(&priority, at, f->value.len) == 0) {
+        (void)nghttp2_session_change_extpri_stream_priority(h->session, id, &priority, 0);
     }
 }
 
 static void head_over(H2 *h, int32_t id, H2Name name, H2Message *m, bool last)
 {
     if (h->plan.server && !m->final) {
-        priority_read(h, id, &h->head.fields);
+        priority_read(h, id);
     }
     message_broken(h, id, name, h2_tell_block(&h->plan, &h->head, name, m, last));
 }

@@ -35,8 +35,9 @@ typedef struct H2Limits {
     uint32_t window;        /* ... and all of them together */
 } H2Limits;
 
-/* A message on its way in, as far as it has come (h2_message.c); the owner keeps it for each stream,
- * and the session alone reads and writes it. The zero value is a request before its head. */
+/* A message on its way in, as far as it has come (h2_message.c); the owner keeps it for each
+ * stream, and the session alone reads and writes it. The zero value is a request before its
+ * head. */
 typedef struct H2Message {
     uint64_t left;  /* bytes of DATA that may still come, if they are counted */
     uint8_t method; /* a response: that of its request */

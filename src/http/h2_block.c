@@ -156,3 +156,14 @@ Err h2_block_add(H2Block *b, const HeadLimits *limits, Str name, Str value)
                         : field_keep(b, name, value);
     return kept ? ERR_OK : ERR_MEMORY;
 }
+
+const Field *h2_block_field(const H2Block *b, Str name)
+{
+    for (size_t i = 0; i < b->fields.count; i++) {
+        const Field *f = &b->fields.at[i];
+        if (f->id == FIELD_OTHER && str_equal(f->name, name)) {
+            return f;
+        }
+    }
+    return NULL;
+}

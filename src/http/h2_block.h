@@ -32,6 +32,8 @@ void h2_block_clear(H2Block *b);
  * somewhat beyond the limit is counted on, so that its sender can be told (431); ERR_LIMIT: it is
  * far beyond. ERR_MEMORY: no room. */
 MUST_USE Err h2_block_add(H2Block *b, const HeadLimits *limits, Str name, Str value);
+/* The first field of that name, of those that have no number (field.h); NULL: there is none. */
+const Field *h2_block_field(const H2Block *b, Str name);
 /* Makes one field of a request's Cookie, which HTTP/2 may send in crumbs. ERR_MEMORY: no room. */
 MUST_USE Err h2_block_join_cookie(H2Block *b);
 

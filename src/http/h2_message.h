@@ -1,5 +1,5 @@
-/* h2_message.h - one message on an HTTP/2 stream (RFC 9113 §8.1): which head may come when, how much
- * DATA may follow it, and when it may end. Pure.
+/* h2_message.h - one message on an HTTP/2 stream (RFC 9113 §8.1): which head may come when, how
+ * much DATA may follow it, and when it may end. Pure.
  *
  * The codec below keeps to frames and streams; every rule about messages is here, in h2_head.c and
  * in h2_block.c, so that a stream's fault costs that stream and no other. tests/fuzz holds them

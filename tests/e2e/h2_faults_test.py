@@ -6,7 +6,8 @@ import threading
 
 import certificates
 from h2 import (DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, PRIORITY,
-                PROTOCOL_ERROR, RST_STREAM, STREAM_CLOSED, H2Client, H2Origin, block, frame, request)
+                PROTOCOL_ERROR, RST_STREAM, STREAM_CLOSED, H2Client, H2Origin, block, frame,
+                request)
 from harness import Peer, Test, always, answer, connect, main, proxy, wait_until
 
 OK = (":status", "200")

@@ -97,12 +97,14 @@ TEST("frames of streams that were never begun, or that their client has ended, a
     static const FrameRow back[] = {{HEADERS, 4, 5, 0}, {HEADERS, 4, 3, 1}};
     static const FrameRow far_back[] = {{HEADERS, 4, 1, 0}, {HEADERS, 4, 5001, 0},
                                         {HEADERS, 4, 4999, 1}};
-    static const FrameRow forgotten[] = {{HEADERS, 4, 1, 0}, {HEADERS, 4, 5001, 0}, {DATA, 0, 1, 0}};
+    static const FrameRow forgotten[] = {{HEADERS, 4, 1, 0}, {HEADERS, 4, 5001, 0},
+                                         {DATA, 0, 1, 0}};
     static const FrameRow data[] = {{HEADERS, 5, 1, 0}, {WINDOW, 0, 1, 0}, {DATA, 0, 1, 5}};
     static const FrameRow head[] = {{HEADERS, 4, 1, 0}, {DATA, 1, 1, 0}, {HEADERS, 5, 1, 5}};
     static const FrameRow reset[] = {{HEADERS, 4, 1, 0}, {RST, 0, 1, 0}, {RST, 0, 1, 0},
                                      {DATA, 0, 1, 5}};
-    static const FrameRow trailers[] = {{HEADERS, 4, 1, 0}, {HEADERS, 5, 1, 0}, {PRIORITY, 0, 1, 0}};
+    static const FrameRow trailers[] = {{HEADERS, 4, 1, 0}, {HEADERS, 5, 1, 0},
+                                        {PRIORITY, 0, 1, 0}};
     static const FrameRow block[] = {{HEADERS, 1, 1, 0}, {CONTINUATION, 4, 1, 0}};
     static const FrameRow nought[] = {{PRIORITY, 0, 0, 1}};
     static const FrameRow idle[] = {{HEADERS, 5, 1, 0}, {DATA, 0, 3, 0}};
