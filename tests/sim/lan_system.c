@@ -340,8 +340,9 @@ static int call_poll_wait(int poller, struct epoll_event *events, int room, int 
     if (mailbox_is_full(p)) {
         events[count++] = (struct epoll_event){.events = EPOLLIN, .data.u64 = p->mailbox_token};
     }
+    int before = count; /* a listener's event is no work yet: the clients that it brings are */
     count = ends_give(p, index, events, room, count);
-    lan->work += (uint64_t)count;
+    lan->work += (uint64_t)(count - before);
     if (p->alarm_due) {
         p->alarm_due = false;
         events[count++] = (struct epoll_event){.events = EPOLLIN, .data.u64 = 0};

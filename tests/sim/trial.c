@@ -180,6 +180,7 @@ void world_snapshot(void)
         }
     }
     Site *s = &trial->site;
+    trial->leaving_ns = leaving >= 0 ? lan_now_ns() : 0;
     if (s->snapshot_count < sizeof s->snapshots / sizeof s->snapshots[0]) {
         worker_publish(trial->worker, snapshot_make(s, leaving));
     }
@@ -297,7 +298,7 @@ static void trial_begin(Trial *t, const Plan *plan)
     lan_faults_now()->short_one_in = plan->short_one_in;
     site_make(&t->site, plan);
     WorkerPlan how = {.threads = plan->threads,
-                      .connections_max = 1000,
+                      .connections_max = plan->connections_max,
                       .idle_upstreams_max = 1000,
                       .memory_bytes_max = plan->memory_bytes_max};
     CHECK(worker_build(&how, &t->worker) == ERR_OK);
@@ -369,6 +370,21 @@ static void probe(void)
     world_run(lan_now_ns() + 40 * LAN_S, false);
 }
 
+/* Half of the trials end with a drain: idle clients must leave soon. */
+static void drain(void)
+{
+    if (trial->plan.seed % 2 || trial_failed()) {
+        return;
+    }
+    trial->drained = true;
+    worker_drain(trial->worker, trial->plan.seed % 4 ? 2000 : 0);
+    world_run(lan_now_ns() + 15 * LAN_S, false);
+    uint32_t clients = atomic_load(&trial->worker->client_count);
+    if (clients > 0) {
+        trial_fail("%u clients are still there behind a drain", clients);
+    }
+}
+
 bool trial_run(Trial *t, const Plan *plan)
 {
     trial_begin(t, plan);
@@ -390,6 +406,7 @@ bool trial_run(Trial *t, const Plan *plan)
     }
     probe();
     judge_asks();
+    drain();
     world_run(lan_now_ns() + 1000 * LAN_S, false);
     if (!trial_failed()) {
         judge_leftovers();
