@@ -310,6 +310,19 @@ static void left(const char *what, uint64_t count)
     }
 }
 
+/* A deadline that is still armed, by what it is for. */
+static void judge_deadlines(Thread *t)
+{
+    Token token;
+    if (t->wheel.armed > 0 && !trial_failed()) {
+        uint64_t next_ms = wheel_next_ms(&t->wheel);
+        wheel_advance(&t->wheel, UINT64_MAX / 4);
+        unsigned kind = wheel_expired(&t->wheel, &token) ? token_kind(token) : 0;
+        trial_fail("left over: a deadline of kind %u at %llu ms", kind,
+                   (unsigned long long)next_ms);
+    }
+}
+
 static void judge_thread(const Thread *t)
 {
     left("clients", t->clients.used);
@@ -318,7 +331,6 @@ static void judge_thread(const Thread *t)
     left("streams", t->streams.used);
     left("blocks of arenas", t->arena_blocks.out_count);
     left("blocks of queues", t->buf_blocks.out_count);
-    left("deadlines", t->wheel.armed);
     left("parked connections", t->parked);
     left("clients counted", atomic_load(&t->client_count));
     left("exchanges counted", counter_read(&t->exchange_count));
@@ -366,6 +378,7 @@ void judge_leftovers(void)
     size_t kept = judge_origins(w);
     for (unsigned i = 0; i < trial->plan.threads; i++) {
         judge_thread(w->threads[i]);
+        judge_deadlines(w->threads[i]);
         kept += blocks_bytes(&w->threads[i]->arena_blocks);
         kept += blocks_bytes(&w->threads[i]->buf_blocks);
     }

@@ -223,11 +223,12 @@ static bool turn_one(void)
         if (is_runnable(i, &mail)) {
             const Thread *t = thread_at(i);
             uint64_t work = lan_work();
+            uint64_t events = lan_events();
             bool more = t->again_count > 0 || t->flush_count > 0;
             uint64_t alarm_ms = t->poller.alarm_ms;
             bool alarm = alarm_ms != UINT64_MAX && lan_now_ns() > alarm_ms * LAN_MS;
             thread_turn(thread_at(i), -1);
-            bool idle = lan_work() == work && !mail && !more && !alarm;
+            bool idle = lan_work() == work && lan_events() == events && !mail && !more && !alarm;
             if (!idle) {
                 judge_turn(thread_at(i), work, mail);
             }
