@@ -87,6 +87,7 @@ Ask *ask_new(unsigned client, unsigned origin)
     a->tainted = a->tainted || (a->sends > 0 && may_be_stale(origin));
     a->due_ns = a->begun_ns + ANSWER_NS + (a->size + a->sends) * 8 * LAN_S / u64_max(rate, 1000);
     a->due_ns += trial->plan.scale_ms * LAN_MS / 4; /* as plan.c bounds what goes at once */
+    a->due_ns += trial->plan.connections_max < 1000 ? 1000 * LAN_S : 0; /* it waits for others */
     return a;
 }
 

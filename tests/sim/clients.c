@@ -112,6 +112,15 @@ static void h1_head(Party *p, Ask *a)
         }
         return;
     }
+    if (a->id % 16 == 3) { /* more than one read takes */
+        static char big[35000];
+        memset(big, 'b', sizeof big);
+        peer_say(p, str_of(head, len - 2));
+        peer_say(p, S("X-Big: "));
+        peer_say(p, str_of(big, sizeof big));
+        peer_say(p, S("\r\n\r\n"));
+        return;
+    }
     peer_say(p, str_of(head, len));
 }
 

@@ -12,6 +12,7 @@
 #define BARREN_SECOND_MAX 250u /* of a thread within a second ... */
 #define BARREN_WAITER_MAX 80u  /* ... and for each request that waits for a connection */
 #define ROW_NS (5 * LAN_MS)
+#define LEAVE_NS (15 * LAN_S) /* after which who is idle on a listener that leaves has gone */
 
 static struct {
     uint64_t row_ns;
@@ -154,7 +155,12 @@ static void judge_clients(Thread *t)
         if (!c) {
             continue;
         }
-        if (lan_is_forgotten(c->wire.stream.fd, knows(&c->wire))) {
+        bool idle = c->state == CLIENT_IDLE || (c->mux && c->mux->count == 0 && !c->mux->failed);
+        if (idle && trial->leaving_ns > 0 && t->snapshot->listeners[c->listener]->leaving &&
+            lan_now_ns() > trial->leaving_ns + LEAVE_NS) {
+            trial_fail("an idle client of a listener that leaves is still there (state %u)",
+                       c->state);
+        } else if (lan_is_forgotten(c->wire.stream.fd, knows(&c->wire))) {
             trial_fail("a client's socket is readable, and its wire does not know it (state %u)",
                        c->state);
         } else if (has_unread(&c->wire) && !client_may_rest(t, c)) {
@@ -189,8 +195,31 @@ static void judge_upstreams(Thread *t)
     }
 }
 
+/* A queue of an origin holds nobody who does not wait. */
+static void judge_waiters(void)
+{
+    const Worker *w = trial->worker;
+    uint32_t waiting = 0;
+    uint32_t queued = 0;
+    for (unsigned i = 0; i < trial->plan.threads; i++) {
+        const Thread *t = w->threads[i];
+        for (uint32_t k = 0; k < t->exchanges.slots_touched; k++) {
+            Handle h;
+            const Exchange *x = (const Exchange *)pool_at(&t->exchanges, k, &h);
+            waiting += x && x->waits;
+        }
+    }
+    for (unsigned i = 0; i < trial->plan.origin_count; i++) {
+        queued += atomic_load(&w->origins[trial->site.endpoints[i].origin].waiting);
+    }
+    if (queued > waiting) {
+        trial_fail("%u are in the queues of origins, and %u requests wait", queued, waiting);
+    }
+}
+
 void judge_rest(void)
 {
+    judge_waiters();
     for (unsigned i = 0; i < trial->plan.threads && !trial_failed(); i++) {
         Thread *t = trial->worker->threads[i];
         judge_clients(t);
@@ -205,6 +234,7 @@ void judge_rest(void)
 #define STILL_NS (100 * LAN_S) /* a slow answer moves at least once within */
 
 #define MUTE_NS (60 * LAN_S)   /* who says nothing is closed within */
+#define SEALED_NS (110 * LAN_S) /* ... and who never ends a record of TLS, within */
 #define EVER_NS (400 * LAN_S)  /* whatever happens, an ask is over within, and some limits more */
 
 /* Clients that connect and say nothing, or take minutes for a head. */
@@ -214,8 +244,10 @@ static void judge_mute(void)
         const Party *p = &trial->peers[i];
         bool planned = p->used && p->client && p->number < trial->plan.client_count;
         Conduct conduct = planned ? trial->plan.clients[p->number].conduct : CONDUCT_GOOD;
-        bool mute = conduct == CONDUCT_MUTE || (conduct == CONDUCT_DRIPS && p->out.len > 0);
-        if (mute && lan_now_ns() > p->begun_ns + MUTE_NS) {
+        bool drips = conduct == CONDUCT_DRIPS && p->drip_ns > 0 && p->out.len > 0;
+        uint64_t most_ns = p->tls ? SEALED_NS : MUTE_NS;
+        uint64_t since_ns = drips ? p->drip_ns : p->begun_ns;
+        if ((conduct == CONDUCT_MUTE || drips) && lan_now_ns() > since_ns + most_ns) {
             trial_fail("client %u says nothing, or next to nothing, and is not closed", p->number);
         }
     }
@@ -234,7 +266,7 @@ void judge_asks(void)
 {
     uint64_t now = lan_now_ns();
     judge_mute();
-    for (unsigned i = trial->ask_count; i-- > 0 && !trial_failed();) {
+    for (unsigned i = trial->ask_count; i-- > 0 && !trial_failed() && !trial->drained;) {
         const Ask *a = &trial->asks[i];
         if (a->over) {
             continue;
@@ -278,6 +310,19 @@ static void left(const char *what, uint64_t count)
     }
 }
 
+/* A deadline that is still armed, by what it is for. */
+static void judge_deadlines(Thread *t)
+{
+    Token token;
+    if (t->wheel.armed > 0 && !trial_failed()) {
+        uint64_t next_ms = wheel_next_ms(&t->wheel);
+        wheel_advance(&t->wheel, UINT64_MAX / 4);
+        unsigned kind = wheel_expired(&t->wheel, &token) ? token_kind(token) : 0;
+        trial_fail("left over: a deadline of kind %u at %llu ms", kind,
+                   (unsigned long long)next_ms);
+    }
+}
+
 static void judge_thread(const Thread *t)
 {
     left("clients", t->clients.used);
@@ -286,7 +331,6 @@ static void judge_thread(const Thread *t)
     left("streams", t->streams.used);
     left("blocks of arenas", t->arena_blocks.out_count);
     left("blocks of queues", t->buf_blocks.out_count);
-    left("deadlines", t->wheel.armed);
     left("parked connections", t->parked);
     left("clients counted", atomic_load(&t->client_count));
     left("exchanges counted", counter_read(&t->exchange_count));
@@ -326,12 +370,15 @@ static size_t judge_origins(const Worker *w)
 void judge_leftovers(void)
 {
     const Worker *w = trial->worker;
+    unsigned draining = atomic_load(&w->threads_draining);
+    left("threads that have not drained", trial->drained && draining < trial->plan.threads);
     for (unsigned i = 0; i < trial->plan.threads; i++) {
         judge_left_upstreams(w->threads[i]);
     }
     size_t kept = judge_origins(w);
     for (unsigned i = 0; i < trial->plan.threads; i++) {
         judge_thread(w->threads[i]);
+        judge_deadlines(w->threads[i]);
         kept += blocks_bytes(&w->threads[i]->arena_blocks);
         kept += blocks_bytes(&w->threads[i]->buf_blocks);
     }
@@ -343,10 +390,11 @@ void judge_leftovers(void)
     }
     for (int i = 0; i < LISTENERS; i++) {
         left("clients of a listener", worker_listener_clients(w, (uint32_t)i));
-        left("clients that nobody accepts", lan_waiting(i));
-        bool there = trial->site.listener_list[0][i] != NULL;
-        left("threads that watch no listener",
-             there && lan_watchers(i) != trial->plan.threads);
+        left("clients that nobody accepts", trial->drained ? 0 : lan_waiting(i));
+        unsigned watchers = trial->drained || !trial->site.listener_list[0][i]
+                                ? 0
+                                : trial->plan.threads;
+        left("threads that watch a listener, or do not", lan_watchers(i) != watchers);
     }
     if (!trial_failed()) {
         size_t used = atomic_load(&w->budget.used_bytes);

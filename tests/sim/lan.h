@@ -76,6 +76,8 @@ bool lan_thread_is_ready(unsigned index, uint64_t alarm_ms);
 bool lan_mailbox_is_full(unsigned index);
 /* Calls of a thread that moved bytes or said something new, and events that it got: work. */
 uint64_t lan_work(void);
+/* Events that a thread got, work or not. */
+uint64_t lan_events(void);
 
 /* Prints each call of River's that moves something, for who looks for a fault. */
 extern bool lan_traces;

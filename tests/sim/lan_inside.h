@@ -70,6 +70,7 @@ typedef struct Lan {
     const LanHooks *hooks;
     LanFaults faults;
     uint64_t work;
+    uint64_t events;
     unsigned thread_count;
     int first_free; /* connections below are in use, as a hint */
     int conns_touched;

@@ -340,8 +340,10 @@ static int call_poll_wait(int poller, struct epoll_event *events, int room, int 
     if (mailbox_is_full(p)) {
         events[count++] = (struct epoll_event){.events = EPOLLIN, .data.u64 = p->mailbox_token};
     }
+    int before = count; /* a listener's event is no work yet: the clients that it brings are */
     count = ends_give(p, index, events, room, count);
-    lan->work += (uint64_t)count;
+    lan->work += (uint64_t)(count - before);
+    lan->events += (uint64_t)count;
     if (p->alarm_due) {
         p->alarm_due = false;
         events[count++] = (struct epoll_event){.events = EPOLLIN, .data.u64 = 0};
@@ -404,6 +406,11 @@ bool lan_thread_is_ready(unsigned index, uint64_t alarm_ms)
 bool lan_mailbox_is_full(unsigned index)
 {
     return mailbox_is_full(&lan->pollers[index]);
+}
+
+uint64_t lan_events(void)
+{
+    return lan->events;
 }
 
 uint64_t lan_work(void)

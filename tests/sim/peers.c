@@ -174,8 +174,10 @@ static Conduct conduct_of(const Party *p)
 static void write_out(Party *p)
 {
     size_t most = p->out.len;
-    if (conduct_of(p) == CONDUCT_DRIPS && most > 0 && p->greeted) {
+    bool later = p->number % 2 && trial->client_asked[p->number] <= 1; /* not its first request */
+    if (conduct_of(p) == CONDUCT_DRIPS && most > 0 && p->greeted && !later) {
         most = 1;
+        p->drip_ns = p->drip_ns ? p->drip_ns : lan_now_ns();
         peer_wake_at(p, lan_now_ns() + DRIP_NS);
         if (lan_now_ns() < p->idle_ns + DRIP_NS) { /* when it last dripped */
             return;
@@ -184,6 +186,7 @@ static void write_out(Party *p)
     }
     size_t n = lan_write(p->end, str_take(queue_str(&p->out), most));
     queue_skip(&p->out, n);
+    p->drip_ns = p->out.len > 0 ? p->drip_ns : 0;
     if (p->ending && !p->finished && p->out.len == 0 && !lan_broken(p->end)) {
         p->finished = true;
         lan_finish(p->end);

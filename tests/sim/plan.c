@@ -148,6 +148,12 @@ static void client_pace(const Plan *p, ClientPlan *c)
         c->sends_max = 0;
         c->at_once = 1;
     }
+    if (p->theme == THEME_DEAD) {
+        c->gap_ns = between(300, 1500) * LAN_MS;
+        c->asks = (unsigned)between(20, 60);
+        c->size_max = u64_min(c->size_max, 5000);
+        c->sends_max = 0;
+    }
     if (p->theme == THEME_OUTAGE) {
         c->gap_ns = between(1, 2000) * LAN_MS;
         c->asks = (unsigned)between(5, 30);
@@ -217,6 +223,9 @@ static void fault_make(const Plan *p, FaultPlan *f)
     if (p->theme == THEME_DEAD) {
         f->origin = 0;
     }
+    if (f->kind == TROUBLE_SNAPSHOT) {
+        f->for_ns *= 4;
+    }
 }
 
 /* Themes in which nothing but the clients' conduct may trouble anybody. */
@@ -242,6 +251,7 @@ void plan_make(Plan *p, uint64_t seed)
     p->threads = (unsigned)between(1, 3);
     p->origin_count = (unsigned)between(1, ORIGINS_MAX);
     p->scale_ms = chance(50) ? 60000 : between(2000, 10000);
+    p->connections_max = p->theme == THEME_MIXED && chance(30) ? between(3, 12) : 1000;
     p->short_one_in = chance(20) ? (unsigned)between(3, 50) : 0;
     if (p->theme == THEME_SCARCE || p->theme == THEME_CROWD) {
         p->origin_count = 1;
@@ -249,6 +259,9 @@ void plan_make(Plan *p, uint64_t seed)
     }
     if (p->theme == THEME_CROWD || p->theme == THEME_QUIET) {
         p->scale_ms = 60000;
+    }
+    if (p->theme == THEME_DEAD) {
+        p->scale_ms = between(2000, 5000);
     }
     if (p->theme == THEME_STEADY) {
         p->scale_ms = between(5000, 9000);

@@ -180,6 +180,7 @@ void world_snapshot(void)
         }
     }
     Site *s = &trial->site;
+    trial->leaving_ns = leaving >= 0 ? lan_now_ns() : 0;
     if (s->snapshot_count < sizeof s->snapshots / sizeof s->snapshots[0]) {
         worker_publish(trial->worker, snapshot_make(s, leaving));
     }
@@ -222,11 +223,12 @@ static bool turn_one(void)
         if (is_runnable(i, &mail)) {
             const Thread *t = thread_at(i);
             uint64_t work = lan_work();
+            uint64_t events = lan_events();
             bool more = t->again_count > 0 || t->flush_count > 0;
             uint64_t alarm_ms = t->poller.alarm_ms;
             bool alarm = alarm_ms != UINT64_MAX && lan_now_ns() > alarm_ms * LAN_MS;
             thread_turn(thread_at(i), -1);
-            bool idle = lan_work() == work && !mail && !more && !alarm;
+            bool idle = lan_work() == work && lan_events() == events && !mail && !more && !alarm;
             if (!idle) {
                 judge_turn(thread_at(i), work, mail);
             }
@@ -297,7 +299,7 @@ static void trial_begin(Trial *t, const Plan *plan)
     lan_faults_now()->short_one_in = plan->short_one_in;
     site_make(&t->site, plan);
     WorkerPlan how = {.threads = plan->threads,
-                      .connections_max = 1000,
+                      .connections_max = plan->connections_max,
                       .idle_upstreams_max = 1000,
                       .memory_bytes_max = plan->memory_bytes_max};
     CHECK(worker_build(&how, &t->worker) == ERR_OK);
@@ -369,6 +371,21 @@ static void probe(void)
     world_run(lan_now_ns() + 40 * LAN_S, false);
 }
 
+/* Half of the trials end with a drain: idle clients must leave soon. */
+static void drain(void)
+{
+    if (trial->plan.seed % 2 || trial_failed()) {
+        return;
+    }
+    trial->drained = true;
+    worker_drain(trial->worker, trial->plan.seed % 4 ? 2000 : 0);
+    world_run(lan_now_ns() + 15 * LAN_S, false);
+    uint32_t clients = atomic_load(&trial->worker->client_count);
+    if (clients > 0) {
+        trial_fail("%u clients are still there behind a drain", clients);
+    }
+}
+
 bool trial_run(Trial *t, const Plan *plan)
 {
     trial_begin(t, plan);
@@ -390,6 +407,7 @@ bool trial_run(Trial *t, const Plan *plan)
     }
     probe();
     judge_asks();
+    drain();
     world_run(lan_now_ns() + 1000 * LAN_S, false);
     if (!trial_failed()) {
         judge_leftovers();

@@ -103,6 +103,7 @@ typedef struct Plan {
     unsigned fault_count;
     uint64_t scale_ms; /* of River's time limits */
     uint64_t memory_bytes_max;
+    uint64_t connections_max;
     unsigned short_one_in;
     OriginPlan origins[ORIGINS_MAX];
     ClientPlan clients[CLIENTS_MAX];
@@ -180,6 +181,7 @@ typedef struct Party {
     bool gone;  /* its host has vanished: it does nothing any more */
     bool greeted; /* the session is open */
     uint64_t begun_ns;
+    uint64_t drip_ns; /* since when it drips; 0: it does not */
     int self;
     int end;
     unsigned number; /* of the client, or of the origin */
@@ -229,6 +231,8 @@ typedef struct Trial {
     Blocks peers_blocks;
     bool awake[LAN_THREADS_MAX]; /* threads that do not wait yet */
     bool calm; /* the faults are over */
+    bool drained; /* and River was told to end */
+    uint64_t leaving_ns; /* since when a listener leaves; 0: none does */
     uint64_t calm_ns;
     uint64_t tainted_ns[ORIGINS_MAX + 1]; /* asks that begin before are tainted */
     unsigned trouble[TROUBLE_COUNT][ORIGINS_MAX]; /* active faults */
