@@ -11,6 +11,7 @@
 #include "base/number.h"
 #include "http/h2_block.h"
 #include "http/h2_frames.h"
+#include "http/h2_memory.h"
 #include "http/h2_message.h"
 
 #define FRAME_BYTES_MAX 16384u   /* of payload: River never allows more, and never sends more */
@@ -56,33 +57,6 @@ static H2Name name_of(H2 *h, int32_t id)
 static void *name_pack(H2Name name)
 {
     return (void *)(uintptr_t)name;
-}
-
-/* --- memory ---------------------------------------------------------------------------------- */
-
-static void *memory_take(size_t bytes, void *user)
-{
-    return memory_sized_new(h2_of(user)->plan.budget, bytes);
-}
-
-static void memory_give(void *at, void *user)
-{
-    memory_sized_drop(h2_of(user)->plan.budget, at);
-}
-
-static void *memory_take_array(size_t count, size_t bytes, void *user)
-{
-    uint64_t total = 0;
-    void *at = u64_mul(count, bytes, &total) ? memory_take(total, user) : NULL;
-    if (at) {
-        span_fill(span_of(at, total), 0);
-    }
-    return at;
-}
-
-static void *memory_resize(void *at, size_t bytes, void *user)
-{
-    return memory_sized_resize(h2_of(user)->plan.budget, at, bytes);
 }
 
 /* --- heads coming in ------------------------------------------------------------------------- */
@@ -357,11 +331,11 @@ H2 *h2_new(const H2Plan *plan)
     }
     h->plan = *plan;
     h->frames = h2_frames_of(plan->server);
-    h->memory = (nghttp2_mem){.mem_user_data = h,
-                              .malloc = memory_take,
-                              .free = memory_give,
-                              .calloc = memory_take_array,
-                              .realloc = memory_resize};
+    h->memory = (nghttp2_mem){.mem_user_data = plan->budget,
+                              .malloc = h2_memory_take,
+                              .free = h2_memory_give,
+                              .calloc = h2_memory_take_array,
+                              .realloc = h2_memory_resize};
     h2_block_init(&h->head, plan->blocks, 4 * plan->limits.head.head_bytes_max);
     int failed = plan->server ? nghttp2_session_server_new3(&h->session, callbacks, h, options,
                                                             &h->memory)
