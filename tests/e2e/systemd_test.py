@@ -38,6 +38,7 @@ class Manager:
     def __init__(self, address):
         self.address = address
         self.news = []
+        self.stored = []  # news about the store, which are not among the others
         self.store = {}  # descriptors by name
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
@@ -58,7 +59,8 @@ class Manager:
             of = {kind: what for _, kind, what in control}
             pid = int.from_bytes(of[socket.SCM_CREDENTIALS][:4], sys.byteorder)
             lines = dict(line.split("=", 1) for line in data.decode().splitlines())
-            self.news.append({**lines, "pid": pid})
+            about_store = "FDSTORE" in lines or "FDSTOREREMOVE" in lines
+            (self.stored if about_store else self.news).append({**lines, "pid": pid})
             if "FDSTORE" in lines:
                 fd = int.from_bytes(of[socket.SCM_RIGHTS][:4], sys.byteorder)
                 self.take_out(lines["FDNAME"])
@@ -618,7 +620,7 @@ class Store(Test):
         address = "%s:%d" % passed.getsockname()
         self.next(f'app {{ listeners {{ "{address}"; "{self.one}"; }}\nrespond body="x"; }}')
         self.assertEqual(len(self.stored(2)), 2)
-        self.assertEqual(len(self.manager.all("FDSTORE")), 1)
+        self.assertEqual(len([n for n in self.manager.stored if "FDSTORE" in n]), 1)
 
     def test_an_upgrade_goes_on_with_the_store(self):
         river = self.river(self.services("x"), environment=self.manager.environment)
@@ -631,7 +633,7 @@ class Store(Test):
         pid = int(done.stdout.split()[2])
         self.addCleanup(os.kill, pid, signal.SIGINT)
         self.stored(1)
-        self.assertEqual(self.manager.all("FDSTORE")[-1]["pid"], pid)
+        self.assertEqual(self.manager.stored[-1]["pid"], pid)
         self.assertEqual(self.connect(self.one).ask(get()).body, b"y")
 
 
