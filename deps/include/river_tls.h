@@ -62,4 +62,16 @@ rustls_result river_tls_server_config_set_key_log(const struct rustls_server_con
 rustls_result river_tls_client_config_set_key_log(const struct rustls_client_config **config,
                                                   river_tls_key_log callback, void *context);
 
+/* Makes *config (as above) judge a server's certificate as it does, and more: one that is in
+ * `roots` itself is trusted although it is an authority's, if its name and time are right; `roots`
+ * NULL: any will do, also what rustls cannot read (X.509 v1, short keys), and no signature is
+ * checked. */
+rustls_result river_tls_client_config_set_verifier(const struct rustls_client_config **config,
+                                                   const struct rustls_root_cert_store *roots);
+
+/* Why the certificate that this thread has seen last was refused, where rustls's code does not say;
+ * asked once, and 0 afterwards. */
+enum { RIVER_TLS_CAUSE_VERSION = 1, RIVER_TLS_CAUSE_KEY_SIZE, RIVER_TLS_CAUSE_AUTHORITY };
+unsigned river_tls_take_cause(void);
+
 #endif

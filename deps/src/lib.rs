@@ -1,5 +1,6 @@
 //! The libraries that River links, as one archive: what they export to C, and the adapters (tls.rs,
-//! tickets.rs, certificate.rs, toml.rs) for what they offer to Rust only. No parsing, no policy.
+//! tickets.rs, verifier.rs, certificate.rs, toml.rs) for what they offer to Rust only. No parsing,
+//! no policy.
 
 pub use libnghttp2_sys;
 pub use libz_rs_sys;
@@ -10,6 +11,7 @@ mod certificate;
 mod tickets;
 mod tls;
 mod toml;
+mod verifier;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

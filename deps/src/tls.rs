@@ -67,7 +67,7 @@ pub unsafe extern "C" fn river_tls_provider_new(
 }
 
 /// Replaces an `Arc<T>` behind a handle by a changed copy.
-unsafe fn change<T: Clone>(handle: *mut *const T, f: impl FnOnce(&mut T)) -> rustls_result {
+pub unsafe fn change<T: Clone>(handle: *mut *const T, f: impl FnOnce(&mut T)) -> rustls_result {
     let Some(handle) = (unsafe { handle.as_mut().filter(|handle| !handle.is_null()) }) else {
         return rustls_result::NullParameter;
     };

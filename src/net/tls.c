@@ -57,6 +57,7 @@ struct Tls {
     size_t budget_bytes; /* taken from it for rustls */
     TlsState state;
     TlsReason reason;
+    Str cause; /* what its code does not say; static */
     EngineCode code;
     bool began; /* the peer has sent a byte */
     size_t handshake_left; /* bytes that the peer may still spend on it */
@@ -345,6 +346,7 @@ static Err fail(Tls *t, TlsReason reason, EngineCode code)
     t->state = TLS_FAILED;
     t->reason = reason;
     t->code = code;
+    t->cause = code == ENGINE_OK ? STR_NONE : engine_cause();
     return ERR_SYNTAX;
 }
 
@@ -508,6 +510,8 @@ void tls_reason_print(const Tls *t, Text *out)
         text_add(out, S("the first bytes are no TLS record"));
     } else if (t->state == TLS_FAILED && t->handshake_left == 0) {
         text_add(out, S("the handshake is too long"));
+    } else if (t->cause.len > 0) {
+        text_add(out, t->cause);
     } else if (t->code != ENGINE_OK) {
         engine_words(t->code, out);
     }

@@ -78,6 +78,9 @@ void engine_peer_subject(const Engine *e, Text *out);
 
 TlsReason engine_reason(EngineCode code, unsigned alert);
 void engine_words(EngineCode code, Text *out);
+/* What engine_words cannot say about the certificate that was refused last on this thread; empty:
+ * nothing. Asked once, right after it failed. */
+Str engine_cause(void);
 
 /* Names that rustls knows, separated by '|'; static. */
 Str engine_known(TlsList list);

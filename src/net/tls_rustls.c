@@ -132,6 +132,20 @@ TlsReason engine_reason(EngineCode code, unsigned alert)
     return alerted ? TLS_REASON_ALERT : TLS_REASON_PROTOCOL;
 }
 
+Str engine_cause(void)
+{
+    switch (river_tls_take_cause()) {
+    case RIVER_TLS_CAUSE_VERSION:
+        return S("the certificate is of X.509 version 1, and only version 3 can be verified");
+    case RIVER_TLS_CAUSE_KEY_SIZE:
+        return S("its RSA key is shorter than 2048 bits");
+    case RIVER_TLS_CAUSE_AUTHORITY:
+        return S("it is an authority's own certificate (CA:TRUE), which `ca-path` does not name");
+    default:
+        return STR_NONE;
+    }
+}
+
 /* ---- connections ---- */
 
 static rustls_connection *of(Engine *e)

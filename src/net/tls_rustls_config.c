@@ -249,6 +249,10 @@ static Err client_config(EngineClient *c, const Base *base, const ClientParts *p
     }
     result = rustls_client_config_builder_build(builder, &c->config);
     c->key_log_fd = key_log_fd;
+    if (result == RUSTLS_RESULT_OK) {
+        result = river_tls_client_config_set_verifier(
+            &c->config, parts->roots ? engine_root_store(parts->roots) : NULL);
+    }
     if (result == RUSTLS_RESULT_OK && key_log_fd >= 0) {
         result = river_tls_client_config_set_key_log(&c->config, engine_on_secret, &c->key_log_fd);
     }

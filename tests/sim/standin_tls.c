@@ -359,6 +359,11 @@ void engine_words(EngineCode code, Text *out)
     text_add(out, code == CODE_FULL ? S("MessageTooLarge") : S("Broken"));
 }
 
+Str engine_cause(void)
+{
+    return STR_NONE;
+}
+
 /* --- configurations -------------------------------------------------------------------------- */
 
 static uint8_t offers_of(bool h2, bool h1)
