@@ -147,6 +147,20 @@ static bool upstream_may_rest(Thread *t, const Upstream *u)
     return link_is_full(link_client(t, x)) || (x->tunnel && u->wire.ended);
 }
 
+/* An HTTP/2 connection counts what its streams hold: that decides when its window opens. */
+static void judge_held(const Thread *t, const Mux *m)
+{
+    uint64_t held = 0;
+    Handle h = m->first;
+    for (const MuxStream *s = mux_stream_get(t, h); s; s = mux_stream_get(t, s->next)) {
+        held += s->in.len;
+    }
+    if (held != m->held) {
+        trial_fail("a connection counts %llu bytes that its streams hold, and they hold %llu",
+                   (unsigned long long)m->held, (unsigned long long)held);
+    }
+}
+
 static void judge_clients(Thread *t)
 {
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
@@ -154,6 +168,9 @@ static void judge_clients(Thread *t)
         Client *c = (Client *)pool_at(&t->clients, i, &h);
         if (!c) {
             continue;
+        }
+        if (c->mux) {
+            judge_held(t, c->mux);
         }
         bool idle = c->state == CLIENT_IDLE || (c->mux && c->mux->count == 0 && !c->mux->failed);
         if (idle && trial->leaving_ns > 0 && t->snapshot->listeners[c->listener]->leaving &&
@@ -183,6 +200,9 @@ static void judge_upstreams(Thread *t)
             continue;
         }
         const Exchange *x = exchange_get(t, u->exchange);
+        if (u->mux) {
+            judge_held(t, u->mux);
+        }
         if (lan_is_forgotten(u->wire.stream.fd, knows(&u->wire))) {
             trial_fail("an origin's socket is readable, and its wire does not know it (state %u, "
                        "%zu bytes)", u->state, lan_unread(u->wire.stream.fd));
@@ -336,6 +356,10 @@ static void judge_thread(const Thread *t)
     left("exchanges counted", counter_read(&t->exchange_count));
     left("messages", t->mailbox.count);
     left("turns", t->again_count + t->flush_count);
+    /* What was held at most at once: a deadline that nobody gives back would add to it. */
+    uint32_t most = t->clients.slots_touched + t->upstreams.slots_touched +
+                    t->streams.slots_touched + 1;
+    left("places on the wheel that nobody has given back", t->wheel.entries_touched > most);
     left("requests admitted", t->admitted > 2 * t->admit_step);
 }
 

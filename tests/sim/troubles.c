@@ -146,7 +146,7 @@ void trouble_begins(unsigned i)
     case TROUBLE_CALLS: lan_faults_now()->receive_one_in = 60; break;
     case TROUBLE_WATCH:
         lan_faults_now()->watch_one_in = 3;
-        lan_faults_now()->accept_one_in = 3;
+        lan_faults_now()->accept_one_in = f->at_ns % 2 ? 1 : 3;
         break;
     case TROUBLE_SNAPSHOT: world_snapshot(); break;
     case TROUBLE_STALL:
