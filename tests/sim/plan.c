@@ -161,6 +161,9 @@ static void client_pace(const Plan *p, ClientPlan *c)
     if (c->conduct == CONDUCT_QUIET || c->conduct == CONDUCT_TUNNELS) {
         c->asks = 1;
     }
+    if (c->conduct == CONDUCT_DRIPS) { /* heads: bodies have a minimum rate, which is judged later */
+        c->sends_max = 0;
+    }
 }
 
 /* No more at once than the links carry within a part of the limits: HTTP/2 sends one stream's body
