@@ -34,11 +34,12 @@ exchange_connected exchange_dial_failed exchange_doubt_upstream timer_set timer_
 client_deadline deadline_set client_idle_deadline origin_unwait waiters_leave waiters_push
 poller_alarm poller_add poller_remove mailbox_post mailbox_awake rest upstream_doubt mux_ping
 mux_leave mux_end mux_notify origin_mux_\w+ origin_return park_push h2_resume h2_open_\w+
-mux_consume place_push place_retry place_serve_all place_dial\w* place_ask stream_again client_mux_flush upstream_mux_flush timers_handle again_handle
+mux_consume place_push place_retry place_serve_all place_dial\w* place_ask
+stream_again client_mux_flush upstream_mux_flush timers_handle again_handle
 flush_handle wheel_advance entry_unlink entry_link thread_tell_draining messages_handle
 mux_watch list_unlink slots_give_back counter_room""".split()
 CALL = re.compile(r"^(\s+)(?:\(void\)!?|CHECK\()?(?:" + "|".join(NAMES) + r")\(")
-SET = re.compile(r"^(\s+)(?:w|\w+->wire|\w+\.wire|u->wire|c->wire)(?:->|\.)(?:readable|again|looked)"
+SET = re.compile(r"^(\s+)(?:w|\w+->wire|\w+\.wire)(?:->|\.)(?:readable|again|looked)"
                  r" \|?= [^=;]*;$")
 WAKE = re.compile(r"^(\s+)\(void\)!write\(m->wake_fd")
 # The simulated disk and the logs have tests of their own.

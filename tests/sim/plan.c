@@ -161,7 +161,7 @@ static void client_pace(const Plan *p, ClientPlan *c)
     if (c->conduct == CONDUCT_QUIET || c->conduct == CONDUCT_TUNNELS) {
         c->asks = 1;
     }
-    if (c->conduct == CONDUCT_DRIPS) { /* heads: bodies have a minimum rate, which is judged later */
+    if (c->conduct == CONDUCT_DRIPS) { /* heads; bodies have a minimum rate */
         c->sends_max = 0;
     }
 }
