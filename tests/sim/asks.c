@@ -30,7 +30,8 @@ uint64_t trial_pick(uint64_t n)
 static bool odd_conduct(Conduct c)
 {
     return c == CONDUCT_RESETS || c == CONDUCT_STALLS || c == CONDUCT_DRIPS || c == CONDUCT_CUTS ||
-           c == CONDUCT_DEAF || c == CONDUCT_ABANDONS || c == CONDUCT_MUTE;
+           c == CONDUCT_DEAF || c == CONDUCT_ABANDONS || c == CONDUCT_MUTE ||
+           c == CONDUCT_VANISHES;
 }
 
 /* Whether a connection to the origin may be found closed: then a body that is too long to be kept

@@ -337,6 +337,17 @@ static void h2_goes_on(Party *p)
     }
 }
 
+/* All that the client has asked over this connection is over. */
+static void asks_end(int self, unsigned number, const char *why)
+{
+    for (unsigned i = 0; i < trial->ask_count; i++) {
+        Ask *a = &trial->asks[i];
+        if (!a->over && a->peer == self && a->client == number) {
+            ask_over(a, false, why);
+        }
+    }
+}
+
 /* What clients do that misbehave. True: the connection is gone. */
 static bool misbehaves(Party *p)
 {
@@ -346,6 +357,13 @@ static bool misbehaves(Party *p)
     }
     if (c->conduct == CONDUCT_RESETS && p->live > 0 && trial_pick(12) == 0) {
         client_loses(p, "its own reset");
+        return true;
+    }
+    if (c->conduct == CONDUCT_VANISHES && trial->client_asked[p->number] > 0 &&
+        trial_pick(6) == 0) { /* without a word, and for ever */
+        p->gone = true;
+        lan_vanish(p->end);
+        asks_end(p->self, p->number, "its host has vanished");
         return true;
     }
     if (c->conduct == CONDUCT_STALLS && trial_pick(30) == 0) {
@@ -391,11 +409,6 @@ void client_loses(Party *p, const char *why)
     }
     peer_drop(p, strcmp(why, "its own reset") == 0);
     trial->client_opened[number] = false;
-    for (unsigned i = 0; i < trial->ask_count; i++) {
-        Ask *a = &trial->asks[i];
-        if (!a->over && a->peer == self && a->client == number) {
-            ask_over(a, false, why);
-        }
-    }
+    asks_end(self, number, why);
     lan_timer(lan_now_ns() + plan_of(number)->gap_ns + 5 * LAN_MS, TIMER_CLIENT, number);
 }

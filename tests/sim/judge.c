@@ -12,6 +12,7 @@
 #define BARREN_SECOND_MAX 250u /* of a thread within a second ... */
 #define BARREN_WAITER_MAX 80u  /* ... and for each request that waits for a connection */
 #define ROW_NS (5 * LAN_MS)
+#define IDLE_SEEN_MAX 256u
 #define LEAVE_NS (15 * LAN_S) /* after which who is idle on a listener that leaves has gone */
 
 static struct {
@@ -24,8 +25,15 @@ static struct {
 
 /* --- turns ----------------------------------------------------------------------------------- */
 
+/* Since when clients that should leave are idle. */
+static struct {
+    uint32_t generation;
+    uint64_t since_ns;
+} seen[LAN_THREADS_MAX][IDLE_SEEN_MAX];
+
 void judge_begin(void)
 {
+    span_fill(span_of(seen, sizeof seen), 0);
     span_fill(span_of(barren, sizeof barren), 0);
 }
 
@@ -147,6 +155,34 @@ static bool upstream_may_rest(Thread *t, const Upstream *u)
     return link_is_full(link_client(t, x)) || (x->tunnel && u->wire.ended);
 }
 
+/* An HTTP/2 connection counts what its streams hold: that decides when its window opens. */
+static void judge_held(const Thread *t, const Mux *m)
+{
+    uint64_t held = 0;
+    Handle h = m->first;
+    for (const MuxStream *s = mux_stream_get(t, h); s; s = mux_stream_get(t, s->next)) {
+        held += s->in.len;
+    }
+    if (held != m->held) {
+        trial_fail("a connection counts %llu bytes that its streams hold, and they hold %llu",
+                   (unsigned long long)m->held, (unsigned long long)held);
+    }
+}
+
+/* Whether a client that should leave has been idle for too long. */
+static bool stays_idle(const Thread *t, const Client *c, bool leaves)
+{
+    if (c->self.slot >= IDLE_SEEN_MAX) {
+        return false;
+    }
+    if (!leaves || seen[t->index][c->self.slot].generation != c->self.generation) {
+        seen[t->index][c->self.slot].generation = leaves ? c->self.generation : 0;
+        seen[t->index][c->self.slot].since_ns = lan_now_ns();
+    }
+    uint64_t since_ns = u64_max(seen[t->index][c->self.slot].since_ns, trial->leaving_ns);
+    return leaves && trial->leaving_ns > 0 && lan_now_ns() > since_ns + LEAVE_NS;
+}
+
 static void judge_clients(Thread *t)
 {
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
@@ -155,9 +191,12 @@ static void judge_clients(Thread *t)
         if (!c) {
             continue;
         }
+        if (c->mux) {
+            judge_held(t, c->mux);
+        }
         bool idle = c->state == CLIENT_IDLE || (c->mux && c->mux->count == 0 && !c->mux->failed);
-        if (idle && trial->leaving_ns > 0 && t->snapshot->listeners[c->listener]->leaving &&
-            lan_now_ns() > trial->leaving_ns + LEAVE_NS) {
+        bool leaves = idle && t->snapshot->listeners[c->listener]->leaving;
+        if (stays_idle(t, c, leaves)) {
             trial_fail("an idle client of a listener that leaves is still there (state %u)",
                        c->state);
         } else if (lan_is_forgotten(c->wire.stream.fd, knows(&c->wire))) {
@@ -183,6 +222,9 @@ static void judge_upstreams(Thread *t)
             continue;
         }
         const Exchange *x = exchange_get(t, u->exchange);
+        if (u->mux) {
+            judge_held(t, u->mux);
+        }
         if (lan_is_forgotten(u->wire.stream.fd, knows(&u->wire))) {
             trial_fail("an origin's socket is readable, and its wire does not know it (state %u, "
                        "%zu bytes)", u->state, lan_unread(u->wire.stream.fd));
@@ -336,6 +378,10 @@ static void judge_thread(const Thread *t)
     left("exchanges counted", counter_read(&t->exchange_count));
     left("messages", t->mailbox.count);
     left("turns", t->again_count + t->flush_count);
+    /* What was held at most at once: a deadline that nobody gives back would add to it. */
+    uint32_t most = t->clients.slots_touched + t->upstreams.slots_touched +
+                    t->streams.slots_touched + 1;
+    left("places on the wheel that nobody has given back", t->wheel.entries_touched > most);
     left("requests admitted", t->admitted > 2 * t->admit_step);
 }
 

@@ -2,7 +2,7 @@
 """Deletes each wake-up, re-arm and queue-leaving call of src/proxy and src/loop in turn, and counts
 how many of these mutants the simulation (or a transcript) finds.
 
-    tests/sim/mutate.py [--seeds N] [--jobs N] [--shard I/N] [FILE...]
+    tests/sim/mutate.py [--seeds N] [--jobs N] [--sample N] [--list] [FILE...]
 
 A mutant is compiled by itself and linked with everything else, which was compiled once, without
 link-time optimization. What is found stops at the first failing seed. The survivors are listed at
@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import random
 import re
 import shlex
 import subprocess
@@ -25,17 +26,20 @@ RELEASE = os.path.join(BUILD, "release")
 WORK = os.path.join(BUILD, "mutate")
 ROOMS = ("base", "loop", "http", "net", "proxy", "balance")
 
+PROGRAM_SECONDS = 600
+
 # Calls that wake, arm again, or leave a queue; and assignments that do.
 NAMES = r"""thread_again\w* thread_flush_token mux_flush_later mux_stream_again exchange_again
 exchange_connected exchange_dial_failed exchange_doubt_upstream timer_set timer_stop timer_drop
 client_deadline deadline_set client_idle_deadline origin_unwait waiters_leave waiters_push
 poller_alarm poller_add poller_remove mailbox_post mailbox_awake rest upstream_doubt mux_ping
 mux_leave mux_end mux_notify origin_mux_\w+ origin_return park_push h2_resume h2_open_\w+
-mux_consume place_push place_retry place_serve_all place_dial\w* place_ask stream_again client_mux_flush upstream_mux_flush timers_handle again_handle
+mux_consume place_push place_retry place_serve_all place_dial\w* place_ask
+stream_again client_mux_flush upstream_mux_flush timers_handle again_handle
 flush_handle wheel_advance entry_unlink entry_link thread_tell_draining messages_handle
 mux_watch list_unlink slots_give_back counter_room""".split()
 CALL = re.compile(r"^(\s+)(?:\(void\)!?|CHECK\()?(?:" + "|".join(NAMES) + r")\(")
-SET = re.compile(r"^(\s+)(?:w|\w+->wire|\w+\.wire|u->wire|c->wire)(?:->|\.)(?:readable|again|looked)"
+SET = re.compile(r"^(\s+)(?:w|\w+->wire|\w+\.wire)(?:->|\.)(?:readable|again|looked)"
                  r" \|?= [^=;]*;$")
 WAKE = re.compile(r"^(\s+)\(void\)!write\(m->wake_fd")
 # The simulated disk and the logs have tests of their own.
@@ -83,7 +87,7 @@ class Builder:
         for entry in commands:
             path = os.path.relpath(os.path.join(RELEASE, entry["file"]), ROOT)
             room = path.split("/")[1] if path.startswith("src/") else ""
-            if room in ROOMS and "tls_rustls" not in path:
+            if room in ROOMS:
                 self.commands[path] = shlex.split(entry["command"])
             elif path.startswith("tests/sim/"):
                 self.commands.setdefault((entry["output"].split("/")[2], path),
@@ -103,6 +107,17 @@ class Builder:
         name = key if isinstance(key, str) else "-".join(key)
         return os.path.join(WORK, name.replace("/", "-") + ".o")
 
+    def is_fresh(self, key):
+        """Whether the object is younger than every source (a header may have changed)."""
+        target = self.object_of(key)
+        if not os.path.exists(target):
+            return False
+        newest = max(os.path.getmtime(os.path.join(folder, name))
+                     for top in ("src", "tests/sim")
+                     for folder, _, names in os.walk(os.path.join(ROOT, top)) for name in names
+                     if name.endswith((".c", ".h")))
+        return os.path.getmtime(target) > newest
+
     def compile(self, key, source, target):
         """True: it compiles."""
         words = [w for w in self.commands[key] if not w.startswith("-flto") and w != "-Werror"]
@@ -119,7 +134,10 @@ class Builder:
             raise SystemExit("mutate: cannot link:\n" + done.stderr[-2000:])
 
     def objects(self, program):
-        return [k for k in self.commands if isinstance(k, str) or k[0] == program + ".p"]
+        """What a program is made of; the simulation has a stand-in for rustls."""
+        return [key for key in self.commands
+                if (isinstance(key, str) and not (program == "sim" and "tls_rustls" in key))
+                or key[0] == program + ".p"]
 
 
 def find(builder, job, seeds):
@@ -132,15 +150,20 @@ def find(builder, job, seeds):
         changed = os.path.join(folder, "changed.o")
         if not builder.compile(path, source, changed):
             return ""
-        program = os.path.join(folder, "sim")
-        objects = [changed if key == path else builder.object_of(key)
-                   for key in builder.objects("sim")]
-        builder.link_program(objects, program)
-        done = subprocess.run([program, "--first", "0", str(seeds)], capture_output=True,
-                              text=True, check=False, timeout=1200)
-        if done.returncode != 0:
-            lines = [line for line in done.stdout.split("\n") if "seed" in line]
-            return lines[0].strip() if lines else "status %d" % done.returncode
+        for name, words in (("sim", ("--first", "0", str(seeds))),
+                            ("wire", (os.path.join(ROOT, "tests/wire"),)), ("calls", ())):
+            program = os.path.join(folder, name)
+            objects = [changed if key == path else builder.object_of(key)
+                       for key in builder.objects(name)]
+            builder.link_program(objects, program)
+            try:
+                done = subprocess.run([program, *words], capture_output=True, text=True,
+                                      check=False, timeout=PROGRAM_SECONDS)
+            except subprocess.TimeoutExpired:
+                return f"{name}: never ends"
+            if done.returncode != 0:
+                lines = [line for line in done.stdout.split("\n") if "seed" in line]
+                return f"{name}: {lines[0].strip() if lines else done.returncode}"
     return None
 
 
@@ -150,29 +173,35 @@ def main():
     parser.add_argument("--seeds", type=int, default=1500)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--sample", type=int, default=0, help="only so many, chosen by chance")
     parser.add_argument("files", nargs="*")
     options = parser.parse_args()
     files = options.files or sorted(
         os.path.join(folder, name) for folder in ("src/loop", "src/proxy")
         for name in os.listdir(os.path.join(ROOT, folder)) if name.endswith(".c"))
     jobs = list(mutants([f for f in files if f not in SKIPPED]))
+    if options.sample:
+        jobs = random.Random(1).sample(jobs, min(options.sample, len(jobs)))
     if options.list:
         for path, first, _, text in jobs:
             print(f"{path}:{first + 1}: {text}")
         print(len(jobs))
         return 0
     os.makedirs(WORK, exist_ok=True)
-    subprocess.run([os.path.join(ROOT, "tools/build"), "release", "tests/sim/sim"], check=True)
+    subprocess.run([os.path.join(ROOT, "tools/build"), "release", "tests/sim/sim",
+                    "tests/sim/wire", "tests/sim/calls"], check=True)
     builder = Builder()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        wanted = builder.objects("sim")
+        wanted = sorted({str(key): key for name in ("sim", "wire", "calls")
+                         for key in builder.objects(name)}.values(), key=str)
+        stale = [key for key in wanted if not builder.is_fresh(key)]
         if not all(pool.map(lambda key: builder.compile(
                 key, os.path.join(ROOT, key if isinstance(key, str) else key[1]),
-                builder.object_of(key)), wanted)):
+                builder.object_of(key)), stale)):
             raise SystemExit("mutate: something does not compile")
         found, survivors = 0, []
         whole = os.path.join(WORK, "sim")
-        builder.link_program([builder.object_of(key) for key in wanted], whole)
+        builder.link_program([builder.object_of(key) for key in builder.objects("sim")], whole)
         if subprocess.run([whole, "--first", "0", str(options.seeds)], check=False).returncode:
             raise SystemExit("mutate: the simulation fails without any mutation")
         for job, how in zip(jobs, pool.map(lambda job: find(builder, job, options.seeds), jobs)):

@@ -98,7 +98,7 @@ static void client_conduct(const Plan *p, ClientPlan *c, unsigned index)
 {
     static const Conduct odd[] = {CONDUCT_SLOW, CONDUCT_RESETS, CONDUCT_STALLS, CONDUCT_DRIPS,
                                   CONDUCT_CUTS, CONDUCT_QUIET, CONDUCT_TUNNELS, CONDUCT_DEAF,
-                                  CONDUCT_ABANDONS, CONDUCT_MUTE};
+                                  CONDUCT_ABANDONS, CONDUCT_MUTE, CONDUCT_VANISHES};
     c->conduct = chance(25) ? odd[pick(sizeof odd / sizeof odd[0])] : CONDUCT_GOOD;
     switch ((int)p->theme) {
     case THEME_CROWD: c->conduct = index < 20 ? CONDUCT_SLOW : CONDUCT_GOOD; break;
@@ -160,6 +160,9 @@ static void client_pace(const Plan *p, ClientPlan *c)
     }
     if (c->conduct == CONDUCT_QUIET || c->conduct == CONDUCT_TUNNELS) {
         c->asks = 1;
+    }
+    if (c->conduct == CONDUCT_DRIPS) { /* heads; bodies have a minimum rate */
+        c->sends_max = 0;
     }
 }
 

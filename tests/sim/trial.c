@@ -379,7 +379,8 @@ static void drain(void)
     }
     trial->drained = true;
     worker_drain(trial->worker, trial->plan.seed % 4 ? 2000 : 0);
-    world_run(lan_now_ns() + 15 * LAN_S, false);
+    /* Who is idle leaves soon; who takes nothing any more has the time to. */
+    world_run(lan_now_ns() + 30 * LAN_S + trial->plan.scale_ms * LAN_MS, false);
     uint32_t clients = atomic_load(&trial->worker->client_count);
     if (clients > 0) {
         trial_fail("%u clients are still there behind a drain", clients);

@@ -38,8 +38,8 @@ typedef enum Theme {
 typedef enum Way { WAY_H1, WAY_H1_SEALED, WAY_H2, WAY_H2_SEALED, WAY_COUNT } Way;
 
 #define CONDUCT_TABLE(X)                                                                           \
-    X(GOOD) X(SLOW) X(RESETS) X(STALLS) X(DRIPS) X(CUTS) X(QUIET) X(TUNNELS) X(DEAF) X(ABANDONS)       \
-    X(MUTE)
+    X(GOOD) X(SLOW) X(RESETS) X(STALLS) X(DRIPS) X(CUTS) X(QUIET) X(TUNNELS) X(DEAF)               \
+    X(ABANDONS) X(MUTE) X(VANISHES)
 
 typedef enum Conduct { /* of a client */
 #define X(name) CONDUCT_##name,

@@ -11,8 +11,7 @@ static bool is_mild(FaultKind kind)
 /* Faults that nobody may notice. */
 static bool is_harmless(const FaultPlan *f)
 {
-    bool later = f->kind == TROUBLE_LATENCY && trial->plan.origins[f->origin].idle_ns == 0;
-    return f->kind == TROUBLE_WALL_JUMP || later || f->kind == TROUBLE_TRICKLE ||
+    return f->kind == TROUBLE_WALL_JUMP || f->kind == TROUBLE_TRICKLE ||
            (f->kind == TROUBLE_DIAL_SLOW && f->for_ns < 2 * LAN_S);
 }
 
@@ -141,12 +140,12 @@ void trouble_begins(unsigned i)
     case TROUBLE_DEAD: each_peer(f->origin, vanish); break;
     case TROUBLE_GOAWAY: each_peer(f->origin, say_goodbye); break;
     case TROUBLE_TRICKLE: host->link.segment = 3; break;
-    case TROUBLE_LATENCY: host->link.latency_ns += 300 * LAN_MS; break;
+    case TROUBLE_LATENCY: host->link.latency_ns += 20 * LAN_MS; break;
     case TROUBLE_WALL_JUMP: lan_wall_jump(f->at_ns % 2 ? 86400 * 400 : -86400 * 400); break;
     case TROUBLE_CALLS: lan_faults_now()->receive_one_in = 60; break;
     case TROUBLE_WATCH:
         lan_faults_now()->watch_one_in = 3;
-        lan_faults_now()->accept_one_in = 3;
+        lan_faults_now()->accept_one_in = f->at_ns % 2 ? 1 : 3;
         break;
     case TROUBLE_SNAPSHOT: world_snapshot(); break;
     case TROUBLE_STALL:
