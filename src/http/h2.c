@@ -68,7 +68,6 @@ static H2Message *message_of(H2 *h, H2Name name)
     return m && !m->broken ? m : NULL;
 }
 
-/* Ends a stream whose head cannot be kept. */
 static int head_refuse(nghttp2_session *session, int32_t id, uint32_t code)
 {
     (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, code);
@@ -178,8 +177,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *at,
                          size_t len, void *user)
 {
-    (void)session;
-    (void)flags;
+    (void)session, (void)flags;
     H2 *h = h2_of(user);
     H2Name name = name_of(h, id);
     H2Message *m = message_of(h, name);
@@ -359,6 +357,9 @@ void h2_drop(H2 *h)
 
 static Err err_of(int code)
 {
+    if (code == 0) {
+        return ERR_OK;
+    }
     if (code == NGHTTP2_ERR_NOMEM) {
         return ERR_MEMORY;
     }
@@ -451,17 +452,16 @@ Err h2_interim(H2 *h, int32_t id, const H2Field *fields, size_t count)
 {
     nghttp2_nv list[SEND_FIELDS_MAX];
     size_t n = nv_list(list, fields, count);
-    int failed = nghttp2_submit_headers(h->session, NGHTTP2_FLAG_NONE, id, NULL, list, n, NULL);
-    return failed == 0 ? ERR_OK : err_of(failed);
+    return err_of(
+        nghttp2_submit_headers(h->session, NGHTTP2_FLAG_NONE, id, NULL, list, n, NULL));
 }
 
 Err h2_respond(H2 *h, int32_t id, const H2Field *fields, size_t count, bool body)
 {
     nghttp2_nv list[SEND_FIELDS_MAX];
     size_t n = nv_list(list, fields, count);
-    int failed =
-        nghttp2_submit_response2(h->session, id, list, n, body ? &body_provider : NULL);
-    return failed == 0 ? ERR_OK : err_of(failed);
+    const nghttp2_data_provider2 *provider = body ? &body_provider : NULL;
+    return err_of(nghttp2_submit_response2(h->session, id, list, n, provider));
 }
 
 Err h2_request(H2 *h, H2Name name, const H2Field *fields, size_t count, bool body,
@@ -490,8 +490,7 @@ Err h2_trailers(H2 *h, int32_t id, const H2Field *fields, size_t count)
 {
     nghttp2_nv list[SEND_FIELDS_MAX];
     size_t n = nv_list(list, fields, count);
-    int failed = nghttp2_submit_trailer(h->session, id, list, n);
-    return failed == 0 ? ERR_OK : err_of(failed);
+    return err_of(nghttp2_submit_trailer(h->session, id, list, n));
 }
 
 void h2_resume(H2 *h, int32_t id)
