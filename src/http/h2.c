@@ -193,9 +193,7 @@ static nghttp2_ssize read_body(nghttp2_session *session, int32_t id, uint8_t *bu
                                size_t length, uint32_t *flags, nghttp2_data_source *source,
                                void *user)
 {
-    (void)session;
-    (void)buffer;
-    (void)source;
+    (void)session, (void)buffer, (void)source;
     H2 *h = h2_of(user);
     H2Name name = name_of(h, id);
     bool last = false;
@@ -240,9 +238,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     H2 *h = h2_of(user);
     H2Name name = name_of(h, id);
     if (name) {
-        if (!h->plan.server) {
-            h->streams--;
-        }
+        h->streams -= !h->plan.server;
         h->plan.hooks->closed(h->plan.user, name, code);
     }
     return 0;
