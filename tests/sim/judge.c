@@ -431,6 +431,9 @@ void judge_leftovers(void)
     for (unsigned i = 0; i < trial->plan.fault_count; i++) {
         vanished = vanished || trial->plan.faults[i].kind == TROUBLE_DEAD;
     }
+    for (unsigned i = 0; i < trial->plan.client_count; i++) {
+        vanished = vanished || trial->plan.clients[i].conduct == CONDUCT_VANISHES;
+    }
     left("sockets", vanished ? 0 : lan_river_open());
     left("requests of a service", atomic_load(&trial->site.active));
     for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
