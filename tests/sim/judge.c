@@ -427,14 +427,7 @@ void judge_leftovers(void)
         kept += blocks_bytes(&w->threads[i]->buf_blocks);
     }
     left("clients of the worker", atomic_load(&w->client_count));
-    bool vanished = false; /* then the network itself keeps ends, which it does not tell apart */
-    for (unsigned i = 0; i < trial->plan.fault_count; i++) {
-        vanished = vanished || trial->plan.faults[i].kind == TROUBLE_DEAD;
-    }
-    for (unsigned i = 0; i < trial->plan.client_count; i++) {
-        vanished = vanished || trial->plan.clients[i].conduct == CONDUCT_VANISHES;
-    }
-    left("sockets", vanished ? 0 : lan_river_open());
+    left("sockets", lan_river_open());
     left("requests of a service", atomic_load(&trial->site.active));
     for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
         left("uses of a service", worker_pins(w, trial->site.services[i].part));
