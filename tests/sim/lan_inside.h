@@ -71,6 +71,7 @@ typedef struct Lan {
     LanFaults faults;
     uint64_t work;
     uint64_t events;
+    size_t held; /* descriptors that River has */
     unsigned thread_count;
     int first_free; /* connections below are in use, as a hint */
     int conns_touched;

@@ -73,6 +73,7 @@ static int call_accept(int listener, struct sockaddr_storage *ret_peer, socklen_
     Address from = address_ip((IpAddress){.family = 4, .bytes = {192, 0, 2, 7}}, 40000);
     memcpy(ret_peer, &from.as, from.bytes);
     lan->ends[end].river = true;
+    lan->held++;
     trace("accept", end, listener - LAN_LISTENER_FD);
     lan->work++;
     return LAN_FD_FIRST + end;
@@ -85,6 +86,7 @@ static int call_socket(int family)
     int end = conn_new(&none);
     lan->ends[end].open = true;
     lan->ends[end].river = true;
+    lan->held++;
     return LAN_FD_FIRST + end;
 }
 
@@ -198,6 +200,7 @@ static int call_unacked(int fd)
 static int call_close(int fd)
 {
     trace("close", fd - LAN_FD_FIRST, 0);
+    lan->held--;
     end_close(end_of_fd(fd), false);
     lan->work++;
     return 0;
@@ -206,6 +209,7 @@ static int call_close(int fd)
 static int call_close_reset(int fd)
 {
     trace("reset", fd - LAN_FD_FIRST, 0);
+    lan->held--;
     end_close(end_of_fd(fd), true);
     lan->work++;
     return 0;
@@ -422,11 +426,7 @@ uint64_t lan_work(void)
 
 size_t lan_river_open(void)
 {
-    size_t count = 0;
-    for (int i = 0; i < 2 * lan->conns_touched; i++) {
-        count += lan->ends[i].open && lan->ends[i].river;
-    }
-    return count;
+    return lan->held;
 }
 
 bool lan_is_forgotten(int fd, bool readable)
