@@ -78,7 +78,7 @@ static void frame_head(Text *t, size_t len, unsigned type, unsigned flags)
     text_byte(t, 0);
     text_byte(t, 0);
     text_byte(t, 0);
-    text_byte(t, type == NGHTTP2_SETTINGS ? 0 : STREAM);
+    text_byte(t, (uint8_t)(type == NGHTTP2_SETTINGS ? 0 : STREAM));
 }
 
 /* A literal without indexing (RFC 7541 §6.2.2). */

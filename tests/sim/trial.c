@@ -75,7 +75,7 @@ static void endpoint_make(Site *s, unsigned i, const Plan *p)
 static void tls_make(Site *s)
 {
     TlsMistake mistake;
-    TlsPair pair = {.chain = S("a"), .key = S("b"), .print = {1, 2}};
+    TlsPair pair = {.chain = S("a"), .key = S("b"), .print = {{1, 2}}};
     TlsServerPlan server = {
         .pair_count = 1, .pairs = &pair, .offer_h2 = true, .offer_h1 = true, .key_log_fd = -1};
     CHECK(tls_server_new(&server, &s->server, &mistake, NULL) == ERR_OK);
