@@ -1,6 +1,6 @@
 /* sim.c - trials by the thousand.
  *
- *     sim                    the seeds of `make test` (fewer under a sanitizer)
+ *     sim                    the seeds of `make test`, in two processes (fewer under a sanitizer)
  *     sim SEED [COUNT]       these
  *     sim --shard I/N ...    of those, each N-th from I on
  *     sim --quick ...        makes no failing plan smaller
@@ -35,11 +35,14 @@
 #define SANITIZED 1
 #endif
 #endif
-#ifdef SANITIZED
+#if defined(SANITIZED)
 #define SEEDS 600u
-#else
+#elif defined(__clang__)
 #define SEEDS 10000u
+#else
+#define SEEDS 1000u /* the same code, by another compiler */
 #endif
+#define HALVES 2u /* at once */
 
 typedef struct Outcome { /* shared with the child that runs */
     uint64_t seed;
@@ -216,6 +219,57 @@ static uint64_t batch(const Job *job, uint64_t at, bool *ret_failed)
     return *ret_failed ? (outcome->seed - job->first) / job->step - at : n;
 }
 
+/* What has passed and failed, shared by all processes. */
+typedef struct Sum {
+    unsigned long passed;
+    unsigned long failed;
+} Sum;
+
+static void *shared_new(size_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(at != MAP_FAILED);
+    return at;
+}
+
+static void job_run(const Job *job, Sum *sum)
+{
+    outcome = (Outcome *)shared_new(sizeof *outcome);
+    for (uint64_t at = 0; at < job->count && sum->failed < job->failures_max;) {
+        bool bad = false;
+        uint64_t good = batch(job, at, &bad);
+        sum->passed += good;
+        sum->failed += bad;
+        at += good + bad;
+        if (bad) {
+            report(outcome->seed, job);
+        }
+    }
+}
+
+/* Each process takes every other seed. */
+static void job_run_halves(const Job *job, Sum *sums)
+{
+    pid_t children[HALVES];
+    for (unsigned i = 0; i < HALVES; i++) {
+        children[i] = child_begin();
+        if (children[i] == 0) {
+            Job half = *job;
+            half.first += i;
+            half.step = HALVES;
+            half.count = job->count / HALVES;
+            job_run(&half, &sums[i]);
+            fflush(stdout);
+            _exit(0);
+        }
+    }
+    for (unsigned i = 0; i < HALVES; i++) {
+        int status = 0;
+        CHECK(waitpid(children[i], &status, 0) == children[i]);
+        sums[i].failed += status != 0;
+    }
+}
+
 static unsigned long number_of(const char *text)
 {
     return strtoul(text, NULL, 10);
@@ -224,8 +278,8 @@ static unsigned long number_of(const char *text)
 int main(int argc, char **argv)
 {
     Job job = {.count = SEEDS, .step = 1, .shrinks = true, .failures_max = FAILURES_MAX};
-    unsigned long passed = 0;
-    unsigned long failed = 0;
+    Sum *sums = (Sum *)shared_new(HALVES * sizeof *sums);
+    bool all = argc == 1;
     for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
         if (strcmp(argv[1], "--quick") == 0) {
             job.shrinks = false;
@@ -246,19 +300,13 @@ int main(int argc, char **argv)
         job.first += number_of(argv[1]);
         job.count = argc > 2 ? number_of(argv[2]) / job.step : 1;
     }
-    outcome = (Outcome *)mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(outcome != MAP_FAILED);
-    for (uint64_t at = 0; at < job.count && failed < job.failures_max;) {
-        bool bad = false;
-        uint64_t good = batch(&job, at, &bad);
-        passed += good;
-        failed += bad;
-        at += good + bad;
-        if (bad) {
-            report(outcome->seed, &job);
-        }
+    if (all) {
+        job_run_halves(&job, sums);
+    } else {
+        job_run(&job, sums);
     }
+    unsigned long passed = sums[0].passed + sums[1].passed;
+    unsigned long failed = sums[0].failed + sums[1].failed;
     printf("%lu passed, %lu failed\n", passed, failed);
     return failed != 0 || passed == 0;
 }
