@@ -61,6 +61,9 @@ typedef struct MuxPlace {
     Handle dialing;
     Handle first; /* exchanges that wait for either: Exchange.waiter_next */
     Handle last;
+    Handle yielding;  /* a connection that is to be given up: it takes no streams ... */
+    uint64_t yield_ms; /* ... until then; if it still has some, it is kept ... */
+    uint64_t keep_ms;  /* ... at least until then */
     uint64_t ask_ms;  /* when a sibling may next be asked to give a connection up */
     uint32_t asked;   /* how often that was done: it turns among them */
     uint32_t missed; /* HTTP/1: how many of the last requests found no connection; of MISSED_ALL */
@@ -136,7 +139,8 @@ void origin_mux_gone(Thread *t, Upstream *u);
 /* It does again, after a doubt; false: another one has taken its place. */
 bool origin_mux_back(Thread *t, Upstream *u);
 /* A sibling waits for a connection and may not dial, because there are as many as may be: this
- * thread's ends with the streams that it has. */
+ * thread's takes no more streams, and ends if those that it has are over soon. Otherwise it goes on:
+ * a stream may last for hours, and then nobody would be served. */
 void origin_mux_yield(Thread *t, const Message *m);
 /* `x` waits no more. */
 void origin_unwait(Thread *t, Exchange *x);

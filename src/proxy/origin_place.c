@@ -75,6 +75,8 @@ static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
 }
 
 #define ASK_MS 50u /* between two requests to siblings to give a connection up */
+#define YIELD_MS 100u /* for the streams of a connection that is to be given up */
+#define KEEP_MS 2000u /* for which one that could not be is kept */
 
 /* There are as many connections as may be, and none is this thread's: asks a sibling that has one,
  * each time the next. */
@@ -97,10 +99,27 @@ static void place_ask(Thread *t, Origin *o, MuxPlace *p)
 void origin_mux_yield(Thread *t, const Message *m)
 {
     Origin *o = origin_at(t, (uint32_t)m->words[0]);
-    Upstream *u = upstream_get(t, mux_place_of(t, o->index)->upstream);
-    if (u && !dial_has_room(o)) {
-        origin_mux_gone(t, u);
-        mux_leave(t, u->mux);
+    MuxPlace *p = mux_place_of(t, o->index);
+    Upstream *u = upstream_get(t, p->upstream);
+    if (!u || dial_has_room(o) || t->now_ms < p->keep_ms) {
+        return;
+    }
+    origin_mux_gone(t, u);
+    p->yielding = u->self;
+    p->yield_ms = t->now_ms + YIELD_MS;
+    u->yields = true;
+    mux_flush_later(t, u->mux); /* which ends it, if it has no streams */
+}
+
+/* A connection that could not be given up in time takes streams again. */
+static void place_keep(Thread *t, MuxPlace *p)
+{
+    Upstream *u = upstream_get(t, p->yielding);
+    if (u && t->now_ms >= p->yield_ms) {
+        p->yielding = HANDLE_NONE;
+        p->keep_ms = t->now_ms + KEEP_MS;
+        u->yields = false;
+        (void)!origin_mux_back(t, u);
     }
 }
 
@@ -126,6 +145,7 @@ static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
 Err mux_place_take(Thread *t, Origin *o, Exchange *x)
 {
     MuxPlace *p = mux_place_of(t, o->index);
+    place_keep(t, p);
     if (place_serve(t, p, x)) {
         return ERR_OK;
     }

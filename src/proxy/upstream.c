@@ -318,6 +318,9 @@ void upstream_mux_flush(Thread *t, Handle h)
     }
     Mux *m = u->mux;
     m->flushing = false;
+    if (u->yields && m->count == 0) {
+        mux_leave(t, m);
+    }
     Err err = mux_flush(t, m, &u->wire);
     int32_t last = 0;
     if (h2_peer_leaves(m->h2, &last) || m->leaving || m->failed) {

@@ -26,6 +26,7 @@ struct Upstream {
     uint8_t state;
     bool exclusive;     /* dialled for `exchange` alone */
     bool rested;        /* was parked: it may have died since, like one that has served */
+    bool yields;        /* HTTP/2: ends as soon as it has no streams (origin_mux_yield) */
     bool doubted;       /* HTTP/2: takes no streams before it has shown that it lives */
     uint32_t served;    /* requests so far */
     uint64_t taken_ns;  /* when its exchange got it */

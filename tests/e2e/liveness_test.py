@@ -206,6 +206,27 @@ class Origins(LivenessTest):
             for client in clients:
                 self.assertEqual(client.ask(get()).status, 200)
 
+    def test_a_long_stream_does_not_lock_everybody_out_at_the_limit(self):
+        """The one connection cannot be given up; the thread that has it goes on with it."""
+        def serve(connection, stream):
+            if stream.get(":path") == "/events":
+                connection.headers(stream.number, [(":status", "200"),
+                                                   ("content-type", "text/event-stream")])
+            else:
+                connection.respond(stream, 200, b"x")
+
+        origin = self.own(H2Origin(serve))
+        port = self.port()
+        self.river(proxy(port, f'{origin} proto="h2-only" max-connections=1 '
+                         "total-connection-timeout-ms=400"), threads=2)
+        events = self.connect(port)
+        events.send(get("/events"))
+        self.assertEqual(events.head().status, 200)
+        clients = [self.connect(port) for _ in range(6)]
+        for _ in range(3):
+            statuses = [client.ask(get()).status for client in clients]
+        self.assertGreaterEqual(statuses.count(200), 2, statuses)
+
     def test_a_request_body_that_is_cut_at_once_is_noticed_at_once(self):
         ended = []
 
