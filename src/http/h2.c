@@ -40,6 +40,7 @@ struct H2 {
     bool failed; /* nghttp2 gave up, or the peer is a flood */
     int32_t leaves_last;
     uint32_t streams; /* of a client: started and not over */
+    uint32_t expected; /* of a client: h2_expect_streams; 0: nothing */
     uint32_t resets_made;
     uint64_t streams_begun;
 };
@@ -515,6 +516,11 @@ void h2_reset(H2 *h, int32_t id, uint32_t code)
     (void)nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, code);
 }
 
+bool h2_is_shut(const H2 *h)
+{
+    return nghttp2_session_get_remote_window_size(h->session) <= 0;
+}
+
 /* --- signs of life ---------------------------------------------------------------------------- */
 
 void h2_ping(H2 *h)
@@ -558,11 +564,24 @@ bool h2_peer_leaves(const H2 *h, int32_t *ret_last)
     return h->leaves;
 }
 
-uint32_t h2_room(const H2 *h)
+uint32_t h2_streams_max(const H2 *h)
 {
     uint32_t max = nghttp2_session_get_remote_settings(h->session,
                                                        NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    max = (uint32_t)u64_min(max, h->plan.limits.streams_max);
+    return (uint32_t)u64_min(max, h->plan.limits.streams_max);
+}
+
+void h2_expect_streams(H2 *h, uint32_t streams_max)
+{
+    h->expected = streams_max;
+}
+
+uint32_t h2_room(const H2 *h)
+{
+    uint32_t max = h2_streams_max(h);
+    if (!h->greeted && h->expected > 0 && h->expected < max) {
+        max = h->expected;
+    }
     return h->leaves || h->failed || h->streams >= max ? 0 : max - h->streams;
 }
 

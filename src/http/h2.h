@@ -132,6 +132,9 @@ void h2_reset(H2 *h, int32_t id, uint32_t code);
 /* Whether the peer's windows, the stream's and the connection's, let the stream send more. */
 bool h2_has_window(const H2 *h, int32_t id);
 
+/* Whether the window of the whole connection is shut. */
+bool h2_is_shut(const H2 *h);
+
 /* Asks for a sign of life (PING, RFC 9113 §6.7); any bytes that come afterwards are one. */
 void h2_ping(H2 *h);
 /* Whether the peer's first SETTINGS have come. */
@@ -147,8 +150,12 @@ void h2_end(H2 *h, uint32_t code);
 void h2_goaway(H2 *h, bool final);
 /* The peer's GOAWAY: it takes no more streams. *ret_last: the last one that it will answer. */
 bool h2_peer_leaves(const H2 *h, int32_t *ret_last);
-/* Streams that a client session may start now. */
+/* Streams that a client session may start now; before the peer has said how many, as many as are
+ * expected of it. */
 uint32_t h2_room(const H2 *h);
+void h2_expect_streams(H2 *h, uint32_t streams_max);
+/* How many the peer allows at once. */
+uint32_t h2_streams_max(const H2 *h);
 /* Whether the peer lets extended CONNECT pass (RFC 8441 §3); true until it has said so or not. */
 bool h2_takes_connect(const H2 *h);
 

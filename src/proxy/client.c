@@ -47,6 +47,7 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
     c->self = h;
     c->wire.stream = stream;
     c->wire.writable = true;
+    c->wire.owner = token_of(TOKEN_CLIENT, h);
     c->listener = listener;
     c->leaving = l->leaving || t->draining;
     c->patience_ms = (uint16_t)(t->draining ? t->patience_ms : CLIENT_PATIENCE_MS);

@@ -337,6 +337,25 @@ static void origin_deadlines(Thread *t, Exchange *x, bool client_blocked, Deadli
     }
 }
 
+/* Bytes that a slow side takes out of its queue move, too. */
+static void tunnel_deadline(Thread *t, Exchange *x, Deadline *d)
+{
+    uint64_t idle_ms = x->service->limits.tunnel_idle_ms;
+    Link client = link_client(t, x);
+    Link origin = link_upstream(t, x);
+    size_t moved = 0;
+    if (client.wire && link_blocked(client)) {
+        sooner(d, wire_watch(client.wire, t->now_ms, idle_ms, &x->progress_out_ms, &moved),
+               FAULT_NONE);
+    }
+    if (origin.wire && link_blocked(origin)) {
+        sooner(d, wire_watch(origin.wire, t->now_ms, idle_ms, &x->progress_up_ms, &moved),
+               FAULT_NONE);
+    }
+    uint64_t moved_ms = u64_max(x->progress_in_ms, u64_max(x->progress_out_ms, x->progress_up_ms));
+    sooner(d, moved_ms + idle_ms, FAULT_TUNNEL_IDLE);
+}
+
 static Deadline deadline(Thread *t, Exchange *x)
 {
     Deadline d = {.due_ms = UINT64_MAX};
@@ -348,7 +367,7 @@ static Deadline deadline(Thread *t, Exchange *x)
         sooner(&d, x->progress_up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
     }
     if (x->tunnel) {
-        sooner(&d, x->progress_in_ms + x->service->limits.tunnel_idle_ms, FAULT_TUNNEL_IDLE);
+        tunnel_deadline(t, x, &d);
         return d;
     }
     bool client_blocked = x->phase >= PHASE_REPLY && client_deadlines(t, x, &d);

@@ -177,7 +177,9 @@ static Err h2_send_head(Thread *t, MuxStream *s, const HeadOut *head, bool body)
         return h2_respond(m->h2, s->id, head->fields, head->count, body);
     }
     H2Name name = (H2Name)s->self.generation << 32 | s->self.slot;
-    return h2_request(m->h2, name, head->fields, head->count, body, &s->id);
+    Err err = h2_request(m->h2, name, head->fields, head->count, body, &s->id);
+    m->opening -= err == ERR_OK;
+    return err;
 }
 
 static Err h2_send(Thread *t, MuxStream *s, HeadOut *head, Str data, bool last,

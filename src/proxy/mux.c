@@ -6,6 +6,7 @@
 #include "proxy/worker.h"
 
 #define READ_BYTES (64u << 10)
+#define SHUT_MS 1000u
 
 Wire *mux_wire(const Thread *t, const Mux *m)
 {
@@ -145,6 +146,8 @@ Err mux_flush(Thread *t, Mux *m, Wire *w)
             break;
         }
     }
+    bool shut = h2_is_shut(m->h2);
+    m->shut_ms = !shut ? 0 : m->shut_ms ? m->shut_ms : t->now_ms;
     if (m->pinged && m->ping_ms == 0 && w->out.len == 0) {
         m->ping_ms = t->now_ms;
     }
@@ -255,6 +258,11 @@ void mux_end(Thread *t, Mux *m, uint32_t code)
     m->failed = true;
     h2_end(m->h2, code);
     mux_flush_later(t, m);
+}
+
+bool mux_is_shut(const Thread *t, const Mux *m)
+{
+    return m->shut_ms != 0 && t->now_ms >= m->shut_ms + SHUT_MS;
 }
 
 bool mux_is_over(const Mux *m)

@@ -84,6 +84,7 @@ typedef struct Mux {
     bool spoken;       /* a head or a body came since the last PING */
     uint64_t leave_ms; /* when it is to leave, as was notified; 0: never */
     uint32_t count;    /* streams in the list */
+    uint32_t opening;  /* ... that wait for their request's head, and have no place in `h2` yet */
     Handle first;
     uint64_t held;     /* bytes in the streams' `in` */
     uint64_t held_max; /* beyond it the connection's window stays closed */
@@ -91,6 +92,7 @@ typedef struct Mux {
     uint64_t moved;    /* bytes that the peer has taken */
     uint64_t whole;    /* frames before the one that is not whole */
     uint64_t begun_ms;
+    uint64_t shut_ms; /* since when the peer's window for the connection is shut; 0: it is open */
     uint64_t idle_ms;     /* since when it has no streams */
     uint64_t progress_ms; /* when the peer last took something, while it has to */
     uint64_t heard_ms;    /* when it last said something */
@@ -148,11 +150,16 @@ void mux_end(Thread *t, Mux *m, uint32_t code);
 /* Says that the connection will end, while new streams are still taken; mux_leave is the owner's to
  * call at `leave_ms`. */
 void mux_notify(Thread *t, Mux *m, uint64_t leave_ms);
+/* Whether the peer has kept the window of the whole connection shut for so long that new requests
+ * are better off elsewhere: one body that it does not read may have filled it. */
+bool mux_is_shut(const Thread *t, const Mux *m);
 /* Whether nothing is left to do on it after it said goodbye, or the peer did. */
 bool mux_is_over(const Mux *m);
 
 /* --- streams --- */
 
+/* Streams that may be opened now. */
+uint32_t mux_room(const Mux *m);
 /* A stream for a request to an origin; NULL: no room. `first`, with its exchange. */
 MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange);
 /* The exchange is over, or turns away from the stream: what still comes is discarded. With

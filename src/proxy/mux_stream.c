@@ -97,6 +97,7 @@ void mux_stream_free(Thread *t, Mux *m, MuxStream *s)
         m->first = s->next;
     }
     if (m) {
+        m->opening -= !m->server && s->id == 0;
         m->count--;
         m->idle_ms = t->now_ms;
     }
@@ -346,6 +347,12 @@ const H2Hooks mux_stream_hooks = {
 
 /* --- streams --------------------------------------------------------------------------------- */
 
+uint32_t mux_room(const Mux *m)
+{
+    uint32_t room = h2_room(m->h2);
+    return room > m->opening ? room - m->opening : 0;
+}
+
 MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange)
 {
     (void)t;
@@ -353,6 +360,7 @@ MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange)
     if (s) {
         s->exchange = exchange;
         s->started = true;
+        m->opening++;
     }
     return s;
 }

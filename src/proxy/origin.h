@@ -105,6 +105,7 @@ typedef struct Origin {
     _Atomic uint32_t speaks; /* OriginSpeaks */
     _Atomic uint32_t open;    /* connections, busy, idle and dialling */
     _Atomic uint32_t dialing;
+    _Atomic uint32_t streams_max; /* HTTP/2: that it allowed on the last connection; 0: unknown */
     _Atomic uint64_t hold_ns; /* how long a request keeps a connection (median); 0: unknown */
     _Atomic uint32_t refusals;     /* dials that failed, one after the other */
     _Atomic uint32_t probing;      /* 1: a request tries after a rest */
@@ -138,9 +139,11 @@ void origin_mux_failed(Thread *t, Upstream *u, Fault fault);
 void origin_mux_gone(Thread *t, Upstream *u);
 /* It does again, after a doubt; false: another one has taken its place. */
 bool origin_mux_back(Thread *t, Upstream *u);
+/* The connection may have streams for those who wait. */
+void origin_mux_room(Thread *t, Upstream *u);
 /* A sibling waits for a connection and may not dial, because there are as many as may be: this
- * thread's takes no more streams, and ends if those that it has are over soon. Otherwise it goes on:
- * a stream may last for hours, and then nobody would be served. */
+ * thread's takes no more streams, and ends if those that it has are over soon. Otherwise it goes
+ * on: a stream may last for hours, and then nobody would be served. */
 void origin_mux_yield(Thread *t, const Message *m);
 /* `x` waits no more. */
 void origin_unwait(Thread *t, Exchange *x);

@@ -62,7 +62,7 @@ void origin_unwait(Thread *t, Exchange *x)
 static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
 {
     Upstream *u = upstream_get(t, p->upstream);
-    if (!u || h2_room(u->mux->h2) == 0) {
+    if (!u || mux_room(u->mux) == 0 || mux_is_shut(t, u->mux)) {
         return false;
     }
     MuxStream *s = mux_stream_open(t, u->mux, x->self);
@@ -142,19 +142,46 @@ static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
     return err;
 }
 
+/* The thread's connection serves those who wait, the oldest first; for who is left another one is
+ * dialled, and its deadline watches. Errors as of that. */
+static Err place_serve_all(Thread *t, Origin *o, MuxPlace *p)
+{
+    Exchange *x = exchange_get(t, p->first);
+    while (x && place_serve(t, p, x)) {
+        exchange_again(t, x);
+        x = exchange_get(t, p->first);
+    }
+    return x ? place_dial(t, o, p, x) : ERR_OK;
+}
+
 Err mux_place_take(Thread *t, Origin *o, Exchange *x)
 {
     MuxPlace *p = mux_place_of(t, o->index);
     place_keep(t, p);
-    if (place_serve(t, p, x)) {
+    if (!x->queued && !exchange_get(t, p->first) && place_serve(t, p, x)) {
         return ERR_OK;
     }
-    TRY(place_dial(t, o, p, x));
     if (!x->queued) {
         x->waits = true;
         place_push(t, p, x);
     }
+    Err err = place_serve_all(t, o, p); /* first come, first served */
+    if (exchange_has_upstream(x)) {
+        return ERR_OK;
+    }
+    if (err != ERR_OK) {
+        origin_unwait(t, x);
+        return err;
+    }
     return ERR_AGAIN;
+}
+
+void origin_mux_room(Thread *t, Upstream *u)
+{
+    MuxPlace *p = mux_place_of(t, u->origin);
+    if (handle_equal(p->upstream, u->self) && !handle_is_none(p->first)) {
+        (void)!place_serve_all(t, origin_at(t, u->origin), p);
+    }
 }
 
 /* Those who waited for a dial that is over ask again. */
@@ -177,19 +204,6 @@ static bool place_dial_over(Thread *t, MuxPlace *p, const Upstream *u)
     return ours;
 }
 
-/* The thread's connection serves those who wait, as many as it may. */
-static void place_serve_all(Thread *t, Origin *o, MuxPlace *p)
-{
-    Exchange *x = exchange_get(t, p->first);
-    while (x && place_serve(t, p, x)) {
-        exchange_again(t, x);
-        x = exchange_get(t, p->first);
-    }
-    if (x) {
-        (void)!place_dial(t, o, p, x); /* who is left waits for one more; its deadline watches */
-    }
-}
-
 void origin_mux_ready(Thread *t, Upstream *u)
 {
     Origin *o = origin_at(t, u->origin);
@@ -197,7 +211,7 @@ void origin_mux_ready(Thread *t, Upstream *u)
     atomic_store(&o->speaks, ORIGIN_H2);
     (void)place_dial_over(t, p, u);
     p->upstream = u->self; /* the one before ends by itself when it has been idle */
-    place_serve_all(t, o, p);
+    (void)!place_serve_all(t, o, p);
 }
 
 bool origin_mux_back(Thread *t, Upstream *u)
@@ -207,7 +221,7 @@ bool origin_mux_back(Thread *t, Upstream *u)
         return false;
     }
     p->upstream = u->self;
-    place_serve_all(t, origin_at(t, u->origin), p);
+    (void)!place_serve_all(t, origin_at(t, u->origin), p);
     return true;
 }
 

@@ -65,7 +65,7 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     t->places = (MuxPlace *)memory_reserve(sizeof(MuxPlace) * WORKER_ORIGINS_MAX);
     t->pins = (Counter *)memory_reserve(sizeof(Counter) * WORKER_PARTS_MAX);
     t->listener_clients = (Counter *)memory_reserve(sizeof(Counter) * LISTENER_PLACES_MAX);
-    t->wires = (WireRoom){.blocks = &t->buf_blocks, .raw = t->raw};
+    t->wires = (WireRoom){.thread = t, .blocks = &t->buf_blocks, .raw = t->raw};
     bool rooms = t->input.len && t->raw.len && t->output.len && t->field_room && t->out_fields;
     uint64_t share = plan->memory_bytes_max / FILE_CONTENTS_SHARE / plan->threads;
     size_t content = (size_t)(plan->memory_bytes_max ? u64_min(share, FILE_CONTENTS_BYTES_MAX)

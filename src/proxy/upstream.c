@@ -23,6 +23,7 @@ static Upstream *upstream_new(Thread *t, const Origin *o, Stream stream, Tls *tl
     u->origin = o->index;
     u->wire.stream = stream;
     u->wire.tls = tls;
+    u->wire.owner = token_of(TOKEN_UPSTREAM, h);
     u->retire_ms = UINT64_MAX;
     if (poller_add(&t->poller, stream.fd, token_of(TOKEN_UPSTREAM, h)) != ERR_OK) {
         pool_give(&t->upstreams, h);
@@ -203,6 +204,7 @@ static void mux_begin(Thread *t, Upstream *u)
         return;
     }
     u->state = UPSTREAM_MUX;
+    h2_expect_streams(u->mux->h2, atomic_load(&origin_of(t, u)->streams_max));
     atomic_fetch_add(&origin_of(t, u)->lists[t->index].muxes, 1);
     if (u->wire.readable) { /* what came with the end of the dial: no edge will tell of it */
         thread_again_wire(t, &u->wire, token_of(TOKEN_UPSTREAM, u->self));
@@ -217,14 +219,19 @@ static void upstream_opened(Thread *t, Upstream *u, bool h2)
     origin_reachable(origin_of(t, u));
     timer_stop(&t->wheel, u->timer);
     u->state = UPSTREAM_BUSY;
+    Exchange *x = waiting_for(t, u);
     if (h2) {
         mux_begin(t, u);
+        if (x && x->dials) { /* it asks again, for a stream */
+            origin_unwait(t, x);
+            x->asked = false;
+            exchange_again(t, x);
+        }
         return;
     }
     if (origin_of(t, u)->endpoint->protocol != ENDPOINT_H1) {
         origin_mux_none(t, u);
     }
-    Exchange *x = waiting_for(t, u);
     if (x && u->exclusive) {
         exchange_connected(t, x, u);
         return;
@@ -333,6 +340,7 @@ void upstream_mux_flush(Thread *t, Handle h)
         upstream_close(t, u, false);
     } else {
         mux_watch(t, u);
+        origin_mux_room(t, u); /* a stream may have ended */
     }
 }
 
@@ -347,6 +355,10 @@ static void mux_ready(Thread *t, Upstream *u)
         return;
     }
     mux_flush_later(t, u->mux);
+    if (!u->greeted && h2_is_greeted(u->mux->h2)) {
+        u->greeted = true;
+        atomic_store(&origin_of(t, u)->streams_max, h2_streams_max(u->mux->h2));
+    }
     if (u->doubted && !u->mux->pinged) {
         mux_proven(t, u);
     }

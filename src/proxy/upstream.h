@@ -26,6 +26,7 @@ struct Upstream {
     uint8_t state;
     bool exclusive;     /* dialled for `exchange` alone */
     bool rested;        /* was parked: it may have died since, like one that has served */
+    bool greeted;       /* HTTP/2: the origin has said how many streams it allows */
     bool yields;        /* HTTP/2: ends as soon as it has no streams (origin_mux_yield) */
     bool doubted;       /* HTTP/2: takes no streams before it has shown that it lives */
     uint32_t served;    /* requests so far */

@@ -5,6 +5,7 @@
 #include "loop/disk.h"
 #include "loop/poller.h"
 #include "loop/system.h"
+#include "proxy/thread.h"
 
 #define RAW_BYTES_MIN 4096u
 #define LOOKS 4u /* at what a peer has acknowledged, in the time in which it must move */
@@ -174,13 +175,17 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
         TRY(seal_held(w, r, room, &got));
         closed = closed || seal_rest(w, room, &got) == ERR_CLOSED;
     }
-    while (!closed && got < room.len && w->readable && w->held.len == 0) {
+    /* Records may hold next to nothing: what is read has a bound, too. */
+    size_t left = room.len + RAW_BYTES_MIN;
+    while (!closed && got < room.len && w->readable && w->held.len == 0 && left > 0) {
         size_t n = 0;
         size_t want = size_min(r->raw.len, (size_t)u64_max(room.len - got, RAW_BYTES_MIN));
+        want = size_min(want, left);
         err = raw_receive(w, span_take(r->raw, want), &n);
         if (err != ERR_OK) {
             break;
         }
+        left -= n;
         TRY(seal_take(w, r, str_take(span_str(r->raw), n), room, &got));
         closed = seal_rest(w, room, &got) == ERR_CLOSED;
     }
@@ -192,6 +197,11 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
         w->readable |= got == room.len || closed || err == ERR_CLOSED || w->held.len > 0;
         *ret_received = got;
         return ERR_OK;
+    }
+    if (left == 0 && !closed && err == ERR_OK) {
+        w->readable = true;
+        thread_again_wire(r->thread, w, w->owner);
+        return ERR_AGAIN;
     }
     w->readable = false;
     return closed ? ERR_CLOSED : err == ERR_OK ? ERR_AGAIN : err;

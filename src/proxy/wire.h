@@ -12,6 +12,7 @@
 #define PROXY_WIRE_H
 
 #include "base/buf.h"
+#include "loop/token.h"
 #include "net/stream.h"
 #include "net/tls.h"
 
@@ -22,8 +23,11 @@ typedef struct FileRange {
     size_t len;
 } FileRange;
 
+typedef struct Thread Thread;
+
 /* What the wires of a thread share. */
 typedef struct WireRoom {
+    Thread *thread;
     Blocks *blocks; /* of `out` */
     Span raw;       /* for ciphertext that is read and decrypted within one call */
 } WireRoom;
@@ -33,6 +37,7 @@ typedef struct Wire {
     Tls *tls; /* NULL: plain; owned */
     Buf out; /* could not be sent yet */
     Buf held; /* ciphertext that the session does not take before its plaintext is read */
+    Token owner;
     bool again; /* its owner is queued in Thread.again */
     bool readable;
     bool writable;
@@ -53,7 +58,9 @@ MUST_USE Err wire_seal(Wire *w, const WireRoom *r, Tls *tls, Str early);
 /* Goes on with a handshake. ERR_OK: it is over; ERR_AGAIN: not yet; others: it has failed (the
  * session's tls_reason), and the wire is broken. */
 MUST_USE Err wire_handshake(Wire *w, const WireRoom *r);
-/* Reads into `room`. ERR_AGAIN: nothing there; ERR_CLOSED: the end; others: broken. */
+/* Reads into `room`. ERR_AGAIN: nothing there, or only records without data, of which one call
+ * reads no more than `room` (the owner is queued for another go); ERR_CLOSED: the end; others:
+ * broken. */
 MUST_USE Err wire_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_received);
 /* Sends the pieces, behind what waits already; what does not fit into the socket is copied to
  * `out`. ERR_MEMORY: the budget is spent (some may have been sent); others: broken. */

@@ -396,7 +396,7 @@ class Memory(Test):
         for peer in slow:
             peer.close()
         wait_until(lambda: river.status()["worker"]["active"] == 0, "all are gone")
-        wait_until(lambda: river.status()["worker"]["memory"]["used_bytes"] <= 262144,
+        wait_until(lambda: river.status()["worker"]["memory"]["used_bytes"] <= 524288,
                    "the memory is free again")
 
 
