@@ -157,6 +157,14 @@ void mux_head_drop(MuxHead *head)
     arena_reset(&arena);
 }
 
+/* There is no room for what has come: the stream is reset, and what still comes of it is thrown
+ * away, for it does not follow what was kept. */
+static void stream_overflows(Mux *m, MuxStream *s)
+{
+    s->message.broken = true;
+    h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
+}
+
 /* --- hooks: the session records -------------------------------------------------------------- */
 
 static Mux *mux_from(void *user)
@@ -180,7 +188,7 @@ static void head_arrived(Mux *m, H2Name name, Arena *arena, const MuxHead *head)
     m->spoken = true;
     s->in_ended |= head->last;
     if (!head_keep(s, arena, head)) {
-        h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
+        stream_overflows(m, s);
     }
     mux_stream_again(m->thread, s);
 }
@@ -217,7 +225,7 @@ static void hook_data(void *user, H2Name name, Str bytes)
         held_add(m, bytes.len);
     } else {
         h2_open_window(m->h2, bytes.len);
-        h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
+        stream_overflows(m, s);
     }
     mux_stream_again(m->thread, s);
 }
