@@ -386,7 +386,8 @@ static void stream_linger(Thread *t, MuxStream *s)
     CHECK(timer_set(&t->wheel, &s->timer, due_ms, token) == ERR_OK);
 }
 
-void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms)
+void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms,
+                      uint64_t rate_min)
 {
     Mux *m = mux_of(t, s);
     mux_consume(t, s, s->in.len);
@@ -402,6 +403,7 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
         return;
     }
     s->linger_ms = linger_ms;
+    s->linger_bytes = linger_ms * rate_min / 1000;
     stream_linger(t, s);
 }
 
@@ -412,7 +414,8 @@ void mux_stream_on_timer(Thread *t, Handle h)
     if (!m || !handle_is_none(s->exchange) || s->closed) {
         return;
     }
-    if (mux_moved(t, s) > 0) {
+    size_t moved = mux_moved(t, s);
+    if (moved > 0 && moved >= s->linger_bytes) {
         stream_linger(t, s); /* slowly, but it goes */
         return;
     }
