@@ -175,6 +175,25 @@ static void judge_held(const Thread *t, const Mux *m)
     }
 }
 
+/* Frames that nobody sends, though the socket would take them. */
+static bool has_unsaid(const Mux *m, const Wire *w)
+{
+    bool can = w->writable && w->out.len == 0 && !w->broken && !m->failed;
+    return can && h2_has_output(m->h2);
+}
+
+/* A request that was given a connection goes on at once, not when its next deadline comes. */
+static void judge_served(Thread *t)
+{
+    for (uint32_t i = 0; i < t->exchanges.slots_touched; i++) {
+        Handle h;
+        const Exchange *x = (const Exchange *)pool_at(&t->exchanges, i, &h);
+        if (x && x->phase == PHASE_CONNECT && exchange_has_upstream(x)) {
+            trial_fail("a request has got a connection, and nobody has told it");
+        }
+    }
+}
+
 /* Whether a client that should leave has been idle for too long. */
 static bool stays_idle(const Thread *t, const Client *c, bool leaves)
 {
@@ -208,6 +227,8 @@ static void judge_clients(Thread *t)
         } else if (lan_is_forgotten(c->wire.stream.fd, knows(&c->wire))) {
             trial_fail("a client's socket is readable, and its wire does not know it (state %u)",
                        c->state);
+        } else if (c->mux && has_unsaid(c->mux, &c->wire)) {
+            trial_fail("frames for a client wait, and nobody sends them");
         } else if (has_unread(&c->wire) && !client_may_rest(t, c)) {
             const Exchange *x = exchange_get(t, c->exchange);
             trial_fail("a client's socket is left unread (%zu bytes, state %u, phase %d)",
@@ -234,6 +255,8 @@ static void judge_upstreams(Thread *t)
         if (lan_is_forgotten(u->wire.stream.fd, knows(&u->wire))) {
             trial_fail("an origin's socket is readable, and its wire does not know it (state %u, "
                        "%zu bytes)", u->state, lan_unread(u->wire.stream.fd));
+        } else if (u->mux && has_unsaid(u->mux, &u->wire)) {
+            trial_fail("frames for an origin wait, and nobody sends them");
         } else if (has_unread(&u->wire) && !upstream_may_rest(t, u)) {
             trial_fail("an origin's socket is left unread (%zu bytes, state %u, phase %d)",
                        lan_unread(u->wire.stream.fd), u->state, x ? x->phase : -1);
@@ -272,6 +295,7 @@ void judge_rest(void)
         Thread *t = trial->worker->threads[i];
         judge_clients(t);
         judge_upstreams(t);
+        judge_served(t);
     }
 }
 
