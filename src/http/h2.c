@@ -38,6 +38,7 @@ struct H2 {
     bool accused; /* a GOAWAY with an error has been sent ... */
     bool dismissed; /* ... as the owner wanted it */
     bool failed; /* nghttp2 gave up, or the peer is a flood */
+    bool spent; /* there was no memory for what must be said: the session cannot go on */
     int32_t leaves_last;
     uint32_t streams; /* of a client: started and not over */
     uint32_t expected; /* of a client: h2_expect_streams; 0: nothing */
@@ -60,6 +61,12 @@ static void *name_pack(H2Name name)
     return (void *)(uintptr_t)name;
 }
 
+/* What a call that may not be lost has answered. */
+static void must(H2 *h, int code)
+{
+    h->spent |= code == NGHTTP2_ERR_NOMEM;
+}
+
 /* --- heads coming in ------------------------------------------------------------------------- */
 
 /* The message that a frame of the stream goes on with; NULL: nobody wants it any more. */
@@ -69,9 +76,9 @@ static H2Message *message_of(H2 *h, H2Name name)
     return m && !m->broken ? m : NULL;
 }
 
-static int head_refuse(nghttp2_session *session, int32_t id, uint32_t code)
+static int head_refuse(H2 *h, int32_t id, uint32_t code)
 {
-    (void)nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, code);
+    h2_reset(h, id, code);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -79,7 +86,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      size_t name_len, const uint8_t *value_at, size_t value_len, uint8_t flags,
                      void *user)
 {
-    (void)flags;
+    (void)session, (void)flags;
     H2 *h = h2_of(user);
     Err err = h2_block_add(&h->head, &h->plan.limits.head, str_of(name_at, name_len),
                            str_of(value_at, value_len));
@@ -93,7 +100,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         m->broken = true;
         h->plan.hooks->broken(h->plan.user, name, HTTP_FAULT_HEAD_TOO_LARGE);
     }
-    return head_refuse(session, id, err == ERR_LIMIT ? H2_ENHANCE_YOUR_CALM : H2_REFUSED_STREAM);
+    return head_refuse(h, id, err == ERR_LIMIT ? H2_ENHANCE_YOUR_CALM : H2_REFUSED_STREAM);
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -107,7 +114,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     h->streams_begun++;
     H2Name name = h->plan.hooks->begin(h->plan.user, id);
     if (name == 0) {
-        return head_refuse(session, id, H2_REFUSED_STREAM);
+        return head_refuse(h, id, H2_REFUSED_STREAM);
     }
     (void)nghttp2_session_set_stream_user_data(session, id, name_pack(name));
     return 0;
@@ -259,7 +266,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     if (h->resets_made > RESETS_MADE_MAX &&
         h->resets_made > h->streams_begun / RESETS_MADE_SHARE && h->plan.server && !h->failed) {
         h->failed = true;
-        (void)nghttp2_session_terminate_session(h->session, H2_ENHANCE_YOUR_CALM);
+        must(h, nghttp2_session_terminate_session(h->session, H2_ENHANCE_YOUR_CALM));
     }
     return 0;
 }
@@ -379,7 +386,7 @@ Err h2_feed(H2 *h, Str bytes)
     }
     if (code != H2_NO_ERROR) {
         h->failed = true;
-        (void)nghttp2_session_terminate_session(h->session, code);
+        must(h, nghttp2_session_terminate_session(h->session, code));
     }
     return h->failed ? ERR_SYNTAX : ERR_OK;
 }
@@ -389,6 +396,10 @@ Err h2_take(H2 *h, Text *out, bool *ret_more)
     h->out = out;
     h->out_full = false;
     *ret_more = false;
+    if (h->spent) {
+        h->failed = true;
+        return ERR_MEMORY;
+    }
     while (out->room.len - out->len >= H2_TAKE_BYTES_MIN) {
         const uint8_t *at = NULL;
         nghttp2_ssize n = nghttp2_session_mem_send2(h->session, &at);
@@ -492,17 +503,17 @@ Err h2_trailers(H2 *h, int32_t id, const H2Field *fields, size_t count)
 
 void h2_resume(H2 *h, int32_t id)
 {
-    (void)nghttp2_session_resume_data(h->session, id);
+    must(h, nghttp2_session_resume_data(h->session, id));
 }
 
 void h2_open_stream(H2 *h, int32_t id, size_t n)
 {
-    (void)nghttp2_session_consume_stream(h->session, id, n);
+    must(h, nghttp2_session_consume_stream(h->session, id, n));
 }
 
 void h2_open_window(H2 *h, size_t n)
 {
-    (void)nghttp2_session_consume_connection(h->session, n);
+    must(h, nghttp2_session_consume_connection(h->session, n));
 }
 
 bool h2_has_window(const H2 *h, int32_t id)
@@ -513,7 +524,7 @@ bool h2_has_window(const H2 *h, int32_t id)
 
 void h2_reset(H2 *h, int32_t id, uint32_t code)
 {
-    (void)nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, code);
+    must(h, nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, code));
 }
 
 bool h2_is_shut(const H2 *h)
@@ -525,7 +536,7 @@ bool h2_is_shut(const H2 *h)
 
 void h2_ping(H2 *h)
 {
-    (void)nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
+    must(h, nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL));
 }
 
 bool h2_is_greeted(const H2 *h)
@@ -544,18 +555,18 @@ bool h2_is_partial(const H2 *h, uint64_t *ret_whole)
 void h2_goaway(H2 *h, bool final)
 {
     if (h->plan.server && !final) {
-        (void)nghttp2_submit_shutdown_notice(h->session);
+        must(h, nghttp2_submit_shutdown_notice(h->session));
         return;
     }
     int32_t last = nghttp2_session_get_last_proc_stream_id(h->session);
-    (void)nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, H2_NO_ERROR, NULL, 0);
+    must(h, nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, H2_NO_ERROR, NULL, 0));
 }
 
 void h2_end(H2 *h, uint32_t code)
 {
     h->failed = true;
     h->dismissed = true;
-    (void)nghttp2_session_terminate_session(h->session, code);
+    must(h, nghttp2_session_terminate_session(h->session, code));
 }
 
 bool h2_peer_leaves(const H2 *h, int32_t *ret_last)

@@ -222,7 +222,7 @@ static void finish(Thread *t, Exchange *x)
     thread_dismiss(t);
     if (s) {
         uint32_t code = malformed ? H2_PROTOCOL_ERROR : H2_INTERNAL_ERROR;
-        mux_stream_leave(t, s, abort ? code : H2_NO_ERROR, linger_ms);
+        mux_stream_leave(t, s, abort ? code : H2_NO_ERROR, linger_ms, limits->send_rate_min);
     } else {
         client_exchange_over(t, c, keep, unread, abort);
     }
@@ -243,14 +243,19 @@ static void sooner(Deadline *d, uint64_t due_ms, Fault fault)
 }
 
 /* Judges a window of the client's rate that is over, and opens the next one. A window is as long as
- * a pause may be, so that a pause alone is no drip. FAULT_NONE stands for the end of a window. */
+ * a pause may be, so that a pause alone is no drip. While it is not `open` (as whenever a drip is
+ * being passed on) no time passes in it. FAULT_NONE stands for the end of a window. */
 static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_t window_ms,
                           bool open, uint64_t now_ms)
 {
     if (!open || rate_min == 0) {
-        w->start_ms = 0;
+        w->pause_ms = w->pause_ms ? w->pause_ms : now_ms;
         return;
     }
+    if (w->start_ms && w->pause_ms) {
+        w->start_ms += now_ms - w->pause_ms;
+    }
+    w->pause_ms = 0;
     if (w->start_ms && now_ms - w->start_ms >= window_ms) {
         if (w->bytes < rate_min * (now_ms - w->start_ms) / 1000) {
             sooner(d, 0, FAULT_RATE_TOO_LOW);
@@ -598,7 +603,7 @@ void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
     if (!x) {
         mux_head_drop(head);
         counter_add(&t->faults[FAULT_MEMORY], 1);
-        mux_stream_leave(t, s, H2_REFUSED_STREAM, 0);
+        mux_stream_leave(t, s, H2_REFUSED_STREAM, 0, 0);
         return;
     }
     s->exchange = x->self;

@@ -56,6 +56,7 @@ typedef struct Step {
 /* A window over which a peer's rate is judged. */
 typedef struct RateWindow {
     uint64_t start_ms; /* 0: not open */
+    uint64_t pause_ms; /* since when it is not being judged; 0: it is */
     uint64_t bytes;
 } RateWindow;
 

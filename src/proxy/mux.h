@@ -59,7 +59,8 @@ typedef struct MuxStream {
     H2Field *trailers_out;
     size_t moved_out; /* bytes taken from `out` since mux_moved last asked */
     uint64_t moved_seen; /* Mux.moved, then */
-    uint64_t linger_ms; /* after its exchange: how long nothing may move */
+    uint64_t linger_ms; /* after its exchange: as long as in this time ... */
+    uint64_t linger_bytes; /* ... so much moves */
     H2Message message; /* that comes in, as far as it has come */
     HttpFault fault;   /* what the peer broke behind the head: nothing more will come */
     uint32_t code;    /* with `closed`: why (RFC 9113 §7), or MUX_LOST */
@@ -163,9 +164,10 @@ uint32_t mux_room(const Mux *m);
 /* A stream for a request to an origin; NULL: no room. `first`, with its exchange. */
 MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange);
 /* The exchange is over, or turns away from the stream: what still comes is discarded. With
- * H2_NO_ERROR what was given to it is still sent, and the stream is reset only when nothing has
- * moved for `linger_ms`; otherwise at once. */
-void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms);
+ * H2_NO_ERROR what was given to it is still sent, and the stream is reset only when in `linger_ms`
+ * nothing has moved, or less than `rate_min` bytes a second; otherwise at once. */
+void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms,
+                      uint64_t rate_min);
 /* The oldest head that waits; the caller frees it (mux_head_drop) or takes its arena. */
 MuxHead *mux_head_take(MuxStream *s);
 void mux_head_drop(MuxHead *head);

@@ -158,6 +158,14 @@ void mux_head_drop(MuxHead *head)
     arena_reset(&arena);
 }
 
+/* There is no room for what has come: the stream is reset, and what still comes of it is thrown
+ * away, for it does not follow what was kept. */
+static void stream_overflows(Mux *m, MuxStream *s)
+{
+    s->message.broken = true;
+    h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
+}
+
 /* --- hooks: the session records -------------------------------------------------------------- */
 
 static Mux *mux_from(void *user)
@@ -181,7 +189,7 @@ static void head_arrived(Mux *m, H2Name name, Arena *arena, const MuxHead *head)
     m->spoken = true;
     s->in_ended |= head->last;
     if (!head_keep(s, arena, head)) {
-        h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
+        stream_overflows(m, s);
     }
     mux_stream_again(m->thread, s);
 }
@@ -218,7 +226,7 @@ static void hook_data(void *user, H2Name name, Str bytes)
         held_add(m, bytes.len);
     } else {
         h2_open_window(m->h2, bytes.len);
-        h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
+        stream_overflows(m, s);
     }
     mux_stream_again(m->thread, s);
 }
@@ -386,7 +394,8 @@ static void stream_linger(Thread *t, MuxStream *s)
     CHECK(timer_set(&t->wheel, &s->timer, due_ms, token) == ERR_OK);
 }
 
-void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms)
+void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms,
+                      uint64_t rate_min)
 {
     Mux *m = mux_of(t, s);
     mux_consume(t, s, s->in.len);
@@ -402,6 +411,7 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
         return;
     }
     s->linger_ms = linger_ms;
+    s->linger_bytes = linger_ms * rate_min / 1000;
     stream_linger(t, s);
 }
 
@@ -412,7 +422,8 @@ void mux_stream_on_timer(Thread *t, Handle h)
     if (!m || !handle_is_none(s->exchange) || s->closed) {
         return;
     }
-    if (mux_moved(t, s) > 0) {
+    size_t moved = mux_moved(t, s);
+    if (moved > 0 && moved >= s->linger_bytes) {
         stream_linger(t, s); /* slowly, but it goes */
         return;
     }

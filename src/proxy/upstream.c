@@ -248,7 +248,7 @@ static void upstream_opened(Thread *t, Upstream *u, bool h2)
 
 void upstream_leave_stream(Thread *t, MuxStream *s, bool complete)
 {
-    mux_stream_leave(t, s, complete ? H2_NO_ERROR : H2_CANCEL, LEAVE_MS);
+    mux_stream_leave(t, s, complete ? H2_NO_ERROR : H2_CANCEL, LEAVE_MS, 0);
 }
 
 #define QUIET_MS 5000u   /* of an origin with open streams, before it is asked whether it lives */

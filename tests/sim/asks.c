@@ -31,7 +31,7 @@ static bool odd_conduct(Conduct c)
 {
     return c == CONDUCT_RESETS || c == CONDUCT_STALLS || c == CONDUCT_DRIPS || c == CONDUCT_CUTS ||
            c == CONDUCT_DEAF || c == CONDUCT_ABANDONS || c == CONDUCT_MUTE ||
-           c == CONDUCT_VANISHES;
+           c == CONDUCT_VANISHES || c == CONDUCT_NASTY;
 }
 
 /* Whether a connection to the origin may be found closed: then a body that is too long to be kept
@@ -58,6 +58,7 @@ Ask *ask_new(unsigned client, unsigned origin)
     a->moved_ns = lan_now_ns();
     a->probe = client >= trial->plan.client_count;
     a->tainted = trouble_is_felt(origin) || trial->drained;
+    a->garbled = a->tainted && trial->plan.theme == THEME_FRAMES;
     const ClientPlan *c = a->probe ? NULL : &trial->plan.clients[client];
     uint64_t rate = UINT64_MAX / LAN_S;
     if (c) {

@@ -57,7 +57,7 @@ void client_opens(unsigned number)
     if (trial->client_opened[number] || trial->client_asked[number] >= c->asks) {
         return;
     }
-    int listener = (int)(2 * (origin == ORIGINS_MAX ? ORIGINS_MAX : origin) + is_sealed(c->way));
+    int listener = (int)(2 * origin + is_sealed(c->way));
     int end = lan_connect(listener, number < trial->plan.client_count ? &c->link : &probe_link);
     Party *p = peer_new(true, number, end);
     trial->client_opened[number] = true;
@@ -146,7 +146,7 @@ static void h1_body(Party *p, Ask *a)
     }
 }
 
-static Ask *ask_begin(Party *p)
+Ask *client_asks(Party *p)
 {
     Ask *a = ask_new(p->number, origin_of(p->number));
     if (a) {
@@ -190,7 +190,7 @@ static void h1_goes_on(Party *p)
         peer_wake_at(p, p->idle_ns + c->gap_ns);
         return;
     }
-    Ask *a = ask_begin(p);
+    Ask *a = client_asks(p);
     p->current = a;
     if (a) {
         h1_head(p, a);
@@ -267,7 +267,7 @@ static bool h1_judge_body(Party *p)
     static uint8_t copy[65536];
     Str bytes = str_take(queue_str(&p->in), sizeof copy);
     if (a->status == 101) {
-        bool fits = pattern_fits(a->id, a->got, bytes);
+        bool fits = a->garbled || pattern_fits(a->id, a->got, bytes);
         a->got += bytes.len;
         queue_skip(&p->in, bytes.len);
         if (!fits) {
@@ -281,7 +281,7 @@ static bool h1_judge_body(Party *p)
         trial_fail("client %u got a malformed body", p->number);
         return false;
     }
-    if (a->status == 200 && !pattern_fits(a->id, a->got, str_of(copy, step.data))) {
+    if (a->status == 200 && !a->garbled && !pattern_fits(a->id, a->got, str_of(copy, step.data))) {
         trial_fail("client %u got another answer than it asked for", p->number);
         return false;
     }
@@ -326,7 +326,7 @@ static void h2_goes_on(Party *p)
     }
     while (p->live < c->at_once && trial->client_asked[p->number] < c->asks &&
            lan_now_ns() >= p->idle_ns + c->gap_ns && h2_room(p->h2) > 0) {
-        Ask *a = ask_begin(p);
+        Ask *a = client_asks(p);
         p->idle_ns = lan_now_ns();
         if (!a || !h2_client_ask(p, a)) {
             break;
@@ -366,6 +366,11 @@ static bool misbehaves(Party *p)
         asks_end(p->self, p->number, "its host has vanished");
         return true;
     }
+    if (c->conduct == CONDUCT_NASTY && p->h2 && trial_pick(4) == 0) {
+        trial->client_asked[p->number]++;
+        frames_begin(p);
+        return !p->used;
+    }
     if (c->conduct == CONDUCT_STALLS && trial_pick(30) == 0) {
         p->stall_ns = lan_now_ns() + (1 + trial_pick(100)) * LAN_S;
         peer_wake_at(p, p->stall_ns);
@@ -384,7 +389,11 @@ static bool misbehaves(Party *p)
 
 void client_goes_on(Party *p)
 {
-    if (misbehaves(p)) {
+    if (!p->raw && misbehaves(p)) {
+        return;
+    }
+    if (p->raw) {
+        frames_go_on(p);
         return;
     }
     if (p->h2) {

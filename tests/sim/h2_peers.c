@@ -65,7 +65,7 @@ static void on_data(void *user, H2Name name, Str bytes)
 {
     (void)user;
     Ask *a = ask_by_id(name);
-    if (a && a->status == 200 && !pattern_fits(a->id, a->got, bytes)) {
+    if (a && a->status == 200 && !a->garbled && !pattern_fits(a->id, a->got, bytes)) {
         trial_fail("client %u got another answer than it asked for, over HTTP/2", a->client);
     }
     if (a) {
@@ -252,7 +252,7 @@ static void on_request_data(void *user, H2Name name, Str bytes)
 {
     (void)user;
     Serve *s = serve_named(name);
-    if (s && s->ask && !pattern_fits(s->ask->id, s->got, bytes)) {
+    if (s && s->ask && !s->ask->garbled && !pattern_fits(s->ask->id, s->got, bytes)) {
         trial_fail("an origin got another body than was sent for ask %llu (at %llu): %.*s",
                    (unsigned long long)s->ask->id, (unsigned long long)s->got,
                    (int)size_min(bytes.len, 60), (const char *)bytes.at);
@@ -369,10 +369,13 @@ bool h2_peer_open(Party *p)
 {
     const ClientPlan *c = client_plan(p);
     uint32_t window = !p->client ? trial->plan.origins[p->number].window : c ? c->window : 65535;
+    /* Where few streams are allowed, those that are sent before SETTINGS have come are refused, and
+     * after three such connections a request is. */
+    uint32_t least = trial->plan.theme >= THEME_FRAMES ? 8 : 1;
     H2Plan plan = {.server = !p->client,
                    .limits = {.head = {.head_bytes_max = 65536, .fields_max = 100,
                                        .target_bytes_max = 16384},
-                              .streams_max = p->client ? 100 : 1 + (uint32_t)trial_pick(100),
+                              .streams_max = p->client ? 100 : least + (uint32_t)trial_pick(100),
                               .stream_window = window,
                               .window = window * 4},
                    .hooks = p->client ? &client_hooks : &origin_hooks,

@@ -5,12 +5,14 @@
 #include "base/number.h"
 #include "loop/system.h"
 #include "proxy/exchange.h"
+#include "proxy/file_cache.h"
 #include "proxy/link.h"
 #include "trial.h"
 
 #define BARREN_TURNS_MAX 40u   /* in a row, without time for anything to happen */
 #define BARREN_SECOND_MAX 250u /* of a thread within a second ... */
 #define BARREN_WAITER_MAX 80u  /* ... and for each request that waits for a connection */
+#define BARREN_SHARE 2u /* ... and this part of those that did something */
 #define ROW_NS (5 * LAN_MS)
 #define IDLE_SEEN_MAX 256u
 #define LEAVE_NS (15 * LAN_S) /* after which who is idle on a listener that leaves has gone */
@@ -20,6 +22,7 @@ static struct {
     unsigned row;
     uint64_t second_ns;
     unsigned in_second;
+    unsigned working; /* turns that did something, within that second */
     unsigned waiters; /* requests at once, within that second */
 } barren[LAN_THREADS_MAX];
 
@@ -40,14 +43,16 @@ void judge_begin(void)
 void judge_turn(Thread *t, uint64_t work_before, bool mail)
 {
     unsigned i = t->index;
-    if (mail || lan_work() != work_before) {
-        barren[i].row = 0;
-        return;
-    }
     if (lan_now_ns() > barren[i].second_ns + LAN_S) {
         barren[i].second_ns = lan_now_ns();
         barren[i].in_second = 0;
+        barren[i].working = 0;
         barren[i].waiters = 0;
+    }
+    if (mail || lan_work() != work_before) {
+        barren[i].row = 0;
+        barren[i].working++;
+        return;
     }
     if (barren[i].row == 0 || lan_now_ns() > barren[i].row_ns + ROW_NS) {
         barren[i].row_ns = lan_now_ns();
@@ -58,7 +63,8 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     if (t->exchanges.used > barren[i].waiters) {
         barren[i].waiters = t->exchanges.used;
     }
-    unsigned most = BARREN_SECOND_MAX + BARREN_WAITER_MAX * barren[i].waiters;
+    unsigned most = BARREN_SECOND_MAX + barren[i].working / BARREN_SHARE +
+                    BARREN_WAITER_MAX * barren[i].waiters;
     if (barren[i].row > BARREN_TURNS_MAX || barren[i].in_second > most) {
         trial_fail("thread %u turns without work: %u times in a row, %u in a second", i,
                    barren[i].row, barren[i].in_second);
@@ -169,6 +175,25 @@ static void judge_held(const Thread *t, const Mux *m)
     }
 }
 
+/* Frames that nobody sends, though the socket would take them. */
+static bool has_unsaid(const Mux *m, const Wire *w)
+{
+    bool can = w->writable && w->out.len == 0 && !w->broken && !m->failed;
+    return can && h2_has_output(m->h2);
+}
+
+/* A request that was given a connection goes on at once, not when its next deadline comes. */
+static void judge_served(Thread *t)
+{
+    for (uint32_t i = 0; i < t->exchanges.slots_touched; i++) {
+        Handle h;
+        const Exchange *x = (const Exchange *)pool_at(&t->exchanges, i, &h);
+        if (x && x->phase == PHASE_CONNECT && exchange_has_upstream(x)) {
+            trial_fail("a request has got a connection, and nobody has told it");
+        }
+    }
+}
+
 /* Whether a client that should leave has been idle for too long. */
 static bool stays_idle(const Thread *t, const Client *c, bool leaves)
 {
@@ -202,6 +227,8 @@ static void judge_clients(Thread *t)
         } else if (lan_is_forgotten(c->wire.stream.fd, knows(&c->wire))) {
             trial_fail("a client's socket is readable, and its wire does not know it (state %u)",
                        c->state);
+        } else if (c->mux && has_unsaid(c->mux, &c->wire)) {
+            trial_fail("frames for a client wait, and nobody sends them");
         } else if (has_unread(&c->wire) && !client_may_rest(t, c)) {
             const Exchange *x = exchange_get(t, c->exchange);
             trial_fail("a client's socket is left unread (%zu bytes, state %u, phase %d)",
@@ -228,6 +255,8 @@ static void judge_upstreams(Thread *t)
         if (lan_is_forgotten(u->wire.stream.fd, knows(&u->wire))) {
             trial_fail("an origin's socket is readable, and its wire does not know it (state %u, "
                        "%zu bytes)", u->state, lan_unread(u->wire.stream.fd));
+        } else if (u->mux && has_unsaid(u->mux, &u->wire)) {
+            trial_fail("frames for an origin wait, and nobody sends them");
         } else if (has_unread(&u->wire) && !upstream_may_rest(t, u)) {
             trial_fail("an origin's socket is left unread (%zu bytes, state %u, phase %d)",
                        lan_unread(u->wire.stream.fd), u->state, x ? x->phase : -1);
@@ -266,6 +295,7 @@ void judge_rest(void)
         Thread *t = trial->worker->threads[i];
         judge_clients(t);
         judge_upstreams(t);
+        judge_served(t);
     }
 }
 
@@ -276,13 +306,20 @@ void judge_rest(void)
 #define STILL_NS (100 * LAN_S) /* a slow answer moves at least once within */
 
 #define MUTE_NS (60 * LAN_S)   /* who says nothing is closed within */
+#define RAW_NS (135 * LAN_S)  /* so is who sends raw frames, and some limits more */
 #define EVER_NS (400 * LAN_S)  /* whatever happens, an ask is over within, and some limits more */
 
 /* Clients that connect and say nothing, or take minutes for a head. */
 static void judge_mute(void)
 {
+    uint64_t raw_ns = RAW_NS + 2 * trial->plan.scale_ms * LAN_MS;
     for (int i = 0; i < trial->peers_touched && !trial->calm; i++) {
         const Party *p = &trial->peers[i];
+        bool raw = p->used && p->raw && !p->gone && !lan_is_left(p->end);
+        if (raw && lan_now_ns() > p->raw_ns + raw_ns) {
+            trial_fail("a connection of %s %u with %s is never closed",
+                       p->client ? "client" : "origin", p->number, frames_name(p));
+        }
         bool planned = p->used && p->client && p->number < trial->plan.client_count;
         Conduct conduct = planned ? trial->plan.clients[p->number].conduct : CONDUCT_GOOD;
         bool drips = conduct == CONDUCT_DRIPS && !p->tls && p->drip_ns > 0 && p->out.len > 0;
@@ -420,6 +457,10 @@ void judge_leftovers(void)
         judge_left_upstreams(w->threads[i]);
     }
     size_t kept = judge_origins(w);
+    for (unsigned i = 0; i < trial->plan.threads; i++) {
+        file_cache_drop(w->threads[i]); /* what it keeps is meant to stay */
+    }
+    left("open files", disk_files_open());
     size_t spares = 0;
     for (unsigned i = 0; i < trial->plan.threads; i++) {
         spares += stream_is_open(&w->threads[i]->accepting.spare);
@@ -431,7 +472,7 @@ void judge_leftovers(void)
     left("clients of the worker", atomic_load(&w->client_count));
     left("sockets", lan_river_open() - spares); /* which are kept to refuse newcomers with */
     left("requests of a service", atomic_load(&trial->site.active));
-    for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
+    for (unsigned i = 0; i < SERVICES; i++) {
         left("uses of a service", worker_pins(w, trial->site.services[i].part));
     }
     for (int i = 0; i < LISTENERS; i++) {

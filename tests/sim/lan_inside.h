@@ -2,6 +2,8 @@
 #ifndef TESTS_SIM_LAN_INSIDE_H
 #define TESTS_SIM_LAN_INSIDE_H
 
+#include <sys/stat.h>
+
 #include "lan.h"
 
 /* Bytes that one end writes and the other reads, as counts since the connection began:
@@ -107,6 +109,13 @@ void end_break(int end, int error);
 int conn_new(const LanLink *link);
 void dial_begin(int end, int host);
 bool lan_one_in(unsigned n);
+/* Files (standin_disk.c), as loop/system.h has them; disk_file_close: whether it was one. */
+int disk_file_open(int root, const char *path, bool now);
+int disk_file_facts(int fd, bool now, struct statx *ret);
+ssize_t disk_file_read(int fd, void *bytes, size_t room, uint64_t offset, bool now);
+ssize_t disk_file_ready(int fd, uint64_t offset, size_t len);
+ssize_t disk_file_send(int socket, int fd, uint64_t offset, size_t len);
+bool disk_file_close(int fd);
 /* Puts lan_system.c's table in place of the system's, and takes it away. */
 void calls_replace(bool on);
 

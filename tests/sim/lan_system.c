@@ -199,6 +199,9 @@ static int call_unacked(int fd)
 
 static int call_close(int fd)
 {
+    if (disk_file_close(fd)) {
+        return 0;
+    }
     trace("close", fd - LAN_FD_FIRST, 0);
     lan->held--;
     end_close(end_of_fd(fd), false);
@@ -371,6 +374,11 @@ static const System lan_calls = {
     .close_reset = call_close_reset,
     .poll_change = call_poll_change,
     .poll_wait = call_poll_wait,
+    .file_open = disk_file_open,
+    .file_facts = disk_file_facts,
+    .file_read = disk_file_read,
+    .file_ready = disk_file_ready,
+    .file_send = disk_file_send,
 };
 
 void calls_replace(bool on)

@@ -24,7 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("RIVER_BUILD", os.path.join(ROOT, "build"))
 RELEASE = os.path.join(BUILD, "release")
 WORK = os.path.join(BUILD, "mutate")
-ROOMS = ("base", "loop", "http", "net", "proxy", "balance")
+ROOMS = ("base", "loop", "http", "net", "proxy", "balance", "filter")
 
 PROGRAM_SECONDS = 600
 
@@ -42,9 +42,10 @@ CALL = re.compile(r"^(\s+)(?:\(void\)!?|CHECK\()?(?:" + "|".join(NAMES) + r")\("
 SET = re.compile(r"^(\s+)(?:w|\w+->wire|\w+\.wire)(?:->|\.)(?:readable|again|looked)"
                  r" \|?= [^=;]*;$")
 WAKE = re.compile(r"^(\s+)\(void\)!write\(m->wake_fd")
-# The simulated disk and the logs have tests of their own.
+# The disk's threads and the logs have tests of their own.
 SKIPPED = {"src/loop/disk.c", "src/loop/log.c", "src/loop/gate.c", "src/loop/crash.c",
-           "src/proxy/dump.c", "src/proxy/file_cache.c"}
+           "src/proxy/dump.c"}
+STOOD_IN = ("src/net/tls_rustls", "src/loop/disk.c")  # by files of the simulation's own
 
 
 def mutants(files):
@@ -134,9 +135,9 @@ class Builder:
             raise SystemExit("mutate: cannot link:\n" + done.stderr[-2000:])
 
     def objects(self, program):
-        """What a program is made of; the simulation has a stand-in for rustls."""
+        """What a program is made of; the simulation has stand-ins for rustls and the disk."""
         return [key for key in self.commands
-                if (isinstance(key, str) and not (program == "sim" and "tls_rustls" in key))
+                if (isinstance(key, str) and not (program == "sim" and key.startswith(STOOD_IN)))
                 or key[0] == program + ".p"]
 
 

@@ -199,7 +199,7 @@ static size_t read_room(Party *p)
     uint64_t rate = p->client && !trial->calm && p->number < trial->plan.client_count
                         ? trial->plan.clients[p->number].rate
                         : 0;
-    if (conduct_of(p) == CONDUCT_DEAF && p->moved > 500) {
+    if ((conduct_of(p) == CONDUCT_DEAF && p->moved > 500) || (p->raw_deaf && !trial->calm)) {
         return 0;
     }
     if (rate == 0) {
@@ -234,6 +234,9 @@ static void greet(Party *p)
 
 static void take_plain(Party *p, Str plain)
 {
+    if (p->raw) {
+        return;
+    }
     if (p->h2) {
         h2_peer_hears(p, plain);
     } else {
@@ -291,6 +294,15 @@ static void read_in(Party *p)
     }
 }
 
+static void lose(Party *p, const char *why)
+{
+    if (p->client) {
+        client_loses(p, why);
+    } else {
+        origin_loses(p);
+    }
+}
+
 void peer_go(Party *p)
 {
     if (p->gone || trial_failed() || !lan_connected(p->end)) {
@@ -325,15 +337,15 @@ void peer_go(Party *p)
     if (!p->used || p->self != self || p->end != end || trial_failed()) {
         return;
     }
-    if (p->h2) {
+    if (p->h2 && !p->raw) {
         h2_peer_says(p);
     }
     write_out(p);
+    if (p->raw_cuts && p->out.len == 0) {
+        lose(p, "its own reset");
+        return;
+    }
     if (lan_ended(p->end)) {
-        if (p->client) {
-            client_loses(p, lan_broken(p->end) ? "reset" : "closed");
-        } else {
-            origin_loses(p);
-        }
+        lose(p, lan_broken(p->end) ? "reset" : "closed");
     }
 }

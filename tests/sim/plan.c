@@ -49,7 +49,7 @@ static void origin_make(Plan *p, OriginPlan *o)
     o->answer_ns = answers_us[pick(5)] * 1000;
     o->idle_ns = chance(30) ? between(1, 5000) * LAN_MS : 0;
     o->window = (uint32_t)(16u << 10 << pick(5));
-    bool h2 = p->theme == THEME_CROWD || p->theme == THEME_DEAD;
+    bool h2 = p->theme == THEME_CROWD || p->theme == THEME_DEAD || p->theme == THEME_FRAMES;
     if (h2 && o == &p->origins[0]) {
         o->protocol = ENDPOINT_H2;
     }
@@ -107,6 +107,7 @@ static void client_conduct(const Plan *p, ClientPlan *c, unsigned index)
     case THEME_DRIP: c->conduct = chance(50) ? CONDUCT_DRIPS : CONDUCT_GOOD; break;
     case THEME_TUNNEL: c->conduct = chance(70) ? CONDUCT_TUNNELS : c->conduct; break;
     case THEME_STEADY: c->conduct = chance(70) ? CONDUCT_SLOW : CONDUCT_GOOD; break;
+    case THEME_FRAMES: c->conduct = chance(50) ? CONDUCT_NASTY : c->conduct; break;
     case THEME_SURPLUS:
     case THEME_STALE:
     case THEME_SCARCE: c->conduct = CONDUCT_GOOD; break;
@@ -114,6 +115,9 @@ static void client_conduct(const Plan *p, ClientPlan *c, unsigned index)
     }
     if (c->conduct == CONDUCT_TUNNELS) {
         c->way = c->way % 2 ? WAY_H1_SEALED : WAY_H1;
+    }
+    if (c->conduct == CONDUCT_NASTY) {
+        c->way = c->way % 2 ? WAY_H2_SEALED : WAY_H2;
     }
 }
 
@@ -197,6 +201,13 @@ static void client_make(Plan *p, ClientPlan *c, unsigned index)
     client_size(p, c);
     client_conduct(p, c, index);
     client_pace(p, c);
+    if (p->theme == THEME_FILES && index % 3) {
+        bool odd = c->conduct == CONDUCT_QUIET || c->conduct == CONDUCT_TUNNELS ||
+                   c->conduct == CONDUCT_CUTS; /* they are for origins */
+        c->conduct = odd ? CONDUCT_GOOD : c->conduct;
+        c->sends_max = 0;
+        c->origin = FILES_AT;
+    }
     client_bounds(p, c);
 }
 
@@ -211,6 +222,9 @@ static void fault_make(const Plan *p, FaultPlan *f)
         [THEME_SURPLUS] = {TROUBLE_CLOSE_IDLE, TROUBLE_RESTART, TROUBLE_CLOSE_IDLE,
                            TROUBLE_RESTART},
         [THEME_DEAD] = {TROUBLE_DEAD, TROUBLE_DEAD, TROUBLE_DEAD, TROUBLE_DEAD},
+        [THEME_FRAMES] = {TROUBLE_NASTY, TROUBLE_NASTY, TROUBLE_NASTY, TROUBLE_GOAWAY},
+        [THEME_MEMORY] = {TROUBLE_MEMORY, TROUBLE_MEMORY, TROUBLE_MEMORY, TROUBLE_RESTART},
+        [THEME_FILES] = {TROUBLE_MEMORY, TROUBLE_CALLS, TROUBLE_WALL_JUMP, TROUBLE_SNAPSHOT},
         [THEME_RELOAD] = {TROUBLE_SNAPSHOT, TROUBLE_SNAPSHOT, TROUBLE_WATCH, TROUBLE_CALLS},
     };
     f->on = true;
@@ -218,8 +232,9 @@ static void fault_make(const Plan *p, FaultPlan *f)
     f->at_ns = between(300, 8000) * LAN_MS;
     f->for_ns = between(1, 6000) * LAN_MS;
     bool themed = p->theme == THEME_OUTAGE || p->theme == THEME_STALE ||
-                  p->theme == THEME_SURPLUS || p->theme == THEME_DEAD || p->theme == THEME_RELOAD;
-    f->kind = themed && chance(75) ? by_theme[p->theme][pick(4)] : (FaultKind)pick(TROUBLE_COUNT);
+                  p->theme == THEME_SURPLUS || p->theme == THEME_DEAD || p->theme == THEME_RELOAD ||
+                  p->theme >= THEME_FRAMES;
+    f->kind = themed && chance(75) ? by_theme[p->theme][pick(4)] : (FaultKind)pick(TROUBLE_NASTY);
     if (f->kind == TROUBLE_REFUSE || f->kind == TROUBLE_SILENT || f->kind == TROUBLE_STALL) {
         f->for_ns = chance(20) ? 86400 * LAN_S : f->for_ns * (1 + pick(10));
     }
@@ -247,10 +262,20 @@ static unsigned fault_count(const Plan *p)
     }
 }
 
+/* Every sixth round of the themes is for frames by hand, small budgets and files. */
+static Theme theme_of(uint64_t seed)
+{
+    if (seed / THEME_FRAMES % 6 == 5) {
+        static const Theme themes[] = {THEME_MEMORY, THEME_FRAMES, THEME_FILES, THEME_FRAMES};
+        return themes[seed % 4];
+    }
+    return (Theme)(seed % THEME_FRAMES);
+}
+
 void plan_make(Plan *p, uint64_t seed)
 {
     random_seed_from(&dice, seed * 0x9e3779b97f4a7c15 + 12345);
-    *p = (Plan){.seed = seed, .theme = (Theme)(seed % THEME_COUNT)};
+    *p = (Plan){.seed = seed, .theme = theme_of(seed)};
     p->threads = (unsigned)between(1, 3);
     p->origin_count = (unsigned)between(1, ORIGINS_MAX);
     p->scale_ms = chance(50) ? 60000 : between(2000, 10000);

@@ -34,7 +34,7 @@ static void limits_make(ServiceLimits *l, uint64_t scale_ms)
 
 static void service_make(Site *s, unsigned i, uint64_t scale_ms)
 {
-    static const char *const names[] = {"one", "two", "three", "all"};
+    static const char *const names[] = {"one", "two", "three", "all", "files"};
     Service *v = &s->services[i];
     *v = (Service){.name = str_from_c(names[i]),
                    .route = no_route,
@@ -46,7 +46,12 @@ static void service_make(Site *s, unsigned i, uint64_t scale_ms)
                    .upgrade_count = 1,
                    .upgrades = s->upgrades,
                    .active = &s->active};
-    v->route.cluster = &s->clusters[i];
+    if (i == FILES_AT) {
+        s->files = (FileServer){.root = -1};
+        v->route.handler = (FilterUse){.kind = &filter_file_server, .state = &s->files};
+    } else {
+        v->route.cluster = &s->clusters[i];
+    }
     limits_make(&v->limits, scale_ms);
     s->service_list[i] = v;
 }
@@ -92,7 +97,8 @@ static void listeners_make(Site *s, unsigned set, int leaving)
 {
     for (int i = 0; i < LISTENERS; i++) {
         unsigned origin = (unsigned)i / 2;
-        bool there = origin == ORIGINS_MAX || origin < trial->plan.origin_count;
+        bool files = origin == FILES_AT && trial->plan.theme == THEME_FILES;
+        bool there = origin == ORIGINS_MAX || origin < trial->plan.origin_count || files;
         s->listeners[set][i] = (Listener){.fd = LAN_LISTENER_FD + i,
                                           .leaving = i == leaving,
                                           .name = S("here"),
@@ -109,7 +115,7 @@ static const Snapshot *snapshot_make(Site *s, int leaving)
     unsigned set = leaving >= 0 ? 1 + (unsigned)leaving / 2 : 0;
     CHECK(at < sizeof s->snapshots / sizeof s->snapshots[0]);
     s->snapshots[at] = (Snapshot){.number = s->snapshot_count,
-                                  .service_count = ORIGINS_MAX + 1,
+                                  .service_count = SERVICES,
                                   .services = s->service_list,
                                   .listener_count = LISTENERS,
                                   .listeners = s->listener_list[set]};
@@ -128,7 +134,7 @@ static void site_make(Site *s, const Plan *p)
     for (unsigned i = p->origin_count; i < ORIGINS_MAX; i++) {
         s->clusters[i] = s->clusters[0];
     }
-    for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
+    for (unsigned i = 0; i < SERVICES; i++) {
         service_make(s, i, p->scale_ms);
     }
     listeners_make(s, 0, -1);
@@ -145,7 +151,7 @@ static void site_hold(Site *s, Worker *w, const Plan *p)
         CHECK(worker_hold_origin(w, e->name, e, &e->origin) == ERR_OK);
         s->all[i] = *e;
     }
-    for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
+    for (unsigned i = 0; i < SERVICES; i++) {
         Service *v = &s->services[i];
         CHECK(worker_hold_service(w, v->name, &v->index) == ERR_OK);
         CHECK(worker_take_part(w, &v->part) == ERR_OK);
@@ -242,7 +248,7 @@ static bool turn_one(void)
 
 static bool is_quiet(void)
 {
-    return trial->ask_over == trial->ask_count;
+    return trial->ask_over == trial->ask_count && !frames_linger();
 }
 
 void world_run(uint64_t until_ns, bool until_quiet)
@@ -279,6 +285,8 @@ static void on_timer(uint32_t kind, uint64_t what)
         client_opens((unsigned)what);
     } else if (kind == TIMER_TROUBLE) {
         trouble_begins((unsigned)what);
+    } else if (kind == TIMER_DISK) {
+        disk_goes_on();
     } else {
         trouble_ends((unsigned)what);
     }
@@ -301,6 +309,7 @@ static void trial_begin(Trial *t, const Plan *plan)
     WorkerPlan how = {.threads = plan->threads,
                       .connections_max = plan->connections_max,
                       .idle_upstreams_max = 1000,
+                      .files_max = plan->theme == THEME_FILES ? 4 : 0,
                       .memory_bytes_max = plan->memory_bytes_max};
     CHECK(worker_build(&how, &t->worker) == ERR_OK);
     for (unsigned i = 0; i < plan->threads; i++) {

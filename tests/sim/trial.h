@@ -7,6 +7,7 @@
 #ifndef TESTS_SIM_TRIAL_H
 #define TESTS_SIM_TRIAL_H
 
+#include "filter/file_server.h"
 #include "http/h2.h"
 #include "lan.h"
 #include "net/tls_engine.h"
@@ -20,13 +21,16 @@
 #define PEERS_MAX 8192
 #define ASKS_MAX 4096
 #define SERVES_MAX 4096
-#define LISTENERS (2 * (ORIGINS_MAX + 1)) /* plain and sealed, for each origin and for all */
+#define FILES_AT (ORIGINS_MAX + 1) /* the service of files, where clients name their origin */
+#define SERVICES (ORIGINS_MAX + 2) /* of each origin, of all of them, and of files */
+#define LISTENERS (2 * SERVICES)   /* plain and sealed */
 
 /* --- the plan -------------------------------------------------------------------------------- */
 
 #define THEME_TABLE(X)                                                                             \
     X(MIXED) X(BIG) X(CROWD) X(OUTAGE) X(STALE) X(QUIET) X(CUT) X(SEALED) X(DEAD) X(SURPLUS)       \
-    X(DRIP) X(SCARCE) X(TUNNEL) X(RELOAD) X(STEADY)
+    X(DRIP) X(SCARCE) X(TUNNEL) X(RELOAD) X(STEADY) X(FRAMES) X(MEMORY) \
+    X(FILES)
 
 typedef enum Theme {
 #define X(name) THEME_##name,
@@ -39,7 +43,7 @@ typedef enum Way { WAY_H1, WAY_H1_SEALED, WAY_H2, WAY_H2_SEALED, WAY_COUNT } Way
 
 #define CONDUCT_TABLE(X)                                                                           \
     X(GOOD) X(SLOW) X(RESETS) X(STALLS) X(DRIPS) X(CUTS) X(QUIET) X(TUNNELS) X(DEAF)               \
-    X(ABANDONS) X(MUTE) X(VANISHES)
+    X(ABANDONS) X(MUTE) X(VANISHES) X(NASTY)
 
 typedef enum Conduct { /* of a client */
 #define X(name) CONDUCT_##name,
@@ -51,7 +55,7 @@ typedef enum Conduct { /* of a client */
 #define FAULT_KINDS(X)                                                                             \
     X(REFUSE) X(SILENT) X(DIAL_SLOW) X(STALL) X(RESTART) X(CLOSE_IDLE) X(DEAD) X(GOAWAY)           \
     X(LIE) X(REFUSE_STREAMS) X(HALF_CLOSE) X(TRICKLE) X(WALL_JUMP) X(CALLS) X(SNAPSHOT) X(LATENCY) \
-    X(DEAF_ORIGIN) X(WATCH)
+    X(DEAF_ORIGIN) X(WATCH) X(NASTY) X(MEMORY)
 
 typedef enum FaultKind {
 #define X(name) TROUBLE_##name,
@@ -74,7 +78,7 @@ typedef struct ClientPlan {
     bool on;
     Way way;
     Conduct conduct;
-    unsigned origin; /* ORIGINS_MAX: any of them */
+    unsigned origin; /* ORIGINS_MAX: any of them; FILES_AT: none */
     uint64_t start_ns;
     uint64_t gap_ns;
     unsigned asks;
@@ -125,6 +129,7 @@ typedef struct Ask {
     bool quiet;
     bool tunnel;
     bool probe;
+    bool garbled; /* frames by hand are part of it: no byte is as expected */
     bool touched; /* the origin has sent some of its answer */
     const char *why; /* it failed; NULL: it did not */
     uint16_t status;
@@ -201,6 +206,15 @@ typedef struct Party {
     uint64_t wake_ns;  /* of its next timer */
     uint64_t idle_ns;  /* since when it has nothing to do */
     uint64_t moved; /* bytes that it has read */
+    bool raw; /* frames.c: its frames are written by hand */
+    bool raw_done;
+    bool raw_cuts; /* breaks off when all is sent */
+    bool raw_deaf;
+    uint8_t raw_script;
+    unsigned raw_step;
+    int32_t raw_stream;
+    uint64_t raw_ns; /* since when */
+    uint64_t raw_next_ns;
 } Party;
 
 typedef struct Site {
@@ -208,12 +222,13 @@ typedef struct Site {
     TlsClient *clients[3]; /* by EndpointProtocol */
     Endpoint endpoints[ORIGINS_MAX];
     Cluster clusters[ORIGINS_MAX + 1];
+    FileServer files;
     Endpoint all[ORIGINS_MAX];
     _Atomic uint64_t sequence;
     _Atomic uint32_t active;
     Str upgrades[1];
-    Service services[ORIGINS_MAX + 1];
-    const Service *service_list[ORIGINS_MAX + 1];
+    Service services[SERVICES];
+    const Service *service_list[SERVICES];
     Listener listeners[1 + ORIGINS_MAX][LISTENERS]; /* none leaves, or one does */
     const Listener *listener_list[1 + ORIGINS_MAX][LISTENERS];
     Snapshot snapshots[64];
@@ -234,7 +249,7 @@ typedef struct Trial {
     bool drained; /* and River was told to end */
     uint64_t leaving_ns; /* since when a listener leaves; 0: none does */
     uint64_t calm_ns;
-    uint64_t tainted_ns[ORIGINS_MAX + 1]; /* asks that begin before are tainted */
+    uint64_t tainted_ns[SERVICES]; /* asks that begin before are tainted */
     unsigned trouble[TROUBLE_COUNT][ORIGINS_MAX]; /* active faults */
     Party peers[PEERS_MAX];
     int peers_touched;
@@ -257,7 +272,7 @@ static inline bool trial_failed(void)
 }
 uint64_t trial_pick(uint64_t n);
 
-enum { TIMER_PEER, TIMER_CLIENT, TIMER_TROUBLE, TIMER_TROUBLE_OVER };
+enum { TIMER_PEER, TIMER_CLIENT, TIMER_TROUBLE, TIMER_TROUBLE_OVER, TIMER_DISK };
 
 /* Bytes that body `id` has from `at` on. */
 const uint8_t *pattern_at(uint64_t id, uint64_t at, size_t *len);
@@ -292,6 +307,15 @@ void client_open_h2(Party *p);
 void client_consumes(Party *p);
 bool client_h1_judges(Party *p);
 
+/* Another request, as far as the test's books go; NULL: no room. */
+Ask *client_asks(Party *p);
+
+/* frames.c */
+void frames_begin(Party *p);
+void frames_go_on(Party *p);
+bool frames_linger(void);
+const char *frames_name(const Party *p);
+
 /* origins.c */
 void origin_arrived(int host, int end);
 void origin_goes_on(Party *p);
@@ -321,6 +345,10 @@ void world_snapshot(void);
 
 /* standin_tls.c: plaintext that waits to be read */
 size_t standin_waiting(const Engine *e);
+
+/* standin_disk.c */
+void disk_goes_on(void);
+size_t disk_files_open(void);
 
 /* judge.c */
 void judge_begin(void);

@@ -17,7 +17,7 @@ static bool is_harmless(const FaultPlan *f)
 
 static bool is_everywhere(FaultKind kind)
 {
-    return kind == TROUBLE_CALLS || kind == TROUBLE_WATCH;
+    return kind == TROUBLE_CALLS || kind == TROUBLE_WATCH || kind == TROUBLE_MEMORY;
 }
 
 static bool concerns(const FaultPlan *f, const Ask *a)
@@ -34,8 +34,9 @@ static void taint(const FaultPlan *f, uint64_t until_ns)
         Ask *a = &trial->asks[i];
         bool spared = is_mild(f->kind) && !a->touched && a->sends == 0 && !a->quiet && !a->tunnel;
         a->tainted = a->tainted || (!a->over && concerns(f, a) && !spared);
+        a->garbled = a->garbled || (f->kind == TROUBLE_NASTY && !a->over && concerns(f, a));
     }
-    for (unsigned i = 0; i <= ORIGINS_MAX && !is_mild(f->kind); i++) {
+    for (unsigned i = 0; i < SERVICES && !is_mild(f->kind); i++) {
         if (is_everywhere(f->kind) || i == f->origin || i == ORIGINS_MAX) {
             trial->tainted_ns[i] = u64_max(trial->tainted_ns[i], until_ns);
         }
@@ -61,10 +62,12 @@ static uint64_t felt_ns(const FaultPlan *f)
 {
     uint64_t scale_ns = trial->plan.scale_ms * LAN_MS;
     switch ((int)f->kind) {
+    case TROUBLE_NASTY:
     case TROUBLE_DEAD: return 2 * scale_ns + 20 * LAN_S;
     case TROUBLE_SILENT:
     case TROUBLE_DIAL_SLOW:
     case TROUBLE_STALL:
+    case TROUBLE_MEMORY:
     case TROUBLE_DEAF_ORIGIN: return scale_ns + 10 * LAN_S;
     default: return 5 * LAN_S;
     }
@@ -125,6 +128,18 @@ static void say_goodbye(Party *p)
     }
 }
 
+/* Of those that went nasty half are ended; the others are silent from now on. */
+static void behave(Party *p)
+{
+    if (p->raw) {
+        p->raw_done = true;
+        p->raw_deaf = false;
+        if (trial_pick(2)) {
+            cut(p);
+        }
+    }
+}
+
 void trouble_begins(unsigned i)
 {
     const FaultPlan *f = &trial->plan.faults[i];
@@ -148,6 +163,8 @@ void trouble_begins(unsigned i)
         lan_faults_now()->accept_one_in = f->at_ns % 2 ? 1 : 3;
         break;
     case TROUBLE_SNAPSHOT: world_snapshot(); break;
+    case TROUBLE_MEMORY: trial->worker->budget.max_bytes = (64u << 10) << f->at_ns % 5; break;
+    case TROUBLE_NASTY: each_peer(f->origin, wake); break;
     case TROUBLE_STALL:
     case TROUBLE_LIE:
     case TROUBLE_REFUSE_STREAMS:
@@ -180,6 +197,12 @@ void trouble_ends(unsigned i)
     lan_faults_now()->accept_one_in = 0;
     if (f->kind == TROUBLE_SNAPSHOT) {
         world_snapshot();
+    }
+    if (f->kind == TROUBLE_NASTY) {
+        each_peer(f->origin, behave);
+    }
+    if (f->kind == TROUBLE_MEMORY) {
+        trial->worker->budget.max_bytes = trial->plan.memory_bytes_max;
     }
     each_peer(f->origin, wake);
 }
