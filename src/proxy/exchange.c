@@ -25,8 +25,6 @@
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
-#define FILE_WAIT_MS 30000u /* for one open or read of a file */
-
 #define TO(phase) (1u << PHASE_##phase)
 
 static const struct PhaseRow {
@@ -228,160 +226,6 @@ static void finish(Thread *t, Exchange *x)
     }
 }
 
-/* --- deadlines ------------------------------------------------------------------------------- */
-
-typedef struct Deadline {
-    uint64_t due_ms;
-    Fault fault;
-} Deadline;
-
-static void sooner(Deadline *d, uint64_t due_ms, Fault fault)
-{
-    if (due_ms < d->due_ms) {
-        *d = (Deadline){.due_ms = due_ms, .fault = fault};
-    }
-}
-
-/* Judges a window of the client's rate that is over, and opens the next one. A window is as long as
- * a pause may be, so that a pause alone is no drip. While it is not `open` (as whenever a drip is
- * being passed on) no time passes in it. FAULT_NONE stands for the end of a window. */
-static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_t window_ms,
-                          bool open, uint64_t now_ms)
-{
-    if (!open || rate_min == 0) {
-        w->pause_ms = w->pause_ms ? w->pause_ms : now_ms;
-        return;
-    }
-    if (w->start_ms && w->pause_ms) {
-        w->start_ms += now_ms - w->pause_ms;
-    }
-    w->pause_ms = 0;
-    if (w->start_ms && now_ms - w->start_ms >= window_ms) {
-        if (w->bytes < rate_min * (now_ms - w->start_ms) / 1000) {
-            sooner(d, 0, FAULT_RATE_TOO_LOW);
-            return;
-        }
-        w->start_ms = 0;
-    }
-    if (w->start_ms == 0) {
-        *w = (RateWindow){.start_ms = now_ms};
-    }
-    sooner(d, w->start_ms + window_ms, FAULT_NONE);
-}
-
-/* A peer that does not take what it was given. Nothing that it sends excuses that. */
-static void send_deadline(Thread *t, Link to, uint64_t timeout_ms, uint64_t *progress_ms,
-                          RateWindow *rate, Fault fault, Deadline *d)
-{
-    if (to.wire) {
-        size_t moved = 0;
-        sooner(d, wire_watch(to.wire, t->now_ms, timeout_ms, progress_ms, &moved), FAULT_NONE);
-        rate->bytes += moved;
-    }
-    sooner(d, *progress_ms + timeout_ms, fault);
-}
-
-/* Peers that are to be read. Before there is an answer the client must send its body, and then the
- * origin its head. Afterwards they may take turns as they like: whatever moves counts, in either
- * direction, and for a stream of events or a conversation that both sides keep open, the pause may
- * be long. That the peers still live is for TCP and HTTP/2 to find out (PING). */
-static void read_deadlines(Thread *t, Exchange *x, Link origin, bool client_blocked,
-                           bool origin_blocked, Deadline *d)
-{
-    const ServiceLimits *limits = &x->service->limits;
-    bool streams = x->streams || (x->replied && !x->request_body.done);
-    bool from_client = !x->replied && !streams && !x->request_body.done && !origin_blocked;
-    rate_deadline(d, &x->receive_rate, limits->receive_rate_min, limits->body_timeout_ms,
-                  from_client, t->now_ms);
-    if (from_client) {
-        sooner(d, x->progress_in_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
-    }
-    bool from_either = (x->replied || streams) && !client_blocked && !origin_blocked;
-    if (from_either && !x->response_body.done) {
-        uint64_t moved_ms = u64_max(x->progress_in_ms, x->progress_up_ms);
-        moved_ms = u64_max(moved_ms, x->progress_out_ms);
-        sooner(d, moved_ms + limits->stream_idle_ms, FAULT_STREAM_IDLE);
-        if (!streams) {
-            moved_ms = u64_max(moved_ms, origin.stream ? mux_spoke_ms(t, origin.stream) : 0);
-            sooner(d, moved_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
-        }
-    }
-}
-
-/* From REPLY on, and for an answer of our own. Returns whether the client is not taking it. */
-static bool client_deadlines(Thread *t, Exchange *x, Deadline *d)
-{
-    const ServiceLimits *limits = &x->service->limits;
-    Link client = link_client(t, x);
-    bool blocked = x->phase == PHASE_ANSWER ? answer_blocked(t, x) : link_blocked(client);
-    if (blocked) {
-        send_deadline(t, client, limits->send_timeout_ms, &x->progress_out_ms, &x->send_rate,
-                      FAULT_SEND_TIMEOUT, d);
-    }
-    rate_deadline(d, &x->send_rate, limits->send_rate_min, limits->send_timeout_ms, blocked,
-                  t->now_ms);
-    return blocked;
-}
-
-static void origin_deadlines(Thread *t, Exchange *x, bool client_blocked, Deadline *d)
-{
-    Link origin = link_upstream(t, x);
-    if (!link_is_open(origin)) {
-        return;
-    }
-    RateWindow none = {0};
-    bool blocked = link_blocked(origin);
-    if (UNLIKELY(blocked)) {
-        send_deadline(t, origin, x->endpoint->write_timeout_ms, &x->progress_up_ms, &none,
-                      FAULT_ORIGIN_UNREAD, d);
-    }
-    if (LIKELY(x->phase == PHASE_AWAIT && x->request_sent && !blocked && !x->streams)) {
-        sooner(d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
-    } else {
-        read_deadlines(t, x, origin, client_blocked, blocked, d);
-    }
-}
-
-/* Bytes that a slow side takes out of its queue move, too. */
-static void tunnel_deadline(Thread *t, Exchange *x, Deadline *d)
-{
-    uint64_t idle_ms = x->service->limits.tunnel_idle_ms;
-    Link client = link_client(t, x);
-    Link origin = link_upstream(t, x);
-    size_t moved = 0;
-    if (client.wire && link_blocked(client)) {
-        sooner(d, wire_watch(client.wire, t->now_ms, idle_ms, &x->progress_out_ms, &moved),
-               FAULT_NONE);
-    }
-    if (origin.wire && link_blocked(origin)) {
-        sooner(d, wire_watch(origin.wire, t->now_ms, idle_ms, &x->progress_up_ms, &moved),
-               FAULT_NONE);
-    }
-    uint64_t moved_ms = u64_max(x->progress_in_ms, u64_max(x->progress_out_ms, x->progress_up_ms));
-    sooner(d, moved_ms + idle_ms, FAULT_TUNNEL_IDLE);
-}
-
-static Deadline deadline(Thread *t, Exchange *x)
-{
-    Deadline d = {.due_ms = UINT64_MAX};
-    if (x->phase == PHASE_CONNECT) {
-        sooner(&d, x->wait_due_ms, FAULT_NONE);
-        sooner(&d, x->wait_end_ms, FAULT_CONNECT_WAIT);
-    }
-    if (x->looking || x->loading) {
-        sooner(&d, x->progress_up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
-    }
-    if (x->tunnel) {
-        tunnel_deadline(t, x, &d);
-        return d;
-    }
-    bool client_blocked = x->phase >= PHASE_REPLY && client_deadlines(t, x, &d);
-    if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY) {
-        origin_deadlines(t, x, client_blocked, &d);
-    }
-    return d;
-}
-
 /* --- advancing ------------------------------------------------------------------------------- */
 
 /* The origin takes no more of the request: what it has answered is still read. */
@@ -483,7 +327,7 @@ static void exchange_run(Thread *t, Exchange *x)
     }
     while (x->phase != PHASE_FINISH) {
         if (!exchange_advance(t, x, phases[x->phase].step(t, x))) {
-            Deadline d = deadline(t, x);
+            Deadline d = exchange_deadline(t, x);
             if (d.due_ms > t->now_ms) {
                 deadline_set(t, x, d.due_ms);
                 crash_note_clear(t->index);

@@ -175,6 +175,13 @@ void exchange_dial_failed(Thread *t, Exchange *x, Fault fault);
 /* Cuts it: River stops, or its client's connection has gone. */
 void exchange_cut(Thread *t, Exchange *x, Fault fault);
 
+/* The one deadline that counts for the phase (exchange_deadline.c). */
+typedef struct Deadline {
+    uint64_t due_ms; /* UINT64_MAX: none */
+    Fault fault;     /* NONE: it only has to be looked at again */
+} Deadline;
+Deadline exchange_deadline(Thread *t, Exchange *x);
+
 /* --- for the phases (request_phases.c, origin_phases.c, answer.c) --- */
 
 typedef Step PhaseStep(Thread *t, Exchange *x);
