@@ -15,6 +15,7 @@
 #define BARREN_SHARE 2u /* ... and this part of those that did something */
 #define ROW_NS (5 * LAN_MS)
 #define IDLE_SEEN_MAX 256u
+#define SILENT_MS 5000u
 #define LEAVE_NS (15 * LAN_S) /* after which who is idle on a listener that leaves has gone */
 
 static struct {
@@ -182,6 +183,15 @@ static bool has_unsaid(const Mux *m, const Wire *w)
     return can && h2_has_output(m->h2);
 }
 
+/* Whoever does not answer a PING is given up soon. */
+static void judge_silent(const Thread *t, const Mux *m)
+{
+    uint64_t due_ms = m->ping_ms + MUX_DEAD_MS + SILENT_MS;
+    if (m->silent && m->pinged && m->ping_ms > 0 && lan_now_ns() > due_ms * LAN_MS) {
+        trial_fail("thread %u keeps a connection that has not answered its PING", t->index);
+    }
+}
+
 /* A request that was given a connection goes on at once, not when its next deadline comes. */
 static void judge_served(Thread *t)
 {
@@ -251,6 +261,7 @@ static void judge_upstreams(Thread *t)
         const Exchange *x = exchange_get(t, u->exchange);
         if (u->mux) {
             judge_held(t, u->mux);
+            judge_silent(t, u->mux);
         }
         if (lan_is_forgotten(u->wire.stream.fd, knows(&u->wire))) {
             trial_fail("an origin's socket is readable, and its wire does not know it (state %u, "

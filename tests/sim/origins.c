@@ -15,10 +15,12 @@ void origin_arrived(int host, int end)
     Party *p = peer_new(false, (unsigned)host, end);
     const LanHost *h = lan_host_of(host);
     p->idle_ns += h->dial_ns + 2 * h->link.latency_ns; /* until the other side knows of it */
-    if (trial->plan.origins[host].tls) {
+    const OriginPlan *o = &trial->plan.origins[host];
+    if (o->tls) {
         /* By EndpointProtocol, as standin_tls.c lays a server out: one byte of offers. */
         static uint8_t offers[3] = {1, 2, 3};
-        EngineServer *s = (EngineServer *)(void *)&offers[trial->plan.origins[host].protocol];
+        bool old = o->old && o->protocol == ENDPOINT_H2_OR_H1;
+        EngineServer *s = (EngineServer *)(void *)&offers[old ? ENDPOINT_H1 : o->protocol];
         CHECK(engine_accept(s, &p->tls) == ERR_OK);
     }
 }

@@ -46,6 +46,7 @@ static void origin_make(Plan *p, OriginPlan *o)
     }
     o->host = (LanHost){.dial = LAN_ACCEPTS, .link = link_make()};
     o->host.dial_ns = chance(20) ? between(1, 30) * LAN_MS : 0;
+    o->old = p->seed / 7 % 2;
     o->answer_ns = answers_us[pick(5)] * 1000;
     o->idle_ns = chance(30) ? between(1, 5000) * LAN_MS : 0;
     o->window = (uint32_t)(16u << 10 << pick(5));

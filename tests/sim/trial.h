@@ -70,6 +70,7 @@ typedef struct OriginPlan {
     LanHost host;
     uint64_t answer_ns; /* what an answer takes at the origin */
     uint32_t connections_max;
+    bool old; /* agrees on HTTP/1 although it is offered HTTP/2 */
     uint64_t idle_ns; /* after which the origin closes; 0: never */
     uint32_t window; /* of its HTTP/2 streams */
 } OriginPlan;
