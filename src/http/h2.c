@@ -174,10 +174,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     case NGHTTP2_GOAWAY:
         h->leaves = true;
         h->leaves_last = frame->goaway.last_stream_id;
-        return 0;
-    default:
-        return 0;
     }
+    return 0;
 }
 
 /* --- bodies ---------------------------------------------------------------------------------- */
@@ -223,8 +221,7 @@ static nghttp2_ssize read_body(nghttp2_session *session, int32_t id, uint8_t *bu
 static int send_body(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
                      size_t length, nghttp2_data_source *source, void *user)
 {
-    (void)session;
-    (void)source;
+    (void)session, (void)source;
     H2 *h = h2_of(user);
     size_t left = h->out->room.len - h->out->len;
     if (left < FRAME_HEAD_BYTES + length + FRAME_BYTES_MAX + FRAME_HEAD_BYTES) {
@@ -589,10 +586,8 @@ void h2_expect_streams(H2 *h, uint32_t streams_max)
 
 uint32_t h2_room(const H2 *h)
 {
-    uint32_t max = h2_streams_max(h);
-    if (!h->greeted && h->expected > 0 && h->expected < max) {
-        max = h->expected;
-    }
+    bool expects = !h->greeted && h->expected > 0;
+    uint32_t max = (uint32_t)u64_min(h2_streams_max(h), expects ? h->expected : UINT32_MAX);
     return h->leaves || h->failed || h->streams >= max ? 0 : max - h->streams;
 }
 

@@ -86,6 +86,7 @@ static void mux_watch(Thread *t, Client *c)
                                   .idle_ms = limits->keep_alive_ms,
                                   .head_ms = limits->head_timeout_ms,
                                   .quiet_ms = QUIET_MS,
+                                  .silent_ms = MUX_SILENT_MS,
                                   .apart_ms = QUIET_MS};
     uint64_t due_ms = UINT64_MAX;
     switch (mux_late(t, c->mux, &c->wire, &patience, &due_ms)) {

@@ -15,6 +15,7 @@ void exchange_attach(Thread *t, Exchange *x, Upstream *u)
 
 void exchange_attach_stream(Thread *t, Exchange *x, MuxStream *s, bool reused)
 {
+    soft_check(!exchange_has_upstream(x));
     origin_unwait(t, x);
     x->upstream_stream = s->self;
     x->upstream_reused = reused;

@@ -171,7 +171,7 @@ void mux_ping(Thread *t, Mux *m)
 static MuxLate quiet_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *due_ms)
 {
     if (m->pinged) {
-        uint64_t next_ms = m->ping_ms + (m->silent ? MUX_DEAD_MS : MUX_SILENT_MS);
+        uint64_t next_ms = m->ping_ms + (m->silent ? MUX_DEAD_MS : p->silent_ms);
         if (m->ping_ms == 0 || next_ms > t->now_ms) {
             *due_ms = m->ping_ms == 0 ? *due_ms : u64_min(*due_ms, next_ms);
             return MUX_IN_TIME;

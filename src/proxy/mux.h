@@ -108,6 +108,7 @@ typedef struct MuxPatience {
     uint64_t idle_ms;  /* without streams */
     uint64_t head_ms;  /* for the first SETTINGS, and from a frame's first byte to its last */
     uint64_t quiet_ms; /* with streams, without a word: then a PING asks whether it lives */
+    uint64_t silent_ms; /* for the answer to a PING */
     uint64_t apart_ms; /* between two PINGs when only their answers come. Servers of gRPC end
                         * connections that ask them more often than every five minutes. */
 } MuxPatience;
@@ -123,6 +124,7 @@ typedef enum MuxLate {
 } MuxLate;
 
 #define MUX_SILENT_MS 5000u /* after a PING */
+#define MUX_SILENT_FULL_MS 1000u /* ... where no other connection may be dialled meanwhile */
 #define MUX_DEAD_MS 60000u
 
 /* A session over the connection `owner` (TOKEN_CLIENT or TOKEN_UPSTREAM). NULL: no memory. */

@@ -63,7 +63,8 @@ typedef struct MuxPlace {
     Handle last;
     Handle yielding;  /* a connection that is to be given up: it takes no streams ... */
     uint64_t yield_ms; /* ... until then; if it still has some, it is kept ... */
-    uint64_t keep_ms;  /* ... at least until then */
+    uint64_t keep_ms;  /* ... at least until then, ... */
+    uint32_t kept_ms;  /* ... which was so long */
     uint64_t ask_ms;  /* when a sibling may next be asked to give a connection up */
     uint32_t asked;   /* how often that was done: it turns among them */
     uint32_t missed; /* HTTP/1: how many of the last requests found no connection; of MISSED_ALL */

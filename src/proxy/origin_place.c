@@ -1,6 +1,7 @@
 /* origin_place.c - origins that speak HTTP/2: what each thread has of them. */
 #include "proxy/origin_place.h"
 
+#include "base/number.h"
 #include "proxy/exchange.h"
 #include "proxy/origin_dial.h"
 #include "proxy/origin_waiters.h"
@@ -75,8 +76,9 @@ static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
 }
 
 #define ASK_MS 50u /* between two requests to siblings to give a connection up */
-#define YIELD_MS 100u /* for the streams of a connection that is to be given up */
-#define KEEP_MS 2000u /* for which one that could not be is kept */
+#define YIELD_MS 500u /* for the streams of a connection that is to be given up */
+#define KEEP_MS 2000u /* for which one that could not be is kept; twice as long each time */
+#define KEEP_MS_MAX 64000u
 
 /* There are as many connections as may be, and none is this thread's: asks a sibling that has one,
  * each time the next. */
@@ -117,7 +119,8 @@ static void place_keep(Thread *t, MuxPlace *p)
     Upstream *u = upstream_get(t, p->yielding);
     if (u && t->now_ms >= p->yield_ms) {
         p->yielding = HANDLE_NONE;
-        p->keep_ms = t->now_ms + KEEP_MS;
+        p->kept_ms = p->kept_ms ? (uint32_t)u64_min(2 * p->kept_ms, KEEP_MS_MAX) : KEEP_MS;
+        p->keep_ms = t->now_ms + p->kept_ms;
         u->yields = false;
         (void)!origin_mux_back(t, u);
     }
@@ -158,6 +161,9 @@ Err mux_place_take(Thread *t, Origin *o, Exchange *x)
 {
     MuxPlace *p = mux_place_of(t, o->index);
     place_keep(t, p);
+    if (exchange_has_upstream(x)) { /* of a connection that is kept */
+        return ERR_OK;
+    }
     if (!x->queued && !exchange_get(t, p->first) && place_serve(t, p, x)) {
         return ERR_OK;
     }
@@ -210,6 +216,7 @@ void origin_mux_ready(Thread *t, Upstream *u)
     MuxPlace *p = mux_place_of(t, u->origin);
     atomic_store(&o->speaks, ORIGIN_H2);
     (void)place_dial_over(t, p, u);
+    p->kept_ms = 0;
     p->upstream = u->self; /* the one before ends by itself when it has been idle */
     (void)!place_serve_all(t, o, p);
 }

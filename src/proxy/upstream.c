@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "loop/log.h"
 #include "proxy/exchange.h"
+#include "proxy/origin_dial.h"
 #include "proxy/listening.h"
 #include "proxy/worker.h"
 
@@ -258,13 +259,17 @@ void upstream_leave_stream(Thread *t, MuxStream *s, bool complete)
 static void mux_watch(Thread *t, Upstream *u)
 {
     const Endpoint *e = origin_of(t, u)->endpoint;
+    bool full = !dial_has_room(origin_of(t, u));
     const MuxPatience patience = {.send_ms = e->write_timeout_ms,
                                   .idle_ms = e->idle_timeout_ms,
                                   .head_ms = e->read_timeout_ms,
                                   .quiet_ms = QUIET_MS,
+                                  .silent_ms = full ? MUX_SILENT_FULL_MS : MUX_SILENT_MS,
                                   .apart_ms = APART_MS};
     uint64_t due_ms = UINT64_MAX;
-    switch (mux_late(t, u->mux, &u->wire, &patience, &due_ms)) {
+    MuxLate late = mux_late(t, u->mux, &u->wire, &patience, &due_ms);
+    /* One that may be dead must not keep out the only one that could take its place. */
+    switch (late == MUX_SILENT && full ? MUX_DEAD : late) {
     case MUX_IN_TIME:
         CHECK(timer_set(&t->wheel, &u->timer, due_ms, token_of(TOKEN_UPSTREAM, u->self)) == ERR_OK);
         return;
@@ -339,8 +344,8 @@ void upstream_mux_flush(Thread *t, Handle h)
     if (err != ERR_OK || u->wire.broken || m->failed || mux_is_over(m)) {
         upstream_close(t, u, false);
     } else {
-        mux_watch(t, u);
         origin_mux_room(t, u); /* a stream may have ended */
+        mux_watch(t, u);
     }
 }
 
