@@ -60,7 +60,9 @@ void queue_add(Queue *q, const void *at, size_t len)
         q->room = room;
         q->from = 0;
     }
-    memcpy(q->at + q->from + q->len, at, len);
+    if (len > 0) {
+        memcpy(q->at + q->from + q->len, at, len);
+    }
     q->len += len;
 }
 
