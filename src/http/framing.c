@@ -81,12 +81,28 @@ static unsigned list_words(const Fields *fields, FieldId id, const Str *words, s
 enum { OPTION_KEEP_ALIVE = 1, OPTION_CLOSE = 2, OPTION_UPGRADE = 4, OPTION_FIELD = 8 };
 static const Str connection_words[] = {S_INIT("keep-alive"), S_INIT("close"), S_INIT("upgrade")};
 
+/* Each field of the head is looked up in the list (connection_names): a long one times many fields
+ * would cost milliseconds. */
+#define CONNECTION_BYTES_MAX 1024u
+
+static bool connection_too_long(const Fields *fields)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        bytes += fields->at[i].id == FIELD_CONNECTION ? fields->at[i].value.len : 0;
+    }
+    return bytes > CONNECTION_BYTES_MAX;
+}
+
 /* RFC 9112 §9.3, §9.6. */
-static void connection_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
-                            Framing *framing)
+static HttpFault connection_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
+                                 Framing *framing)
 {
     framing->keep_alive = minor == 1;
     if (fields_seen(seen, FIELD_CONNECTION)) {
+        if (connection_too_long(fields)) {
+            return HTTP_FAULT_CONNECTION_TOO_LONG;
+        }
         unsigned options = list_words(fields, FIELD_CONNECTION, connection_words, 3);
         framing->keep_alive =
             !(options & OPTION_CLOSE) && (minor == 1 || (options & OPTION_KEEP_ALIVE));
@@ -95,6 +111,7 @@ static void connection_read(const Fields *fields, const FieldsSeen *seen, uint8_
             minor == 1 && (options & OPTION_UPGRADE) && fields_seen(seen, FIELD_UPGRADE);
         framing->names_fields = (options & OPTION_FIELD) != 0;
     }
+    return HTTP_FAULT_NONE;
 }
 
 HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Framing *ret)
@@ -113,19 +130,23 @@ HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t min
         fault = length_read(fields, seen, &framing.length);
         framing.body = framing.length > 0 ? BODY_LENGTH : BODY_NONE;
     }
+    if (fault == HTTP_FAULT_NONE) {
+        fault = connection_read(fields, seen, minor, &framing);
+    }
+    if (fault == HTTP_FAULT_NONE) {
+        *ret = framing;
+    }
+    return fault;
+}
+
+HttpFault framing_read_bodiless(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
+                                Framing *ret)
+{
+    Framing framing = {.body = BODY_NONE};
+    HttpFault fault = connection_read(fields, seen, minor, &framing);
     if (fault != HTTP_FAULT_NONE) {
         return fault;
     }
-    connection_read(fields, seen, minor, &framing);
-    *ret = framing;
-    return HTTP_FAULT_NONE;
-}
-
-void framing_read_bodiless(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
-                           Framing *ret)
-{
-    Framing framing = {.body = BODY_NONE};
-    connection_read(fields, seen, minor, &framing);
     bool has_coding = fields_seen(seen, FIELD_TRANSFER_ENCODING);
     if (fields_seen(seen, FIELD_CONTENT_LENGTH)) {
         uint64_t length = 0;
@@ -135,6 +156,7 @@ void framing_read_bodiless(const Fields *fields, const FieldsSeen *seen, uint8_t
         framing.keep_alive &= framing.has_length; /* who is this confused serves nothing more */
     }
     *ret = framing;
+    return HTTP_FAULT_NONE;
 }
 
 bool connection_names(const Fields *fields, Str name)

@@ -84,7 +84,8 @@ static bool crumb_keep(H2Block *b, Str value)
         return false;
     }
     /* Joined, blanks between two of them would not be seen. */
-    if (!h2_value_valid(value) || !h2_value_valid(b->fields.at[b->cookie_at].value)) {
+    bool whole = b->crumbs || h2_value_valid(b->fields.at[b->cookie_at].value);
+    if (!whole || !h2_value_valid(value)) {
         b->fault = HTTP_FAULT_FIELD_VALUE;
     }
     crumb->next = b->crumbs;

@@ -226,7 +226,7 @@ HttpFault head_parse_response(Str head, const HeadLimits *limits, Method method,
     if (response_has_body(response.status, method)) {
         fault = framing_read(&response.fields, &seen, response.minor, framing);
     } else {
-        framing_read_bodiless(&response.fields, &seen, response.minor, framing);
+        fault = framing_read_bodiless(&response.fields, &seen, response.minor, framing);
     }
     if (UNLIKELY(fault != HTTP_FAULT_NONE)) {
         return fault;

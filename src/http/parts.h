@@ -48,8 +48,8 @@ HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t min
 
 /* The same for a response that ends with its head whatever its fields say (RFC 9112 §6.3, item 1):
  * a length that is not one, or that a coding overrides, is left out, and the connection ends. */
-void framing_read_bodiless(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
-                           Framing *ret);
+HttpFault framing_read_bodiless(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
+                                Framing *ret);
 
 /* Judges Host against RFC 9112 §3.2 and yields the request's authority: that of an absolute
  * target, which must be Host's then, or Host's. */

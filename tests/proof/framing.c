@@ -32,7 +32,7 @@ void prove(size_t len)
     } else {
         PROOF_REACHED(refused);
     }
-    framing_read_bodiless(&fields, &seen, minor, &framing);
+    (void)framing_read_bodiless(&fields, &seen, minor, &framing);
     expect_read(&fields, minor, &wants_continue, &other);
     (void)keep_alive_read(&fields);
     (void)connection_names(&fields, S("upgrade"));

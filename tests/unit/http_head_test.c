@@ -219,6 +219,33 @@ TEST("Host stands exactly once and is a valid authority")
     expect_faults(rows, COUNT_OF(rows), request_fault);
 }
 
+/* A head whose Connection fields hold `bytes` bytes together. */
+static HttpFault connection_fault(const char *line, size_t bytes, HttpFault (*parse)(Str))
+{
+    static uint8_t room[4096];
+    Text text = text_in(span_of(room, sizeof room));
+    text_add(&text, str_of(line, strlen(line)));
+    text_add(&text, S("Connection: x"));
+    for (size_t i = 3; i < bytes; i++) {
+        text_byte(&text, ',');
+    }
+    text_add(&text, S("y\r\nConnection: z\r\n\r\n"));
+    return parse(text_str(&text));
+}
+
+TEST("a Connection list is bounded, since every field is looked up in it")
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n";
+    static const char response[] = "HTTP/1.1 200 OK\r\n";
+    static const char bodiless[] = "HTTP/1.1 204 OK\r\n";
+    EXPECT(connection_fault(request, 1024, request_fault) == HTTP_FAULT_NONE);
+    EXPECT(connection_fault(request, 1025, request_fault) == HTTP_FAULT_CONNECTION_TOO_LONG);
+    EXPECT(connection_fault(response, 1024, response_fault) == HTTP_FAULT_NONE);
+    EXPECT(connection_fault(response, 1025, response_fault) == HTTP_FAULT_CONNECTION_TOO_LONG);
+    EXPECT(connection_fault(bodiless, 1024, response_fault) == HTTP_FAULT_NONE);
+    EXPECT(connection_fault(bodiless, 1025, response_fault) == HTTP_FAULT_CONNECTION_TOO_LONG);
+}
+
 TEST("a hostile origin gets the same strictness")
 {
 #define OK_LINE "HTTP/1.1 200 OK\r\n"
