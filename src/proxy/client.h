@@ -34,7 +34,10 @@ typedef struct Client {
     uint16_t listener;
     Peer peer; /* of the socket, or whom the PROXY protocol named */
     uint32_t scanned;  /* of `in`, for the head's end */
-    uint32_t lingered; /* bytes thrown away */
+    union {
+        uint32_t taken;    /* FLUSH: bytes that the peer took */
+        uint32_t lingered; /* LINGER: bytes thrown away */
+    };
     uint64_t flushed_ms; /* FLUSH: when the peer last took something */
     uint64_t idle_ms;  /* since when nothing is under way */
     uint64_t head_us;  /* when the head's first byte came, of the monotonic clock */

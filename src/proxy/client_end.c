@@ -24,6 +24,7 @@ static void client_finish(Thread *t, Client *c)
     }
     wire_finish(&c->wire, &t->wires);
     c->state = CLIENT_LINGER;
+    c->lingered = 0;
     buf_clear(&c->in, &t->buf_blocks);
     client_deadline(t, c, service_of(t, c)->limits.linger_ms);
     if (c->wire.readable) {
@@ -40,6 +41,7 @@ void client_flush(Thread *t, Client *c)
     }
     if (sent > 0) {
         c->flushed_ms = t->now_ms;
+        c->taken += (uint32_t)sent;
     }
     if (c->wire.out.len == 0) {
         client_finish(t, c);
@@ -48,13 +50,22 @@ void client_flush(Thread *t, Client *c)
     }
 }
 
+/* Whether the peer takes the rest of its answer more slowly than the minimum rate allows. */
+static bool takes_too_slowly(const Thread *t, const Client *c)
+{
+    const ServiceLimits *limits = &service_of(t, c)->limits;
+    uint64_t since_ms = t->now_ms - c->idle_ms;
+    return since_ms >= limits->send_timeout_ms && c->taken < since_ms * limits->send_rate_min / 1000;
+}
+
 void client_flush_watch(Thread *t, Client *c)
 {
     size_t moved = 0;
     uint64_t timeout_ms = service_of(t, c)->limits.send_timeout_ms;
     uint64_t look_ms = wire_watch(&c->wire, t->now_ms, timeout_ms, &c->flushed_ms, &moved);
     uint64_t due_ms = c->flushed_ms + timeout_ms;
-    if (due_ms <= t->now_ms) {
+    c->taken += (uint32_t)moved;
+    if (due_ms <= t->now_ms || takes_too_slowly(t, c)) {
         counter_add(&t->faults[FAULT_SEND_TIMEOUT], 1);
         client_close(t, c, true);
     } else {
@@ -108,7 +119,9 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
     }
     c->linger_wanted = linger || c->in.len > 0 || c->wire.readable;
     c->state = CLIENT_FLUSH;
+    c->taken = 0;
     c->flushed_ms = t->now_ms;
+    c->idle_ms = t->now_ms;
     client_flush(t, c);
 }
 

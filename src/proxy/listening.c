@@ -15,6 +15,7 @@
 #define REST_MS 100u /* how long listeners rest when nothing more can be taken */
 #define FULL_PATIENCE_MS 3000u /* how long newcomers wait for room before they are refused */
 #define IDLE_LEAST_MS 1000u    /* a connection that was used since is not closed to make room */
+#define TAKE_MS 4000u          /* more for the rest of an answer, once its request is over */
 #define LOOK_AT_MAX 256u       /* clients, to find one that has been idle for long */
 #define TELL_MS 10000u         /* between two lines of the log about it */
 
@@ -126,9 +127,20 @@ static void client_turn_away(Thread *t, Stream *stream, Fault fault)
 
 /* --- when it is full ------------------------------------------------------------------------- */
 
-/* Since when a client has nothing under way; UINT64_MAX: it has. */
+/* Whether all of its requests are over, and it has not taken all of the answers yet. */
+static bool only_takes(const Client *c)
+{
+    return c->state == CLIENT_FLUSH ||
+           (c->state == CLIENT_MUX && c->mux->count > 0 && c->mux->count == c->mux->left);
+}
+
+/* Since when a client has nothing under way; UINT64_MAX: it has. One that still takes an answer has
+ * some more time. */
 static uint64_t idle_since_ms(const Client *c)
 {
+    if (only_takes(c)) {
+        return TAKE_MS + (c->mux ? c->mux->idle_ms : c->idle_ms);
+    }
     if (c->state == CLIENT_LINGER) {
         return c->idle_ms; /* it has all that it was to get */
     }
@@ -166,8 +178,8 @@ bool listening_make_room(Thread *t)
 {
     uint32_t before = atomic_load(&t->client_count);
     Client *idlest = find_idlest(t);
-    if (idlest && idlest->state == CLIENT_LINGER) {
-        client_close(t, idlest, false);
+    if (idlest && (idlest->state == CLIENT_LINGER || only_takes(idlest))) {
+        client_close(t, idlest, only_takes(idlest));
     } else if (idlest) {
         client_drain(t, idlest, 0); /* HTTP/2 says goodbye first, and is gone a little later */
     }

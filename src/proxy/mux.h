@@ -65,7 +65,8 @@ typedef struct MuxStream {
     HttpFault fault;   /* what the peer broke behind the head: nothing more will come */
     uint32_t code;    /* with `closed`: why (RFC 9113 §7), or MUX_LOST */
     bool again;       /* is queued in Thread.again */
-    bool started;     /* its exchange was made */
+    bool started;     /* its exchange was made ... */
+    bool left;        /* ... and is over */
     bool in_ended;    /* the peer has finished (there may be bytes in `in`) */
     bool out_ended;   /* nothing more will be given to `out` */
     bool out_done;    /* ... and all of it was sent */
@@ -85,6 +86,7 @@ typedef struct Mux {
     bool spoken;       /* a head or a body came since the last PING */
     uint64_t leave_ms; /* when it is to leave, as was notified; 0: never */
     uint32_t count;    /* streams in the list */
+    uint32_t left;     /* ... whose exchange is over */
     uint32_t opening;  /* ... that wait for their request's head, and have no place in `h2` yet */
     Handle first;
     uint64_t held;     /* bytes in the streams' `in` */
@@ -94,7 +96,7 @@ typedef struct Mux {
     uint64_t whole;    /* frames before the one that is not whole */
     uint64_t begun_ms;
     uint64_t shut_ms; /* since when the peer's window for the connection is shut; 0: it is open */
-    uint64_t idle_ms;     /* since when it has no streams */
+    uint64_t idle_ms;     /* since when it has no streams, or only such that have left */
     uint64_t progress_ms; /* when the peer last took something, while it has to */
     uint64_t heard_ms;    /* when it last said something */
     uint64_t spoke_ms;    /* ... of a body */

@@ -98,8 +98,9 @@ void mux_stream_free(Thread *t, Mux *m, MuxStream *s)
     }
     if (m) {
         m->opening -= !m->server && s->id == 0;
+        m->left -= s->left;
         m->count--;
-        m->idle_ms = t->now_ms;
+        m->idle_ms = s->left && m->count > 0 ? m->idle_ms : t->now_ms;
     }
     for (MuxHead *head = mux_head_take(s); head; head = mux_head_take(s)) {
         mux_head_drop(head);
@@ -405,6 +406,9 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
         mux_stream_free(t, m, s);
         return;
     }
+    s->left = true;
+    m->left++;
+    m->idle_ms = t->now_ms;
     mux_flush_later(t, m);
     if (code != H2_NO_ERROR || !s->out_ended) {
         h2_reset(m->h2, s->id, code == H2_NO_ERROR ? H2_CANCEL : code);

@@ -4,7 +4,7 @@ import threading
 import time
 
 import h2
-from harness import Test, always, answer, ask, connect, get, main, wait_until
+from harness import Test, always, answer, ask, connect, get, main, proxy, wait_until
 
 
 class Heads(Test):
@@ -118,6 +118,21 @@ class Requests(Test):
         self.assertEqual(self.connect(port).ask(get()).status, 200)
         self.assertLess(time.monotonic() - start, 5)
         self.assertLessEqual(river.status()["worker"]["connections"], 2)
+
+    def test_one_that_only_takes_an_answer_makes_room(self):
+        """No request is under way, but the answers, which wait for a window, stay for long."""
+        self.release.set()
+        origin = self.origin(always(answer(bytes(20000))))
+        port = self.port()
+        self.river(proxy(f"{port} h2c=true", origin), "max-connections 2", threads=1)
+        clients = [h2.H2Client(self.connect(port), {h2.INITIAL_WINDOW_SIZE: 1}, auto_window=False)
+                   for _ in range(2)]
+        for client in clients:
+            client.start(h2.request("/"))
+        time.sleep(0.5)
+        start = time.monotonic()
+        wait_until(lambda: ask_or_none(port) == 200, "a newcomer is served", 10)
+        self.assertGreater(time.monotonic() - start, 3)  # they have had some time
 
     def test_who_would_wait_for_ever_is_refused(self):
         """All that there are are busy: newcomers hear it after a second, and do not hang."""
