@@ -55,7 +55,8 @@ static bool takes_too_slowly(const Thread *t, const Client *c)
 {
     const ServiceLimits *limits = &service_of(t, c)->limits;
     uint64_t since_ms = t->now_ms - c->idle_ms;
-    return since_ms >= limits->send_timeout_ms && c->taken < since_ms * limits->send_rate_min / 1000;
+    uint64_t least = since_ms * limits->send_rate_min / 1000;
+    return since_ms >= limits->send_timeout_ms && c->taken < least;
 }
 
 void client_flush_watch(Thread *t, Client *c)
