@@ -127,6 +127,11 @@ void timer_stop(Wheel *w, Timer timer)
     }
 }
 
+uint64_t timer_due_ms(const Wheel *w, Timer timer)
+{
+    return timer ? entry_of(w, timer)->due_ms : NEVER;
+}
+
 void timer_drop(Wheel *w, Timer *timer)
 {
     if (*timer) {

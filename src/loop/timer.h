@@ -37,6 +37,8 @@ void wheel_drop(Wheel *w);
 MUST_USE Err timer_set(Wheel *w, Timer *timer, uint64_t due_ms, Token token);
 /* No deadline for now; keeps the entry for the next timer_set. */
 void timer_stop(Wheel *w, Timer timer);
+/* When it expires; UINT64_MAX: it has no deadline. */
+uint64_t timer_due_ms(const Wheel *w, Timer timer);
 /* Gives the entry back; *timer becomes 0. */
 void timer_drop(Wheel *w, Timer *timer);
 

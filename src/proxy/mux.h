@@ -91,7 +91,7 @@ typedef struct Mux {
     Handle first;
     uint64_t held;     /* bytes in the streams' `in` */
     uint64_t held_max; /* beyond it the connection's window stays closed */
-    uint64_t owed;     /* by which it was not opened */
+    uint64_t owed;     /* bytes that came, and for which it was not opened again */
     uint64_t moved;    /* bytes that the peer has taken */
     uint64_t whole;    /* frames before the one that is not whole */
     uint64_t begun_ms;

@@ -59,26 +59,24 @@ static MuxStream *stream_new(Mux *m, int32_t id)
     return s;
 }
 
-/* Bytes have come to a stream's `in`: the connection's window opens for others at once. */
-static void held_add(Mux *m, size_t n)
+/* Opens the connection's window by what has come, but for what the streams hold beyond the bound:
+ * a slow reader of one stream does not stop the others. */
+static void window_open(Mux *m)
 {
-    uint64_t before = m->owed;
-    m->held += n;
-    m->owed = m->held > m->held_max ? m->held - m->held_max : 0;
-    h2_open_window(m->h2, n - (size_t)(m->owed - before));
-}
-
-/* `n` of them were passed on, or thrown away. */
-static void held_drop(Mux *m, size_t n)
-{
-    uint64_t before = m->owed;
-    CHECK(n <= m->held);
-    m->held -= n;
-    m->owed = m->held > m->held_max ? m->held - m->held_max : 0;
-    if (before > m->owed) {
-        h2_open_window(m->h2, (size_t)(before - m->owed));
+    uint64_t owed = m->held > m->held_max ? m->held - m->held_max : 0;
+    if (m->owed > owed) {
+        h2_open_window(m->h2, (size_t)(m->owed - owed));
+        m->owed = owed;
         mux_flush_later(m->thread, m);
     }
+}
+
+/* `n` bytes of a stream's `in` were passed on, or thrown away. */
+static void held_drop(Mux *m, size_t n)
+{
+    CHECK(n <= m->held);
+    m->held -= n;
+    window_open(m);
 }
 
 void mux_stream_free(Thread *t, Mux *m, MuxStream *s)
@@ -216,20 +214,16 @@ static void hook_data(void *user, H2Name name, Str bytes)
     bool wanted = s && (!s->started || !handle_is_none(s->exchange));
     m->spoken = true;
     m->spoke_ms = m->thread->now_ms;
-    if (!wanted) { /* nobody waits for it any more */
-        h2_open_window(m->h2, bytes.len);
-        if (s) {
-            h2_open_stream(m->h2, s->id, bytes.len);
-        }
-        return;
-    }
-    if (buf_add(&s->in, &m->thread->buf_blocks, bytes) == ERR_OK) {
-        held_add(m, bytes.len);
-    } else {
-        h2_open_window(m->h2, bytes.len);
+    m->owed += bytes.len;
+    if (!wanted && s) { /* its exchange is over: the bytes are thrown away */
+        h2_open_stream(m->h2, s->id, bytes.len);
+    } else if (wanted && buf_add(&s->in, &m->thread->buf_blocks, bytes) == ERR_OK) {
+        m->held += bytes.len;
+        mux_stream_again(m->thread, s);
+    } else if (wanted) {
         stream_overflows(m, s);
     }
-    mux_stream_again(m->thread, s);
+    window_open(m);
 }
 
 static void hook_end(void *user, H2Name name)

@@ -1,6 +1,7 @@
 /* judge.c - what must hold: no thread turns without work, no readable socket is left unread while
  * its thread sleeps, each ask is over in time, and at the end nothing is left over. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/number.h"
 #include "loop/system.h"
@@ -41,8 +42,21 @@ void judge_begin(void)
     span_fill(span_of(barren, sizeof barren), 0);
 }
 
+/* Who has more to do is queued once. */
+static void judge_again(const Thread *t)
+{
+    for (uint32_t i = 0; i < t->again_count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (memcmp(&t->again[i], &t->again[k], sizeof t->again[i]) == 0) {
+                trial_fail("one is queued twice for another turn");
+            }
+        }
+    }
+}
+
 void judge_turn(Thread *t, uint64_t work_before, bool mail)
 {
+    judge_again(t);
     unsigned i = t->index;
     if (lan_now_ns() > barren[i].second_ns + LAN_S) {
         barren[i].second_ns = lan_now_ns();
@@ -173,6 +187,11 @@ static void judge_held(const Thread *t, const Mux *m)
     if (held != m->held) {
         trial_fail("a connection counts %llu bytes that its streams hold, and they hold %llu",
                    (unsigned long long)m->held, (unsigned long long)held);
+    }
+    uint64_t owed = m->held > m->held_max ? m->held - m->held_max : 0;
+    if (m->owed != owed) {
+        trial_fail("a connection's window stays closed by %llu bytes more than are held",
+                   (unsigned long long)(m->owed - owed));
     }
 }
 
@@ -307,6 +326,7 @@ void judge_rest(void)
         judge_clients(t);
         judge_upstreams(t);
         judge_served(t);
+        judge_state(t);
     }
 }
 

@@ -141,7 +141,7 @@ class Builder:
                 or key[0] == program + ".p"]
 
 
-def find(builder, job, seeds):
+def find(builder, job, first_seed, seeds):
     """How a mutant was found; None: it was not; "" when it does not compile."""
     path, first, last, _ = job
     with tempfile.TemporaryDirectory(dir=WORK) as folder:
@@ -151,7 +151,7 @@ def find(builder, job, seeds):
         changed = os.path.join(folder, "changed.o")
         if not builder.compile(path, source, changed):
             return ""
-        for name, words in (("sim", ("--first", "0", str(seeds))),
+        for name, words in (("sim", ("--first", str(first_seed), str(seeds))),
                             ("wire", (os.path.join(ROOT, "tests/wire"),)), ("calls", ())):
             program = os.path.join(folder, name)
             objects = [changed if key == path else builder.object_of(key)
@@ -174,6 +174,8 @@ def main():
     parser.add_argument("--seeds", type=int, default=1500)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--first", type=int, default=0, help="seed")
+    parser.add_argument("--again", help="only what survives in this output of an earlier run")
     parser.add_argument("--sample", type=int, default=0, help="only so many, chosen by chance")
     parser.add_argument("files", nargs="*")
     options = parser.parse_args()
@@ -181,6 +183,11 @@ def main():
         os.path.join(folder, name) for folder in ("src/loop", "src/proxy")
         for name in os.listdir(os.path.join(ROOT, folder)) if name.endswith(".c"))
     jobs = list(mutants([f for f in files if f not in SKIPPED]))
+    if options.again:
+        with open(options.again, encoding="utf-8") as file:
+            survived = {line.split(None, 1)[1].strip() for line in file
+                        if line.startswith("SURVIVES")}
+        jobs = [job for job in jobs if f"{job[0]}:{job[1] + 1}: {job[3]}" in survived]
     if options.sample:
         jobs = random.Random(1).sample(jobs, min(options.sample, len(jobs)))
     if options.list:
@@ -203,9 +210,9 @@ def main():
         found, survivors = 0, []
         whole = os.path.join(WORK, "sim")
         builder.link_program([builder.object_of(key) for key in builder.objects("sim")], whole)
-        if subprocess.run([whole, "--first", "0", str(options.seeds)], check=False).returncode:
+        if subprocess.run([whole, "--first", str(options.first), str(options.seeds)], check=False).returncode:
             raise SystemExit("mutate: the simulation fails without any mutation")
-        for job, how in zip(jobs, pool.map(lambda job: find(builder, job, options.seeds), jobs)):
+        for job, how in zip(jobs, pool.map(lambda job: find(builder, job, options.first, options.seeds), jobs)):
             where = f"{job[0]}:{job[1] + 1}: {job[3]}"
             if how is None:
                 survivors.append(where)

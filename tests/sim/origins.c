@@ -125,6 +125,10 @@ static bool h1_reads_head(Party *p)
     p->body = body_of(&head.framing);
     p->in_body = true;
     p->serve->over = p->body.done;
+    if (!p->serve->tunnel && trial_pick(6) == 0) {
+        p->serve->ask->touched = true;
+        peer_say(p, S("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"));
+    }
     queue_skip(&p->in, end);
     return true;
 }
@@ -181,9 +185,6 @@ static void h1_head(Party *p, Serve *s)
                       "Upgrade: websocket\r\n\r\n"));
         return;
     }
-    if (trial_pick(6) == 0) {
-        peer_say(p, S("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"));
-    }
     uint64_t says = s->lies ? s->size + 1 + trial_pick(100) : s->size;
     s->chunked = s->chunked && !s->lies;
     snprintf(head, sizeof head,
@@ -191,6 +192,13 @@ static void h1_head(Party *p, Serve *s)
                         : "HTTP/1.1 200 OK\r\nContent-Length: %llu\r\n",
              (unsigned long long)says);
     peer_say(p, str_of(head, strlen(head)));
+    if (s->ask->id % 16 == 5) { /* more than one read takes */
+        static char big[35000];
+        memset(big, 'b', sizeof big);
+        peer_say(p, S("X-Big: "));
+        peer_say(p, str_of(big, sizeof big));
+        peer_say(p, S("\r\n"));
+    }
     peer_say(p, s->ask->quiet ? S("Content-Type: application/grpc\r\n\r\n") : S("\r\n"));
 }
 

@@ -355,6 +355,8 @@ size_t disk_files_open(void);
 void judge_begin(void);
 void judge_turn(Thread *t, uint64_t work_before, bool mail);
 void judge_rest(void);
+/* judge_state.c: what of a thread's records must fit together while it sleeps. */
+void judge_state(Thread *t);
 void judge_asks(void);
 void judge_leftovers(void);
 void judge_reasons(char *room, size_t bytes);
