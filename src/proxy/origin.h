@@ -62,7 +62,7 @@ typedef struct MuxPlace {
     Handle first; /* exchanges that wait for either: Exchange.waiter_next */
     Handle last;
     Handle yielding;  /* a connection that is to be given up: it takes no streams ... */
-    uint64_t yield_ms; /* ... until then; if it still has some, it is kept ... */
+    uint64_t yield_ms; /* ... and if it has some then, it leaves with them, or is kept ... */
     uint64_t keep_ms;  /* ... at least until then, ... */
     uint32_t kept_ms;  /* ... which was so long */
     uint64_t ask_ms;  /* when a sibling may next be asked to give a connection up */
@@ -105,6 +105,7 @@ typedef struct Origin {
     _Atomic uint64_t ends_done; /* ... that were obeyed */
     _Atomic uint32_t speaks; /* OriginSpeaks */
     _Atomic uint32_t open;    /* connections, busy, idle and dialling */
+    _Atomic uint32_t leaving; /* ... of them, HTTP/2 that takes no more streams: see origin_dial.h */
     _Atomic uint32_t dialing;
     _Atomic uint32_t streams_max; /* HTTP/2: that it allowed on the last connection; 0: unknown */
     _Atomic uint64_t hold_ns; /* how long a request keeps a connection (median); 0: unknown */
@@ -136,15 +137,16 @@ MUST_USE Err origin_wait_more(Thread *t, Origin *o, Exchange *x);
 void origin_mux_ready(Thread *t, Upstream *u);
 void origin_mux_none(Thread *t, Upstream *u);
 void origin_mux_failed(Thread *t, Upstream *u, Fault fault);
-/* The connection takes no more streams. */
+/* The connection takes no more streams: another one may be dialled in its place, even if those that
+ * it has last for hours. */
 void origin_mux_gone(Thread *t, Upstream *u);
-/* It does again, after a doubt; false: another one has taken its place. */
+/* It does again, after a doubt; false: another one has taken its place, here or at its origin. */
 bool origin_mux_back(Thread *t, Upstream *u);
 /* The connection may have streams for those who wait. */
 void origin_mux_room(Thread *t, Upstream *u);
 /* A sibling waits for a connection and may not dial, because there are as many as may be: this
- * thread's takes no more streams, and ends if those that it has are over soon. Otherwise it goes
- * on: a stream may last for hours, and then nobody would be served. */
+ * thread's takes no more streams, and ends when those that it has are over. Where that takes long
+ * it gives its place up; if too many have done that, it goes on. */
 void origin_mux_yield(Thread *t, const Message *m);
 /* `x` waits no more. */
 void origin_unwait(Thread *t, Exchange *x);

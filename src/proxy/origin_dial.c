@@ -15,10 +15,35 @@
 #define MISSED_MANY (MISSED_ALL / 16) /* so many waits cost more than a connection */
 #define MISSED_SHIFT 6 /* looks back over about so many requests, as a power of two */
 
+/* Whether `leaving` of `open` connections leave room for one more. */
+static bool has_room(const Origin *o, uint64_t open, uint64_t leaving)
+{
+    uint64_t max = o->endpoint->connections_max;
+    return max == 0 || open < max + u64_min(leaving, max);
+}
+
 bool dial_has_room(Origin *o)
 {
+    return o->endpoint->connections_max == 0 ||
+           has_room(o, atomic_load(&o->open), atomic_load(&o->leaving));
+}
+
+bool dial_may_leave(Origin *o)
+{
     uint32_t max = o->endpoint->connections_max;
-    return max == 0 || atomic_load(&o->open) < max;
+    return max == 0 || atomic_load(&o->leaving) < max;
+}
+
+bool dial_takes_back(Origin *o)
+{
+    uint32_t leaving = atomic_load(&o->leaving);
+    CHECK(leaving > 0);
+    /* It is open already: only the others have to leave room for it. */
+    bool takes = has_room(o, atomic_load(&o->open) - 1, leaving - 1);
+    if (takes) {
+        atomic_fetch_sub(&o->leaving, 1);
+    }
+    return takes;
 }
 
 /* Whether a dial may start at once, because few are in flight; counts it if so. */

@@ -98,32 +98,45 @@ static void place_ask(Thread *t, Origin *o, MuxPlace *p)
     }
 }
 
+static void place_leave(MuxPlace *p, const Upstream *u)
+{
+    if (handle_equal(p->upstream, u->self)) {
+        p->upstream = HANDLE_NONE;
+    }
+}
+
+/* A connection that could not be given up in time leaves with its streams, or takes more again. */
+static void place_keep(Thread *t, Origin *o, MuxPlace *p)
+{
+    Upstream *u = upstream_get(t, p->yielding);
+    if (!u || t->now_ms < p->yield_ms) {
+        return;
+    }
+    p->yielding = HANDLE_NONE;
+    if (dial_may_leave(o)) {
+        origin_mux_gone(t, u);
+        return;
+    }
+    p->kept_ms = p->kept_ms ? (uint32_t)u64_min(2 * p->kept_ms, KEEP_MS_MAX) : KEEP_MS;
+    p->keep_ms = t->now_ms + p->kept_ms;
+    u->yields = false;
+    (void)!origin_mux_back(t, u);
+}
+
 void origin_mux_yield(Thread *t, const Message *m)
 {
     Origin *o = origin_at(t, (uint32_t)m->words[0]);
     MuxPlace *p = mux_place_of(t, o->index);
+    place_keep(t, o, p); /* whoever waits asks again and again */
     Upstream *u = upstream_get(t, p->upstream);
     if (!u || dial_has_room(o) || t->now_ms < p->keep_ms) {
         return;
     }
-    origin_mux_gone(t, u);
+    place_leave(p, u);
     p->yielding = u->self;
     p->yield_ms = t->now_ms + YIELD_MS;
     u->yields = true;
     mux_flush_later(t, u->mux); /* which ends it, if it has no streams */
-}
-
-/* A connection that could not be given up in time takes streams again. */
-static void place_keep(Thread *t, MuxPlace *p)
-{
-    Upstream *u = upstream_get(t, p->yielding);
-    if (u && t->now_ms >= p->yield_ms) {
-        p->yielding = HANDLE_NONE;
-        p->kept_ms = p->kept_ms ? (uint32_t)u64_min(2 * p->kept_ms, KEEP_MS_MAX) : KEEP_MS;
-        p->keep_ms = t->now_ms + p->kept_ms;
-        u->yields = false;
-        (void)!origin_mux_back(t, u);
-    }
 }
 
 static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
@@ -160,7 +173,7 @@ static Err place_serve_all(Thread *t, Origin *o, MuxPlace *p)
 Err mux_place_take(Thread *t, Origin *o, Exchange *x)
 {
     MuxPlace *p = mux_place_of(t, o->index);
-    place_keep(t, p);
+    place_keep(t, o, p);
     if (exchange_has_upstream(x)) { /* of a connection that is kept */
         return ERR_OK;
     }
@@ -223,12 +236,15 @@ void origin_mux_ready(Thread *t, Upstream *u)
 
 bool origin_mux_back(Thread *t, Upstream *u)
 {
+    Origin *o = origin_at(t, u->origin);
     MuxPlace *p = mux_place_of(t, u->origin);
-    if (upstream_get(t, p->upstream) || u->mux->leaving || u->mux->failed) {
+    if (upstream_get(t, p->upstream) || u->mux->leaving || u->mux->failed ||
+        (u->leaves && !dial_takes_back(o))) {
         return false;
     }
+    u->leaves = false;
     p->upstream = u->self;
-    (void)!place_serve_all(t, origin_at(t, u->origin), p);
+    (void)!place_serve_all(t, o, p);
     return true;
 }
 
@@ -255,8 +271,9 @@ void origin_mux_failed(Thread *t, Upstream *u, Fault fault)
 
 void origin_mux_gone(Thread *t, Upstream *u)
 {
-    MuxPlace *p = mux_place_of(t, u->origin);
-    if (handle_equal(p->upstream, u->self)) {
-        p->upstream = HANDLE_NONE;
+    place_leave(mux_place_of(t, u->origin), u);
+    if (!u->leaves) {
+        u->leaves = true;
+        atomic_fetch_add(&origin_at(t, u->origin)->leaving, 1);
     }
 }

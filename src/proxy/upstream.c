@@ -92,14 +92,15 @@ void upstream_close(Thread *t, Upstream *u, bool abort)
     if (u->state == UPSTREAM_DIALING || u->state == UPSTREAM_HANDSHAKE) {
         atomic_fetch_sub(&o->dialing, 1);
     }
-    atomic_fetch_sub(&o->open, 1);
     if (u->mux) {
         Mux *m = u->mux;
         origin_mux_gone(t, u);
+        atomic_fetch_sub(&o->leaving, 1);
         u->mux = NULL;
         mux_drop(t, m);
         atomic_fetch_sub(&o->lists[t->index].muxes, 1);
     }
+    atomic_fetch_sub(&o->open, 1);
     wire_close(&u->wire, &t->wires, abort);
     upstream_forget(t, u);
 }
@@ -268,14 +269,17 @@ static void mux_watch(Thread *t, Upstream *u)
                                   .apart_ms = APART_MS};
     uint64_t due_ms = UINT64_MAX;
     MuxLate late = mux_late(t, u->mux, &u->wire, &patience, &due_ms);
-    /* One that may be dead must not keep out the only one that could take its place. */
-    switch (late == MUX_SILENT && full ? MUX_DEAD : late) {
+    if (late == MUX_SILENT) {
+        u->doubted = true;
+        origin_mux_gone(t, u);
+        /* One that may be dead must not keep out the only one that could take its place. */
+        late = dial_has_room(origin_of(t, u)) ? MUX_SILENT : MUX_DEAD;
+    }
+    switch (late) {
     case MUX_IN_TIME:
         CHECK(timer_set(&t->wheel, &u->timer, due_ms, token_of(TOKEN_UPSTREAM, u->self)) == ERR_OK);
         return;
     case MUX_SILENT:
-        u->doubted = true;
-        origin_mux_gone(t, u);
         mux_flush_later(t, u->mux); /* which watches again */
         return;
     case MUX_UNREAD:

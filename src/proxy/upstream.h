@@ -29,6 +29,7 @@ struct Upstream {
     bool greeted;       /* HTTP/2: the origin has said how many streams it allows */
     bool yields;        /* HTTP/2: ends as soon as it has no streams (origin_mux_yield) */
     bool doubted;       /* HTTP/2: takes no streams before it has shown that it lives */
+    bool leaves;        /* HTTP/2: is counted in Origin.leaving */
     uint32_t served;    /* requests so far */
     uint64_t taken_ns;  /* when its exchange got it */
     uint64_t parked_ns;

@@ -371,7 +371,7 @@ bool h2_peer_open(Party *p)
     uint32_t window = !p->client ? trial->plan.origins[p->number].window : c ? c->window : 65535;
     /* Where few streams are allowed, those that are sent before SETTINGS have come are refused, and
      * after three such connections a request is. */
-    uint32_t least = trial->plan.theme >= THEME_FRAMES ? 8 : 1;
+    uint32_t least = trial->plan.theme >= THEME_FRAMES || trial->plan.goodbyes ? 8 : 1;
     H2Plan plan = {.server = !p->client,
                    .limits = {.head = {.head_bytes_max = 65536, .fields_max = 100,
                                        .target_bytes_max = 16384},

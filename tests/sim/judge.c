@@ -472,6 +472,7 @@ static size_t judge_origins(const Worker *w)
     for (unsigned i = 0; i < trial->plan.origin_count; i++) {
         const Origin *o = &w->origins[trial->site.endpoints[i].origin];
         left("open connections counted", atomic_load(&o->open));
+        left("leaving connections counted", atomic_load(&o->leaving));
         left("dials counted", atomic_load(&o->dialing));
         left("waiters", atomic_load(&o->waiting));
         bytes += sizeof(WaiterNode) * o->waiters_room;

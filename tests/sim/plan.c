@@ -76,6 +76,10 @@ static void origin_make(Plan *p, OriginPlan *o)
         o->host.link.latency_ns = pick(6) * LAN_MS; /* threads give connections up to each other */
         o->host.dial_ns = 0;
     }
+    if (p->goodbyes) { /* one after the other, while streams go on that last */
+        o->protocol = ENDPOINT_H2;
+        o->idle_ns = 0;
+    }
 }
 
 /* --- clients --------------------------------------------------------------------------------- */
@@ -111,7 +115,12 @@ static void client_conduct(const Plan *p, ClientPlan *c, unsigned index)
     case THEME_FRAMES: c->conduct = chance(50) ? CONDUCT_NASTY : c->conduct; break;
     case THEME_SURPLUS:
     case THEME_STALE:
-    case THEME_SCARCE: c->conduct = CONDUCT_GOOD; break;
+    case THEME_SCARCE: {
+        /* As many connections may leave with streams that last as there may be. */
+        bool lasts = p->goodbyes && index < p->origins[0].connections_max;
+        c->conduct = lasts ? CONDUCT_QUIET : CONDUCT_GOOD;
+        break;
+    }
     default: break;
     }
     if (c->conduct == CONDUCT_TUNNELS) {
@@ -152,6 +161,8 @@ static void client_pace(const Plan *p, ClientPlan *c)
         c->size_max = u64_min(c->size_max, 5000);
         c->sends_max = 0;
         c->at_once = 1;
+        c->asks += p->goodbyes ? (unsigned)pick(20) : 0;
+        c->gap_ns = p->goodbyes ? between(1, 400) * LAN_MS : c->gap_ns;
     }
     if (p->theme == THEME_DEAD) {
         c->gap_ns = between(300, 1500) * LAN_MS;
@@ -242,6 +253,9 @@ static void fault_make(const Plan *p, FaultPlan *f)
     if (p->theme == THEME_DEAD) {
         f->origin = 0;
     }
+    if (p->goodbyes) {
+        f->kind = TROUBLE_GOAWAY;
+    }
     if (f->kind == TROUBLE_SNAPSHOT) {
         f->for_ns *= 4;
     }
@@ -250,6 +264,9 @@ static void fault_make(const Plan *p, FaultPlan *f)
 /* Themes in which nothing but the clients' conduct may trouble anybody. */
 static unsigned fault_count(const Plan *p)
 {
+    if (p->goodbyes) {
+        return (unsigned)between(1, FAULTS_MAX);
+    }
     switch ((int)p->theme) {
     case THEME_BIG:
     case THEME_CROWD:
@@ -286,6 +303,7 @@ void plan_make(Plan *p, uint64_t seed)
         p->origin_count = 1;
         p->threads = p->theme == THEME_SCARCE ? (unsigned)between(2, 3) : p->threads;
     }
+    p->goodbyes = p->theme == THEME_SCARCE && seed / THEME_FRAMES % 2;
     if (p->theme == THEME_CROWD || p->theme == THEME_QUIET) {
         p->scale_ms = 60000;
     }
@@ -331,8 +349,8 @@ static const char *const protocol_names[] = {"h1", "h2", "h2-or-h1"};
 
 void plan_print(const Plan *p)
 {
-    printf("    %s: %u threads, limits of %llu ms, one short call in %u\n", theme_names[p->theme],
-           p->threads, (unsigned long long)p->scale_ms, p->short_one_in);
+    printf("    %s%s: %u threads, limits of %llu ms, one short call in %u\n", theme_names[p->theme],
+           p->goodbyes ? " with goodbyes" : "", p->threads, (unsigned long long)p->scale_ms, p->short_one_in);
     for (unsigned i = 0; i < p->origin_count; i++) {
         const OriginPlan *o = &p->origins[i];
         printf("    origin %u: %s%s, latency %llu us, buffers %u/%u, segment %u, answers after "

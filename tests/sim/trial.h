@@ -110,6 +110,7 @@ typedef struct Plan {
     uint64_t memory_bytes_max;
     uint64_t connections_max;
     unsigned short_one_in;
+    bool goodbyes; /* THEME_SCARCE: GOAWAY again and again, and streams that last */
     OriginPlan origins[ORIGINS_MAX];
     ClientPlan clients[CLIENTS_MAX];
     FaultPlan faults[FAULTS_MAX];
