@@ -352,7 +352,7 @@ const H2Hooks mux_stream_hooks = {
 
 uint32_t mux_room(const Mux *m)
 {
-    uint32_t room = h2_room(m->h2);
+    uint32_t room = m->leaving || m->failed ? 0 : h2_room(m->h2);
     return room > m->opening ? room - m->opening : 0;
 }
 

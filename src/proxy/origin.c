@@ -394,7 +394,6 @@ void origin_end(Thread *t, const Message *m)
     }
     u = upstream_get(t, place->upstream);
     if (u && atomic_load(&o->ends)) {
-        origin_mux_gone(t, u);
         mux_leave(t, u->mux);
     }
     place->missed = 0;

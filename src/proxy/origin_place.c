@@ -59,6 +59,12 @@ void origin_unwait(Thread *t, Exchange *x)
     }
 }
 
+/* Whether the connection may be given streams, if it has any that are free. */
+static bool is_sound(const Upstream *u)
+{
+    return !u->leaves && !u->yields && !u->doubted && !u->mux->leaving && !u->mux->failed;
+}
+
 /* A stream of the thread's connection for `x`; false when there is none, or no stream is free. */
 static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
 {
@@ -198,9 +204,15 @@ Err mux_place_take(Thread *t, Origin *o, Exchange *x)
 void origin_mux_room(Thread *t, Upstream *u)
 {
     MuxPlace *p = mux_place_of(t, u->origin);
-    if (handle_equal(p->upstream, u->self) && !handle_is_none(p->first)) {
-        (void)!place_serve_all(t, origin_at(t, u->origin), p);
+    if (handle_is_none(p->first)) {
+        return;
     }
+    const Upstream *placed = upstream_get(t, p->upstream);
+    if (placed != u && is_sound(u) && mux_room(u->mux) > 0 &&
+        (!placed || mux_room(placed->mux) == 0)) {
+        p->upstream = u->self;
+    }
+    (void)!place_serve_all(t, origin_at(t, u->origin), p);
 }
 
 /* Those who waited for a dial that is over ask again. */
@@ -230,8 +242,7 @@ void origin_mux_ready(Thread *t, Upstream *u)
     atomic_store(&o->speaks, ORIGIN_H2);
     (void)place_dial_over(t, p, u);
     p->kept_ms = 0;
-    p->upstream = u->self; /* the one before ends by itself when it has been idle */
-    (void)!place_serve_all(t, o, p);
+    p->upstream = u->self; /* the one before goes on with its streams, or ends when it is idle */
 }
 
 bool origin_mux_back(Thread *t, Upstream *u)
@@ -269,11 +280,31 @@ void origin_mux_failed(Thread *t, Upstream *u, Fault fault)
     }
 }
 
+/* An older connection of this thread takes the place, where there is one: it has room again. */
+static void place_older(Thread *t, const Origin *o, MuxPlace *p)
+{
+    uint32_t left = atomic_load(&o->lists[t->index].muxes);
+    for (uint32_t i = 0; left > 1 && i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        const Upstream *u = (const Upstream *)pool_at(&t->upstreams, i, &h);
+        if (u && u->mux && u->origin == o->index && is_sound(u)) {
+            p->upstream = h;
+            mux_flush_later(t, u->mux); /* which serves who waits */
+            return;
+        }
+    }
+}
+
 void origin_mux_gone(Thread *t, Upstream *u)
 {
-    place_leave(mux_place_of(t, u->origin), u);
+    Origin *o = origin_at(t, u->origin);
+    MuxPlace *p = mux_place_of(t, u->origin);
     if (!u->leaves) {
         u->leaves = true;
-        atomic_fetch_add(&origin_at(t, u->origin)->leaving, 1);
+        atomic_fetch_add(&o->leaving, 1);
+    }
+    if (handle_equal(p->upstream, u->self)) {
+        p->upstream = HANDLE_NONE;
+        place_older(t, o, p);
     }
 }

@@ -291,7 +291,6 @@ static void mux_watch(Thread *t, Upstream *u)
         upstream_close(t, u, true);
         return;
     case MUX_IDLE:
-        origin_mux_gone(t, u);
         mux_leave(t, u->mux);
         return;
     }

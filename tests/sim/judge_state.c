@@ -76,6 +76,8 @@ static void judge_places(Thread *t)
         if (placed && !is_sound(u)) {
             trial_fail("requests are given a connection that %s",
                        u->doubted ? "may be dead" : "leaves");
+        } else if (!placed && is_sound(u) && !upstream_get(t, p->upstream)) {
+            trial_fail("a connection of HTTP/2 is not used any more");
         } else if (u->doubted && !u->mux->pinged) {
             trial_fail("a connection that may be dead is not asked whether it lives");
         }
