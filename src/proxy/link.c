@@ -11,7 +11,10 @@ size_t link_room(const Thread *t, Link to)
     if (thread_is_tight(t)) {
         return THREAD_READ_BYTES_MIN;
     }
-    return to.stream || to.wire->short_write ? THREAD_READ_BYTES_SLOW : THREAD_INPUT_BYTES;
+    if (to.stream) {
+        return mux_send_room(t, to.stream);
+    }
+    return to.wire->short_write ? THREAD_READ_BYTES_SLOW : THREAD_INPUT_BYTES;
 }
 
 Err link_flush(Thread *t, Link l, size_t *ret_sent)

@@ -9,7 +9,8 @@
  * for bytes that the other side has taken. The connection's window opens as bytes arrive, so that a
  * slow reader of one stream does not stop the others; only what streams hold beyond
  * `held_max` keeps it closed. `out` holds what one read of the other side gave: while it is not
- * empty, nothing more is read for it.
+ * empty, nothing more is read for it. That read is a small one where the streams of the connection
+ * hold much already: each of them can always go on, so none has to wait for the others.
  *
  * The socket is always read to its end: frames of the connection (WINDOW_UPDATE, PING) must not
  * wait for anything. mux_receive is the one place that reads, and where it leaves bytes behind it
@@ -24,6 +25,7 @@
 #define MUX_STREAM_WINDOW (128u << 10)
 #define MUX_WINDOW (1u << 20)
 #define MUX_CLIENT_HELD_MAX (3u << 20) /* of one client's request bodies, beyond which it waits */
+#define MUX_QUEUED_MANY (1u << 20) /* in a connection's `out`, beyond which reads are small */
 #define MUX_HEADS_MAX 20u /* interim responses that may wait */
 #define MUX_LOST UINT32_MAX /* in place of an error code: the connection has gone */
 #define MUX_DIRECT_BYTES_MIN (8u << 10) /* a larger piece of a body is sent at once, not copied */
@@ -89,6 +91,7 @@ typedef struct Mux {
     uint32_t left;     /* ... whose exchange is over */
     uint32_t opening;  /* ... that wait for their request's head, and have no place in `h2` yet */
     Handle first;
+    uint64_t queued;   /* bytes in the streams' `out` */
     uint64_t held;     /* bytes in the streams' `in` */
     uint64_t held_max; /* beyond it the connection's window stays closed */
     uint64_t owed;     /* bytes that came, and for which it was not opened again */
@@ -185,6 +188,8 @@ void mux_consume(Thread *t, MuxStream *s, size_t n);
 /* Sends body bytes; `last`: the body ends, with these trailers (names are made lower case).
  * ERR_MEMORY; ERR_CLOSED: the stream is gone. */
 MUST_USE Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailers);
+/* How much may be read for the stream's `out`, which is empty. */
+size_t mux_send_room(const Thread *t, const MuxStream *s);
 /* Bytes that were sent since the last call. A stream whose window is open waits for the connection,
  * or for its turn on it: then what the peer has taken of that counts. */
 size_t mux_moved(const Thread *t, MuxStream *s);

@@ -83,6 +83,7 @@ void mux_stream_free(Thread *t, Mux *m, MuxStream *s)
 {
     if (m && m->h2) {
         held_drop(m, s->in.len);
+        m->queued -= s->out.len;
     }
     MuxStream *next = mux_stream_get(t, s->next);
     MuxStream *previous = mux_stream_get(t, s->previous);
@@ -313,6 +314,7 @@ static void hook_pull(void *user, H2Name name, size_t n, Text *out)
     Span room = span_take(span_drop(out->room, out->len), queued);
     out->len += buf_peek(&s->out, room);
     buf_skip(&s->out, &m->thread->buf_blocks, queued);
+    m->queued -= queued;
     text_add(out, str_take(s->direct, n - queued));
     s->direct = str_drop(s->direct, n - queued);
     s->moved_out += n;
@@ -453,6 +455,20 @@ static bool trailers_keep(MuxStream *s, const Fields *trailers)
     return list != NULL;
 }
 
+/* Bytes wait in `out` for the peer. */
+static Err queue_add(Thread *t, Mux *m, MuxStream *s, Str data)
+{
+    TRY(buf_add(&s->out, &t->buf_blocks, data));
+    m->queued += data.len;
+    return ERR_OK;
+}
+
+size_t mux_send_room(const Thread *t, const MuxStream *s)
+{
+    const Mux *m = mux_of(t, s);
+    return m && m->queued > MUX_QUEUED_MANY ? THREAD_READ_BYTES_MIN : THREAD_READ_BYTES_SLOW;
+}
+
 Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailers)
 {
     Mux *m = mux_of(t, s);
@@ -465,7 +481,7 @@ Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailer
     s->out_ended |= last;
     bool direct = data.len >= MUX_DIRECT_BYTES_MIN;
     if (!direct) {
-        TRY(buf_add(&s->out, &t->buf_blocks, data));
+        TRY(queue_add(t, m, s, data));
         h2_resume(m->h2, s->id);
         mux_flush_later(t, m);
         return ERR_OK;
@@ -479,7 +495,7 @@ Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailer
         mux_flush_later(t, m); /* where its owner sees that it failed, or watches the peer */
     }
     if (err == ERR_OK) {
-        err = buf_add(&s->out, &t->buf_blocks, rest);
+        err = queue_add(t, m, s, rest);
     }
     return err == ERR_OK || err == ERR_MEMORY ? err : ERR_CLOSED;
 }

@@ -105,7 +105,7 @@ typedef struct Origin {
     _Atomic uint64_t ends_done; /* ... that were obeyed */
     _Atomic uint32_t speaks; /* OriginSpeaks */
     _Atomic uint32_t open;    /* connections, busy, idle and dialling */
-    _Atomic uint32_t leaving; /* ... of them, HTTP/2 that takes no more streams: see origin_dial.h */
+    _Atomic uint32_t leaving; /* ... of them, HTTP/2 that takes no more streams (origin_dial.h) */
     _Atomic uint32_t dialing;
     _Atomic uint32_t streams_max; /* HTTP/2: that it allowed on the last connection; 0: unknown */
     _Atomic uint64_t hold_ns; /* how long a request keeps a connection (median); 0: unknown */

@@ -191,7 +191,8 @@ Step relay_first_response(Thread *t, Exchange *x, size_t total, HeadOut *head)
     if (from.wire) {
         link_decode_body(t, from, &x->response_body, total, &got);
     } else if (!x->response_body.done) {
-        Err err = link_read_body(t, from, &x->response_body, THREAD_READ_BYTES_SLOW, &got);
+        size_t room = link_room(t, link_client(t, x));
+        Err err = link_read_body(t, from, &x->response_body, room, &got);
         if (err != ERR_OK && err != ERR_AGAIN) {
             x->replied = false; /* nor has the head gone */
             return FAIL(FAULT_ORIGIN_CUT);

@@ -176,13 +176,23 @@ static bool upstream_may_rest(Thread *t, const Upstream *u)
     return link_is_full(link_client(t, x)) || (x->tunnel && u->wire.ended);
 }
 
-/* An HTTP/2 connection counts what its streams hold: that decides when its window opens. */
+/* An HTTP/2 connection counts what its streams hold: that decides when its window opens, and how
+ * much is read for them. */
 static void judge_held(const Thread *t, const Mux *m)
 {
     uint64_t held = 0;
+    uint64_t queued = 0;
     Handle h = m->first;
     for (const MuxStream *s = mux_stream_get(t, h); s; s = mux_stream_get(t, s->next)) {
         held += s->in.len;
+        queued += s->out.len;
+    }
+    uint64_t most = MUX_QUEUED_MANY + THREAD_READ_BYTES_SLOW +
+                    (uint64_t)m->count * THREAD_READ_BYTES_MIN;
+    if (queued != m->queued || queued > most) {
+        trial_fail("a connection's streams have %llu bytes queued, it counts %llu, and %llu may be",
+                   (unsigned long long)queued, (unsigned long long)m->queued,
+                   (unsigned long long)most);
     }
     if (held != m->held) {
         trial_fail("a connection counts %llu bytes that its streams hold, and they hold %llu",
@@ -366,7 +376,8 @@ static bool may_last(const Ask *a, Conduct conduct)
 {
     bool moves = conduct == CONDUCT_SLOW || conduct == CONDUCT_STALLS || conduct == CONDUCT_DRIPS;
     const Party *p = &trial->peers[a->peer];
-    bool unheard = conduct == CONDUCT_DEAF && p->used && lan_is_left(p->end);
+    bool deaf = conduct == CONDUCT_DEAF || p->raw_deaf;
+    bool unheard = deaf && p->used && lan_is_left(p->end);
     return moves || unheard || a->quiet || a->tunnel || trial->calm;
 }
 

@@ -144,6 +144,12 @@ static void client_pace(const Plan *p, ClientPlan *c)
         c->start_ns = pick(500) * LAN_MS;
         c->origin = p->theme == THEME_CROWD ? 0 : c->origin;
     }
+    if (c->conduct == CONDUCT_DEAF && c->way >= WAY_H2 && chance(50)) { /* River holds it all */
+        c->asks = (unsigned)between(20, 60);
+        c->at_once = c->asks;
+        c->size_max = between(100000, 400000);
+        c->sends_max = 0;
+    }
     if (c->conduct == CONDUCT_GOOD && p->theme == THEME_CROWD) {
         c->start_ns = between(2000, 9000) * LAN_MS;
         c->size_max = u64_min(c->size_max, 60000);
@@ -187,6 +193,9 @@ static void client_pace(const Plan *p, ClientPlan *c)
 static void client_bounds(const Plan *p, ClientPlan *c)
 {
     uint64_t most = UINT64_MAX;
+    if (c->conduct == CONDUCT_DEAF) {
+        return;
+    }
     for (unsigned i = 0; i <= p->origin_count; i++) {
         const LanLink *l = i < p->origin_count ? &p->origins[i].host.link : &c->link;
         uint64_t round_ns = 2 * l->latency_ns + LAN_MS / 10;
@@ -350,7 +359,8 @@ static const char *const protocol_names[] = {"h1", "h2", "h2-or-h1"};
 void plan_print(const Plan *p)
 {
     printf("    %s%s: %u threads, limits of %llu ms, one short call in %u\n", theme_names[p->theme],
-           p->goodbyes ? " with goodbyes" : "", p->threads, (unsigned long long)p->scale_ms, p->short_one_in);
+           p->goodbyes ? " with goodbyes" : "", p->threads, (unsigned long long)p->scale_ms,
+           p->short_one_in);
     for (unsigned i = 0; i < p->origin_count; i++) {
         const OriginPlan *o = &p->origins[i];
         printf("    origin %u: %s%s, latency %llu us, buffers %u/%u, segment %u, answers after "
