@@ -179,6 +179,26 @@ class Requests(Test):
         self.assertIn("memory", worker["faults"])
         self.assertEqual(self.connect(port).ask(get()).status, 200)
 
+    def test_what_one_client_does_not_read_is_bounded(self):
+        """Windows that stay shut: 99 answers over one connection."""
+        large = b"x" * 300000
+        port = self.port()
+        river = self.river(proxy(f"{port} h2c=true", self.origin(always(answer(large)))))
+        before = river.status()["worker"]["memory"]["used_bytes"]
+        client = h2.H2Client(self.connect(port), initial={h2.INITIAL_WINDOW_SIZE: 0})
+        client.until(lambda: client.their_settings is not None, "the settings")
+        streams = [client.begin(h2.request("/"), True) for _ in range(99)]
+        client.until(lambda: all(s.fields for s in streams), "all heads")
+        time.sleep(0.3)
+        held = river.status()["worker"]["memory"]["used_bytes"] - before
+        self.assertLess(held, 4 << 20)
+        self.assertGreater(held, 1 << 20)
+        client.frame(h2.SETTINGS, 0, 0, h2.settings({h2.INITIAL_WINDOW_SIZE: 1 << 20}))
+        client.grant(0, 1 << 26)
+        for stream in streams: # and each of them goes on
+            client.wait(stream)
+            self.assertEqual(len(stream.body), len(large))
+
 
 if __name__ == "__main__":
     main()

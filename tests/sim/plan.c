@@ -145,9 +145,10 @@ static void client_pace(const Plan *p, ClientPlan *c)
         c->origin = p->theme == THEME_CROWD ? 0 : c->origin;
     }
     if (c->conduct == CONDUCT_DEAF && c->way >= WAY_H2 && chance(50)) { /* River holds it all */
-        c->asks = (unsigned)between(20, 60);
+        c->asks = (unsigned)between(50, 90);
         c->at_once = c->asks;
-        c->size_max = between(100000, 400000);
+        c->gap_ns = 0;
+        c->size_max = 400000;
         c->sends_max = 0;
     }
     if (c->conduct == CONDUCT_GOOD && p->theme == THEME_CROWD) {
