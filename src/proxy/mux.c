@@ -88,6 +88,24 @@ void mux_cut(Thread *t, Mux *m, Fault fault)
     }
 }
 
+void mux_cut_unfinished(Thread *t, Mux *m, Fault fault)
+{
+    Handle h = m->first;
+    MuxStream *s;
+    while ((s = mux_stream_get(t, h)) != NULL) {
+        h = s->next;
+        Exchange *x = exchange_get(t, s->exchange);
+        if (s->in_ended || s->closed) {
+            continue;
+        }
+        if (x) {
+            exchange_cut(t, x, fault);
+        } else {
+            h2_reset(m->h2, s->id, H2_CANCEL);
+        }
+    }
+}
+
 Err mux_feed(Mux *m, Str bytes)
 {
     Err err = h2_feed(m->h2, bytes);
@@ -220,7 +238,8 @@ MuxLate mux_late(Thread *t, Mux *m, Wire *w, const MuxPatience *p, uint64_t *ret
         }
         due_ms = u64_min(due_ms, leave_ms);
     }
-    MuxLate late = quiet_late(t, m, p, &due_ms);
+    /* Who has half-closed cannot answer a PING. */
+    MuxLate late = w->ended ? MUX_IN_TIME : quiet_late(t, m, p, &due_ms);
     *ret_due_ms = due_ms;
     return late;
 }

@@ -197,6 +197,8 @@ uint64_t mux_spoke_ms(const Thread *t, const MuxStream *s);
 Mux *mux_of(const Thread *t, const MuxStream *s);
 /* All streams' exchanges, for a connection that goes. */
 void mux_cut(Thread *t, Mux *m, Fault fault);
+/* The same for those whose peer has not sent all of its message and never will. */
+void mux_cut_unfinished(Thread *t, Mux *m, Fault fault);
 
 static inline MuxStream *mux_stream_get(const Thread *t, Handle h)
 {
