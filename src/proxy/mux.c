@@ -24,6 +24,7 @@ Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint
     *m = (Mux){.thread = t,
                .owner = owner,
                .server = server,
+               .streams_max = streams_max,
                .held_max = server ? MUX_CLIENT_HELD_MAX : UINT64_MAX,
                .spoken = true,
                .begun_ms = t->now_ms,
@@ -50,15 +51,16 @@ Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint
 
 void mux_drop(Thread *t, Mux *m)
 {
-    h2_drop(m->h2);
+    H2 *h2 = m->h2;
     m->h2 = NULL;
     Handle h = m->first;
     MuxStream *s;
     while ((s = mux_stream_get(t, h)) != NULL) {
         h = s->next;
         if (!s->closed) {
+            bool unsent = !m->server && s->id != 0 && h2_withdraw(h2, s->id);
             s->closed = true;
-            s->code = MUX_LOST;
+            s->code = unsent ? H2_REFUSED_STREAM : MUX_LOST;
         }
         if (handle_is_none(s->exchange)) {
             mux_stream_free(t, m, s);
@@ -66,6 +68,7 @@ void mux_drop(Thread *t, Mux *m)
             mux_stream_again(t, s);
         }
     }
+    h2_drop(h2);
     /* Streams that still have an exchange live until that leaves them. */
     for (s = mux_stream_get(t, m->first); s; s = mux_stream_get(t, h)) {
         h = s->next;
@@ -106,9 +109,44 @@ void mux_cut_unfinished(Thread *t, Mux *m, Fault fault)
     }
 }
 
+/* The origin allows fewer streams than before. Requests beyond that, of which it has seen nothing,
+ * turn away, so that they wait where any connection may take them. */
+static void unsent_leave(Thread *t, Mux *m)
+{
+    uint32_t open = 0;
+    for (MuxStream *s = mux_stream_get(t, m->first); s; s = mux_stream_get(t, s->next)) {
+        open += !s->closed && s->id != 0;
+    }
+    Handle h = m->first;
+    MuxStream *s;
+    while (open > m->streams_max && (s = mux_stream_get(t, h)) != NULL) { /* newest first */
+        h = s->next;
+        if (!s->closed && s->id != 0 && h2_withdraw(m->h2, s->id)) {
+            open--;
+            s->closed = true;
+            s->code = H2_REFUSED_STREAM;
+            mux_stream_again(t, s);
+        }
+    }
+}
+
+/* Looks whether the origin has changed how many streams it allows. */
+static void streams_max_follow(Mux *m)
+{
+    uint32_t max = h2_streams_max(m->h2);
+    bool fewer = max < m->streams_max;
+    m->streams_max = max;
+    if (fewer) {
+        unsent_leave(m->thread, m);
+    }
+}
+
 Err mux_feed(Mux *m, Str bytes)
 {
     Err err = h2_feed(m->h2, bytes);
+    if (!m->server) {
+        streams_max_follow(m);
+    }
     uint64_t whole = 0;
     bool partial = h2_is_partial(m->h2, &whole);
     bool fresh = m->partial_ms == 0 || whole != m->whole;

@@ -87,6 +87,7 @@ typedef struct Mux {
     uint64_t leave_ms; /* when it is to leave, as was notified; 0: never */
     uint32_t count;    /* streams in the list */
     uint32_t left;     /* ... whose exchange is over */
+    uint32_t streams_max; /* of an origin: how many it allows */
     uint32_t opening;  /* ... that wait for their request's head, and have no place in `h2` yet */
     Handle first;
     uint64_t held;     /* bytes in the streams' `in` */
