@@ -300,22 +300,15 @@ static bool settings_send(H2 *h)
 {
     const H2Limits *limits = &h->plan.limits;
     uint32_t list_max = (uint32_t)u64_min(limits->head.head_bytes_max, UINT32_MAX);
-    nghttp2_settings_entry server[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams_max},
+    bool server = h->plan.server;
+    nghttp2_settings_entry all[] = {
+        {server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
+         server ? limits->streams_max : 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list_max},
-        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-    };
-    nghttp2_settings_entry client[] = {
-        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list_max},
-    };
-    int failed = h->plan.server ? nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, server,
-                                                          sizeof server / sizeof server[0])
-                                : nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, client,
-                                                          sizeof client / sizeof client[0]);
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* here begins what a server alone says */
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}};
+    int failed = nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, all, server ? 5 : 3);
     return failed == 0 && nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
                                                                 (int32_t)limits->window) == 0;
 }
@@ -358,11 +351,8 @@ void h2_drop(H2 *h)
 
 static Err err_of(int code)
 {
-    if (code == 0) {
-        return ERR_OK;
-    }
-    if (code == NGHTTP2_ERR_NOMEM) {
-        return ERR_MEMORY;
+    if (code == 0 || code == NGHTTP2_ERR_NOMEM) {
+        return code == 0 ? ERR_OK : ERR_MEMORY;
     }
     return code == NGHTTP2_ERR_INVALID_STREAM_ID || code == NGHTTP2_ERR_STREAM_CLOSED ||
                    code == NGHTTP2_ERR_INVALID_STREAM_STATE
@@ -489,6 +479,17 @@ Err h2_request(H2 *h, H2Name name, const H2Field *fields, size_t count, bool bod
     h->streams++;
     *ret_id = id;
     return ERR_OK;
+}
+
+bool h2_withdraw(H2 *h, int32_t id)
+{
+    if (name_of(h, id) != 0) { /* nghttp2 knows a stream as soon as its head is on the way */
+        return false;
+    }
+    (void)nghttp2_session_set_stream_user_data(h->session, id, NULL);
+    h2_reset(h, id, H2_CANCEL);
+    h->streams--;
+    return true;
 }
 
 Err h2_trailers(H2 *h, int32_t id, const H2Field *fields, size_t count)

@@ -118,6 +118,9 @@ MUST_USE Err h2_respond(H2 *h, int32_t id, const H2Field *fields, size_t count, 
 /* A client's request; the pseudo-fields stand first. ERR_FULL: no stream is free now. */
 MUST_USE Err h2_request(H2 *h, H2Name name, const H2Field *fields, size_t count, bool body,
                         int32_t *ret_id);
+/* Takes back a request, not closed, of which nothing was sent: it waits for the peer to allow one
+ * more stream. Its name is not used again. false: some of it was sent. */
+bool h2_withdraw(H2 *h, int32_t id);
 /* From `send_trailers` alone. */
 MUST_USE Err h2_trailers(H2 *h, int32_t id, const H2Field *fields, size_t count);
 

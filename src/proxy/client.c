@@ -146,12 +146,27 @@ void client_mux_flush(Thread *t, Handle h)
     }
 }
 
+/* The client sends no more. That is a goodbye: requests that are whole are answered, as over
+ * HTTP/1, the others are over, and then the connection ends. */
+static void mux_half_closed(Thread *t, Client *c)
+{
+    if (c->mux->count == 0) {
+        client_close(t, c, false);
+        return;
+    }
+    mux_leave(t, c->mux);
+    mux_cut_unfinished(t, c->mux, FAULT_CLIENT_GONE);
+    mux_flush_later(t, c->mux);
+}
+
 static void mux_read(Thread *t, Client *c)
 {
     Mux *m = c->mux;
     Err err = mux_receive(t, m, &c->wire);
     if (err == ERR_MEMORY) {
         counter_add(&t->faults[FAULT_MEMORY], 1);
+    } else if (err == ERR_CLOSED) {
+        mux_half_closed(t, c);
     } else if (err != ERR_OK && err != ERR_AGAIN && err != ERR_SYNTAX) {
         client_close(t, c, false);
     } /* else GOAWAY says why; then it ends */

@@ -24,6 +24,7 @@ Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint
     *m = (Mux){.thread = t,
                .owner = owner,
                .server = server,
+               .streams_max = streams_max,
                .held_max = server ? MUX_CLIENT_HELD_MAX : UINT64_MAX,
                .spoken = true,
                .begun_ms = t->now_ms,
@@ -50,15 +51,16 @@ Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint
 
 void mux_drop(Thread *t, Mux *m)
 {
-    h2_drop(m->h2);
+    H2 *h2 = m->h2;
     m->h2 = NULL;
     Handle h = m->first;
     MuxStream *s;
     while ((s = mux_stream_get(t, h)) != NULL) {
         h = s->next;
         if (!s->closed) {
+            bool unsent = !m->server && s->id != 0 && h2_withdraw(h2, s->id);
             s->closed = true;
-            s->code = MUX_LOST;
+            s->code = unsent ? H2_REFUSED_STREAM : MUX_LOST;
         }
         if (handle_is_none(s->exchange)) {
             mux_stream_free(t, m, s);
@@ -66,6 +68,7 @@ void mux_drop(Thread *t, Mux *m)
             mux_stream_again(t, s);
         }
     }
+    h2_drop(h2);
     /* Streams that still have an exchange live until that leaves them. */
     for (s = mux_stream_get(t, m->first); s; s = mux_stream_get(t, h)) {
         h = s->next;
@@ -88,9 +91,62 @@ void mux_cut(Thread *t, Mux *m, Fault fault)
     }
 }
 
+void mux_cut_unfinished(Thread *t, Mux *m, Fault fault)
+{
+    Handle h = m->first;
+    MuxStream *s;
+    while ((s = mux_stream_get(t, h)) != NULL) {
+        h = s->next;
+        Exchange *x = exchange_get(t, s->exchange);
+        if (s->in_ended || s->closed) {
+            continue;
+        }
+        if (x) {
+            exchange_cut(t, x, fault);
+        } else {
+            h2_reset(m->h2, s->id, H2_CANCEL);
+        }
+    }
+}
+
+/* The origin allows fewer streams than before. Requests beyond that, of which it has seen nothing,
+ * turn away, so that they wait where any connection may take them. */
+static void unsent_leave(Thread *t, Mux *m)
+{
+    uint32_t open = 0;
+    for (MuxStream *s = mux_stream_get(t, m->first); s; s = mux_stream_get(t, s->next)) {
+        open += !s->closed && s->id != 0;
+    }
+    Handle h = m->first;
+    MuxStream *s;
+    while (open > m->streams_max && (s = mux_stream_get(t, h)) != NULL) { /* newest first */
+        h = s->next;
+        if (!s->closed && s->id != 0 && h2_withdraw(m->h2, s->id)) {
+            open--;
+            s->closed = true;
+            s->code = H2_REFUSED_STREAM;
+            mux_stream_again(t, s);
+        }
+    }
+}
+
+/* Looks whether the origin has changed how many streams it allows. */
+static void streams_max_follow(Mux *m)
+{
+    uint32_t max = h2_streams_max(m->h2);
+    bool fewer = max < m->streams_max;
+    m->streams_max = max;
+    if (fewer) {
+        unsent_leave(m->thread, m);
+    }
+}
+
 Err mux_feed(Mux *m, Str bytes)
 {
     Err err = h2_feed(m->h2, bytes);
+    if (!m->server) {
+        streams_max_follow(m);
+    }
     uint64_t whole = 0;
     bool partial = h2_is_partial(m->h2, &whole);
     bool fresh = m->partial_ms == 0 || whole != m->whole;
@@ -220,7 +276,8 @@ MuxLate mux_late(Thread *t, Mux *m, Wire *w, const MuxPatience *p, uint64_t *ret
         }
         due_ms = u64_min(due_ms, leave_ms);
     }
-    MuxLate late = quiet_late(t, m, p, &due_ms);
+    /* Who has half-closed cannot answer a PING. */
+    MuxLate late = w->ended ? MUX_IN_TIME : quiet_late(t, m, p, &due_ms);
     *ret_due_ms = due_ms;
     return late;
 }

@@ -89,6 +89,7 @@ typedef struct Mux {
     uint64_t leave_ms; /* when it is to leave, as was notified; 0: never */
     uint32_t count;    /* streams in the list */
     uint32_t left;     /* ... whose exchange is over */
+    uint32_t streams_max; /* of an origin: how many it allows */
     uint32_t opening;  /* ... that wait for their request's head, and have no place in `h2` yet */
     Handle first;
     uint64_t queued;   /* bytes in the streams' `out` */
@@ -202,6 +203,8 @@ uint64_t mux_spoke_ms(const Thread *t, const MuxStream *s);
 Mux *mux_of(const Thread *t, const MuxStream *s);
 /* All streams' exchanges, for a connection that goes. */
 void mux_cut(Thread *t, Mux *m, Fault fault);
+/* The same for those whose peer has not sent all of its message and never will. */
+void mux_cut_unfinished(Thread *t, Mux *m, Fault fault);
 
 static inline MuxStream *mux_stream_get(const Thread *t, Handle h)
 {

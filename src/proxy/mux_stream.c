@@ -398,7 +398,8 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
     mux_consume(t, s, s->in.len);
     s->exchange = HANDLE_NONE;
     s->started = true;
-    if (!m || s->closed || s->id == 0) {
+    bool unsent = m && !s->closed && !m->server && s->id != 0 && h2_withdraw(m->h2, s->id);
+    if (!m || s->closed || s->id == 0 || unsent) {
         mux_stream_free(t, m, s);
         return;
     }

@@ -8,6 +8,7 @@
 #include "proxy/thread.h"
 
 #define RAW_BYTES_MIN 4096u
+#define BARREN_BYTES_MAX (32u << 10) /* of ciphertext that holds no data, in one turn */
 #define LOOKS 4u /* at what a peer has acknowledged, in the time in which it must move */
 
 void wire_ready(Wire *w, unsigned what)
@@ -175,17 +176,18 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
         TRY(seal_held(w, r, room, &got));
         closed = closed || seal_rest(w, room, &got) == ERR_CLOSED;
     }
-    /* Records may hold next to nothing: what is read has a bound, too. */
-    size_t left = room.len + RAW_BYTES_MIN;
-    while (!closed && got < room.len && w->readable && w->held.len == 0 && left > 0) {
+    /* Records may hold next to nothing: what is read for nothing has a bound, too. */
+    size_t read = 0;
+    size_t before = got;
+    while (!closed && got < room.len && w->readable && w->held.len == 0 &&
+           read - size_min(read, got - before) < BARREN_BYTES_MAX) {
         size_t n = 0;
         size_t want = size_min(r->raw.len, (size_t)u64_max(room.len - got, RAW_BYTES_MIN));
-        want = size_min(want, left);
         err = raw_receive(w, span_take(r->raw, want), &n);
         if (err != ERR_OK) {
             break;
         }
-        left -= n;
+        read += n;
         TRY(seal_take(w, r, str_take(span_str(r->raw), n), room, &got));
         closed = seal_rest(w, room, &got) == ERR_CLOSED;
     }
@@ -198,8 +200,7 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
         *ret_received = got;
         return ERR_OK;
     }
-    if (left == 0 && !closed && err == ERR_OK) {
-        w->readable = true;
+    if (read >= BARREN_BYTES_MAX && w->readable && !closed && err == ERR_OK) {
         thread_again_wire(r->thread, w, w->owner);
         return ERR_AGAIN;
     }

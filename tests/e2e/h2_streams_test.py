@@ -9,9 +9,9 @@ import threading
 import time
 
 from h2 import (CANCEL, DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE,
-                MAX_CONCURRENT_STREAMS, NO_ERROR, REFUSED_STREAM, RST_STREAM, H2Client, H2Origin,
-                block, frame, request)
-from harness import Test, always, answer, connect, main, post, proxy, wait_until
+                MAX_CONCURRENT_STREAMS, NO_ERROR, REFUSED_STREAM, RST_STREAM, SETTINGS, H2Client,
+                H2Origin, block, frame, request, settings)
+from harness import Test, always, answer, ask, connect, main, post, proxy, wait_until
 
 BIG = os.urandom(2_000_000)
 
@@ -493,6 +493,34 @@ class HostileOrigins(Streams):
 
     def test_garbage(self):
         self.refused(lambda session, stream: session.send(b"HTTP/1.1 200 OK\r\n\r\n"))
+
+
+class Fewer(Streams):
+    def test_requests_that_the_origin_does_not_allow_any_more_go_elsewhere(self):
+        """It allows no more streams once it has served one: what was not sent yet keeps neither its
+        request waiting nor the connection open."""
+        def handler(session, stream):
+            session.respond(stream, 200, b"x")
+            if len(session.streams) == 1:
+                session.frame(SETTINGS, 0, 0, settings({MAX_CONCURRENT_STREAMS: 0}))
+
+        self.origin_ = self.own(H2Origin(handler))
+        self.front(f'{self.origin_} proto="h2-only" idle-timeout-ms=500 read-timeout-ms=3000',
+                   threads=1)
+        seen = []
+
+        def one():
+            seen.append(ask(self.listen, "/").status)
+
+        for _ in range(4):
+            askers = [threading.Thread(target=one) for _ in range(10)]
+            for asker in askers:
+                asker.start()
+            for asker in askers:
+                asker.join()
+        self.assertEqual(seen, [200] * 40)
+        upstream = lambda: self.river_.status()["worker"]["upstreams"][0]
+        wait_until(lambda: upstream()["active"] == 0, "the end of connections without streams", 5)
 
 
 if __name__ == "__main__":
