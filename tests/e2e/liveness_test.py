@@ -9,8 +9,8 @@ import threading
 import time
 
 import certificates
-from h2 import (END_HEADERS, HEADERS, INITIAL_WINDOW_SIZE, SETTINGS, H2Client, H2Origin,
-                PREFACE, block, frame, request)
+from h2 import (END_HEADERS, HEADERS, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, SETTINGS,
+                H2Client, H2Origin, PREFACE, block, frame, request)
 from harness import (SECONDS, Nginx, Origin, Peer, Port, Test, always, answer, ask, connect, get,
                      is_sanitized, main, proxy, wait_until)
 
@@ -234,6 +234,21 @@ class Origins(LivenessTest):
             stream = next(s for s in session.streams.values() if s.get(":path") == "/events")
             session.data(stream.number, b"data: %d\n\n" % i)
             self.assertIn(b"data: %d" % i, lasting[i].until(b"\n\n"))
+
+    def test_an_older_connection_serves_again_when_the_younger_one_has_gone(self):
+        """The first was full when the second was dialled."""
+        origin = self.own(H2Origin(self.events, {MAX_CONCURRENT_STREAMS: 2}))
+        port = self.port()
+        self.river(proxy(port, f'{origin} proto="h2-only"'), threads=1)
+        for _ in range(3): # the third by a second connection
+            self.events_begin(port)
+        first = origin.sessions[0]
+        first.data(list(first.streams)[-1], end=True) # it has a free stream again
+        time.sleep(0.1)
+        origin.sessions[1].leave(2**31 - 1)
+        time.sleep(0.1)
+        self.assertEqual(ask(port, "/").body, b"x")
+        self.assertEqual(len(origin.sessions), 2)
 
     def events(self, connection, stream):
         if stream.get(":path") == "/events":

@@ -141,7 +141,7 @@ class Builder:
                 or key[0] == program + ".p"]
 
 
-def find(builder, job, first_seed, seeds):
+def find(builder, job, seeds):
     """How a mutant was found; None: it was not; "" when it does not compile."""
     path, first, last, _ = job
     with tempfile.TemporaryDirectory(dir=WORK) as folder:
@@ -151,7 +151,7 @@ def find(builder, job, first_seed, seeds):
         changed = os.path.join(folder, "changed.o")
         if not builder.compile(path, source, changed):
             return ""
-        for name, words in (("sim", ("--first", str(first_seed), str(seeds))),
+        for name, words in (("sim", seeds),
                             ("wire", (os.path.join(ROOT, "tests/wire"),)), ("calls", ())):
             program = os.path.join(folder, name)
             objects = [changed if key == path else builder.object_of(key)
@@ -210,9 +210,10 @@ def main():
         found, survivors = 0, []
         whole = os.path.join(WORK, "sim")
         builder.link_program([builder.object_of(key) for key in builder.objects("sim")], whole)
-        if subprocess.run([whole, "--first", str(options.first), str(options.seeds)], check=False).returncode:
+        seeds = ("--first", str(options.first), str(options.seeds))
+        if subprocess.run([whole, *seeds], check=False).returncode:
             raise SystemExit("mutate: the simulation fails without any mutation")
-        for job, how in zip(jobs, pool.map(lambda job: find(builder, job, options.first, options.seeds), jobs)):
+        for job, how in zip(jobs, pool.map(lambda job: find(builder, job, seeds), jobs)):
             where = f"{job[0]}:{job[1] + 1}: {job[3]}"
             if how is None:
                 survivors.append(where)
