@@ -4,9 +4,12 @@ killed and started again. At the end nothing may hang, nothing may be left over,
 must serve.
 
     tests/soak/trouble.py [--minutes N] [--seed N] [--bytes N] [--percent N] [--only WORD]
+                          [--link 25ms,0.1%,100mbit]
 
 There are two origins, each an nginx: `steady`, to which nothing happens, and `troubled`, which is
-stopped (SIGSTOP), killed and started, as the seed says. Large files over HTTP/1 and HTTP/2 at full
+stopped (SIGSTOP), killed and started, as the seed says. With --link there is a third, `far`, at the
+other end of a link that is that long, loses as many packets and carries as much (tests/e2e/link.py);
+clients come from there as well. Large files over HTTP/1 and HTTP/2 at full
 speed and throttled, `git clone` and `git push`, gRPC streams that are quiet, WebSockets, wrk,
 h2load, and readers that are slow: what goes to the steady origin must succeed; what goes to the
 troubled one may fail, but must end. Large files at full speed come one after the other from each
@@ -35,6 +38,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 import harness  # pylint: disable=wrong-import-position
 from certificates import Authority  # pylint: disable=wrong-import-position
+from link import FAR, NEAR, Link, enter  # pylint: disable=wrong-import-position
 from governor import Governor, processor_seconds  # pylint: disable=wrong-import-position
 try:
     import grpc
@@ -51,7 +55,7 @@ REST_SECONDS = 100   # until River must have closed what is idle (keep-alive is 
 REST_BYTES_MAX = 8 << 20  # blocks that its threads keep for the next requests
 IDLE_CPU_PERCENT_MAX = 5
 MESSAGE_SECONDS = 60  # of quiet between two messages of a gRPC stream
-DEFAULTS = {"seed": 1, "bytes": 2 << 30, "percent": 60, "only": ""}
+DEFAULTS = {"seed": 1, "bytes": 2 << 30, "percent": 60, "only": "", "link": ""}
 
 
 # ---- origins -------------------------------------------------------------------------------------
@@ -166,8 +170,8 @@ def echo(peer):
 class Nginx(harness.Nginx):
     """One that can be killed, and started again at its port."""
 
-    def __init__(self, size):
-        super().__init__("keepalive_timeout 30s;")
+    def __init__(self, size, more=""):
+        super().__init__("keepalive_timeout 30s;", more)
         with open(os.path.join(self.directory, "root", "large"), "wb") as file:
             file.truncate(size)
         self.write("small", b"small\n" * 100)
@@ -248,6 +252,8 @@ class Soak:
         self.counting = threading.Lock()
         self.dice = random.Random(options.seed)
         self.directory = tempfile.mkdtemp(prefix="river-trouble-")
+        self.link = Link(options.link, options.seed) if options.link else None
+        self.far = self.start_far() if self.link else None
         self.steady = Nginx(options.bytes)
         self.troubled = Nginx(options.bytes)
         self.git = GitOrigin(self.directory)
@@ -261,19 +267,30 @@ class Soak:
         self.files = self.open_files()
         self.governor = Governor(options.percent, self.processes)
 
+    def start_far(self):
+        """This process is near from now on, where River and the other origins are."""
+        with self.link.within("far"):
+            self.far_port = harness.Port(FAR)
+            far = Nginx(self.options.far_bytes, f"server {{ listen {self.far_port}; root root; }}")
+        enter(self.link.sides["near"])
+        return far
+
     def processes(self):
         """Those that live as long as the soak, or are killed by it."""
-        return (self.river.pid, self.worker_pid, self.steady.process.pid,
-                self.troubled.process.pid)
+        return [self.river.pid, self.worker_pid] + [
+            thing.process.pid for thing in (self.steady, self.troubled, self.far, self.link)
+            if thing]
 
     def start_river(self):
         authority = Authority(self.directory, "ca")
         pair = authority.issue("server", ["localhost"])
         self.ports = {name: harness.Port() for name in
                       ("steady", "troubled", "git", "grpc", "echo", "steady-tls", "troubled-tls")}
+        if self.far:
+            self.ports.update({name: harness.Port(NEAR) for name in ("far", "far-tls")})
         tls = f'cert-path="{pair.chain}" key-path="{pair.key}"'
         origins = {"steady": self.steady, "troubled": self.troubled, "git": self.git.at,
-                   "echo": self.echo}
+                   "echo": self.echo, **({"far": self.far_port} if self.far else {})}
         services = ""
         for name, origin in origins.items():
             listeners = [f"{self.ports[name]} h2c=true"]
@@ -289,7 +306,7 @@ class Soak:
     # Each of these is one try of one client.
 
     def download(self, name, *words, rate=None):
-        share = self.options.bytes
+        share = self.options.far_bytes if name.startswith("far") else self.options.bytes
         if rate:
             share = min(share, rate * 15)
         out = run("curl", "-sSk", "-o", "/dev/null", "-w", "%{size_download} %{http_code}", *words,
@@ -302,6 +319,11 @@ class Soak:
 
     def url(self, name):
         return ("https://" if name.endswith("-tls") else "http://") + str(self.ports[name])
+
+    def from_afar(self, work):
+        """One try of a client at the other end of the link."""
+        with self.link.within("far"):
+            work()
 
     def clone(self):
         with tempfile.TemporaryDirectory(dir=self.directory) as folder:
@@ -379,6 +401,22 @@ class Soak:
             if code != "200":
                 raise OSError("status " + code)
 
+    def add_far(self):
+        """Clients on either side of the link, and an origin that is at its other end."""
+        turn = threading.Lock()
+        kinds = [("curl h1", lambda: self.download("far")),
+                 ("curl h2", lambda: self.download("far", "--http2-prior-knowledge")),
+                 ("curl h1 TLS", lambda: self.download("far-tls", "--http1.1")),
+                 ("curl h2 TLS", lambda: self.download("far-tls", "--http2")),
+                 ("slow reader", lambda: self.slow_reader("far")),
+                 ("small h2", lambda: self.small("far-tls", "--http2"))]
+        for what, work in kinds:
+            self.kinds.append(Kind(self, f"far: {what}", work, True, turn if "curl" in what else
+                                   None))
+            self.kinds.append(Kind(self, f"far from afar: {what}",
+                                   lambda work=work: self.from_afar(work), True,
+                                   turn if "curl" in what else None))
+
     def start(self):
         for name, strict in (("steady", True), ("troubled", False)):
             tls = name + "-tls"
@@ -400,6 +438,8 @@ class Soak:
                     ("slow reader", None, lambda n=name: self.slow_reader(n)),
                     ("small h2", threading.Lock(), lambda n=tls: self.small(n, "--http2"))):
                 self.kinds.append(Kind(self, f"{name}: {what}", work, strict, turn))
+        if self.link:
+            self.add_far()
         self.kinds.append(Kind(self, "git", self.clone, True, threading.Lock()))
         self.kinds.append(Kind(self, "websocket", self.websocket, True))
         if self.grpc:
@@ -450,7 +490,7 @@ class Soak:
         for kind in self.kinds:
             kind.thread.join(max(0, deadline - time.monotonic()))
             problems += list(kind.problems())
-        for name in ("steady", "troubled"):
+        for name in ("steady", "troubled") + (("far",) if self.far else ()):
             for words in (("--http1.1",), ("--http2",)):
                 try:
                     self.small(name + "-tls", *words)
@@ -470,15 +510,17 @@ class Soak:
 
     def close(self):
         self.river.close()
-        for thing in (self.steady, self.troubled, self.git, self.grpc, self.echo):
+        for thing in (self.steady, self.troubled, self.far, self.git, self.grpc, self.echo):
             if thing:
                 thing.close()
+        if self.link:
+            print("  the link:", json.dumps(self.link.close()))
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def soak(minutes, **more):
     """Runs it; returns the problems and the kinds of clients with what they did."""
-    options = argparse.Namespace(**{**DEFAULTS, "minutes": minutes, **more})
+    options = argparse.Namespace(far_bytes=20 << 20, **{**DEFAULTS, "minutes": minutes, **more})
     it = Soak(options)
     try:
         it.start()
