@@ -18,7 +18,8 @@ TOOLS = ("curl", "nginx", "git", "wrk", "h2load")
                          for tool in TOOLS), "a client or a server is not here")
 class Trouble(Test):
     def test_nothing_hangs_and_nothing_is_left_over_while_an_origin_comes_and_goes(self):
-        problems, _ = trouble.soak(0.5, size=(8 if is_sanitized() else 40) << 20)
+        problems, _ = trouble.soak(0.5, bytes=(8 if is_sanitized() else 40) << 20,
+                                   percent=100)
         self.assertEqual(problems, [])
 
 

@@ -3,18 +3,23 @@
 killed and started again. At the end nothing may hang, nothing may be left over, and each origin
 must serve.
 
-    tests/soak/trouble.py [--minutes N] [--seed N] [--bytes N] [--only WORD]
+    tests/soak/trouble.py [--minutes N] [--seed N] [--bytes N] [--percent N] [--only WORD]
+                          [--link 25ms,0.1%,100mbit]
 
 There are two origins, each an nginx: `steady`, to which nothing happens, and `troubled`, which is
-stopped (SIGSTOP), killed and started, as the seed says. Large files over HTTP/1 and HTTP/2 at full
+stopped (SIGSTOP), killed and started, as the seed says. With --link there is a third, `far`, at the
+other end of a link that is that long, loses as many packets and carries as much (tests/e2e/link.py);
+clients come from there as well. Large files over HTTP/1 and HTTP/2 at full
 speed and throttled, `git clone` and `git push`, gRPC streams that are quiet, WebSockets, wrk,
 h2load, and readers that are slow: what goes to the steady origin must succeed; what goes to the
-troubled one may fail, but must end. It prints what each kind of client did, and last
-"N passed, N failed".
+troubled one may fail, but must end. Large files at full speed come one after the other from each
+origin, and what takes much of the processor waits until all of this together has taken less than
+--percent of one. It prints what each kind of client did, and last "N passed, N failed".
 """
 
 import argparse
 import base64
+import contextlib
 import http.server
 import json
 import os
@@ -33,6 +38,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 import harness  # pylint: disable=wrong-import-position
 from certificates import Authority  # pylint: disable=wrong-import-position
+from link import FAR, NEAR, Link, enter  # pylint: disable=wrong-import-position
+from governor import Governor, processor_seconds  # pylint: disable=wrong-import-position
 try:
     import grpc
 except ImportError:
@@ -45,8 +52,10 @@ except ImportError:
 BACKEND = "/usr/lib/git-core/git-http-backend"
 STUCK_SECONDS = 240  # no client may take longer than this beyond what its transfer needs
 REST_SECONDS = 100   # until River must have closed what is idle (keep-alive is 75 seconds)
+REST_BYTES_MAX = 8 << 20  # blocks that its threads keep for the next requests
 IDLE_CPU_PERCENT_MAX = 5
-MESSAGE_SECONDS = 7
+MESSAGE_SECONDS = 60  # of quiet between two messages of a gRPC stream
+DEFAULTS = {"seed": 1, "bytes": 2 << 30, "percent": 60, "only": "", "link": ""}
 
 
 # ---- origins -------------------------------------------------------------------------------------
@@ -161,8 +170,8 @@ def echo(peer):
 class Nginx(harness.Nginx):
     """One that can be killed, and started again at its port."""
 
-    def __init__(self, size):
-        super().__init__("keepalive_timeout 30s;")
+    def __init__(self, size, more=""):
+        super().__init__("keepalive_timeout 30s;", more)
         with open(os.path.join(self.directory, "root", "large"), "wb") as file:
             file.truncate(size)
         self.write("small", b"small\n" * 100)
@@ -184,10 +193,12 @@ class Nginx(harness.Nginx):
 # ---- clients -------------------------------------------------------------------------------------
 
 class Kind:
-    """One kind of client, which asks again and again; `strict`: it may not fail."""
+    """One kind of client, which asks again and again; `strict`: it may not fail. `turn`: a lock
+    that it holds meanwhile, None: it takes so little that it need not wait."""
 
-    def __init__(self, soak, name, work, strict):
+    def __init__(self, soak, name, work, strict, turn=None):
         self.soak, self.name, self.work, self.strict = soak, name, work, strict
+        self.turn = turn
         self.done = self.failed = 0
         self.longest = 0.0
         self.since = time.monotonic()
@@ -196,16 +207,25 @@ class Kind:
 
     def run(self):
         while not self.soak.over.is_set():
-            self.since = time.monotonic()
-            try:
-                self.work()
-                self.done += 1
-            except Exception as error:  # pylint: disable=broad-except
-                self.failed += 1
-                if len(self.samples) < 3:
-                    self.samples.append(f"{type(error).__name__}: {str(error)[:200]}")
-                time.sleep(0.2)
-            self.longest = max(self.longest, time.monotonic() - self.since)
+            with self.turn or contextlib.nullcontext():
+                if self.turn:
+                    self.soak.governor.wait(self.soak.over)
+                if not self.soak.over.is_set():
+                    self.once()
+            time.sleep(0.02)  # a lock goes to whoever asks first, also to who had it last
+
+    def once(self):
+        """One try."""
+        self.since = time.monotonic()
+        try:
+            self.work()
+            self.done += 1
+        except Exception as error:  # pylint: disable=broad-except
+            self.failed += 1
+            if len(self.samples) < 3:
+                self.samples.append(f"{type(error).__name__}: {str(error)[:200]}")
+            time.sleep(0.2)
+        self.longest = max(self.longest, time.monotonic() - self.since)
 
     def problems(self):
         if self.thread.is_alive():
@@ -229,8 +249,11 @@ class Soak:
     def __init__(self, options):
         self.options = options
         self.over = threading.Event()
+        self.counting = threading.Lock()
         self.dice = random.Random(options.seed)
         self.directory = tempfile.mkdtemp(prefix="river-trouble-")
+        self.link = Link(options.link, options.seed) if options.link else None
+        self.far = self.start_far() if self.link else None
         self.steady = Nginx(options.bytes)
         self.troubled = Nginx(options.bytes)
         self.git = GitOrigin(self.directory)
@@ -239,19 +262,38 @@ class Soak:
         self.pushes = 0
         self.events = []
         self.kinds = []
+        self.bytes = {}
         self.start_river()
+        self.files = self.open_files()
+        self.governor = Governor(options.percent, self.processes)
+
+    def start_far(self):
+        """This process is near from now on, where River and the other origins are."""
+        with self.link.within("far"):
+            self.far_port = harness.Port(FAR)
+            far = Nginx(self.options.far_bytes, f"server {{ listen {self.far_port}; root root; }}")
+        enter(self.link.sides["near"])
+        return far
+
+    def processes(self):
+        """Those that live as long as the soak, or are killed by it."""
+        return [self.river.pid, self.worker_pid] + [
+            thing.process.pid for thing in (self.steady, self.troubled, self.far, self.link)
+            if thing]
 
     def start_river(self):
         authority = Authority(self.directory, "ca")
         pair = authority.issue("server", ["localhost"])
         self.ports = {name: harness.Port() for name in
                       ("steady", "troubled", "git", "grpc", "echo", "steady-tls", "troubled-tls")}
+        if self.far:
+            self.ports.update({name: harness.Port(NEAR) for name in ("far", "far-tls")})
         tls = f'cert-path="{pair.chain}" key-path="{pair.key}"'
         origins = {"steady": self.steady, "troubled": self.troubled, "git": self.git.at,
-                   "echo": self.echo}
+                   "echo": self.echo, **({"far": self.far_port} if self.far else {})}
         services = ""
         for name, origin in origins.items():
-            listeners = [str(self.ports[name])]
+            listeners = [f"{self.ports[name]} h2c=true"]
             if name + "-tls" in self.ports:
                 listeners.append(f"{self.ports[name + '-tls']} {tls}")
             services += harness.proxy(listeners, str(origin), name=name)
@@ -259,11 +301,12 @@ class Soak:
             services += harness.proxy(f"{self.ports['grpc']} h2c=true",
                                       f"{self.grpc.at} proto=\"h2-only\"", name="grpc")
         self.river = harness.River(services)
+        self.worker_pid = self.river.status()["worker_pid"]
 
     # Each of these is one try of one client.
 
     def download(self, name, *words, rate=None):
-        share = self.options.bytes
+        share = self.options.far_bytes if name.startswith("far") else self.options.bytes
         if rate:
             share = min(share, rate * 15)
         out = run("curl", "-sSk", "-o", "/dev/null", "-w", "%{size_download} %{http_code}", *words,
@@ -271,9 +314,16 @@ class Soak:
                   self.url(name) + "/large", seconds=STUCK_SECONDS + share / 2e6)
         if int(out.split()[0]) != share or out.split()[1] not in ("200", "206"):
             raise OSError("curl got " + out)
+        with self.counting:
+            self.bytes[name] = self.bytes.get(name, 0) + share
 
     def url(self, name):
         return ("https://" if name.endswith("-tls") else "http://") + str(self.ports[name])
+
+    def from_afar(self, work):
+        """One try of a client at the other end of the link."""
+        with self.link.within("far"):
+            work()
 
     def clone(self):
         with tempfile.TemporaryDirectory(dir=self.directory) as folder:
@@ -323,7 +373,7 @@ class Soak:
                     return
 
     def wrk(self, name):
-        out = run("wrk", "-t1", "-c8", "-d5s", self.url(name) + "/small")
+        out = run("wrk", "-t1", "-c8", "-d5s", "--timeout", "20s", self.url(name) + "/small")
         bad = [line for line in out.split("\n") if "Socket errors" in line or "Non-2xx" in line]
         if bad:
             raise OSError("wrk: " + "; ".join(bad))
@@ -351,21 +401,46 @@ class Soak:
             if code != "200":
                 raise OSError("status " + code)
 
+    def add_far(self):
+        """Clients on either side of the link, and an origin that is at its other end."""
+        turn = threading.Lock()
+        kinds = [("curl h1", lambda: self.download("far")),
+                 ("curl h2", lambda: self.download("far", "--http2-prior-knowledge")),
+                 ("curl h1 TLS", lambda: self.download("far-tls", "--http1.1")),
+                 ("curl h2 TLS", lambda: self.download("far-tls", "--http2")),
+                 ("slow reader", lambda: self.slow_reader("far")),
+                 ("small h2", lambda: self.small("far-tls", "--http2"))]
+        for what, work in kinds:
+            self.kinds.append(Kind(self, f"far: {what}", work, True, turn if "curl" in what else
+                                   None))
+            self.kinds.append(Kind(self, f"far from afar: {what}",
+                                   lambda work=work: self.from_afar(work), True,
+                                   turn if "curl" in what else None))
+
     def start(self):
         for name, strict in (("steady", True), ("troubled", False)):
             tls = name + "-tls"
-            for what, work in (
-                    ("curl h1", lambda n=name: self.download(n)),
-                    ("curl h1 TLS", lambda n=tls: self.download(n, "--http1.1")),
-                    ("curl h2", lambda n=tls: self.download(n, "--http2")),
-                    ("curl h2 throttled", lambda n=tls: self.download(n, "--http2", rate=300000)),
-                    ("curl h1 throttled", lambda n=name: self.download(n, rate=200000)),
-                    ("wrk", lambda n=name: self.wrk(n)),
-                    ("h2load", lambda n=tls: self.h2load(n)),
-                    ("slow reader", lambda n=name: self.slow_reader(n)),
-                    ("small h2", lambda n=tls: self.small(n, "--http2"))):
-                self.kinds.append(Kind(self, f"{name}: {what}", work, strict))
-        self.kinds.append(Kind(self, "git", self.clone, True))
+            large, many = threading.Lock(), threading.Lock()
+            h2c = "--http2-prior-knowledge"
+            for what, turn, work in (
+                    ("curl h1", large, lambda n=name: self.download(n)),
+                    ("curl h1 TLS", large, lambda n=tls: self.download(n, "--http1.1")),
+                    ("curl h2", large, lambda n=name: self.download(n, h2c)),
+                    ("curl h2 TLS", large, lambda n=tls: self.download(n, "--http2")),
+                    ("curl h1 throttled", None, lambda n=name: self.download(n, rate=200000)),
+                    ("curl h1 TLS throttled", None,
+                     lambda n=tls: self.download(n, "--http1.1", rate=150000)),
+                    ("curl h2 throttled", None, lambda n=name: self.download(n, h2c, rate=250000)),
+                    ("curl h2 TLS throttled", None,
+                     lambda n=tls: self.download(n, "--http2", rate=300000)),
+                    ("wrk", many, lambda n=name: self.wrk(n)),
+                    ("h2load", many, lambda n=tls: self.h2load(n)),
+                    ("slow reader", None, lambda n=name: self.slow_reader(n)),
+                    ("small h2", threading.Lock(), lambda n=tls: self.small(n, "--http2"))):
+                self.kinds.append(Kind(self, f"{name}: {what}", work, strict, turn))
+        if self.link:
+            self.add_far()
+        self.kinds.append(Kind(self, "git", self.clone, True, threading.Lock()))
         self.kinds.append(Kind(self, "websocket", self.websocket, True))
         if self.grpc:
             self.kinds.append(Kind(self, "grpc", self.quiet, True))
@@ -392,27 +467,30 @@ class Soak:
                 self.troubled.start()
             time.sleep(min(self.dice.uniform(1, 8), max(0, until - time.monotonic())))
 
-    def processor_seconds(self):
-        with open(f"/proc/{self.river.status()['worker_pid']}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.worker_pid}/fd"))
 
     def rests(self):
         """What River still holds, in words; empty: nothing."""
         worker = self.river.status()["worker"]
         held = [f"{worker[what]} {what}" for what in ("connections", "active") if worker[what]]
         held += [f"{o['name']}: {o[what]} {what}" for o in worker["upstreams"]
-                 for what in ("active", "connecting", "waiting") if o[what]]
+                 for what in ("active", "idle", "connecting", "waiting") if o[what]]
+        if worker["memory"]["used_bytes"] > REST_BYTES_MAX:
+            held.append(f"{worker['memory']['used_bytes']} bytes")
+        held += [f"{n} open files more than at the start" for n in
+                 (self.open_files() - self.files,) if n > 0]
         return ", ".join(held)
 
     def end(self):
         problems = []
+        self.percent = self.governor.percent()
         self.over.set()
         deadline = time.monotonic() + STUCK_SECONDS + self.options.bytes / 2e6
         for kind in self.kinds:
             kind.thread.join(max(0, deadline - time.monotonic()))
             problems += list(kind.problems())
-        for name in ("steady", "troubled"):
+        for name in ("steady", "troubled") + (("far",) if self.far else ()):
             for words in (("--http1.1",), ("--http2",)):
                 try:
                     self.small(name + "-tls", *words)
@@ -423,24 +501,26 @@ class Soak:
             time.sleep(1)
         if self.rests():
             problems.append("left over: " + self.rests())
-        before = self.processor_seconds()
+        before = processor_seconds(self.worker_pid)
         time.sleep(4)
-        percent = 100 * (self.processor_seconds() - before) / 4
+        percent = 100 * (processor_seconds(self.worker_pid) - before) / 4
         if percent > IDLE_CPU_PERCENT_MAX:
             problems.append(f"River is idle and takes {percent:.0f} % of a processor")
         return problems
 
     def close(self):
         self.river.close()
-        for thing in (self.steady, self.troubled, self.git, self.grpc, self.echo):
+        for thing in (self.steady, self.troubled, self.far, self.git, self.grpc, self.echo):
             if thing:
                 thing.close()
+        if self.link:
+            print("  the link:", json.dumps(self.link.close()))
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def soak(minutes, seed=1, size=2 << 30, only=""):
+def soak(minutes, **more):
     """Runs it; returns the problems and the kinds of clients with what they did."""
-    options = argparse.Namespace(minutes=minutes, seed=seed, bytes=size, only=only)
+    options = argparse.Namespace(far_bytes=20 << 20, **{**DEFAULTS, "minutes": minutes, **more})
     it = Soak(options)
     try:
         it.start()
@@ -451,6 +531,11 @@ def soak(minutes, seed=1, size=2 << 30, only=""):
                   f"{kind.longest:6.1f} s{'' if kind.strict else '  (may fail)'}", flush=True)
         faults = it.river.status()["worker"]["faults"]
         print("  trouble:", {w: it.events.count(w) for w in sorted(set(it.events))})
+        print("  bytes of large files:", json.dumps(it.bytes))
+        print(f"  at the end {it.open_files()} open files (at the start {it.files}), "
+              f"{it.river.status()['worker']['memory']['used_bytes']} bytes of memory in use")
+        print(f"  together {it.percent:.0f} % of a processor on average; peak of River's memory "
+              f"{it.river.status()['worker']['memory']['peak_bytes']} bytes")
         print("  River's reasons:", json.dumps(faults), flush=True)
         return problems, it.kinds
     finally:
@@ -461,11 +546,9 @@ def main():
     """Parses and runs."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--bytes", type=int, default=2 << 30)
-    parser.add_argument("--only", default="")
-    options = parser.parse_args()
-    problems, kinds = soak(options.minutes, options.seed, options.bytes, options.only)
+    for name, default in DEFAULTS.items():
+        parser.add_argument("--" + name, type=type(default), default=default)
+    problems, kinds = soak(**vars(parser.parse_args()))
     for problem in problems:
         print("  PROBLEM " + problem)
     print(f"{len(kinds) - min(len(problems), len(kinds))} passed, {len(problems)} failed")
