@@ -56,6 +56,7 @@ static Step request_send(Thread *t, Exchange *x, Link to, HeadOut *head, Str dat
         return FAIL(origin_send_fault(err));
     }
     x->any_sent = true;
+    x->progress_up_ms = t->now_ms; /* it had taken all that came before: its time begins here */
     x->request_sent = x->request_body.done;
     return x->request_sent ? NEXT : WAIT;
 }

@@ -488,6 +488,22 @@ class Slow(LivenessTest):
         self.assertEqual(peer.response().body, b"read")
         self.assertEqual(self.faults(river), {})
 
+    def test_a_pause_of_the_client_is_not_held_against_the_origin(self):
+        """Its time to take a piece begins with that piece."""
+        def handler(session, stream):
+            session.respond(stream, 200, b"read")
+
+        port = self.port()
+        river = self.river(proxy(port, f'{self.own(H2Origin(handler))} proto="h2-only" '
+                                       "write-timeout-ms=400"))
+        peer = self.connect(port)
+        peer.send(get("/", "Content-Length: 6", method="POST"))
+        for piece in (b"ab", b"cd", b"ef"):
+            peer.send(piece)
+            time.sleep(1)
+        self.assertEqual(peer.response().body, b"read")
+        self.assertEqual(self.faults(river), {})
+
     def test_the_end_of_an_answer_has_as_long_as_it_moves(self):
         """All is there, and the request is over; the client's windows open little by little."""
         size = 60000
