@@ -4,10 +4,10 @@
  *
  * Makes two namespaces, `near` (10.77.0.1) and `far` (10.77.0.2), with a TUN device in each, and
  * carries packets between them: each takes DELAY_US one way, LOSS_PPM of a million are lost, and
- * KBIT a second pass (0: any number) after a queue of BUFFER_MS, behind which they are dropped. The
- * seed says which are lost. Prints the process whose descriptors NEAR_FD and FAR_FD are the
- * namespaces, "link PID", and at SIGTERM what it did. All of it is gone when it ends. Exit status 77:
- * the system permits no namespaces or no TUN devices, and why is on stderr. */
+ * KBIT a second pass (0: any number) after a queue of BUFFER_MS, beyond which they are dropped.
+ * The seed says which are lost. Prints the process whose descriptors NEAR_FD and FAR_FD are the
+ * namespaces, "link PID", and at SIGTERM what it did. All of it is gone when it ends. Exit status
+ * 77: the system permits no namespaces or no TUN devices, and why is on stderr. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -7,9 +7,9 @@ must serve.
                           [--link 25ms,0.1%,100mbit]
 
 There are two origins, each an nginx: `steady`, to which nothing happens, and `troubled`, which is
-stopped (SIGSTOP), killed and started, as the seed says. With --link there is a third, `far`, at the
-other end of a link that is that long, loses as many packets and carries as much (tests/e2e/link.py);
-clients come from there as well. Large files over HTTP/1 and HTTP/2 at full
+stopped (SIGSTOP), killed and started, as the seed says. With --link there is a third, `far`, at
+the other end of a link that is that long, loses as many packets and carries as much
+(tests/e2e/link.py); clients come from there as well. Large files over HTTP/1 and HTTP/2 at full
 speed and throttled, `git clone` and `git push`, gRPC streams that are quiet, WebSockets, wrk,
 h2load, and readers that are slow: what goes to the steady origin must succeed; what goes to the
 troubled one may fail, but must end. Large files at full speed come one after the other from each
