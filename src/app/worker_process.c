@@ -20,6 +20,7 @@
 #include "base/number.h"
 #include "proxy/client.h"
 #include "loop/crash.h"
+#include "net/tls.h"
 
 #define BLOCK_BYTES 16384u
 #define START_BYTES_MAX (16u << 20)
@@ -133,6 +134,13 @@ static Err build_first(WorkerProcess *p)
 }
 
 /* The settings, and with them the bytes of keys, go as soon as all is built of them. */
+/* The client is served as one that asks for no name: only who looks for the reason wants to know. */
+static void on_odd_name(Str name)
+{
+    LOG(DEBUG, "a client's TLS server name is no DNS name, and counts as none",
+        LOG_STR("name", name));
+}
+
 static Err start_threads(WorkerProcess *p)
 {
     const Configuration *c = p->setup->configuration;
@@ -159,6 +167,7 @@ static Err start_threads(WorkerProcess *p)
     TRY(build_first(p));
     region_unmap_all();
     worker_state_restore(p->worker, &p->builder.newest->snapshot, p->setup->state);
+    tls_report_odd_names(on_odd_name);
     return worker_start(p->worker, &p->builder.newest->snapshot);
 }
 

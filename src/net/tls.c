@@ -10,7 +10,7 @@
 
 #define CONFIG_BLOCK_BYTES 4096u
 #define CONFIG_BYTES_MAX (64u << 20)
-#define REFUSED_BYTES_MAX 100u /* of a server name, for the log */
+#define NAME_BYTES_MAX 100u /* of a server name that is none, for the log */
 #define SUBJECT_BYTES_MAX 1024u
 /* A record holds at most so much plaintext (RFC 8446 §5.1): pieces are put together up to it. */
 #define RECORD_BYTES_MAX 16384u
@@ -59,8 +59,6 @@ struct Tls {
     size_t budget_bytes; /* taken from it for rustls */
     TlsState state;
     TlsReason reason;
-    uint8_t *refused; /* the server name that it failed for, or NULL */
-    size_t refused_len;
     Str cause; /* what its code does not say; static */
     EngineCode code;
     bool began; /* the peer has sent a byte */
@@ -341,7 +339,6 @@ void tls_free(Tls *t)
     tls_server_unref(t->server);
     tls_client_unref(t->client);
     memory_drop(t->budget, t->subject, t->subject_len);
-    memory_drop(t->budget, t->refused, t->refused_len);
     budget_give(t->budget, t->budget_bytes);
     memory_drop(t->budget, t, sizeof *t);
 }
@@ -397,25 +394,26 @@ static Err feed_engine(Tls *t, Str raw, size_t *ret_taken)
     return ERR_OK;
 }
 
-/* Keeps the name that a client asked for, if that is what its handshake fails for. */
-static void keep_refused(Tls *t, Str raw)
+static void (*on_odd_name)(Str name);
+
+void tls_report_odd_names(void (*report)(Str name))
 {
-    Str name = str_take(tls_hello_name(raw), REFUSED_BYTES_MAX);
-    if (!t->server || t->refused || name.len == 0 || tls_hello_is_dns(name)) {
-        return;
+    on_odd_name = report;
+}
+
+/* Reports the name in a client's hello that counts as none. */
+static void look_at_name(const Tls *t, Str raw)
+{
+    Str name = t->server && on_odd_name ? tls_hello_name(raw) : STR_NONE;
+    if (name.len > 0 && !tls_hello_is_dns(name)) {
+        on_odd_name(str_take(name, NAME_BYTES_MAX));
     }
-    t->refused = (uint8_t *)memory_new(t->budget, name.len);
-    t->refused_len = t->refused ? span_copy(span_of(t->refused, name.len), name) : 0;
 }
 
 /* Feeds as much as a handshake may still need. */
 static Err feed_handshake(Tls *t, Str raw, size_t *ret_taken)
 {
-    Err err = feed_engine(t, str_take(raw, t->handshake_left), ret_taken);
-    if (err != ERR_OK) {
-        keep_refused(t, raw);
-        return err;
-    }
+    TRY(feed_engine(t, str_take(raw, t->handshake_left), ret_taken));
     t->handshake_left -= *ret_taken;
     if (!engine_is_handshaking(t->engine)) {
         open_session(t);
@@ -435,7 +433,10 @@ Err tls_feed(Tls *t, Str raw, size_t *ret_taken)
     if (raw.len > 0 && !t->began && !begins_record(t, str_at(raw, 0))) {
         return fail(t, TLS_REASON_PLAINTEXT, ENGINE_OK);
     }
-    t->began = t->began || raw.len > 0;
+    if (raw.len > 0 && !t->began) {
+        look_at_name(t, raw);
+        t->began = true;
+    }
     if (t->state == TLS_HANDSHAKING) {
         TRY(feed_handshake(t, raw, &taken));
     }
@@ -530,9 +531,6 @@ void tls_reason_print(const Tls *t, Text *out)
         text_add(out, S("the first bytes are no TLS record"));
     } else if (t->state == TLS_FAILED && t->handshake_left == 0) {
         text_add(out, S("the handshake is too long"));
-    } else if (t->refused_len > 0) {
-        text_add(out, S("the server name that it asks for is no DNS name: "));
-        text_add(out, str_of(t->refused, t->refused_len));
     } else if (t->cause.len > 0) {
         text_add(out, t->cause);
     } else if (t->code != ENGINE_OK) {

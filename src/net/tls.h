@@ -210,6 +210,11 @@ TlsReason tls_reason(const Tls *t);
 /* The library's own words ("InvalidCertificate(Expired)"), for the error log. */
 void tls_reason_print(const Tls *t, Text *out);
 
+/* Calls `report` with the server name of each client that asks for one that is no DNS name (it is
+ * served as one that asks for none), cut to 100 bytes. The name comes from the client's first
+ * bytes: where they are not a whole record it is not reported. Once, before there are threads. */
+void tls_report_odd_names(void (*report)(Str name));
+
 /* Lets go of buffers that an idle connection does not need. */
 void tls_rest(Tls *t);
 

@@ -1,5 +1,5 @@
-/* tls_hello.h - the name that a client asks for, read from its ClientHello: for the log, where
- * rustls refuses the name and does not say it. Pure. */
+/* tls_hello.h - the name that a client asks for, read from its ClientHello: for the log:
+ * rustls does not say a name that counts as none. Pure. */
 #ifndef NET_TLS_HELLO_H
 #define NET_TLS_HELLO_H
 
@@ -8,7 +8,7 @@
 /* The host name in a ClientHello whose record begins `bytes` (RFC 8446 §4.1.2, RFC 6066 §3). Empty:
  * there is none, or the record is not whole. */
 Str tls_hello_name(Str bytes);
-/* Whether rustls takes the name for that of a host; what it refuses ends the handshake. */
+/* Whether rustls takes the name for that of a host, or for an IPv4 address. */
 bool tls_hello_is_dns(Str name);
 
 #endif
