@@ -134,7 +134,7 @@ static Err build_first(WorkerProcess *p)
 }
 
 /* The settings, and with them the bytes of keys, go as soon as all is built of them. */
-/* The client is served as one that asks for no name: only who looks for the reason wants to know. */
+/* The client is served as one that asks for no name. */
 static void on_odd_name(Str name)
 {
     LOG(DEBUG, "a client's TLS server name is no DNS name, and counts as none",
