@@ -99,6 +99,10 @@ static void on_closed(void *user, H2Name name, uint32_t code)
     (void)user;
     Ask *a = ask_named(name);
     if (a) {
+        /* Refused since River had said goodbye meanwhile: it may be asked again, and was not done. */
+        int32_t last = 0;
+        const Party *p = &trial->peers[a->peer];
+        a->tainted |= code == H2_REFUSED_STREAM && a->status == 0 && h2_peer_leaves(p->h2, &last);
         client_done(a, code < sizeof codes / sizeof codes[0] ? codes[code] : "a stream's error");
     }
 }
@@ -370,8 +374,10 @@ bool h2_peer_open(Party *p)
     const ClientPlan *c = client_plan(p);
     uint32_t window = !p->client ? trial->plan.origins[p->number].window : c ? c->window : 65535;
     /* Where few streams are allowed, those that are sent before SETTINGS have come are refused, and
-     * after three such connections a request is. */
-    uint32_t least = trial->plan.theme >= THEME_FRAMES || trial->plan.goodbyes ? 8 : 1;
+     * after three such connections a request is; one whose body was begun, at once. */
+    Theme theme = trial->plan.theme;
+    bool many = theme >= THEME_FRAMES || theme == THEME_MIXED || trial->plan.goodbyes;
+    uint32_t least = many ? 8 : 1;
     H2Plan plan = {.server = !p->client,
                    .limits = {.head = {.head_bytes_max = 65536, .fields_max = 100,
                                        .target_bytes_max = 16384},
