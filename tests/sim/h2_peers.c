@@ -99,7 +99,7 @@ static void on_closed(void *user, H2Name name, uint32_t code)
     (void)user;
     Ask *a = ask_named(name);
     if (a) {
-        /* Refused since River had said goodbye meanwhile: it may be asked again, and was not done. */
+        /* River had said goodbye meanwhile: it may be asked again, and was not done. */
         int32_t last = 0;
         const Party *p = &trial->peers[a->peer];
         a->tainted |= code == H2_REFUSED_STREAM && a->status == 0 && h2_peer_leaves(p->h2, &last);
