@@ -132,7 +132,7 @@ bool activation_owns(int fd)
     return i < passed.count && !passed.sockets[i].stored;
 }
 
-/* ---- what nobody wanted ---- */
+/* ---- unclaimed listeners ---- */
 
 void activation_close_rest(const Notify *n)
 {

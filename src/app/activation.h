@@ -39,10 +39,10 @@ MUST_USE bool activation_find(const SettingsAddress *address, int *ret_fd, bool 
 /* A socket that was passed to the River before this one, which has handed it over. */
 void activation_adopt(int fd);
 
-/* Closes what nobody wanted so far, and says so; what was stored leaves the store. */
+/* Closes what is still unclaimed, and logs it; stored listeners leave the store. */
 void activation_close_rest(const Notify *n);
 
-/* Whether it was passed, whoever has bound it. */
+/* Whether it was passed, no matter who bound it. */
 bool activation_has(int fd);
 
 /* Whether it is a passed socket, also under another number or in a worker. The service manager has

@@ -7,7 +7,7 @@
 
 /* Whether it is a listening stream socket that speaks what we speak. */
 bool bound_listens(int fd);
-/* The same, and nobody has shut it. */
+/* The same, and it was not shut down. */
 bool bound_is_alive(int fd);
 /* Whether it is bound to this address. */
 bool bound_is_at(int fd, const SettingsAddress *wanted);

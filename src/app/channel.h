@@ -37,7 +37,7 @@ typedef enum ChannelKind {
                           * (0, and `bytes` say why) */
     CHANNEL_CONFIRMED,   /* supervisor: it is this worker that serves, also should the supervisor be
                           * gone; the descriptor (-1: none) is where the next one knocks */
-    CHANNEL_DEAF,        /* worker: it has handed over, and takes nobody any more */
+    CHANNEL_DEAF,        /* worker: it has handed over, and accepts no more clients */
     CHANNEL_LAST = CHANNEL_DEAF
 } ChannelKind;
 

@@ -34,7 +34,7 @@ static void reset_signals(void)
             (void)sigaction(number, &standard, NULL); /* SIGKILL and SIGSTOP refuse */
         }
     }
-    /* Orders stay blocked until somebody reads them. */
+    /* Orders stay blocked until they are read. */
     sigset_t blocked;
     (void)sigemptyset(&blocked);
     for (int number = 1; number <= SIGRTMAX; number++) {

@@ -18,7 +18,7 @@
 #define SUFFIX S(".orphan")
 #define MESSAGE_MS 2000   /* for an orphan to say the next thing */
 #define READY_MS 120000   /* for the next supervisor's worker to serve */
-#define RELEASED_MS 5000  /* for an orphan to take nobody any more */
+#define RELEASED_MS 5000  /* for an orphan to stop accepting */
 #define MESSAGES_MAX 1024u
 
 /* ---- the socket ---- */
@@ -107,7 +107,7 @@ static Err forward_all(GoBetween *g)
     return handover_send(g->supervisor, HANDOVER_OVER, STR_NONE, NULL, 0);
 }
 
-/* Waits until the orphan takes nobody any more, or sees to it that it does not. */
+/* Waits until the orphan has stopped accepting, or ends it. */
 static void retire_orphan(GoBetween *g)
 {
     HandoverMessage m = {0};

@@ -22,7 +22,7 @@ bool store_add(const Notify *n, ListenSet *set)
         if (notify_store(n, name_of(socket, &name), socket->fd) == ERR_AGAIN) {
             return false;
         }
-        socket->stored = true; /* or the manager cannot be reached: then nobody misses it */
+        socket->stored = true; /* or the manager cannot be reached, and then it does not matter */
     }
     return true;
 }

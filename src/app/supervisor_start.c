@@ -77,7 +77,7 @@ static void find_control(Supervisor *s, Arena *arena)
     }
 }
 
-/* Without it a worker that outlives us serves all the same, but nobody gets its listeners. */
+/* Without it an orphaned worker still serves, but its listeners cannot be taken over. */
 static void open_orphan(Supervisor *s, Arena *arena)
 {
     Err err = orphan_listen(s->control_path, arena, &s->orphan);

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-/* Nobody can send descriptors to this socket any more (Linux 6.16; the sender gets EPERM). One that
+/* This socket accepts no descriptors any more (Linux 6.16; the sender gets EPERM). One that
  * was sent and not asked for would be closed by us, and that may wait as long as the sender wants
  * (SO_LINGER). Older kernels cannot refuse: then only who may connect protects. */
 void trust_no_descriptors(int fd);

@@ -184,7 +184,7 @@ void orphan_tell_deaf(WorkerProcess *p)
 
 /* ---- the loop's part ---- */
 
-/* Who ends meets no heir: whoever connects shall be refused. */
+/* No heir takes over: new connections are to be refused. */
 static bool awaits_heir(const WorkerProcess *p)
 {
     const Orphan *o = &p->orphan;

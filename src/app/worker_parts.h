@@ -21,7 +21,7 @@ typedef struct PendingSocket {
 typedef enum HeirState {
     HEIR_NONE,
     HEIR_TOLD, /* it has our sockets, and starts its worker on them */
-    HEIR_READY /* its worker serves: we drain, and say when we take nobody any more */
+    HEIR_READY /* its worker serves: we drain, and say when we have stopped accepting */
 } HeirState;
 
 /* What a worker has to go on without a supervisor. */
@@ -91,7 +91,7 @@ size_t orphan_poll(const WorkerProcess *p, struct pollfd *fds);
 int orphan_tick_ms(const WorkerProcess *p);
 /* Looks at all of that, and at the clock. */
 void orphan_serve(WorkerProcess *p);
-/* The worker has handed over and takes nobody any more. */
+/* The worker has handed over and accepts no more clients. */
 void orphan_tell_deaf(WorkerProcess *p);
 
 #endif

@@ -133,7 +133,6 @@ static Err build_first(WorkerProcess *p)
     return err;
 }
 
-/* The settings, and with them the bytes of keys, go as soon as all is built of them. */
 /* The client is served as one that asks for no name. */
 static void on_odd_name(Str name)
 {
@@ -141,6 +140,7 @@ static void on_odd_name(Str name)
         LOG_STR("name", name));
 }
 
+/* The settings, and with them the bytes of keys, go as soon as all is built of them. */
 static Err start_threads(WorkerProcess *p)
 {
     const Configuration *c = p->setup->configuration;

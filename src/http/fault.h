@@ -28,7 +28,7 @@
     X(LENGTH_AND_CODING, "length-and-coding", "both Content-Length and Transfer-Encoding")         \
     X(CODING, "transfer-encoding", "Transfer-Encoding is not exactly chunked")                     \
     X(CODING_IN_10, "transfer-encoding-1.0", "Transfer-Encoding in HTTP/1.0")                      \
-    X(CONNECTION_TOO_LONG, "connection-too-long", "Connection is longer than honest ones")         \
+    X(CONNECTION_TOO_LONG, "connection-too-long", "Connection holds more than 1,024 bytes")        \
     X(HOST_MISSING, "host-missing", "an HTTP/1.1 request has no Host")                             \
     X(HOST_REPEATED, "host-repeated", "more than one Host")                                        \
     X(HOST_INVALID, "host-invalid", "Host is not a valid authority")                               \

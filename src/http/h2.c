@@ -69,7 +69,7 @@ static void must(H2 *h, int code)
 
 /* --- heads coming in ------------------------------------------------------------------------- */
 
-/* The message that a frame of the stream goes on with; NULL: nobody wants it any more. */
+/* The message that a frame of the stream continues; NULL: it is discarded. */
 static H2Message *message_of(H2 *h, H2Name name)
 {
     H2Message *m = name ? h->plan.hooks->message(h->plan.user, name) : NULL;
@@ -120,7 +120,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-/* Ends a stream where a rule was broken behind the head. */
+/* Ends a stream where a rule was broken after the head. */
 static void message_broken(H2 *h, int32_t id, H2Name name, HttpFault fault)
 {
     if (fault != HTTP_FAULT_NONE) {
@@ -366,7 +366,7 @@ Err h2_feed(H2 *h, Str bytes)
     size_t good = h2_frames_follow(&h->frames, bytes, &code);
     nghttp2_ssize taken = nghttp2_session_mem_recv2(h->session, bytes.at /* foreign call */, good);
     if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
-        code = H2_PROTOCOL_ERROR; /* RFC 9113 §3.4: whoever speaks is told so */
+        code = H2_PROTOCOL_ERROR; /* RFC 9113 §3.4: the peer is told so */
     } else if (taken < 0) {
         h->failed = true;
         return err_of((int)taken);

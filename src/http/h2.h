@@ -44,7 +44,7 @@ typedef struct H2Message {
     bool response;
     bool final;   /* the head has come; of a response, one that is not interim */
     bool counted; /* a length was announced, or no body may follow */
-    bool broken;  /* a rule was broken: what still comes is nobody's */
+    bool broken;  /* a rule was broken: what still comes is discarded */
 } H2Message;
 
 /* Slices that hooks are given live as long as the arena that comes with them. */

@@ -24,7 +24,7 @@ static bool is_pseudo(Str name)
     return str_peek(name, 0) == ':';
 }
 
-/* Where a pseudo-field is kept, and its bit; NULL: nobody knows it. */
+/* Where a pseudo-field is kept, and its bit; NULL: it is unknown. */
 static Str *pseudo_slot(H2Pseudo *p, Str name, unsigned *ret_bit)
 {
     const struct {

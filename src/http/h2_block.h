@@ -4,7 +4,7 @@
 
 #include "http/h2.h"
 
-/* A piece of Cookie behind the first (RFC 9113 §8.2.3); it lies in the block's arena. */
+/* A piece of Cookie after the first (RFC 9113 §8.2.3), in the block's arena. */
 typedef struct CookieCrumb CookieCrumb;
 struct CookieCrumb {
     CookieCrumb *next;

@@ -1,5 +1,5 @@
-/* tls_hello.h - the name that a client asks for, read from its ClientHello: for the log:
- * rustls does not say a name that counts as none. Pure. */
+/* tls_hello.h - the name that a client asks for, read from its ClientHello: for the log, since
+ * rustls does not say which name it took for none. Pure. */
 #ifndef NET_TLS_HELLO_H
 #define NET_TLS_HELLO_H
 

@@ -63,7 +63,7 @@ void client_close(Thread *t, Client *c, bool abort)
 {
     if (c->mux) {
         Mux *m = c->mux;
-        mux_cut(t, m, t->stopping ? FAULT_STOPPED : FAULT_CLIENT_GONE);
+        mux_cut(t, m, t->stopping ? FAULT_STOPPED : FAULT_CLIENT_GONE, false);
         c->mux = NULL;
         mux_drop(t, m);
     }
@@ -94,7 +94,7 @@ static void mux_watch(Thread *t, Client *c)
         client_deadline(t, c, due_ms > t->now_ms ? due_ms - t->now_ms : 0);
         return;
     case MUX_UNREAD:
-        mux_cut(t, c->mux, FAULT_SEND_TIMEOUT);
+        mux_cut(t, c->mux, FAULT_SEND_TIMEOUT, false);
         client_close(t, c, true);
         return;
     case MUX_SILENT:
@@ -150,12 +150,12 @@ void client_mux_flush(Thread *t, Handle h)
  * HTTP/1, the others are over, and then the connection ends. */
 static void mux_half_closed(Thread *t, Client *c)
 {
-    if (c->mux->count == 0) {
+    if (c->mux->count == 0 && c->wire.out.len == 0) {
         client_close(t, c, false);
         return;
     }
     mux_leave(t, c->mux);
-    mux_cut_unfinished(t, c->mux, FAULT_CLIENT_GONE);
+    mux_cut(t, c->mux, FAULT_CLIENT_GONE, true);
     mux_flush_later(t, c->mux);
 }
 

@@ -154,7 +154,7 @@ bool client_is_leaving(const Thread *t, Handle client)
 void client_mux_end(Thread *t, Client *c)
 {
     Mux *m = c->mux;
-    mux_cut(t, m, FAULT_CLIENT_GONE);
+    mux_cut(t, m, FAULT_CLIENT_GONE, false);
     c->mux = NULL;
     mux_drop(t, m);
     c->linger_wanted = true; /* what is on its way must not reset GOAWAY away */

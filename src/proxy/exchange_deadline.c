@@ -14,7 +14,7 @@ static void sooner(Deadline *d, uint64_t due_ms, Fault fault)
 
 /* Judges a window of the client's rate that is over, and opens the next one. A window is as long as
  * a pause may be, so that a pause alone is no drip. While it is not `open` (as whenever a drip is
- * being passed on) no time passes in it. FAULT_NONE stands for the end of a window. */
+ * being passed on) no time passes in it. FAULT_NONE: a window ends, and is to be judged. */
 static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_t window_ms,
                           bool open, uint64_t now_ms)
 {

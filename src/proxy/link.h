@@ -71,7 +71,7 @@ static inline bool link_broken(Link l)
            (l.stream->closed && !(l.stream->in_ended && l.stream->out_done));
 }
 
-/* The rule of HTTP/2 messages that the peer broke behind its head, if it did. */
+/* The rule of HTTP/2 messages that the peer broke after its head, if it did. */
 static inline HttpFault link_fault(Link l)
 {
     return l.stream ? l.stream->fault : HTTP_FAULT_NONE;

@@ -288,7 +288,7 @@ static void accept_failed(Thread *t, const Listener *l, bool first, Err err)
             on_full(t, l, err);
         }
     } else if (err != ERR_AGAIN && err != ERR_RESET) {
-        rest(t); /* somebody has shut it: the supervisor mends that */
+        rest(t); /* it was shut down: the supervisor reopens it */
     }
 }
 

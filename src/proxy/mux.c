@@ -78,32 +78,19 @@ void mux_drop(Thread *t, Mux *m)
     memory_drop(&t->worker->budget, m, sizeof *m);
 }
 
-void mux_cut(Thread *t, Mux *m, Fault fault)
+void mux_cut(Thread *t, Mux *m, Fault fault, bool unfinished)
 {
     Handle h = m->first;
     MuxStream *s;
     while ((s = mux_stream_get(t, h)) != NULL) {
         h = s->next;
         Exchange *x = exchange_get(t, s->exchange);
-        if (x) {
-            exchange_cut(t, x, fault);
-        }
-    }
-}
-
-void mux_cut_unfinished(Thread *t, Mux *m, Fault fault)
-{
-    Handle h = m->first;
-    MuxStream *s;
-    while ((s = mux_stream_get(t, h)) != NULL) {
-        h = s->next;
-        Exchange *x = exchange_get(t, s->exchange);
-        if (s->in_ended || s->closed) {
+        if (unfinished && (s->in_ended || s->closed)) {
             continue;
         }
         if (x) {
             exchange_cut(t, x, fault);
-        } else {
+        } else if (unfinished) {
             h2_reset(m->h2, s->id, H2_CANCEL);
         }
     }

@@ -64,7 +64,7 @@ typedef struct MuxStream {
     uint64_t linger_ms; /* after its exchange: as long as in this time ... */
     uint64_t linger_bytes; /* ... so much moves */
     H2Message message; /* that comes in, as far as it has come */
-    HttpFault fault;   /* what the peer broke behind the head: nothing more will come */
+    HttpFault fault;   /* what the peer broke after the head: nothing more will come */
     uint32_t code;    /* with `closed`: why (RFC 9113 §7), or MUX_LOST */
     bool again;       /* is queued in Thread.again */
     bool started;     /* its exchange was made ... */
@@ -201,10 +201,9 @@ uint64_t mux_spoke_ms(const Thread *t, const MuxStream *s);
 
 /* The connection's Mux; NULL when that is gone. */
 Mux *mux_of(const Thread *t, const MuxStream *s);
-/* All streams' exchanges, for a connection that goes. */
-void mux_cut(Thread *t, Mux *m, Fault fault);
-/* The same for those whose peer has not sent all of its message and never will. */
-void mux_cut_unfinished(Thread *t, Mux *m, Fault fault);
+/* Cuts the exchanges of all streams, for a connection that goes. `unfinished`: only of those whose
+ * peer has not sent all of its message, and never will; streams without an exchange are reset. */
+void mux_cut(Thread *t, Mux *m, Fault fault, bool unfinished);
 
 static inline MuxStream *mux_stream_get(const Thread *t, Handle h)
 {

@@ -399,6 +399,9 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
     s->exchange = HANDLE_NONE;
     s->started = true;
     bool unsent = m && !s->closed && !m->server && s->id != 0 && h2_withdraw(m->h2, s->id);
+    if (m) {
+        mux_flush_later(t, m); /* even without it: the connection may end with its last stream */
+    }
     if (!m || s->closed || s->id == 0 || unsent) {
         mux_stream_free(t, m, s);
         return;
@@ -406,7 +409,6 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
     s->left = true;
     m->left++;
     m->idle_ms = t->now_ms;
-    mux_flush_later(t, m);
     if (code != H2_NO_ERROR || !s->out_ended) {
         h2_reset(m->h2, s->id, code == H2_NO_ERROR ? H2_CANCEL : code);
         return;

@@ -303,7 +303,7 @@ Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
         origin_unwait(t, x);
         return origin_take(t, o, x, false);
     }
-    TRY(wait_in_queue(t, o, x)); /* whoever took it out could not serve it */
+    TRY(wait_in_queue(t, o, x)); /* it was taken out and could not be served */
     Upstream *u = park_find(t, o);
     if (u) {
         exchange_attach(t, x, u);

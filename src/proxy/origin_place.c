@@ -59,10 +59,16 @@ void origin_unwait(Thread *t, Exchange *x)
     }
 }
 
+static bool goes_on(const Mux *m)
+{
+    int32_t last = 0;
+    return !m->leaving && !m->failed && !h2_peer_leaves(m->h2, &last);
+}
+
 /* Whether the connection may be given streams, if it has any that are free. */
 static bool is_sound(const Upstream *u)
 {
-    return !u->leaves && !u->yields && !u->doubted && !u->mux->leaving && !u->mux->failed;
+    return !u->leaves && !u->yields && !u->doubted && goes_on(u->mux);
 }
 
 /* A stream of the thread's connection for `x`; false when there is none, or no stream is free. */
@@ -249,7 +255,7 @@ bool origin_mux_back(Thread *t, Upstream *u)
 {
     Origin *o = origin_at(t, u->origin);
     MuxPlace *p = mux_place_of(t, u->origin);
-    if (upstream_get(t, p->upstream) || u->mux->leaving || u->mux->failed ||
+    if (upstream_get(t, p->upstream) || u->yields || !goes_on(u->mux) ||
         (u->leaves && !dial_takes_back(o))) {
         return false;
     }

@@ -91,7 +91,7 @@ typedef struct FileCache FileCache;
 typedef struct Accepting {
     uint64_t told_at_ms; /* when the log may hear of it again */
     uint32_t looked;     /* at clients, in turns: who has been idle for longest */
-    Stream spare;        /* a descriptor that is given up to refuse somebody; kind NULL: none */
+    Stream spare;        /* a descriptor that is given up to refuse a client; kind NULL: none */
 } Accepting;
 
 typedef struct Thread {

@@ -30,7 +30,7 @@ typedef struct Run {
     SimWorld world;
     Random random;
     bool hostile; /* peers may break off */
-    bool closing; /* nobody asks for more: what was asked must be answered */
+    bool closing; /* no more is asked: what was asked must be answered */
     uint64_t next_id;
     uint64_t answers;
     uint64_t expected[CLIENTS][16]; /* ids asked for, in order */
@@ -397,7 +397,7 @@ static bool run_failing_calls(unsigned *ret_passed)
     }
 }
 
-/* The n-th allocation fails, and all behind it. */
+/* The n-th allocation fails, and all after it. */
 static bool run_failing_memory(unsigned *ret_passed)
 {
     for (long n = 0; n < 40; n++) {

@@ -254,7 +254,7 @@ static bool h1_judge_head(Party *p)
     p->in_body = true;
     p->body = body_of(&head.framing);
     p->greeted = true;
-    p->asked = head.framing.keep_alive; /* whether it goes on behind this answer */
+    p->asked = head.framing.keep_alive; /* whether it goes on after this answer */
     if (head.status != 200 && head.status != 101) {
         p->current->size = head.framing.has_length ? head.framing.length : 0;
     }

@@ -6,6 +6,7 @@
 #include "trial.h"
 
 #define CONSUME_NS (250 * LAN_MS)
+#define HALF_CLOSED_BYTES_MAX 30000u
 
 static const ClientPlan *client_plan(const Party *p)
 {
@@ -61,6 +62,18 @@ static void on_response(void *user, H2Name name, Arena *arena, const ResponseHea
     }
 }
 
+/* A client that half-closes in the middle of an answer, which needs no more of its windows. */
+static void half_close(const Ask *a)
+{
+    Party *p = &trial->peers[a->peer];
+    const ClientPlan *c = client_plan(p);
+    bool fits = c && a->size < HALF_CLOSED_BYTES_MAX && c->window >= 2 * HALF_CLOSED_BYTES_MAX;
+    bool plain = !a->tainted && !a->quiet && !a->tunnel && a->sent == a->sends;
+    if (fits && plain && p->live == 1 && a->id % 4 == 2) {
+        p->ending = true;
+    }
+}
+
 static void on_data(void *user, H2Name name, Str bytes)
 {
     (void)user;
@@ -72,6 +85,7 @@ static void on_data(void *user, H2Name name, Str bytes)
         a->got += bytes.len;
         a->held += bytes.len;
         a->moved_ns = lan_now_ns();
+        half_close(a);
     }
 }
 
@@ -403,7 +417,7 @@ void h2_peer_hears(Party *p, Str bytes)
 void h2_peer_says(Party *p)
 {
     static uint8_t room[65536];
-    bool more = true;
+    bool more = !p->finished;
     while (more && p->out.len < 100000) {
         Text out = text_in(span_of(room, sizeof room));
         if (h2_take(p->h2, &out, &more) != ERR_OK) {

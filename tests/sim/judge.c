@@ -205,14 +205,14 @@ static void judge_held(const Thread *t, const Mux *m)
     }
 }
 
-/* Frames that nobody sends, though the socket would take them. */
+/* Frames that are not sent, though the socket would take them. */
 static bool has_unsaid(const Mux *m, const Wire *w)
 {
     bool can = w->writable && w->out.len == 0 && !w->broken && !m->failed;
     return can && h2_has_output(m->h2);
 }
 
-/* Whoever does not answer a PING is given up soon. */
+/* A peer that does not answer a PING is given up soon. */
 static void judge_silent(const Thread *t, const Mux *m)
 {
     uint64_t due_ms = m->ping_ms + MUX_DEAD_MS + SILENT_MS;
@@ -228,7 +228,7 @@ static void judge_served(Thread *t)
         Handle h;
         const Exchange *x = (const Exchange *)pool_at(&t->exchanges, i, &h);
         if (x && x->phase == PHASE_CONNECT && exchange_has_upstream(x)) {
-            trial_fail("a request has got a connection, and nobody has told it");
+            trial_fail("a request has got a connection, and was not woken");
         }
     }
 }
@@ -267,7 +267,7 @@ static void judge_clients(Thread *t)
             trial_fail("a client's socket is readable, and its wire does not know it (state %u)",
                        c->state);
         } else if (c->mux && has_unsaid(c->mux, &c->wire)) {
-            trial_fail("frames for a client wait, and nobody sends them");
+            trial_fail("frames for a client wait, and are not sent");
         } else if (has_unread(&c->wire) && !client_may_rest(t, c)) {
             const Exchange *x = exchange_get(t, c->exchange);
             trial_fail("a client's socket is left unread (%zu bytes, state %u, phase %d)",
@@ -296,7 +296,7 @@ static void judge_upstreams(Thread *t)
             trial_fail("an origin's socket is readable, and its wire does not know it (state %u, "
                        "%zu bytes)", u->state, lan_unread(u->wire.stream.fd));
         } else if (u->mux && has_unsaid(u->mux, &u->wire)) {
-            trial_fail("frames for an origin wait, and nobody sends them");
+            trial_fail("frames for an origin wait, and are not sent");
         } else if (has_unread(&u->wire) && !upstream_may_rest(t, u)) {
             trial_fail("an origin's socket is left unread (%zu bytes, state %u, phase %d)",
                        lan_unread(u->wire.stream.fd), u->state, x ? x->phase : -1);
@@ -306,7 +306,7 @@ static void judge_upstreams(Thread *t)
     }
 }
 
-/* A queue of an origin holds nobody who does not wait. */
+/* A queue of an origin holds only requests that wait. */
 static void judge_waiters(void)
 {
     const Worker *w = trial->worker;
@@ -455,10 +455,10 @@ static void judge_thread(const Thread *t)
     left("exchanges counted", counter_read(&t->exchange_count));
     left("messages", t->mailbox.count);
     left("turns", t->again_count + t->flush_count);
-    /* What was held at most at once: a deadline that nobody gives back would add to it. */
+    /* What was held at most at once: a deadline that is not given back would add to it. */
     uint32_t most = t->clients.slots_touched + t->upstreams.slots_touched +
                     t->streams.slots_touched + 1;
-    left("places on the wheel that nobody has given back", t->wheel.entries_touched > most);
+    left("places on the wheel that were not given back", t->wheel.entries_touched > most);
     left("requests admitted", t->admitted > 2 * t->admit_step);
 }
 
@@ -520,7 +520,7 @@ void judge_leftovers(void)
     }
     for (int i = 0; i < LISTENERS; i++) {
         left("clients of a listener", worker_listener_clients(w, (uint32_t)i));
-        left("clients that nobody accepts", trial->drained ? 0 : lan_waiting(i));
+        left("clients that are not accepted", trial->drained ? 0 : lan_waiting(i));
         unsigned watchers = trial->drained || !trial->site.listener_list[0][i]
                                 ? 0
                                 : trial->plan.threads;

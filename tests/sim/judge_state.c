@@ -78,7 +78,11 @@ static void judge_places(Thread *t)
         bool placed = handle_equal(p->upstream, u->self);
         if (placed && !is_sound(u)) {
             trial_fail("requests are given a connection that %s",
-                       u->doubted ? "may be dead" : "leaves");
+                       u->doubted       ? "may be dead"
+                       : u->yields      ? "is to be given up"
+                       : u->mux->leaving ? "River has said goodbye on"
+                       : u->mux->failed ? "has failed"
+                                        : "its origin has said goodbye on");
         } else if (!placed && is_sound(u) && !upstream_get(t, p->upstream)) {
             trial_fail("a connection of HTTP/2 is not used any more");
         } else if (u->doubted && !u->mux->pinged) {

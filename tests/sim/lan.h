@@ -85,7 +85,7 @@ extern bool lan_traces;
 /* --- the test's side --- */
 void lan_host(int host, const LanHost *is);
 LanHost *lan_host_of(int host);
-/* Connects to a listener; the end that the test holds, or -1: nobody listens. */
+/* Connects to a listener; the end that the test holds, or -1: it does not listen. */
 int lan_connect(int listener, const LanLink *link);
 void lan_name(int end, int peer);
 size_t lan_write(int end, Str bytes);
@@ -100,7 +100,7 @@ bool lan_is_left(int end);
 bool lan_connected(int end);
 void lan_finish(int end);
 void lan_drop(int end, bool reset);
-/* From now on nothing passes, in neither direction, and nobody is told. */
+/* From now on nothing passes in either direction, without a word to either end. */
 void lan_vanish(int end);
 LanLink *lan_link(int end);
 void lan_faults(const LanFaults *f);

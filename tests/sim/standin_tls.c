@@ -3,7 +3,7 @@
  *
  * What of rustls it keeps, because callers must live with it: a read takes at most 4,096 bytes, and
  * none while more than 16 KiB of plaintext wait; all whole records that are there are opened at
- * once; nothing behind close_notify counts. A record's seal is its number and a sum over its
+ * once; nothing after close_notify counts. A record's seal is its number and a sum over its
  * bytes, so that a byte that is lost, doubled or put elsewhere is seen. */
 #include "net/tls_engine.h"
 

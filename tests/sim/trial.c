@@ -319,7 +319,7 @@ static void trial_begin(Trial *t, const Plan *plan)
     }
     site_hold(&t->site, t->worker, plan);
     CHECK(worker_begin(t->worker, snapshot_make(&t->site, -1)) == ERR_OK);
-    t->worker->started = plan->threads; /* for messages to them; nobody joins them */
+    t->worker->started = plan->threads; /* for messages to them; they are not joined */
     uint64_t now = lan_now_ns();
     for (unsigned i = 0; i < plan->client_count; i++) {
         if (plan->clients[i].on) {
@@ -356,7 +356,7 @@ static void trial_end(Trial *t)
     lan_close();
 }
 
-/* From now on everybody behaves: whoever is slow hurries, and what stalls goes on. */
+/* From now on all peers behave: slow ones hurry, and stalled ones go on. */
 static void calm_down(void)
 {
     trial->calm = true;
@@ -392,7 +392,7 @@ static void drain(void)
     world_run(lan_now_ns() + 30 * LAN_S + trial->plan.scale_ms * LAN_MS, false);
     uint32_t clients = atomic_load(&trial->worker->client_count);
     if (clients > 0) {
-        trial_fail("%u clients are still there behind a drain", clients);
+        trial_fail("%u clients are still there after a drain", clients);
     }
 }
 

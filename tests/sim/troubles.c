@@ -8,7 +8,7 @@ static bool is_mild(FaultKind kind)
     return kind == TROUBLE_RESTART || kind == TROUBLE_CLOSE_IDLE || kind == TROUBLE_GOAWAY;
 }
 
-/* Faults that nobody may notice. */
+/* Faults that must go unnoticed. */
 static bool is_harmless(const FaultPlan *f)
 {
     return f->kind == TROUBLE_WALL_JUMP || f->kind == TROUBLE_TRICKLE ||

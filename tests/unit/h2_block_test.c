@@ -1,15 +1,6 @@
 /* h2_block_test.c - what a header block costs while it is received. */
-#include <time.h>
-
 #include "http/h2_block.h"
 #include "test.h"
-
-static uint64_t cpu_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* Nanoseconds for a first cookie of `bytes` and 1,500 crumbs of one byte: the quickest of a few. */
 static uint64_t crumbs_cost(size_t bytes)
@@ -28,12 +19,12 @@ static uint64_t crumbs_cost(size_t bytes)
         H2Block block;
         blocks_init(&blocks, &budget, 65536, 4);
         h2_block_init(&block, &blocks, 1 << 20);
-        uint64_t start = cpu_ns();
+        uint64_t start = test_cpu_ns();
         EXPECT(h2_block_add(&block, &limits, S("cookie"), span_str(first)) == ERR_OK);
         for (int i = 0; i < CRUMBS; i++) {
             EXPECT(h2_block_add(&block, &limits, S("cookie"), S("d")) == ERR_OK);
         }
-        uint64_t took = cpu_ns() - start;
+        uint64_t took = test_cpu_ns() - start;
         best = took < best ? took : best;
         EXPECT(block.fault == HTTP_FAULT_NONE && block.fields.count == 1);
         h2_block_clear(&block);

@@ -195,7 +195,7 @@ TEST("what the encoder writes the decoder reads")
     }
 }
 
-TEST("blanks behind a size are forgiven where that is asked for, and nothing else")
+TEST("blanks after a size are accepted where that is asked for, and nothing else")
 {
     static const struct {
         Str wire;

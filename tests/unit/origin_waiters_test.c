@@ -77,7 +77,7 @@ TEST("origin: a queue of waiters has an end, and without memory it stays as it w
     EXPECT_U64(atomic_load(&budget.used_bytes), 0);
 }
 
-TEST("origin: an outage leaves no waiter behind, however many gave up")
+TEST("origin: an outage leaves no waiter, however many gave up")
 {
     Budget budget = {.max_bytes = 0};
     Origin *o = origin_with_lock();
@@ -93,7 +93,7 @@ TEST("origin: an outage leaves no waiter behind, however many gave up")
 }
 
 /* A plain model: numbers in order, 0 where one has left. */
-TEST("origin: whoever leaves, the others are served once and in their order")
+TEST("origin: when waiters leave, the others are served once and in order")
 {
     enum { ALL = 5000 };
     static uint32_t places[ALL];

@@ -7,6 +7,7 @@
 #define TESTS_UNIT_TEST_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/str.h"
 
@@ -22,6 +23,14 @@ void test_expect(bool holds, const char *what, const char *file, int line);
 void test_expect_u64(unsigned long long got, unsigned long long want, const char *what,
                      const char *file, int line);
 void test_expect_str(Str got, Str want, const char *what, const char *file, int line);
+
+/* Nanoseconds of processor time, for tests of what something costs. */
+static inline uint64_t test_cpu_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 #define TEST_NAME_2(prefix, line) prefix##line
 #define TEST_NAME(prefix, line) TEST_NAME_2(prefix, line)

@@ -15,7 +15,7 @@ static const uint8_t hello[] = {
     0, 0, 0, 12, 0, 10, 0, 0, 7, 'h', '.', '.', 't', 'e', 's', 't', /* server name */
 };
 
-TEST("the server name of a ClientHello is found when it is whole, and never behind its end")
+TEST("the server name of a ClientHello is found when it is whole, and never past its end")
 {
     EXPECT_STR(tls_hello_name(str_of(hello, sizeof hello)), S("h..test"));
     for (size_t len = 0; len < sizeof hello; len++) {
