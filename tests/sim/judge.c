@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
 #include "proxy/link.h"
+#include "standin_tls.h"
 #include "trial.h"
 
 #define BARREN_TURNS_MAX 40u   /* in a row, without time for anything to happen */

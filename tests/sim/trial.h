@@ -345,9 +345,6 @@ void world_run(uint64_t until_ns, bool until_quiet);
 bool trial_run(Trial *t, const Plan *plan);
 void world_snapshot(void);
 
-/* standin_tls.c: plaintext that waits to be read */
-size_t standin_waiting(const Engine *e);
-
 /* standin_disk.c */
 void disk_goes_on(void);
 size_t disk_files_open(void);
