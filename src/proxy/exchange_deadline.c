@@ -64,7 +64,8 @@ static void read_deadlines(Thread *t, Exchange *x, Link origin, bool client_bloc
     rate_deadline(d, &x->receive_rate, limits->receive_rate_min, limits->body_timeout_ms,
                   from_client, t->now_ms);
     if (from_client) {
-        sooner(d, x->progress_in_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
+        uint64_t asked_ms = u64_max(x->progress_in_ms, x->progress_up_ms);
+        sooner(d, asked_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
     }
     bool from_either = (x->replied || streams) && !client_blocked && !origin_blocked;
     if (from_either && !x->response_body.done) {

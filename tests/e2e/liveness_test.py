@@ -488,6 +488,25 @@ class Slow(LivenessTest):
         self.assertEqual(peer.response().body, b"read")
         self.assertEqual(self.faults(river), {})
 
+    def test_a_pause_of_the_origin_is_not_held_against_the_client(self):
+        """Its time to send more begins when the origin has taken what came before."""
+        def handler(session, stream):
+            time.sleep(1)
+            session.grant(stream.number, 1000)
+
+        origin = self.own(H2Origin(handler, {INITIAL_WINDOW_SIZE: 0}, early=True))
+        port = self.port()
+        river = self.river(proxy(port, f'{origin} proto="h2-only"',
+                                 "overload { read-timeout-ms 600; min-receive-rate-bytes 0; }"))
+        peer = self.connect(port)
+        peer.send(get("/", "Content-Length: 6", method="POST") + b"abc")
+        time.sleep(1.4)
+        peer.send(b"def")
+        wait_until(lambda: origin.seen and len(origin.seen[0].body) == 6, "the body has come", 3)
+        origin.sessions[0].respond(origin.seen[0], 200, b"read")
+        self.assertEqual(peer.response().body, b"read")
+        self.assertEqual(self.faults(river), {})
+
     def test_a_pause_of_the_client_is_not_held_against_the_origin(self):
         """Its time to take a piece begins with that piece."""
         def handler(session, stream):
