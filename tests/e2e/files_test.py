@@ -162,7 +162,7 @@ class Names(FileTest):
         self.assertEqual(self.ask("/closed.txt").status, 403)
         self.assertEqual(self.ask("/shut/x.txt").status, 403)
         self.assertEqual(self.ask("/shut/none.txt").status, 403)
-        self.assertIn('"reason":"file-denied"', river.output())
+        harness.wait_until(lambda: '"reason":"file-denied"' in river.output(), "it is logged")
         os.chmod(os.path.join(self.root, "shut"), 0o700)
 
     def test_mistakes_of_the_configuration(self):

@@ -54,7 +54,7 @@ STUCK_SECONDS = 240  # no client may take longer than this beyond what its trans
 REST_SECONDS = 100   # until River must have closed what is idle (keep-alive is 75 seconds)
 REST_BYTES_MAX = 8 << 20  # blocks that its threads keep for the next requests
 IDLE_CPU_PERCENT_MAX = 5
-MESSAGE_SECONDS = 60  # of quiet between two messages of a gRPC stream
+MESSAGE_SECONDS = 130  # of quiet between two messages of a gRPC stream: more than any time limit
 DEFAULTS = {"seed": 1, "bytes": 2 << 30, "percent": 60, "only": "", "link": ""}
 
 
@@ -344,7 +344,8 @@ class Soak:
                 if self.over.wait(MESSAGE_SECONDS):
                     return
         with grpc.insecure_channel(str(self.ports["grpc"])) as channel:
-            call = channel.stream_stream("/t.Test/Both")(messages(), timeout=STUCK_SECONDS)
+            call = channel.stream_stream("/t.Test/Both")(
+                messages(), timeout=STUCK_SECONDS + 3 * MESSAGE_SECONDS)
             got = list(call)
         if len(got) != 3 and not self.over.is_set():
             raise OSError(f"{len(got)} of 3 messages")
