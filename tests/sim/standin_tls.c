@@ -60,6 +60,9 @@ struct Engine {
 
 static void bytes_add(Bytes *b, const void *from, size_t len)
 {
+    if (len == 0) {
+        return; /* `from` and `at` may be NULL */
+    }
     if (b->len + len > b->room) {
         size_t room = b->room ? b->room : 1024;
         while (room < b->len + len) {
@@ -79,7 +82,9 @@ static void bytes_add(Bytes *b, const void *from, size_t len)
 static void bytes_skip(Bytes *b, size_t n)
 {
     b->len -= n;
-    memmove(b->at, b->at + n, b->len);
+    if (b->len > 0) {
+        memmove(b->at, b->at + n, b->len);
+    }
 }
 
 static void bytes_drop(Bytes *b)
