@@ -142,8 +142,9 @@ void origin_mux_failed(Thread *t, Upstream *u, Fault fault);
 void origin_mux_gone(Thread *t, Upstream *u);
 /* It does again, after a doubt; false: another one has taken its place, here or at its origin. */
 bool origin_mux_back(Thread *t, Upstream *u);
-/* The connection may have streams for those who wait, even if a younger one has its place. */
-void origin_mux_room(Thread *t, Upstream *u);
+/* A stream or a connection of this thread has ended: whoever waits is served by any connection that
+ * has room, or by a dial. */
+void origin_mux_next(Thread *t, Origin *o);
 /* A sibling waits for a connection and may not dial, because there are as many as may be: this
  * thread's takes no more streams, and ends when those that it has are over. Where that takes long
  * it gives its place up; if too many have done that, it goes on. */

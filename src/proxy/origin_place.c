@@ -71,11 +71,48 @@ static bool is_sound(const Upstream *u)
     return !u->leaves && !u->yields && !u->doubted && goes_on(u->mux);
 }
 
-/* A stream of the thread's connection for `x`; false when there is none, or no stream is free. */
-static bool place_serve(Thread *t, MuxPlace *p, Exchange *x)
+static bool has_room(const Thread *t, const Upstream *u)
+{
+    return mux_room(u->mux) > 0 && !mux_is_shut(t, u->mux);
+}
+
+/* Another connection of this thread that may have streams, at best one that has a free one; NULL:
+ * there is none. */
+static Upstream *place_other(Thread *t, const Origin *o, const MuxPlace *p)
+{
+    uint32_t left = atomic_load_explicit(&o->lists[t->index].muxes, memory_order_relaxed);
+    Upstream *other = NULL;
+    for (uint32_t i = 0; left > 1 && i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        Upstream *u = (Upstream *)pool_at(&t->upstreams, i, &h);
+        bool may = u && u->mux && u->origin == o->index && !handle_equal(h, p->upstream) &&
+                   is_sound(u);
+        if (may && has_room(t, u)) {
+            return u;
+        }
+        other = may ? u : other;
+    }
+    return other;
+}
+
+/* The connection that has a free stream takes the place, if it is not the one that has it already;
+ * NULL: there is none. */
+static Upstream *place_open(Thread *t, const Origin *o, MuxPlace *p)
 {
     Upstream *u = upstream_get(t, p->upstream);
-    if (!u || mux_room(u->mux) == 0 || mux_is_shut(t, u->mux)) {
+    if (u && !has_room(t, u)) {
+        u = place_other(t, o, p);
+        u = u && has_room(t, u) ? u : NULL;
+        p->upstream = u ? u->self : p->upstream;
+    }
+    return u;
+}
+
+/* A stream of the thread's connections for `x`; false when there is none, or no stream is free. */
+static bool place_serve(Thread *t, const Origin *o, MuxPlace *p, Exchange *x)
+{
+    Upstream *u = place_open(t, o, p);
+    if (!u) {
         return false;
     }
     MuxStream *s = mux_stream_open(t, u->mux, x->self);
@@ -170,12 +207,12 @@ static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
     return err;
 }
 
-/* The thread's connection serves those who wait, the oldest first; for who is left another one is
+/* The thread's connections serve those who wait, the oldest first; for who is left another one is
  * dialled, and its deadline watches. Errors as of that. */
 static Err place_serve_all(Thread *t, Origin *o, MuxPlace *p)
 {
     Exchange *x = exchange_get(t, p->first);
-    while (x && place_serve(t, p, x)) {
+    while (x && place_serve(t, o, p, x)) {
         exchange_again(t, x);
         x = exchange_get(t, p->first);
     }
@@ -189,7 +226,7 @@ Err mux_place_take(Thread *t, Origin *o, Exchange *x)
     if (exchange_has_upstream(x)) { /* of a connection that is kept */
         return ERR_OK;
     }
-    if (!x->queued && !exchange_get(t, p->first) && place_serve(t, p, x)) {
+    if (!x->queued && !exchange_get(t, p->first) && place_serve(t, o, p, x)) {
         return ERR_OK;
     }
     if (!x->queued) {
@@ -207,18 +244,13 @@ Err mux_place_take(Thread *t, Origin *o, Exchange *x)
     return ERR_AGAIN;
 }
 
-void origin_mux_room(Thread *t, Upstream *u)
+
+void origin_mux_next(Thread *t, Origin *o)
 {
-    MuxPlace *p = mux_place_of(t, u->origin);
-    if (handle_is_none(p->first)) {
-        return;
+    MuxPlace *p = mux_place_of(t, o->index);
+    if (!handle_is_none(p->first)) {
+        (void)!place_serve_all(t, o, p);
     }
-    const Upstream *placed = upstream_get(t, p->upstream);
-    if (placed != u && is_sound(u) && mux_room(u->mux) > 0 &&
-        (!placed || mux_room(placed->mux) == 0)) {
-        p->upstream = u->self;
-    }
-    (void)!place_serve_all(t, origin_at(t, u->origin), p);
 }
 
 /* Those who waited for a dial that is over ask again. */
@@ -286,21 +318,6 @@ void origin_mux_failed(Thread *t, Upstream *u, Fault fault)
     }
 }
 
-/* An older connection of this thread takes the place, where there is one: it has room again. */
-static void place_older(Thread *t, const Origin *o, MuxPlace *p)
-{
-    uint32_t left = atomic_load(&o->lists[t->index].muxes);
-    for (uint32_t i = 0; left > 1 && i < t->upstreams.slots_touched; i++) {
-        Handle h;
-        const Upstream *u = (const Upstream *)pool_at(&t->upstreams, i, &h);
-        if (u && u->mux && u->origin == o->index && is_sound(u)) {
-            p->upstream = h;
-            mux_flush_later(t, u->mux); /* which serves who waits */
-            return;
-        }
-    }
-}
-
 void origin_mux_gone(Thread *t, Upstream *u)
 {
     Origin *o = origin_at(t, u->origin);
@@ -310,7 +327,10 @@ void origin_mux_gone(Thread *t, Upstream *u)
         atomic_fetch_add(&o->leaving, 1);
     }
     if (handle_equal(p->upstream, u->self)) {
-        p->upstream = HANDLE_NONE;
-        place_older(t, o, p);
+        Upstream *other = place_other(t, o, p);
+        p->upstream = other ? other->self : HANDLE_NONE;
+        if (other) {
+            mux_flush_later(t, other->mux); /* which serves who waits */
+        }
     }
 }

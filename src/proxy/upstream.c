@@ -89,11 +89,11 @@ void upstream_forget(Thread *t, Upstream *u)
 void upstream_close(Thread *t, Upstream *u, bool abort)
 {
     Origin *o = origin_of(t, u);
+    Mux *m = u->mux;
     if (u->state == UPSTREAM_DIALING || u->state == UPSTREAM_HANDSHAKE) {
         atomic_fetch_sub(&o->dialing, 1);
     }
-    if (u->mux) {
-        Mux *m = u->mux;
+    if (m) {
         origin_mux_gone(t, u);
         atomic_fetch_sub(&o->leaving, 1);
         u->mux = NULL;
@@ -103,6 +103,9 @@ void upstream_close(Thread *t, Upstream *u, bool abort)
     atomic_fetch_sub(&o->open, 1);
     wire_close(&u->wire, &t->wires, abort);
     upstream_forget(t, u);
+    if (m) {
+        origin_mux_next(t, o);
+    }
 }
 
 void upstream_announced(const Thread *t, Upstream *u, uint64_t keep_alive_ms)
@@ -347,7 +350,7 @@ void upstream_mux_flush(Thread *t, Handle h)
     if (err != ERR_OK || u->wire.broken || m->failed || mux_is_over(m)) {
         upstream_close(t, u, false);
     } else {
-        origin_mux_room(t, u); /* a stream may have ended */
+        origin_mux_next(t, origin_of(t, u)); /* a stream may have ended */
         mux_watch(t, u);
     }
 }

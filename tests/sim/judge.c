@@ -41,10 +41,10 @@ void judge_begin(void)
 {
     span_fill(span_of(seen, sizeof seen), 0);
     span_fill(span_of(barren, sizeof barren), 0);
+    judge_state_begin();
 }
 
-/* Who has more to do is queued once. */
-static void judge_again(const Thread *t)
+void judge_again(const Thread *t)
 {
     for (uint32_t i = 0; i < t->again_count; i++) {
         for (uint32_t k = 0; k < i; k++) {

@@ -17,8 +17,13 @@ static void judge_timers(Thread *t)
         if (c && c->mux && c->mux->count > 0 && c->wire.ended) {
             continue; /* it has said all, and its streams have deadlines of their own */
         }
-        if (c && c->state != CLIENT_BUSY && timer_due_ms(&t->wheel, c->timer) == NEVER_MS) {
+        uint64_t due_ms = c ? timer_due_ms(&t->wheel, c->timer) : 0;
+        if (c && c->state != CLIENT_BUSY && due_ms == NEVER_MS) {
             trial_fail("a client has no deadline (state %u)", c->state);
+        }
+        if (c && c->state == CLIENT_FLUSH && due_ms > c->flushed_ms + trial->plan.scale_ms) {
+            trial_fail("a client that takes nothing is cut %llu ms too late",
+                       (unsigned long long)(due_ms - c->flushed_ms - trial->plan.scale_ms));
         }
     }
     for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
@@ -31,6 +36,10 @@ static void judge_timers(Thread *t)
         if (armed != (u->state != UPSTREAM_BUSY)) {
             trial_fail("a connection to an origin has %s deadline (state %u)", armed ? "a" : "no",
                        u->state);
+        }
+        const Exchange *x = exchange_get(t, u->exchange);
+        if (u->state == UPSTREAM_BUSY && !(x && handle_equal(x->upstream, u->self))) {
+            trial_fail("a connection to an origin is nobody's, and is not given back");
         }
     }
 }
@@ -52,6 +61,9 @@ static void judge_exchanges(Thread *t)
         }
         if (exchange_has_upstream(x) && (x->waits || x->queued || x->waiter_place)) {
             trial_fail("a request waits for a connection and has one (phase %u)", x->phase);
+        }
+        if (x->queued && x->waiter_place) {
+            trial_fail("a request waits in two queues");
         }
     }
 }
@@ -87,6 +99,86 @@ static void judge_places(Thread *t)
             trial_fail("a connection of HTTP/2 is not used any more");
         } else if (u->doubted && !u->mux->pinged) {
             trial_fail("a connection that may be dead is not asked whether it lives");
+        } else if (u->leaves && is_sound(u)) {
+            trial_fail("a connection that takes no more requests is not told to end");
+        }
+    }
+}
+
+/* Who waits for a connection of HTTP/2 waits for something that comes. */
+static void judge_queue(Thread *t, unsigned origin)
+{
+    Origin *o = origin_at(t, trial->site.endpoints[origin].origin);
+    const MuxPlace *p = mux_place_of(t, o->index);
+    const Upstream *u = upstream_get(t, p->upstream);
+    bool dials = upstream_get(t, p->dialing) != NULL;
+    bool memory = trial->plan.theme == THEME_MEMORY; /* there may be none for another stream */
+    if (!dials && !handle_is_none(p->dialing)) {
+        trial_fail("a dial is over, and its place does not know");
+    } else if (!exchange_get(t, p->first)) {
+        return;
+    } else if (u && mux_room(u->mux) > 0 && !mux_is_shut(t, u->mux) && !memory) {
+        trial_fail("requests wait although a connection has room");
+    } else if (!dials && !(u && mux_room(u->mux) > 0) && o->endpoint->connections_max == 0) {
+        trial_fail("requests wait for a connection, and none is dialled");
+    }
+}
+
+/* --- doubt ----------------------------------------------------------------------------------- */
+
+#define SEEN_MAX 512u
+
+/* Requests that waited for an answer over HTTP/2 when their thread was last at rest. */
+static struct Awaited {
+    Handle exchange;
+    Handle stream;
+    Handle upstream;
+    uint64_t since_ms; /* it heard nothing since then, or it is trusted */
+    uint64_t timeouts; /* that the thread had counted */
+} awaited[LAN_THREADS_MAX][SEEN_MAX];
+
+void judge_state_begin(void)
+{
+    span_fill(span_of(awaited, sizeof awaited), 0);
+}
+
+static uint64_t timeouts_of(const Thread *t)
+{
+    return counter_read(&t->faults[FAULT_ORIGIN_TIMEOUT]) +
+           counter_read(&t->faults[FAULT_ORIGIN_STALLED]) +
+           counter_read(&t->faults[FAULT_ORIGIN_UNREAD]);
+}
+
+/* Where an answer has not come in time, the connection must prove that it lives. */
+static void judge_awaited(Thread *t, struct Awaited *a)
+{
+    const Exchange *x = exchange_get(t, a->exchange);
+    const Upstream *u = upstream_get(t, a->upstream);
+    bool gave_up = !x || !handle_equal(x->upstream_stream, a->stream);
+    bool late = t->now_ms >= a->since_ms + trial->plan.scale_ms;
+    if (gave_up && late && timeouts_of(t) > a->timeouts && u && u->mux && !u->doubted &&
+        u->mux->heard_ms <= a->since_ms && !u->mux->leaving && !u->mux->failed) {
+        trial_fail("a connection is trusted although an answer did not come over it");
+    }
+}
+
+static void judge_doubts(Thread *t)
+{
+    for (uint32_t i = 0; i < t->exchanges.slots_touched && i < SEEN_MAX; i++) {
+        Handle h;
+        struct Awaited *a = &awaited[t->index][i];
+        if (!handle_is_none(a->exchange)) {
+            judge_awaited(t, a);
+        }
+        const Exchange *x = (const Exchange *)pool_at(&t->exchanges, i, &h);
+        const MuxStream *s = x ? mux_stream_get(t, x->upstream_stream) : NULL;
+        *a = (struct Awaited){.exchange = HANDLE_NONE};
+        if (s && x->phase == PHASE_AWAIT) {
+            *a = (struct Awaited){.exchange = h,
+                                  .stream = s->self,
+                                  .upstream = token_handle(s->owner),
+                                  .since_ms = x->progress_up_ms,
+                                  .timeouts = timeouts_of(t)};
         }
     }
 }
@@ -108,5 +200,9 @@ void judge_state(Thread *t)
     judge_timers(t);
     judge_exchanges(t);
     judge_places(t);
+    for (unsigned i = 0; i < trial->plan.origin_count; i++) {
+        judge_queue(t, i);
+    }
+    judge_doubts(t);
     judge_left_streams(t);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Deletes each wake-up, re-arm and queue-leaving call of src/proxy and src/loop in turn, and counts
-how many of these mutants the simulation (or a transcript) finds.
+how many of these mutants the simulation (or a transcript, or a unit test) finds.
 
     tests/sim/mutate.py [--seeds N] [--jobs N] [--sample N] [--list] [FILE...]
 
@@ -25,6 +25,9 @@ BUILD = os.environ.get("RIVER_BUILD", os.path.join(ROOT, "build"))
 RELEASE = os.path.join(BUILD, "release")
 WORK = os.path.join(BUILD, "mutate")
 ROOMS = ("base", "loop", "http", "net", "proxy", "balance", "filter")
+MORE_ROOMS = ("config", "admin", "app")
+# In this order, until one of them fails.
+PROGRAMS = ("sim/sim", "sim/wire", "sim/calls", "sim/records", "unit/unit")
 
 PROGRAM_SECONDS = 600
 
@@ -45,7 +48,8 @@ WAKE = re.compile(r"^(\s+)\(void\)!write\(m->wake_fd")
 # The disk's threads and the logs have tests of their own.
 SKIPPED = {"src/loop/disk.c", "src/loop/log.c", "src/loop/gate.c", "src/loop/crash.c",
            "src/proxy/dump.c"}
-STOOD_IN = ("src/net/tls_rustls", "src/loop/disk.c")  # by files of the simulation's own
+# Stood in for by files of the program's own.
+STAND_INS = {"sim": ("src/net/tls_rustls", "src/loop/disk.c"), "records": ("src/net/tls_rustls",)}
 
 
 def mutants(files):
@@ -88,17 +92,17 @@ class Builder:
         for entry in commands:
             path = os.path.relpath(os.path.join(RELEASE, entry["file"]), ROOT)
             room = path.split("/")[1] if path.startswith("src/") else ""
-            if room in ROOMS:
+            if room in ROOMS + MORE_ROOMS and os.path.basename(path) != "main.c":
                 self.commands[path] = shlex.split(entry["command"])
-            elif path.startswith("tests/sim/"):
+            elif path.startswith(("tests/sim/", "tests/unit/")):
                 self.commands.setdefault((entry["output"].split("/")[2], path),
                                          shlex.split(entry["command"]))
         self.link = self.linker()
 
     @staticmethod
     def linker():
-        """What the release build links the simulation with, but objects and libraries of ours."""
-        listed = subprocess.run(["ninja", "-C", RELEASE, "-t", "commands", "tests/sim/sim"],
+        """What the release build links its tests with, but objects and libraries of ours."""
+        listed = subprocess.run(["ninja", "-C", RELEASE, "-t", "commands", "tests/unit/unit"],
                                 check=True, capture_output=True, text=True).stdout
         words = shlex.split(listed.strip().split("\n")[-1])
         return [w for w in words[3:] if not w.endswith(".o") and not w.startswith(("src/", "-flto"))
@@ -114,7 +118,7 @@ class Builder:
         if not os.path.exists(target):
             return False
         newest = max(os.path.getmtime(os.path.join(folder, name))
-                     for top in ("src", "tests/sim")
+                     for top in ("src", "tests/sim", "tests/unit")
                      for folder, _, names in os.walk(os.path.join(ROOT, top)) for name in names
                      if name.endswith((".c", ".h")))
         return os.path.getmtime(target) > newest
@@ -135,10 +139,14 @@ class Builder:
             raise SystemExit("mutate: cannot link:\n" + done.stderr[-2000:])
 
     def objects(self, program):
-        """What a program is made of; the simulation has stand-ins for rustls and the disk."""
-        return [key for key in self.commands
-                if (isinstance(key, str) and not (program == "sim" and key.startswith(STOOD_IN)))
-                or key[0] == program + ".p"]
+        """What a program is made of; some have stand-ins for rustls and the disk."""
+        def is_part(key):
+            if not isinstance(key, str):
+                return key[0] == program + ".p"
+            if key.split("/")[1] in MORE_ROOMS:
+                return program == "unit"
+            return not key.startswith(STAND_INS.get(program, ()))
+        return [key for key in self.commands if is_part(key)]
 
 
 def find(builder, job, seeds):
@@ -151,8 +159,8 @@ def find(builder, job, seeds):
         changed = os.path.join(folder, "changed.o")
         if not builder.compile(path, source, changed):
             return ""
-        for name, words in (("sim", seeds),
-                            ("wire", (os.path.join(ROOT, "tests/wire"),)), ("calls", ())):
+        for name in (os.path.basename(program) for program in PROGRAMS):
+            words = {"sim": seeds, "wire": (os.path.join(ROOT, "tests/wire"),)}.get(name, ())
             program = os.path.join(folder, name)
             objects = [changed if key == path else builder.object_of(key)
                        for key in builder.objects(name)]
@@ -196,12 +204,12 @@ def main():
         print(len(jobs))
         return 0
     os.makedirs(WORK, exist_ok=True)
-    subprocess.run([os.path.join(ROOT, "tools/build"), "release", "tests/sim/sim",
-                    "tests/sim/wire", "tests/sim/calls"], check=True)
+    subprocess.run([os.path.join(ROOT, "tools/build"), "release",
+                    *("tests/" + program for program in PROGRAMS)], check=True)
     builder = Builder()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        wanted = sorted({str(key): key for name in ("sim", "wire", "calls")
-                         for key in builder.objects(name)}.values(), key=str)
+        wanted = sorted({str(key): key for program in PROGRAMS
+                         for key in builder.objects(os.path.basename(program))}.values(), key=str)
         stale = [key for key in wanted if not builder.is_fresh(key)]
         if not all(pool.map(lambda key: builder.compile(
                 key, os.path.join(ROOT, key if isinstance(key, str) else key[1]),

@@ -219,6 +219,14 @@ static uint64_t alarm_next_ns(void)
     return next;
 }
 
+/* As a thread judges of itself after each turn. */
+static bool is_over(const Thread *t)
+{
+    const Worker *w = trial->worker;
+    return t->draining && atomic_load(&w->threads_draining) == w->thread_count &&
+           atomic_load(&t->client_count) == 0;
+}
+
 /* One turn of one thread that has something to do; false: all of them sleep. */
 static bool turn_one(void)
 {
@@ -234,6 +242,7 @@ static bool turn_one(void)
             uint64_t alarm_ms = t->poller.alarm_ms;
             bool alarm = alarm_ms != UINT64_MAX && lan_now_ns() > alarm_ms * LAN_MS;
             thread_turn(thread_at(i), -1);
+            trial->over[i] = is_over(t);
             bool idle = lan_work() == work && lan_events() == events && !mail && !more && !alarm;
             if (!idle) {
                 judge_turn(thread_at(i), work, mail);
@@ -251,8 +260,19 @@ static bool is_quiet(void)
     return trial->ask_over == trial->ask_count && !frames_linger();
 }
 
+/* A thread that is over ends, and does not wait for something to happen. */
+static void judge_ends(void)
+{
+    for (unsigned i = 0; i < trial->plan.threads; i++) {
+        if (is_over(thread_at(i)) && !trial->over[i]) {
+            trial_fail("thread %u is over, and sleeps", i);
+        }
+    }
+}
+
 void world_run(uint64_t until_ns, bool until_quiet)
 {
+    bool wakes = trial->plan.seed % 2 == 1;
     uint64_t looked_ns = lan_now_ns();
     for (unsigned round = 0; round < ROUNDS_MAX && !trial_failed(); round++) {
         (void)lan_deliver();
@@ -266,6 +286,10 @@ void world_run(uint64_t until_ns, bool until_quiet)
         if (next >= looked_ns + LAN_MS) {
             judge_rest();
             judge_asks();
+            judge_ends();
+            if (wakes) {
+                judge_wakes();
+            }
             looked_ns = lan_now_ns();
         }
         lan_advance(u64_max(next, lan_now_ns()));

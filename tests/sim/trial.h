@@ -247,6 +247,7 @@ typedef struct Trial {
     Budget peers_budget;
     Blocks peers_blocks;
     bool awake[LAN_THREADS_MAX]; /* threads that do not wait yet */
+    bool over[LAN_THREADS_MAX]; /* threads that have seen that they are over */
     bool calm; /* the faults are over */
     bool drained; /* and River was told to end */
     uint64_t leaving_ns; /* since when a listener leaves; 0: none does */
@@ -352,9 +353,14 @@ size_t disk_files_open(void);
 /* judge.c */
 void judge_begin(void);
 void judge_turn(Thread *t, uint64_t work_before, bool mail);
+/* Nobody is queued twice for another turn. */
+void judge_again(const Thread *t);
 void judge_rest(void);
 /* judge_state.c: what of a thread's records must fit together while it sleeps. */
 void judge_state(Thread *t);
+void judge_state_begin(void);
+/* judge_wakes.c: nobody sleeps who could go on. */
+void judge_wakes(void);
 void judge_asks(void);
 void judge_leftovers(void);
 void judge_reasons(char *room, size_t bytes);
