@@ -222,10 +222,7 @@ bool wheel_expired(Wheel *w, Token *ret_token)
             e->due_ms = NEVER;
             *ret_token = e->token;
             return true;
-        }
-        if (e->due_ms != NEVER) {
-            entry_link(w, timer);
-        }
+        } /* else it was stopped: a deadline that moves leaves the list at once */
     }
     return false;
 }

@@ -285,11 +285,7 @@ Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
         return ERR_OK;
     }
     if (dial_now(t, o)) {
-        Err err = dial(t, o, x, false);
-        if (err != ERR_OK) {
-            origin_unwait(t, x);
-            return err;
-        }
+        TRY(dial(t, o, x, false));
     }
     return ERR_AGAIN;
 }

@@ -126,8 +126,8 @@ void origin_end(Thread *t, const Message *m);
 /* Finds an idle connection for `x`: ERR_OK: x->upstream is set. ERR_AGAIN: `x` waits, and is woken
  * with one, or when ORIGIN_WAIT_MS have passed calls origin_wait_more. With x->dials it waits for a
  * dial of its own, which ends in a connection or in exchange_dial_failed: there is nothing more to
- * ask for. Other errors: a dial that failed at once, or ERR_FULL. `fresh`: a pooled connection
- * will not do, dial, unless the endpoint has as many as it may have. */
+ * ask for. Other errors: a dial that failed at once, or ERR_FULL; the caller calls origin_unwait.
+ * `fresh`: a pooled connection will not do, dial, unless there are as many as there may be. */
 MUST_USE Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh);
 /* A waiter has waited: it may start one more dial. */
 MUST_USE Err origin_wait_more(Thread *t, Origin *o, Exchange *x);

@@ -237,11 +237,7 @@ Err mux_place_take(Thread *t, Origin *o, Exchange *x)
     if (exchange_has_upstream(x)) {
         return ERR_OK;
     }
-    if (err != ERR_OK) {
-        origin_unwait(t, x);
-        return err;
-    }
-    return ERR_AGAIN;
+    return err == ERR_OK ? ERR_AGAIN : err;
 }
 
 

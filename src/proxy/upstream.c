@@ -222,8 +222,7 @@ static void upstream_opened(Thread *t, Upstream *u, bool h2)
 {
     atomic_fetch_sub(&origin_of(t, u)->dialing, 1);
     origin_reachable(origin_of(t, u));
-    timer_stop(&t->wheel, u->timer);
-    u->state = UPSTREAM_BUSY;
+    u->state = UPSTREAM_BUSY; /* who gets it stops the timer, or sets it anew */
     Exchange *x = waiting_for(t, u);
     if (h2) {
         mux_begin(t, u);

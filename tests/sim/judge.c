@@ -273,6 +273,8 @@ static void judge_clients(Thread *t)
             const Exchange *x = exchange_get(t, c->exchange);
             trial_fail("a client's socket is left unread (%zu bytes, state %u, phase %d)",
                        lan_unread(c->wire.stream.fd), c->state, x ? x->phase : -1);
+        } else if (c->mux && c->mux->count == 0 && c->wire.ended && c->wire.out.len == 0) {
+            trial_fail("a client of HTTP/2 has said its end, has all of its answers, and stays");
         } else if (c->wire.out.len > 0 && lan_writable(c->wire.stream.fd) && !c->wire.broken &&
                    c->state != CLIENT_LINGER) {
             trial_fail("bytes for a client wait, and its socket takes some (state %u)", c->state);

@@ -5,6 +5,7 @@
 #include "trial.h"
 
 #define NEVER_MS UINT64_MAX
+#define SEEN_MAX 512u /* clients and requests of a thread that are followed */
 
 /* --- deadlines ------------------------------------------------------------------------------- */
 
@@ -40,6 +41,46 @@ static void judge_timers(Thread *t)
         const Exchange *x = exchange_get(t, u->exchange);
         if (u->state == UPSTREAM_BUSY && !(x && handle_equal(x->upstream, u->self))) {
             trial_fail("a connection to an origin is nobody's, and is not given back");
+        }
+    }
+}
+
+#define HEAD_MS 10000u
+
+/* Clients that were in the PROXY protocol's header, or in a handshake, at the last look. */
+static struct Young {
+    Handle client;
+    unsigned state;
+    uint64_t at_ms;
+} young[LAN_THREADS_MAX][SEEN_MAX];
+
+/* Each part of a connection's beginning has the whole time of its own. */
+static void judge_young(Thread *t)
+{
+    for (uint32_t i = 0; i < t->clients.slots_touched && i < SEEN_MAX; i++) {
+        Handle h;
+        struct Young *y = &young[t->index][i];
+        const Client *c = (const Client *)pool_at(&t->clients, i, &h);
+        bool grown = c && handle_equal(y->client, h) && c->state != y->state && !c->leaving &&
+                     (c->state == CLIENT_HANDSHAKE || c->state == CLIENT_IDLE);
+        if (grown && timer_due_ms(&t->wheel, c->timer) < y->at_ms + HEAD_MS) {
+            trial_fail("a client has less time for what comes next than it should (state %u)",
+                       c->state);
+        }
+        bool is = c && (c->state == CLIENT_PROXY || c->state == CLIENT_HANDSHAKE);
+        *y = (struct Young){.client = is ? h : HANDLE_NONE,
+                            .state = is ? c->state : 0,
+                            .at_ms = lan_now_ns() / LAN_MS};
+    }
+}
+
+/* While a thread accepts, it watches all listeners that it knows of. */
+static void judge_listening(const Thread *t)
+{
+    for (size_t i = 0; t->listening && i < t->snapshot->listener_count; i++) {
+        const Listener *l = t->snapshot->listeners[i];
+        if (l && !l->leaving && !lan_is_watched(l->fd - LAN_LISTENER_FD, t->index)) {
+            trial_fail("thread %u does not watch listener %zu", t->index, i);
         }
     }
 }
@@ -113,20 +154,20 @@ static void judge_queue(Thread *t, unsigned origin)
     const Upstream *u = upstream_get(t, p->upstream);
     bool dials = upstream_get(t, p->dialing) != NULL;
     bool memory = trial->plan.theme == THEME_MEMORY; /* there may be none for another stream */
+    bool fails = memory || lan_faults_now()->watch_one_in > 0; /* a dial, at once */
     if (!dials && !handle_is_none(p->dialing)) {
         trial_fail("a dial is over, and its place does not know");
     } else if (!exchange_get(t, p->first)) {
         return;
     } else if (u && mux_room(u->mux) > 0 && !mux_is_shut(t, u->mux) && !memory) {
         trial_fail("requests wait although a connection has room");
-    } else if (!dials && !(u && mux_room(u->mux) > 0) && o->endpoint->connections_max == 0) {
+    } else if (!dials && !(u && mux_room(u->mux) > 0) && o->endpoint->connections_max == 0 &&
+               !fails) {
         trial_fail("requests wait for a connection, and none is dialled");
     }
 }
 
 /* --- doubt ----------------------------------------------------------------------------------- */
-
-#define SEEN_MAX 512u
 
 /* Requests that waited for an answer over HTTP/2 when their thread was last at rest. */
 static struct Awaited {
@@ -140,6 +181,7 @@ static struct Awaited {
 void judge_state_begin(void)
 {
     span_fill(span_of(awaited, sizeof awaited), 0);
+    span_fill(span_of(young, sizeof young), 0);
 }
 
 static uint64_t timeouts_of(const Thread *t)
@@ -198,6 +240,8 @@ static void judge_left_streams(Thread *t)
 void judge_state(Thread *t)
 {
     judge_timers(t);
+    judge_young(t);
+    judge_listening(t);
     judge_exchanges(t);
     judge_places(t);
     for (unsigned i = 0; i < trial->plan.origin_count; i++) {

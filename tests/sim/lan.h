@@ -21,7 +21,7 @@
 #define LAN_HOSTS_MAX 8
 #define LAN_THREADS_MAX 4
 #define LAN_BACKLOG_MAX 256
-#define LAN_RING_BYTES (256u << 10)
+#define LAN_RING_BYTES (1u << 20) /* at least what both buffers of a link hold */
 #define LAN_MS UINT64_C(1000000)
 #define LAN_S UINT64_C(1000000000)
 
@@ -45,6 +45,7 @@ typedef struct LanHost {
 typedef struct LanFaults {
     unsigned receive_one_in; /* calls that fail, one in so many; 0: none */
     unsigned accept_one_in;
+    int accept_error; /* what they say */
     unsigned watch_one_in;
     unsigned short_one_in; /* calls that move few bytes */
 } LanFaults;
@@ -116,6 +117,7 @@ size_t lan_unread(int fd);
 bool lan_has_end(int fd);
 bool lan_writable(int fd);
 size_t lan_waiting(int listener);
+bool lan_is_watched(int listener, unsigned thread);
 /* How many threads watch a listener. */
 unsigned lan_watchers(int listener);
 

@@ -64,7 +64,7 @@ static int call_accept(int listener, struct sockaddr_storage *ret_peer, socklen_
         return -1;
     }
     if (lan_one_in(lan->faults.accept_one_in)) {
-        errno = EMFILE;
+        errno = lan->faults.accept_error;
         return -1;
     }
     int end = l->backlog[0];
@@ -465,6 +465,11 @@ bool lan_writable(int fd)
 size_t lan_waiting(int listener)
 {
     return lan->listeners[listener].count;
+}
+
+bool lan_is_watched(int listener, unsigned thread)
+{
+    return lan->listeners[listener].watched[thread];
 }
 
 unsigned lan_watchers(int listener)

@@ -90,7 +90,9 @@ class Builder:
             commands = json.load(file)
         self.commands = {}
         for entry in commands:
-            path = os.path.relpath(os.path.join(RELEASE, entry["file"]), ROOT)
+            path = entry["file"]  # as it is where the build made it
+            if path.startswith(".."):
+                path = os.path.relpath(os.path.join(RELEASE, path), ROOT)
             room = path.split("/")[1] if path.startswith("src/") else ""
             if room in ROOMS + MORE_ROOMS and os.path.basename(path) != "main.c":
                 self.commands[path] = shlex.split(entry["command"])
@@ -107,6 +109,13 @@ class Builder:
         words = shlex.split(listed.strip().split("\n")[-1])
         return [w for w in words[3:] if not w.endswith(".o") and not w.startswith(("src/", "-flto"))
                 and w not in ("-Wl,--start-group", "-Wl,--end-group")]
+
+    @staticmethod
+    def source_of(key):
+        """A file of the tree, or one that the build has made."""
+        path = key if isinstance(key, str) else key[1]
+        ours = os.path.join(ROOT, path)
+        return ours if os.path.exists(ours) else os.path.join(RELEASE, path)
 
     def object_of(self, key):
         name = key if isinstance(key, str) else "-".join(key)
@@ -212,8 +221,7 @@ def main():
                          for key in builder.objects(os.path.basename(program))}.values(), key=str)
         stale = [key for key in wanted if not builder.is_fresh(key)]
         if not all(pool.map(lambda key: builder.compile(
-                key, os.path.join(ROOT, key if isinstance(key, str) else key[1]),
-                builder.object_of(key)), stale)):
+                key, builder.source_of(key), builder.object_of(key)), stale)):
             raise SystemExit("mutate: something does not compile")
         found, survivors = 0, []
         whole = os.path.join(WORK, "sim")

@@ -215,6 +215,20 @@ static size_t read_room(Party *p)
     return due - p->read_bytes;
 }
 
+#define PAUSE_S 8u /* shorter than River waits for a head */
+
+/* Says who its client is, and some take their time for the rest. */
+static void introduce(Party *p)
+{
+    static const Str header = S("PROXY TCP4 198.51.100.7 192.0.2.80 40000 80\r\n");
+    size_t n = lan_write(p->end, header);
+    CHECK(n == header.len);
+    p->introduced = true;
+    if (p->number % 3 == 0) {
+        p->stall_ns = lan_now_ns() + trial_pick(PAUSE_S) * LAN_S;
+    }
+}
+
 /* A handshake is over: the session begins. */
 static void greet(Party *p)
 {
@@ -231,6 +245,9 @@ static void greet(Party *p)
         }
     } else {
         client_open_h2(p);
+        if (p->tls && p->number % 4 == 1 && !trial->calm) { /* and its first request is late */
+            p->stall_ns = lan_now_ns() + trial_pick(PAUSE_S) * LAN_S;
+        }
     }
 }
 
@@ -310,13 +327,17 @@ void peer_go(Party *p)
     if (p->gone || trial_failed() || !lan_connected(p->end)) {
         return;
     }
+    bool mute = conduct_of(p) == CONDUCT_MUTE;
+    if (p->client && trial->plan.proxied && !p->introduced && !mute) {
+        introduce(p);
+    }
     if (lan_now_ns() < p->stall_ns) {
         peer_wake_at(p, p->stall_ns);
         return;
     }
     int self = p->self;
     int end = p->end;
-    if (conduct_of(p) == CONDUCT_MUTE) { /* not even a handshake */
+    if (mute) { /* not even a handshake */
         if (lan_ended(p->end)) {
             client_loses(p, "was mute");
         }
@@ -329,7 +350,13 @@ void peer_go(Party *p)
     }
     write_out(p);
     read_in(p);
-    if (p->used && p->end == end && p->greeted && !p->ending) {
+    bool same = p->used && p->end == end;
+    if (same && p->client && p->live == 0 && lan_ended(p->end)) { /* while it stood still */
+        lose(p, "closed");
+        return;
+    }
+    bool waits = same && lan_now_ns() < p->stall_ns; /* from now on */
+    if (same && p->greeted && !p->ending && !waits) {
         if (p->client) {
             client_goes_on(p);
         } else {

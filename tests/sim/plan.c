@@ -33,6 +33,10 @@ static LanLink link_make(void)
     if (chance(15)) {
         l.segment = (uint32_t)between(4000, 5000);
     }
+    if (chance(8)) { /* more than one read takes */
+        l.send_bytes = 500u << 10;
+        l.receive_bytes = 500u << 10;
+    }
     return l;
 }
 
@@ -332,6 +336,9 @@ void plan_make(Plan *p, uint64_t seed)
         client_make(p, &p->clients[i], i);
     }
     p->fault_count = fault_count(p);
+    bool timed = p->theme == THEME_STALE || p->theme == THEME_SURPLUS;
+    p->pause_one_in = chance(30) && !timed ? (unsigned)between(50, 1000) : 0;
+    p->proxied = chance(10);
     for (unsigned i = 0; i < p->fault_count; i++) {
         fault_make(p, &p->faults[i]);
     }
@@ -359,9 +366,10 @@ static const char *const protocol_names[] = {"h1", "h2", "h2-or-h1"};
 
 void plan_print(const Plan *p)
 {
-    printf("    %s%s: %u threads, limits of %llu ms, one short call in %u\n", theme_names[p->theme],
-           p->goodbyes ? " with goodbyes" : "", p->threads, (unsigned long long)p->scale_ms,
-           p->short_one_in);
+    printf("    %s%s%s: %u threads, limits of %llu ms, one short call in %u, one pause in %u\n",
+           theme_names[p->theme], p->goodbyes ? " with goodbyes" : "",
+           p->proxied ? " behind a proxy" : "", p->threads, (unsigned long long)p->scale_ms,
+           p->short_one_in, p->pause_one_in);
     for (unsigned i = 0; i < p->origin_count; i++) {
         const OriginPlan *o = &p->origins[i];
         printf("    origin %u: %s%s, latency %llu us, buffers %u/%u, segment %u, answers after "

@@ -5,6 +5,7 @@
 #include "trial.h"
 
 #define TURN_NS_MAX 20000u
+#define PAUSE_NS_MAX (60 * LAN_MS)
 #define ROUNDS_MAX 20000000u
 
 Trial *trial;
@@ -46,6 +47,10 @@ static void service_make(Site *s, unsigned i, uint64_t scale_ms)
                    .upgrade_count = 1,
                    .upgrades = s->upgrades,
                    .active = &s->active};
+    if (trial->plan.proxied) {
+        const IpPrefix near = {.address = {.family = 4, .bytes = {192, 0, 2}}, .bits = 24};
+        CHECK(cidr_build(&v->proxies, &near, 1, &s->arena) == ERR_OK);
+    }
     if (i == FILES_AT) {
         s->files = (FileServer){.root = -1};
         v->route.handler = (FilterUse){.kind = &filter_file_server, .state = &s->files};
@@ -104,6 +109,7 @@ static void listeners_make(Site *s, unsigned set, int leaving)
                                           .name = S("here"),
                                           .service = &s->services[origin],
                                           .tls = i % 2 ? s->server : NULL,
+                                          .proxy_protocol = trial->plan.proxied,
                                           .h2c = true};
         s->listener_list[set][i] = there ? &s->listeners[set][i] : NULL;
     }
@@ -199,6 +205,21 @@ static Thread *thread_at(unsigned i)
     return trial->worker->threads[i];
 }
 
+static bool is_paused(unsigned i)
+{
+    return lan_now_ns() < trial->paused_ns[i];
+}
+
+/* When the system lets the first of the threads run that it has paused; UINT64_MAX: none is. */
+static uint64_t pause_next_ns(void)
+{
+    uint64_t next = UINT64_MAX;
+    for (unsigned i = 0; i < trial->plan.threads; i++) {
+        next = is_paused(i) ? u64_min(next, trial->paused_ns[i]) : next;
+    }
+    return next;
+}
+
 /* A thread that has done something goes round once more: only the next turn sets its alarm, and
  * waits. */
 static bool is_runnable(unsigned i, bool *ret_mail)
@@ -214,7 +235,8 @@ static uint64_t alarm_next_ns(void)
     uint64_t next = UINT64_MAX;
     for (unsigned i = 0; i < trial->plan.threads; i++) {
         uint64_t alarm_ms = thread_at(i)->poller.alarm_ms;
-        next = alarm_ms == UINT64_MAX ? next : u64_min(next, alarm_ms * LAN_MS + 1);
+        bool set = alarm_ms != UINT64_MAX && !is_paused(i);
+        next = set ? u64_min(next, alarm_ms * LAN_MS + 1) : next;
     }
     return next;
 }
@@ -234,7 +256,7 @@ static bool turn_one(void)
     for (unsigned k = 0; k < trial->plan.threads; k++) {
         unsigned i = (from + k) % trial->plan.threads;
         bool mail = false;
-        if (is_runnable(i, &mail)) {
+        if (!is_paused(i) && is_runnable(i, &mail)) {
             const Thread *t = thread_at(i);
             uint64_t work = lan_work();
             uint64_t events = lan_events();
@@ -249,6 +271,9 @@ static bool turn_one(void)
             }
             trial->awake[i] = !idle;
             lan_advance(lan_now_ns() + 500 + trial_pick(TURN_NS_MAX));
+            if (trial->plan.pause_one_in && trial_pick(trial->plan.pause_one_in) == 0) {
+                trial->paused_ns[i] = lan_now_ns() + trial_pick(PAUSE_NS_MAX);
+            }
             return true;
         }
     }
@@ -283,7 +308,10 @@ void world_run(uint64_t until_ns, bool until_quiet)
             return;
         }
         uint64_t next = u64_min(u64_min(lan_next_ns(), alarm_next_ns()), until_ns);
-        if (next >= looked_ns + LAN_MS) {
+        uint64_t pause_ns = pause_next_ns();
+        if (pause_ns != UINT64_MAX) {
+            next = u64_min(next, pause_ns);
+        } else if (next >= looked_ns + LAN_MS) {
             judge_rest();
             judge_asks();
             judge_ends();

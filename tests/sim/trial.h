@@ -110,6 +110,8 @@ typedef struct Plan {
     uint64_t memory_bytes_max;
     uint64_t connections_max;
     unsigned short_one_in;
+    unsigned pause_one_in; /* turns after which a thread is not scheduled for a while; 0: none */
+    bool proxied; /* each connection begins with a header of the PROXY protocol */
     bool goodbyes; /* THEME_SCARCE: GOAWAY again and again, and streams that last */
     OriginPlan origins[ORIGINS_MAX];
     ClientPlan clients[CLIENTS_MAX];
@@ -187,6 +189,7 @@ typedef struct Party {
     bool ending; /* it will, once all is sent */
     bool gone;  /* its host has vanished: it does nothing any more */
     bool greeted; /* the session is open */
+    bool introduced; /* its header of the PROXY protocol is sent */
     uint64_t begun_ns;
     uint64_t drip_ns; /* since when it drips; 0: it does not */
     int self;
@@ -247,6 +250,8 @@ typedef struct Trial {
     Budget peers_budget;
     Blocks peers_blocks;
     bool awake[LAN_THREADS_MAX]; /* threads that do not wait yet */
+    uint64_t paused_ns[LAN_THREADS_MAX]; /* until then the system does not let the thread run */
+    bool flipped[ORIGINS_MAX]; /* a restart has brought other software: old, or new */
     bool over[LAN_THREADS_MAX]; /* threads that have seen that they are over */
     bool calm; /* the faults are over */
     bool drained; /* and River was told to end */

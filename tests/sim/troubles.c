@@ -1,4 +1,6 @@
 /* troubles.c - the faults of a plan: how they begin and end, and whom they taint. */
+#include <errno.h>
+
 #include "base/number.h"
 #include "trial.h"
 
@@ -150,7 +152,10 @@ void trouble_begins(unsigned i)
     case TROUBLE_REFUSE: host->dial = LAN_REFUSES; each_peer(f->origin, cut); break;
     case TROUBLE_SILENT: host->dial = LAN_SILENT; break;
     case TROUBLE_DIAL_SLOW: host->dial_ns = f->for_ns; break;
-    case TROUBLE_RESTART: each_peer(f->origin, cut_connected); break;
+    case TROUBLE_RESTART:
+        trial->flipped[f->origin] = f->at_ns % 2;
+        each_peer(f->origin, cut_connected);
+        break;
     case TROUBLE_CLOSE_IDLE: each_peer(f->origin, cut_idle); break;
     case TROUBLE_DEAD: each_peer(f->origin, vanish); break;
     case TROUBLE_GOAWAY: each_peer(f->origin, say_goodbye); break;
@@ -161,6 +166,7 @@ void trouble_begins(unsigned i)
     case TROUBLE_WATCH:
         lan_faults_now()->watch_one_in = 3;
         lan_faults_now()->accept_one_in = f->at_ns % 2 ? 1 : 3;
+        lan_faults_now()->accept_error = f->at_ns % 3 ? EMFILE : EINVAL;
         break;
     case TROUBLE_SNAPSHOT: world_snapshot(); break;
     case TROUBLE_MEMORY: trial->worker->budget.max_bytes = (64u << 10) << f->at_ns % 5; break;
