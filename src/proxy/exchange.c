@@ -112,7 +112,7 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
         fault == FAULT_ORIGIN_UNREAD) {
         exchange_doubt_upstream(t, x);
     }
-    exchange_close_upstream(t, x);
+    exchange_end_upstream(t, x, true);
     if (may_retry(t, x, fault)) {
         x->stale = x->upstream_reused && fault == FAULT_ORIGIN_CLOSED;
         /* The last try must not end on one more connection that died while it was idle. */
@@ -198,7 +198,7 @@ static void finish(Thread *t, Exchange *x)
     bool abort = !complete || (x->tunnel && x->fault != FAULT_NONE);
     bool malformed = is_malformed(x, x->fault);
     bool keep = complete && x->keep_client && x->request_body.done && !x->tunnel;
-    exchange_close_upstream(t, x);
+    exchange_end_upstream(t, x, abort || !x->tunnel);
     write_counters(t, x);
     if (t->worker->plan.access_log) {
         write_access(t, x, c);

@@ -200,8 +200,8 @@ bool answer_blocked(const Thread *t, const Exchange *x);
 void exchange_release_upstream(Thread *t, Exchange *x);
 /* The origin has not answered in time: a connection that many share must show that it lives. */
 void exchange_doubt_upstream(Thread *t, const Exchange *x);
-/* Ends the upstream connection and forgets it. */
-void exchange_close_upstream(Thread *t, Exchange *x);
+/* Ends the upstream connection and forgets it; `abort` as of upstream_close. */
+void exchange_end_upstream(Thread *t, Exchange *x, bool abort);
 
 /* The exchange is judged by this service from now on, which stays as it is until the end. */
 void exchange_set_service(Thread *t, Exchange *x, const Service *s);

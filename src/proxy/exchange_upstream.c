@@ -52,7 +52,7 @@ void exchange_doubt_upstream(Thread *t, const Exchange *x)
     }
 }
 
-void exchange_close_upstream(Thread *t, Exchange *x)
+void exchange_end_upstream(Thread *t, Exchange *x, bool abort)
 {
     Upstream *u = upstream_get(t, x->upstream);
     MuxStream *s = mux_stream_get(t, x->upstream_stream);
@@ -63,7 +63,7 @@ void exchange_close_upstream(Thread *t, Exchange *x)
         upstream_leave_stream(t, s, false);
     }
     if (u) {
-        upstream_close(t, u, true);
+        upstream_close(t, u, abort);
     }
 }
 
@@ -80,7 +80,8 @@ void exchange_release_upstream(Thread *t, Exchange *x)
                     x->response.framing.keep_alive && u->in.len == 0 && !u->wire.readable &&
                     x->response_body.kind != BODY_UNTIL_CLOSE;
     if (!reusable) {
-        exchange_close_upstream(t, x);
+        bool whole = u && x->response_body.done && x->request_sent && u->wire.out.len == 0;
+        exchange_end_upstream(t, x, !whole);
         return;
     }
     x->upstream = HANDLE_NONE;

@@ -9,6 +9,7 @@
 
 #define RAW_BYTES_MIN 4096u
 #define BARREN_BYTES_MAX (32u << 10) /* of ciphertext that holds no data, in one turn */
+#define DRAINS_MAX 4u /* reads before a close */
 #define LOOKS 4u /* at what a peer has acknowledged, in the time in which it must move */
 
 void wire_ready(Wire *w, unsigned what)
@@ -353,11 +354,26 @@ void wire_unseal(Wire *w)
     w->tls = NULL;
 }
 
+/* Reads what has come and drops it: a socket that is closed with something unread sends a reset,
+ * which may destroy our last words before the peer has read them. */
+static void drain(Wire *w, const WireRoom *r)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < DRAINS_MAX && w->readable; i++) {
+        if (raw_receive(w, r->raw, &n) != ERR_OK) {
+            return;
+        }
+    }
+}
+
 void wire_close(Wire *w, const WireRoom *r, bool abort)
 {
-    if (w->tls && !abort && !w->broken && tls_state(w->tls) == TLS_OPEN && w->out.len == 0) {
-        tls_finish(w->tls);
-        (void)seal_send(w, r);
+    if (!abort && !w->broken) {
+        if (w->tls && tls_state(w->tls) == TLS_OPEN && w->out.len == 0) {
+            tls_finish(w->tls);
+            (void)seal_send(w, r);
+        }
+        drain(w, r);
     }
     wire_unseal(w);
     stream_close(&w->stream, abort);

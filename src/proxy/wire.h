@@ -87,6 +87,8 @@ uint64_t wire_watch(Wire *w, uint64_t now_ms, uint64_t timeout_ms, uint64_t *pro
 void wire_finish(Wire *w, const WireRoom *r);
 /* Ends TLS without a word: what follows goes as it is. For a peer that does not speak it. */
 void wire_unseal(Wire *w);
+/* Ends the connection: with close_notify where TLS seals it (RFC 9112 §9.8), and without a reset.
+ * `abort`: the peer shall see that what it got is not complete. */
 void wire_close(Wire *w, const WireRoom *r, bool abort);
 
 #endif
