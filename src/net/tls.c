@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "net/tls_hello.h"
+#include "net/tls_meter.h"
 #include "net/tls_shelf.h"
 
 #define CONFIG_BLOCK_BYTES 4096u
@@ -15,8 +16,8 @@
 /* A record holds at most so much plaintext (RFC 8446 §5.1): pieces are put together up to it. */
 #define RECORD_BYTES_MAX 16384u
 
-/* What a peer may send before the handshake is over: rustls keeps it, in case it is one message. A
- * client that shows no certificate has nothing to say that long. */
+/* What a peer may send before the handshake is over, by whole records: rustls keeps it, in case it
+ * is one message. A client that shows no certificate has nothing to say that long. */
 #define HELLO_BYTES_MAX (16u << 10)
 #define CLIENT_CHAIN_BYTES_MAX (32u << 10)
 #define SERVER_CHAIN_BYTES_MAX (64u << 10)
@@ -62,7 +63,9 @@ struct Tls {
     Str cause; /* what its code does not say; static */
     EngineCode code;
     bool began; /* the peer has sent a byte */
-    size_t handshake_left; /* bytes that the peer may still spend on it */
+    bool heard; /* ... and data */
+    bool refused; /* it ended with an alert about River's certificate */
+    TlsMeter meter; /* of its handshake */
     size_t subject_len;
     uint8_t *subject COUNTED_BY(subject_len);
 };
@@ -305,7 +308,7 @@ Err tls_accept(TlsServer *server, Budget *budget, Tls **ret)
     size_t most = server->asks_clients ? CLIENT_CHAIN_BYTES_MAX : HELLO_BYTES_MAX;
     TRY(session_new(budget, most, &t));
     t->server = tls_server_ref(server);
-    t->handshake_left = most;
+    t->meter.left = most;
     Err err = engine_accept(server->engine, &t->engine);
     if (err != ERR_OK) {
         tls_free(t);
@@ -320,7 +323,7 @@ Err tls_connect(TlsClient *client, Budget *budget, Tls **ret)
     Tls *t = NULL;
     TRY(session_new(budget, HELLO_BYTES_MAX, &t));
     t->client = tls_client_ref(client);
-    t->handshake_left = SERVER_CHAIN_BYTES_MAX;
+    t->meter.left = SERVER_CHAIN_BYTES_MAX;
     Err err = engine_connect(client->engine, &t->engine);
     if (err != ERR_OK) {
         tls_free(t);
@@ -389,6 +392,7 @@ static Err feed_engine(Tls *t, Str raw, size_t *ret_taken)
 {
     EngineCode code = engine_feed(t->engine, raw, ret_taken);
     if (code != ENGINE_OK) {
+        t->refused = t->client && !t->heard && engine_is_refusal(code);
         return fail(t, engine_reason(code, engine_alert(t->engine)), code);
     }
     return ERR_OK;
@@ -410,16 +414,44 @@ static void look_at_name(const Tls *t, Str raw)
     }
 }
 
-/* Feeds as much as a handshake may still need. */
+/* rustls says so to the peer, under the keys of the moment, when it is given what is no record
+ * where one should begin (decode_error). */
+static Err refuse_length(Tls *t)
+{
+    static const uint8_t none[TLS_RECORD_HEAD_BYTES];
+    size_t taken = 0;
+    (void)engine_feed(t->engine, str_of(none, sizeof none), &taken);
+    return fail(t, TLS_REASON_PROTOCOL, ENGINE_OK);
+}
+
+/* Feeds what a handshake may still need. The head of a record waits in the meter until it is
+ * whole. */
 static Err feed_handshake(Tls *t, Str raw, size_t *ret_taken)
 {
-    TRY(feed_engine(t, str_take(raw, t->handshake_left), ret_taken));
-    t->handshake_left -= *ret_taken;
-    if (!engine_is_handshaking(t->engine)) {
-        open_session(t);
-    } else if (t->handshake_left == 0) {
-        return fail(t, TLS_REASON_PROTOCOL, ENGINE_OK);
+    TlsMeter *m = &t->meter;
+    size_t taken = 0;
+    size_t before = 0; /* bytes that end a head */
+    Str head = STR_NONE;
+    if (m->head_len > 0) {
+        before = tls_meter_go_on(m, raw, &head);
+        TRY(feed_engine(t, head, &taken));
     }
+    Str rest = str_drop(raw, before);
+    size_t fits = tls_meter_measure(m, rest);
+    TRY(feed_engine(t, str_take(rest, fits), &taken));
+    *ret_taken = before + taken;
+    if (!engine_is_handshaking(t->engine)) {
+        m->too_long = false; /* what follows is data */
+        open_session(t);
+        return ERR_OK;
+    }
+    if (m->too_long) {
+        return refuse_length(t);
+    }
+    if (fits < rest.len) {
+        tls_meter_hold(m, str_drop(rest, fits));
+    }
+    *ret_taken = raw.len;
     return ERR_OK;
 }
 
@@ -449,7 +481,9 @@ Err tls_feed(Tls *t, Str raw, size_t *ret_taken)
 
 Err tls_read(Tls *t, Span room, size_t *ret_read)
 {
-    return engine_read(t->engine, room, ret_read);
+    Err err = engine_read(t->engine, room, ret_read);
+    t->heard |= err == ERR_OK;
+    return err;
 }
 
 /* Small pieces leave in common records: each record costs a header, a tag and a call. */
@@ -496,7 +530,7 @@ Err tls_take(Tls *t, TlsSink *sink, void *context)
 {
     Err err = engine_take(t->engine, sink, context);
     if (err != ERR_OK && t->state != TLS_FAILED) {
-        (void)fail(t, TLS_REASON_PROTOCOL, ENGINE_OK);
+        (void)fail(t, TLS_REASON_NONE, ENGINE_OK); /* by no fault of its own */
     }
     return err;
 }
@@ -525,11 +559,21 @@ TlsReason tls_reason(const Tls *t)
     return t->reason;
 }
 
+bool tls_awaits_verdict(const Tls *t)
+{
+    return t->client && t->client->own && t->state == TLS_OPEN && !t->heard;
+}
+
+bool tls_is_refused(const Tls *t)
+{
+    return t->refused;
+}
+
 void tls_reason_print(const Tls *t, Text *out)
 {
     if (t->reason == TLS_REASON_PLAINTEXT) {
         text_add(out, S("the first bytes are no TLS record"));
-    } else if (t->state == TLS_FAILED && t->handshake_left == 0) {
+    } else if (t->meter.too_long) {
         text_add(out, S("the handshake is too long"));
     } else if (t->cause.len > 0) {
         text_add(out, t->cause);

@@ -210,6 +210,14 @@ TlsReason tls_reason(const Tls *t);
 /* The library's own words ("InvalidCertificate(Expired)"), for the error log. */
 void tls_reason_print(const Tls *t, Text *out);
 
+/* Whether the peer, an origin, may still refuse the certificate that River may have shown: in TLS
+ * 1.3 its answer to that comes when the handshake is over for River (RFC 8446 §4.4). False once it
+ * has sent data. */
+bool tls_awaits_verdict(const Tls *t);
+/* Whether it has done so, with an alert before its first data. Nothing that was sent has been
+ * looked at then, since the handshake was not over for the origin. */
+bool tls_is_refused(const Tls *t);
+
 /* Calls `report` with the server name of each client that asks for one that is no DNS name (it is
  * served as one that asks for none), cut to 100 bytes. The name comes from the client's first
  * bytes: where they are not a whole record it is not reported. Once, before there are threads. */

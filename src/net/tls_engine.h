@@ -77,6 +77,9 @@ void engine_info(const Engine *e, TlsInfo *ret);
 void engine_peer_subject(const Engine *e, Text *out);
 
 TlsReason engine_reason(EngineCode code, unsigned alert);
+/* Whether the code is an alert with which a peer refuses a certificate, or the lack of one, or what
+ * proves that it is the sender's (RFC 8446 §6.2). */
+bool engine_is_refusal(EngineCode code);
 void engine_words(EngineCode code, Text *out);
 /* What engine_words cannot say about the certificate that was refused last on this thread; empty:
  * nothing. Asked once, right after it failed. */

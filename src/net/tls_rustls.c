@@ -132,6 +132,15 @@ TlsReason engine_reason(EngineCode code, unsigned alert)
     return alerted ? TLS_REASON_ALERT : TLS_REASON_PROTOCOL;
 }
 
+bool engine_is_refusal(EngineCode code)
+{
+    return (code >= RUSTLS_RESULT_ALERT_HANDSHAKE_FAILURE &&
+            code <= RUSTLS_RESULT_ALERT_CERTIFICATE_UNKNOWN) ||
+           code == RUSTLS_RESULT_ALERT_UNKNOWN_CA || code == RUSTLS_RESULT_ALERT_ACCESS_DENIED ||
+           code == RUSTLS_RESULT_ALERT_DECRYPT_ERROR ||
+           code == RUSTLS_RESULT_ALERT_CERTIFICATE_REQUIRED;
+}
+
 Str engine_cause(void)
 {
     switch (river_tls_take_cause()) {

@@ -59,8 +59,27 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
     client_deadline(t, c, service_of(t, c)->limits.head_timeout_ms);
 }
 
+/* Counts and logs why an open session has failed: a record that is none, or an alert. */
+COLD static void session_failed(Thread *t, const Client *c)
+{
+    Fault fault = fault_of_client_tls(tls_reason(c->wire.tls));
+    uint8_t peer_room[PEER_TEXT_MAX];
+    uint8_t why_room[200];
+    Text peer = text_in(span_of(peer_room, sizeof peer_room));
+    Text why = text_in(span_of(why_room, sizeof why_room));
+    peer_print(&peer, c->peer);
+    wire_why(&c->wire, &why);
+    counter_add(&t->faults[fault], 1);
+    LOG(INFO, "a TLS session failed", LOG_STR("reason", fault_row(fault)->code),
+        LOG_STR("client", text_str(&peer)), LOG_STR("why", text_str(&why)));
+}
+
 void client_close(Thread *t, Client *c, bool abort)
 {
+    if (c->wire.tls && c->state != CLIENT_HANDSHAKE &&
+        tls_reason(c->wire.tls) != TLS_REASON_NONE) {
+        session_failed(t, c);
+    }
     if (c->mux) {
         Mux *m = c->mux;
         mux_cut(t, m, t->stopping ? FAULT_STOPPED : FAULT_CLIENT_GONE, false);
@@ -211,6 +230,13 @@ static void mux_begin(Thread *t, Client *c, Str bytes)
 
 /* --- TLS ------------------------------------------------------------------------------------- */
 
+/* Whether a client whose handshake failed so may be in the middle of sending. */
+static bool may_say_more(TlsReason reason)
+{
+    return reason == TLS_REASON_CERTIFICATE || reason == TLS_REASON_NO_CERTIFICATE ||
+           reason == TLS_REASON_PROTOCOL;
+}
+
 /* Counts and logs why there is no session. A plain request is told so, plainly. */
 static void handshake_failed(Thread *t, Client *c)
 {
@@ -221,7 +247,7 @@ static void handshake_failed(Thread *t, Client *c)
     Text peer = text_in(span_of(peer_room, sizeof peer_room));
     Text why = text_in(span_of(why_room, sizeof why_room));
     peer_print(&peer, c->peer);
-    tls_reason_print(c->wire.tls, &why);
+    wire_why(&c->wire, &why);
     LOG(INFO, "TLS handshake failed", LOG_STR("reason", fault_row(fault)->code),
         LOG_STR("client", text_str(&peer)), LOG_STR("why", text_str(&why)));
     if (fault == FAULT_TLS_PLAINTEXT) {
@@ -231,6 +257,13 @@ static void handshake_failed(Thread *t, Client *c)
         return;
     }
     counter_add(&t->faults[fault], 1);
+    if (may_say_more(reason)) { /* what it sends now must not reset the alert away */
+        wire_unseal(&c->wire);
+        c->wire.broken = false;
+        c->wire.readable = true;
+        client_exchange_over(t, c, false, true, false);
+        return;
+    }
     client_close(t, c, false);
 }
 

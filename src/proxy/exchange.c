@@ -98,6 +98,10 @@ static bool is_malformed(const Exchange *x, Fault fault)
 /* Turns a fault into another try, an answer, or an end. */
 COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
+    Upstream *u = fault == FAULT_ORIGIN_CLOSED ? upstream_get(t, x->upstream) : NULL;
+    if (u && upstream_is_refused(t, u)) {
+        fault = FAULT_ORIGIN_TLS; /* a failed handshake, that River hears of so late */
+    }
     const FaultRow *row = fault_row(fault);
     x->fault = fault;
     counter_add(&t->faults[fault], 1);

@@ -60,7 +60,7 @@ void mux_drop(Thread *t, Mux *m)
         if (!s->closed) {
             bool unsent = !m->server && s->id != 0 && h2_withdraw(h2, s->id);
             s->closed = true;
-            s->code = unsent ? H2_REFUSED_STREAM : MUX_LOST;
+            s->code = m->refused ? MUX_REFUSED : unsent ? H2_REFUSED_STREAM : MUX_LOST;
         }
         if (handle_is_none(s->exchange)) {
             mux_stream_free(t, m, s);

@@ -28,6 +28,7 @@
 #define MUX_QUEUED_MANY (1u << 20) /* in a connection's `out`, beyond which reads are small */
 #define MUX_HEADS_MAX 20u /* interim responses that may wait */
 #define MUX_LOST UINT32_MAX /* in place of an error code: the connection has gone */
+#define MUX_REFUSED (UINT32_MAX - 1) /* the same, and the origin has refused River's certificate */
 #define MUX_DIRECT_BYTES_MIN (8u << 10) /* a larger piece of a body is sent at once, not copied */
 
 /* A head that has arrived and was not looked at; it lies in its own arena. */
@@ -65,7 +66,7 @@ typedef struct MuxStream {
     uint64_t linger_bytes; /* ... so much moves */
     H2Message message; /* that comes in, as far as it has come */
     HttpFault fault;   /* what the peer broke after the head: nothing more will come */
-    uint32_t code;    /* with `closed`: why (RFC 9113 §7), or MUX_LOST */
+    uint32_t code;    /* with `closed`: why (RFC 9113 §7); or MUX_... */
     bool again;       /* is queued in Thread.again */
     bool started;     /* its exchange was made ... */
     bool left;        /* ... and is over */
@@ -83,6 +84,7 @@ typedef struct Mux {
     bool flushing;     /* is queued in Thread.flush */
     bool leaving;      /* River has said goodbye */
     bool failed;
+    bool refused;      /* the origin has refused River's certificate, and looked at nothing */
     bool pinged;       /* a PING was sent, and nothing has come since ... */
     bool silent;       /* ... for so long that mux_late has said MUX_SILENT */
     bool spoken;       /* a head or a body came since the last PING */

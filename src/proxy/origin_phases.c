@@ -178,6 +178,7 @@ static Step pass_interim(Thread *t, Exchange *x)
 static void first_byte(const Thread *t, Exchange *x)
 {
     if (x->first_byte_us == 0) {
+        origin_reachable(&t->worker->origins[x->endpoint->origin]);
         x->first_byte_us = t->now_ns / 1000 - x->start_us;
     }
 }
@@ -260,6 +261,9 @@ static Fault stream_fault(const Exchange *x, const MuxStream *s)
     }
     if (s->code == H2_REFUSED_STREAM) {
         return FAULT_ORIGIN_REFUSED; /* RFC 9113 §8.7: nothing was done */
+    }
+    if (s->code == MUX_REFUSED) {
+        return FAULT_ORIGIN_TLS;
     }
     bool nothing = x->interim == 0;
     return s->code == MUX_LOST && nothing ? FAULT_ORIGIN_CLOSED : FAULT_ORIGIN_RESET;

@@ -28,15 +28,21 @@ static Step filter_piece(Thread *t, Exchange *x, FilterStage stage, const Body *
     return FAIL(v.fault);
 }
 
+/* Whether the origin may still turn away what it was sent without looking at it. */
+static bool may_refuse(Link to)
+{
+    return to.stream || (to.wire && to.wire->tls && tls_awaits_verdict(to.wire->tls));
+}
+
 /* Keeps body bytes for another try, while they all fit. Requests that are not idempotent are tried
- * again only when a stream was refused; trailers are not kept. */
+ * again only when a stream was refused, or River's certificate; trailers are not kept. */
 static void replay_keep(Thread *t, Exchange *x, Str data, const Fields *trailers)
 {
     if (!x->replay_whole || (data.len == 0 && trailers->count == 0)) {
         return;
     }
     bool fits = x->replay.len + data.len <= x->service->limits.retry_buffer_bytes;
-    bool useful = method_is_idempotent(x->request.method) || link_upstream(t, x).stream;
+    bool useful = method_is_idempotent(x->request.method) || may_refuse(link_upstream(t, x));
     if (!fits || !useful || trailers->count > 0 || thread_is_tight(t) ||
         buf_add(&x->replay, &t->buf_blocks, data) != ERR_OK) {
         buf_clear(&x->replay, &t->buf_blocks);

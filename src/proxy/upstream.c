@@ -86,14 +86,53 @@ void upstream_forget(Thread *t, Upstream *u)
     pool_give(&t->upstreams, u->self);
 }
 
+static void log_handshake(Thread *t, const Upstream *u, Fault fault, Str why)
+{
+    LOG(WARN, "TLS handshake with the origin failed",
+        LOG_STR("reason", fault_row(fault)->code),
+        LOG_STR("upstream", origin_of(t, u)->endpoint->name), LOG_STR("why", why));
+}
+
+bool upstream_is_refused(Thread *t, Upstream *u)
+{
+    Wire *w = &u->wire;
+    size_t n = 0;
+    if (w->tls && tls_awaits_verdict(w->tls)) {
+        w->readable = true; /* the verdict has come, or nothing has */
+        (void)!wire_receive(w, &t->wires, span_take(t->input, 1), &n);
+    }
+    return w->tls && tls_is_refused(w->tls);
+}
+
+/* An open session has failed: its origin broke the protocol, or refuses River's certificate, which
+ * speaks against the endpoint like any handshake that fails. */
+COLD static void session_failed(Thread *t, const Upstream *u)
+{
+    uint8_t room[200];
+    Text why = text_in(span_of(room, sizeof room));
+    wire_why(&u->wire, &why);
+    if (tls_is_refused(u->wire.tls)) {
+        origin_unreachable(t, origin_of(t, u));
+        log_handshake(t, u, FAULT_ORIGIN_TLS, text_str(&why));
+    } else {
+        LOG(WARN, "a TLS session with the origin failed",
+            LOG_STR("upstream", origin_of(t, u)->endpoint->name), LOG_STR("why", text_str(&why)));
+    }
+}
+
 void upstream_close(Thread *t, Upstream *u, bool abort)
 {
     Origin *o = origin_of(t, u);
     Mux *m = u->mux;
-    if (u->state == UPSTREAM_DIALING || u->state == UPSTREAM_HANDSHAKE) {
+    bool dialing = u->state == UPSTREAM_DIALING || u->state == UPSTREAM_HANDSHAKE;
+    if (u->wire.tls && !dialing && tls_reason(u->wire.tls) != TLS_REASON_NONE) {
+        session_failed(t, u);
+    }
+    if (dialing) {
         atomic_fetch_sub(&o->dialing, 1);
     }
     if (m) {
+        m->refused = u->wire.tls && tls_is_refused(u->wire.tls);
         origin_mux_gone(t, u);
         atomic_fetch_sub(&o->leaving, 1);
         u->mux = NULL;
@@ -154,11 +193,8 @@ static void upstream_shake(Thread *t, Upstream *u)
         Fault fault = fault_of_origin_tls(tls_reason(u->wire.tls));
         uint8_t room[200];
         Text why = text_in(span_of(room, sizeof room));
-        tls_reason_print(u->wire.tls, &why);
-        LOG(WARN, "TLS handshake with the origin failed",
-            LOG_STR("reason", fault_row(fault)->code),
-            LOG_STR("upstream", origin_of(t, u)->endpoint->name),
-            LOG_STR("why", text_str(&why)));
+        wire_why(&u->wire, &why);
+        log_handshake(t, u, fault, text_str(&why));
         dial_failed(t, u, fault);
         return;
     }
@@ -221,7 +257,9 @@ static void mux_begin(Thread *t, Upstream *u)
 static void upstream_opened(Thread *t, Upstream *u, bool h2)
 {
     atomic_fetch_sub(&origin_of(t, u)->dialing, 1);
-    origin_reachable(origin_of(t, u));
+    if (!u->wire.tls || !tls_awaits_verdict(u->wire.tls)) {
+        origin_reachable(origin_of(t, u)); /* else its first answer says so */
+    }
     u->state = UPSTREAM_BUSY; /* who gets it stops the timer, or sets it anew */
     Exchange *x = waiting_for(t, u);
     if (h2) {
@@ -426,6 +464,9 @@ void upstream_on_timer(Thread *t, Handle h)
         return;
     }
     if (u->state == UPSTREAM_DIALING || u->state == UPSTREAM_HANDSHAKE) {
+        if (u->state == UPSTREAM_HANDSHAKE) {
+            log_handshake(t, u, FAULT_CONNECT_TIMEOUT, S("it took too long"));
+        }
         dial_failed(t, u, FAULT_CONNECT_TIMEOUT);
     } else if (u->state == UPSTREAM_MUX) {
         mux_watch(t, u);

@@ -43,6 +43,10 @@ MUST_USE Err upstream_dial(Thread *t, Origin *o, Handle exchange, bool exclusive
 Upstream *upstream_adopt(Thread *t, Origin *o, const ParkNode *node);
 /* Ends the connection and the object. Counters follow. */
 void upstream_close(Thread *t, Upstream *u, bool abort);
+/* Whether the origin refuses River's certificate on a connection that has just failed: in TLS 1.3
+ * it says so when the handshake is over for River, to what was sent since. Reads into the thread's
+ * input. */
+bool upstream_is_refused(Thread *t, Upstream *u);
 /* Ends the object; its connection has gone to another thread. */
 void upstream_forget(Thread *t, Upstream *u);
 /* Takes note of the origin's "Keep-Alive: timeout". */

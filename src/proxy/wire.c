@@ -366,9 +366,21 @@ static void drain(Wire *w, const WireRoom *r)
     }
 }
 
+void wire_why(const Wire *w, Text *out)
+{
+    size_t before = out->len;
+    tls_reason_print(w->tls, out);
+    if (out->len == before) {
+        text_add(out, w->ended && !w->broken ? S("the peer closed the connection")
+                                             : S("the peer reset the connection"));
+    }
+}
+
 void wire_close(Wire *w, const WireRoom *r, bool abort)
 {
-    if (!abort && !w->broken) {
+    bool told = w->tls && tls_reason(w->tls) != TLS_REASON_NONE; /* by an alert: it must arrive */
+    abort = abort && !told;
+    if (!abort && (!w->broken || told)) {
         if (w->tls && tls_state(w->tls) == TLS_OPEN && w->out.len == 0) {
             tls_finish(w->tls);
             (void)seal_send(w, r);

@@ -85,6 +85,9 @@ uint64_t wire_watch(Wire *w, uint64_t now_ms, uint64_t timeout_ms, uint64_t *pro
                     size_t *ret_moved);
 /* Tells the peer that nothing more will come. */
 void wire_finish(Wire *w, const WireRoom *r);
+/* Why its TLS session has failed, in words for the log: what the session says, or how the peer
+ * ended the connection. */
+void wire_why(const Wire *w, Text *out);
 /* Ends TLS without a word: what follows goes as it is. For a peer that does not speak it. */
 void wire_unseal(Wire *w);
 /* Ends the connection: with close_notify where TLS seals it (RFC 9112 §9.8), and without a reset.

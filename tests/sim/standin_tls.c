@@ -372,6 +372,12 @@ TlsReason engine_reason(EngineCode code, unsigned alert)
     return code == CODE_ALPN ? TLS_REASON_ALPN : TLS_REASON_PROTOCOL;
 }
 
+bool engine_is_refusal(EngineCode code)
+{
+    (void)code;
+    return false;
+}
+
 void engine_words(EngineCode code, Text *out)
 {
     text_add(out, code == CODE_FULL ? S("MessageTooLarge") : S("Broken"));

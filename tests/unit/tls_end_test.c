@@ -354,7 +354,7 @@ static Held held_since(size_t heap, const Budget *budget)
 static Held hold(Str version, size_t bytes)
 {
     static Ends all[HELD_COUNT];
-    static uint8_t record[5 + 16384] = {22, 3, 1, 0x40, 0, 1, 0, 0xff, 0xff};
+    static uint8_t record[16384] = {22, 3, 1, 0x3f, 0xfb, 1, 0, 0xff, 0xff};
     Budget budget = {0};
     TlsServerPlan plan = server_plan("a", NULL, NULL, NULL);
     TlsClientPlan asks = client_plan(S("a.example"));
