@@ -29,6 +29,17 @@ typedef struct CertificateStatus {
     int64_t not_after_s;
 } CertificateStatus;
 
+/* A list of revoked certificates. */
+typedef struct CrlStatus {
+    Str listener;
+    Str path;
+    Str issuer;
+    Str number;
+    Str state; /* "valid", "expired" and others; a word for people and for JSON */
+    int64_t this_update_s; /* seconds since 1970 */
+    int64_t next_update_s;
+} CrlStatus;
+
 /* As JSON this opens an object; then come the other parts, each a member (status_print_certificates
  * first), the last one being `"worker":`, status_print_worker's object or null, and the closing
  * brace. */
@@ -37,6 +48,9 @@ void status_print_certificates(Text *t, const CertificateStatus *list, size_t co
                                bool json);
 /* Room that suffices for status_print_certificates. */
 size_t status_certificates_bytes(const CertificateStatus *list, size_t count);
+/* The same for lists of revoked certificates, which stand behind the certificates. */
+void status_print_crls(Text *t, const CrlStatus *list, size_t count, int64_t now_s, bool json);
+size_t status_crls_bytes(const CrlStatus *list, size_t count);
 /* `"worker":` */
 void status_print_worker_key(Text *t);
 void status_print_worker(Text *t, const WorkerStatus *w, bool json);

@@ -87,6 +87,57 @@ void status_print_certificates(Text *t, const CertificateStatus *list, size_t co
     text_add(t, json ? S("],") : STR_NONE);
 }
 
+size_t status_crls_bytes(const CrlStatus *list, size_t count)
+{
+    size_t bytes = ROW_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        const CrlStatus *c = &list[i];
+        bytes += ROW_BYTES + 6 * (c->listener.len + c->path.len + c->issuer.len + c->number.len);
+    }
+    return bytes;
+}
+
+static void json_crl(Text *t, const CrlStatus *c)
+{
+    text_byte(t, '{');
+    json_text(t, S("listener"), c->listener);
+    json_text(t, S("path"), c->path);
+    json_text(t, S("issuer"), c->issuer);
+    json_text(t, S("number"), c->number);
+    text_format(t, "\"this_update_s\":%lld,\"next_update_s\":%lld,", (long long)c->this_update_s,
+                (long long)c->next_update_s);
+    json_text(t, S("state"), c->state);
+    t->len--; /* the last comma */
+    text_byte(t, '}');
+}
+
+static void text_crl(Text *t, const CrlStatus *c, int64_t now_s)
+{
+    text_format(t, "%-24.*s ", STR_ARG(c->listener));
+    date_print(t, c->next_update_s);
+    text_format(t, " %6lld %-14.*s %.*s (%.*s, number %.*s)\n",
+                (long long)((c->next_update_s - now_s) / DAY_S), STR_ARG(c->state),
+                STR_ARG(c->path), STR_ARG(c->issuer), STR_ARG(c->number));
+}
+
+void status_print_crls(Text *t, const CrlStatus *list, size_t count, int64_t now_s, bool json)
+{
+    text_add(t, json ? S("\"revocation_lists\":[") : STR_NONE);
+    if (!json && count > 0) {
+        text_format(t, "\n%-24s %-29s %6s %-14s %s\n", "LISTENER", "NEXT UPDATE", "DAYS", "STATE",
+                    "REVOKED CERTIFICATES");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (json) {
+            text_add(t, i > 0 ? S(",") : STR_NONE);
+            json_crl(t, &list[i]);
+        } else {
+            text_crl(t, &list[i], now_s);
+        }
+    }
+    text_add(t, json ? S("],") : STR_NONE);
+}
+
 void status_print_worker_key(Text *t)
 {
     text_add(t, S("\"worker\":"));

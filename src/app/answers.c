@@ -11,6 +11,28 @@
 
 /* ---- the status ---- */
 
+/* Adds the lists of revoked certificates to an answer. */
+static void answer_crls(Supervisor *s, ControlClient *client)
+{
+    Arena arena;
+    const CrlStatus *list = NULL;
+    size_t count = 0;
+    Span room = {0};
+    uint8_t least[64];
+    int64_t now_s = s->source.files->config.now_s;
+    arena_init(&arena, &s->blocks, STATUS_BYTES_MAX);
+    if (certificates_crls(s->current->settings, s->source.shelf, now_s, &arena, &list, &count) !=
+            ERR_OK ||
+        !arena_span(&arena, status_crls_bytes(list, count), &room)) {
+        count = 0;
+        list = NULL;
+    }
+    Text t = text_in(room.len > 0 ? room : span_of(least, sizeof least));
+    status_print_crls(&t, list, count, now_s, client->ask == CONTROL_STATUS_JSON);
+    control_answer(&s->control, client, text_str(&t));
+    arena_reset(&arena);
+}
+
 /* Adds the certificates to an answer. */
 static void answer_certificates(Supervisor *s, ControlClient *client)
 {
@@ -31,6 +53,7 @@ static void answer_certificates(Supervisor *s, ControlClient *client)
     status_print_certificates(&t, list, count, s->source.files->config.now_s, json);
     control_answer(&s->control, client, text_str(&t));
     arena_reset(&arena);
+    answer_crls(s, client);
 }
 
 /* Ends an answer: as text the certificates stand last. */

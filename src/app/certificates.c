@@ -1,6 +1,8 @@
 /* certificates.c - names and dates of the certificates in use. */
 #include "app/certificates.h"
 
+#include "config/material.h"
+
 Err certificates_list(const Settings *settings, Arena *a, const CertificateStatus **ret,
                       size_t *ret_count)
 {
@@ -32,5 +34,77 @@ Err certificates_list(const Settings *settings, Arena *a, const CertificateStatu
     }
     *ret = list;
     *ret_count = count;
+    return ERR_OK;
+}
+
+/* One word for what a list is worth. */
+static Str crl_state(const TlsCrl *crl, int64_t now_s)
+{
+    return !crl->counts                     ? S("superseded")
+           : crl->next_update <= now_s      ? S("expired")
+           : crl->this_update > now_s       ? S("not yet valid")
+           : crl->state == TLS_CRL_STRANGER ? S("unknown issuer")
+                                            : S("valid");
+}
+
+/* What a listener's lists are; none where they cannot be read any more. */
+static Err read_crls(const ListenerSettings *listener, TlsShelf *shelf, Arena *a,
+                     const TlsCrl **ret, size_t *ret_count)
+{
+    *ret_count = 0;
+    if (listener->tls.pair_count == 0) {
+        return ERR_OK;
+    }
+    TlsServerPlan plan = material_clients_plan(&listener->tls);
+    plan.shelf = shelf;
+    Err err = tls_crls_read(&plan, a, ret, ret_count);
+    return err == ERR_MEMORY ? err : ERR_OK;
+}
+
+typedef struct CrlRows {
+    size_t count;
+    size_t room;
+    CrlStatus *list COUNTED_BY(room);
+} CrlRows;
+
+/* Adds a listener's rows to those before. */
+static Err add_crls(CrlRows *rows, const ListenerSettings *listener, const TlsCrl *crls,
+                    size_t count, int64_t now_s, Arena *a)
+{
+    CrlRows more = {.count = rows->count, .room = rows->count + count};
+    more.list = arena_array(a, CrlStatus, more.room);
+    if (!more.list) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        more.list[i] = rows->list[i];
+    }
+    for (size_t i = 0; i < count; i++) {
+        more.list[more.count++] = (CrlStatus){.listener = listener->address.text,
+                                              .path = material_crl_path(&listener->tls),
+                                              .issuer = crls[i].issuer,
+                                              .number = crls[i].number,
+                                              .state = crl_state(&crls[i], now_s),
+                                              .this_update_s = crls[i].this_update,
+                                              .next_update_s = crls[i].next_update};
+    }
+    *rows = more;
+    return ERR_OK;
+}
+
+Err certificates_crls(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
+                      const CrlStatus **ret, size_t *ret_count)
+{
+    CrlRows rows = {0};
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        const TlsCrl *crls = NULL;
+        size_t count = 0;
+        TRY(read_crls(&settings->listeners[i], shelf, a, &crls, &count));
+        if (count > 0) {
+            TRY(add_crls(&rows, &settings->listeners[i], crls, count, now_s, a));
+        }
+    }
+    *ret = rows.list;
+    *ret_count = rows.count;
     return ERR_OK;
 }

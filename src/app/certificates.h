@@ -9,4 +9,9 @@
 MUST_USE Err certificates_list(const Settings *settings, Arena *a, const CertificateStatus **ret,
                                size_t *ret_count);
 
+/* The same of their lists of revoked certificates, as they are at `now_s`; `shelf` is where they
+ * were parsed to. */
+MUST_USE Err certificates_crls(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
+                               const CrlStatus **ret, size_t *ret_count);
+
 #endif

@@ -21,6 +21,7 @@
 #define LOOK_MS 10000u          /* how often it is looked whether certificates have changed */
 #define WATCH_MS 1000u          /* the same for all files, where that is asked for */
 #define MISTAKES_LOGGED_MAX 20u
+#define NOTES_BYTES_MAX (64u << 20)
 #define ANEW_MS 1000u /* between tries to give a worker listeners that were bound anew */
 
 /* ---- answers ---- */
@@ -110,10 +111,22 @@ static void look_again_at(Supervisor *s, uint64_t now_ms)
     s->reload.look_at_ms = is_looked_at(s) ? now_ms + (watch ? WATCH_MS : LOOK_MS) : 0;
 }
 
+/* Says what there is to say of certificates that are in use. */
+static void take_notes(Supervisor *s, bool all)
+{
+    Arena scratch;
+    files_look_at_clock(s->source.files);
+    arena_init(&scratch, &s->blocks, NOTES_BYTES_MAX);
+    notes_take(&s->notes, s->current->settings, s->source.shelf, s->source.files->config.now_s,
+               all, &scratch);
+    arena_reset(&scratch);
+}
+
 void reload_first(Supervisor *s, uint64_t now_ms)
 {
     s->reload.mark = s->reload.seen = mark_files(s, false);
     look_again_at(s, now_ms);
+    take_notes(s, true);
 }
 
 static void look_for_changes(Supervisor *s, uint64_t now_ms)
@@ -122,6 +135,7 @@ static void look_for_changes(Supervisor *s, uint64_t now_ms)
     bool steady = mark == s->reload.seen;
     s->reload.seen = mark;
     look_again_at(s, now_ms);
+    take_notes(s, false);
     if (steady && mark != s->reload.mark) {
         s->reload.mark = mark; /* what does not check is not tried again until it changes */
         ReloadKind kind = s->current->settings->system.watch ? RELOAD_FILE : RELOAD_RENEW;
@@ -180,6 +194,7 @@ static void commit(Supervisor *s)
             LOG_U64("services", s->current->settings->service_count),
             LOG_U64("listeners", s->current->settings->listener_count));
     }
+    take_notes(s, true);
     if (r->leaver == 0) {
         tell_reloaded(s);
     }
@@ -434,12 +449,23 @@ static void report_failure(Supervisor *s, ControlClient *client, ReloadKind kind
     refuse(s, client, kind, report, t.len > 0 ? text_str(&t) : text_str(&report->why));
 }
 
-/* Warnings of a renewal: files that were left as they are. */
-static void log_warnings(const Source *source, ReloadKind kind, Str shown)
+/* Of a line "FILE:LINE:COLUMN: LABEL: MESSAGE". */
+static bool is_kept(const Source *source, Str line)
+{
+    Str rest = str_drop(line, source->path.len);
+    for (unsigned i = 0; i < 3; i++) {
+        rest = str_cut(rest, ':').tail;
+    }
+    return str_starts(line, source->path) && str_starts(rest, S(" not renewed:"));
+}
+
+/* What a renewal has left as it was. What else there is to say of certificates is said once the
+ * worker has them (notes.h). */
+static void log_kept(const Source *source, ReloadKind kind, Str shown)
 {
     while (kind == RELOAD_RENEW && shown.len > 0) {
         StrCut line = str_cut(shown, '\n');
-        if (str_starts(line.head, source->path)) {
+        if (is_kept(source, line.head)) {
             LOG(ERROR, "certificates not renewed", LOG_STR("why", line.head));
         }
         shown = line.tail;
@@ -481,7 +507,7 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
 {
     ConfigDiff diff;
     TRY(load_next(s, kind, report));
-    log_warnings(&s->source, kind, report->shown);
+    log_kept(&s->source, kind, report->shown);
     Err err = config_diff(report->arena, s->current->settings, s->next->settings, &diff);
     if (err != ERR_OK || (diff.lines.len == 0 && !s->reload.anew)) {
         drop_next(s);

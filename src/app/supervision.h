@@ -8,6 +8,7 @@
 #include "app/control.h"
 #include "app/dumping.h"
 #include "app/keeper.h"
+#include "app/notes.h"
 #include "app/notify.h"
 #include "app/orphan.h"
 #include "app/supervisor.h"
@@ -77,6 +78,7 @@ struct Supervisor {
     Configuration *next;     /* open, while a reload is under way */
     SystemSettings system;   /* what of it cannot change while River runs: paths, daemon */
     Reload reload;
+    Notes notes; /* what was said of certificates */
     Takeover takeover;
     Upgrade upgrade;
     Dumping dumping;

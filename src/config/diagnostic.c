@@ -245,9 +245,11 @@ static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bo
         add_clean(out, one->origin);
         text_add(out, S(": "));
     }
-    bool is_error = one->severity == SEVERITY_ERROR;
-    paint(out, colour, is_error ? "1;31" : "1;33");
-    text_add(out, is_error ? S("error: ") : S("warning: "));
+    static const Str labels[] = {[SEVERITY_ERROR] = S_INIT("error: "),
+                                 [SEVERITY_WARNING] = S_INIT("warning: "),
+                                 [SEVERITY_KEPT] = S_INIT("not renewed: ")};
+    paint(out, colour, one->severity == SEVERITY_ERROR ? "1;31" : "1;33");
+    text_add(out, labels[one->severity]);
     paint(out, colour, "0;1");
     add_clean(out, one->message);
     paint(out, colour, "0");

@@ -16,7 +16,8 @@ typedef struct Location {
 
 typedef enum Severity {
     SEVERITY_ERROR,
-    SEVERITY_WARNING
+    SEVERITY_WARNING,
+    SEVERITY_KEPT /* a renewal's: what this is about keeps what it had ("not renewed") */
 } Severity;
 
 typedef struct Diagnostic {

@@ -248,7 +248,7 @@ Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *i
         const char *reason = err == ERR_OK            ? "see above"
                              : err == ERR_UNSUPPORTED ? "it is no file"
                                                       : err_sentence(err);
-        check_report(f->checker, f->renew ? SEVERITY_WARNING : SEVERITY_ERROR,
+        check_report(f->checker, f->renew ? SEVERITY_KEPT : SEVERITY_ERROR,
                      where_at(entry->value.location),
                      err == ERR_DENIED ? S("River reads it as the user who starts it") : STR_NONE,
                      "cannot read %.*s: %s", STR_ARG(str_take(path, PATH_SHOWN_MAX)), reason);

@@ -29,7 +29,8 @@ static bool file_equal(const FileSettings *a, const FileSettings *b)
 
 bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b)
 {
-    bool equal = a->clients == b->clients;
+    bool equal =
+        a->clients == b->clients && a->refuse_expired_crls == b->refuse_expired_crls;
     for (size_t i = 0; i < TLS_FILES_OF_CLIENTS && a->pair_count && b->pair_count; i++) {
         equal = equal && file_equal(&a->files[a->pair_count * TLS_FILES_OF_PAIR + i],
                                     &b->files[b->pair_count * TLS_FILES_OF_PAIR + i]);

@@ -50,12 +50,13 @@ static void report_pair(Filler *f, TlsPart part, Location at, Str path, Str why)
         [TLS_PART_PAIR] = {"is not the key of the certificate beside it", S_INIT("")},
         [TLS_PART_OCSP] = {"is no OCSP response", S_INIT("DER is needed")},
         [TLS_PART_CLIENT_ROOTS] = {"holds no authorities", S_INIT("PEM is needed")},
-        [TLS_PART_CLIENT_CRLS] = {"holds no list of revoked certificates",
-                                  S_INIT("PEM is needed")},
+        [TLS_PART_CLIENT_CRLS] = {"cannot be used as lists of revoked certificates",
+                                  S_INIT("PEM is needed, and each list as its authority, which may "
+                                         "stand in `ca-path`, has signed it")},
         [TLS_PART_ROOTS] = {"holds no authorities", S_INIT("PEM is needed")},
     };
     bool tell = part != TLS_PART_PAIR; /* that is all there is to say */
-    check_report(f->checker, f->renew ? SEVERITY_WARNING : SEVERITY_ERROR, where_at(at),
+    check_report(f->checker, f->renew ? SEVERITY_KEPT : SEVERITY_ERROR, where_at(at),
                  texts[part].help, "%.*s %s%s%.*s",
                  SHOWN(path), texts[part].what, tell ? ": " : "",
                  STR_ARG(tell ? why : STR_NONE));
@@ -180,7 +181,11 @@ static Err try_listener(Filler *f, const ListenerTls *tls, const Trial *t, Secti
         TRY(try_pair(f, tls, t, i, one.node, io_good));
     }
     bool tried = f->tried.pair_count > 0 && policy_equal(&f->tried, tls);
-    return *io_good && !tried ? try_policy(f, tls, t, one, io_good) : ERR_OK;
+    if (*io_good && !tried) {
+        TRY(try_policy(f, tls, t, one, io_good));
+    }
+    size_t crls = tls->pair_count * TLS_FILES_OF_PAIR + TLS_FILE_CLIENT_CRLS;
+    return *io_good ? fill_check_crls(f, tls, place_of_file(t, crls, one.node->name_at)) : ERR_OK;
 }
 
 /* ---- listeners ---- */
@@ -239,6 +244,7 @@ void fill_listener_identity(ListenerTls *tls)
     fingerprint_add(id, tls->key_log_path);
     fingerprint_add_number(id, tls->offer_h2);
     fingerprint_add_number(id, tls->clients);
+    fingerprint_add_number(id, tls->refuse_expired_crls);
 }
 
 static void identify_connector(const Filler *f, ConnectorSettings *c)
@@ -288,12 +294,15 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
     f->renewing = false;
     TRY(err);
     ListenerTls *tls = &ret->tls;
+    Section clients = section_child(one, S("client-certificates"));
     *tls = (ListenerTls){
         .pair_count = pair_count,
         .file_count = count,
         .files = files,
         .offer_h2 = offer ? offer->value.truth : true,
-        .clients = client_policy(section_child(one, S("client-certificates"))),
+        .clients = client_policy(clients),
+        .refuse_expired_crls =
+            str_equal(option_text(section_property(clients, S("expired-crl"))), S("refuse")),
         .key_log_path = section_text(one, S("key-log-path")),
     };
     TRY(join_arguments(f, section_child(one, S("tls-versions")), &tls->versions));

@@ -14,29 +14,46 @@ TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const 
     return pair;
 }
 
+TlsServerPlan material_clients_plan(const ListenerTls *tls)
+{
+    size_t at = tls->pair_count * TLS_FILES_OF_PAIR;
+    const FileSettings *roots = &tls->files[at + TLS_FILE_CLIENT_ROOTS];
+    const FileSettings *crls = &tls->files[at + TLS_FILE_CLIENT_CRLS];
+    TlsServerPlan plan = {
+        .clients = tls->clients == CLIENT_CERTIFICATES_REQUIRED   ? TLS_CLIENTS_REQUIRED
+                   : tls->clients == CLIENT_CERTIFICATES_OPTIONAL ? TLS_CLIENTS_OPTIONAL
+                                                                  : TLS_CLIENTS_NONE,
+        .client_roots = roots->bytes,
+        .client_crls = crls->bytes,
+        .refuse_expired_crls = tls->refuse_expired_crls,
+    };
+    fingerprint_join(&plan.clients_print, &roots->identity);
+    fingerprint_join(&plan.clients_print, &crls->identity);
+    return plan;
+}
+
+Str material_crl_path(const ListenerTls *tls)
+{
+    return tls->files[tls->pair_count * TLS_FILES_OF_PAIR + TLS_FILE_CLIENT_CRLS].path;
+}
+
 TlsServerPlan material_server_plan(const ListenerTls *tls, TlsPair *pairs, int key_log_fd)
 {
-    size_t clients = tls->pair_count * TLS_FILES_OF_PAIR;
     for (size_t i = 0; i < tls->pair_count; i++) {
         const FileSettings *files = &tls->files[i * TLS_FILES_OF_PAIR];
         pairs[i] =
             material_pair(&files[TLS_FILE_CHAIN], &files[TLS_FILE_KEY], &files[TLS_FILE_OCSP]);
     }
-    return (TlsServerPlan){
-        .pair_count = tls->pair_count,
-        .pairs = pairs,
-        .versions = tls->versions,
-        .suites = tls->suites,
-        .groups = tls->groups,
-        .offer_h2 = tls->offer_h2,
-        .offer_h1 = true,
-        .clients = tls->clients == CLIENT_CERTIFICATES_REQUIRED   ? TLS_CLIENTS_REQUIRED
-                   : tls->clients == CLIENT_CERTIFICATES_OPTIONAL ? TLS_CLIENTS_OPTIONAL
-                                                                  : TLS_CLIENTS_NONE,
-        .client_roots = tls->files[clients + TLS_FILE_CLIENT_ROOTS].bytes,
-        .client_crls = tls->files[clients + TLS_FILE_CLIENT_CRLS].bytes,
-        .key_log_fd = key_log_fd,
-    };
+    TlsServerPlan plan = material_clients_plan(tls);
+    plan.pair_count = tls->pair_count;
+    plan.pairs = pairs;
+    plan.versions = tls->versions;
+    plan.suites = tls->suites;
+    plan.groups = tls->groups;
+    plan.offer_h2 = tls->offer_h2;
+    plan.offer_h1 = true;
+    plan.key_log_fd = key_log_fd;
+    return plan;
 }
 
 TlsClientPlan material_client_plan(const ConnectorSettings *connector, Str platform_roots)

@@ -7,6 +7,10 @@
 
 /* A certificate with its key, and an OCSP response or NULL, as their files hold them. */
 TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const FileSettings *ocsp);
+/* What of a listener's plan is about its clients; the rest is empty. */
+TlsServerPlan material_clients_plan(const ListenerTls *tls);
+/* Where its lists of revoked certificates are; empty: nowhere. */
+Str material_crl_path(const ListenerTls *tls);
 /* The plan of a listener; `pairs` is room for its pair_count pairs. */
 TlsServerPlan material_server_plan(const ListenerTls *tls, TlsPair *pairs, int key_log_fd);
 TlsClientPlan material_client_plan(const ConnectorSettings *connector, Str platform_roots);

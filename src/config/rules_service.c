@@ -17,8 +17,19 @@ static void check_needs_tls(Checker *c, const KdlNode *n)
     }
 }
 
+/* What to do with a list needs one. */
+static void check_clients(Checker *c, const KdlNode *n)
+{
+    const KdlNode *clients = node_find(n->children, S("client-certificates"));
+    const KdlEntry *expired = node_property(clients, S("expired-crl"));
+    if (expired && !node_property(clients, S("crl-path"))) {
+        rules_error(c, expired->name_at, STR_NONE, "`expired-crl` needs `crl-path` beside it");
+    }
+}
+
 static void check_listener(Checker *c, const KdlNode *n)
 {
+    check_clients(c, n);
     const KdlEntry *mode = node_property(n, S("mode"));
     const KdlEntry *h2 = node_property(n, S("offer-h2"));
     const KdlEntry *h2c = node_property(n, S("h2c"));

@@ -31,6 +31,9 @@ static const SchemaItem client_certificate_properties[] = {
                "the authorities that sign them (PEM)"),
     ITEM_VALUE("crl-path", FILE, 0, "/etc/river/clients.crl",
                "lists of those that are revoked, one of each authority (PEM)"),
+    ITEM_CHOICE("expired-crl", "accept|refuse", "", "accept",
+                "whether a list past its next update counts, or clients whose authority has no "
+                "other are refused"),
 };
 
 static const SchemaNode listener_children[] = {

@@ -53,6 +53,7 @@ typedef struct ListenerTls {
     Str groups;
     bool offer_h2;
     ClientCertificates clients;
+    bool refuse_expired_crls;
     Str key_log_path; /* absolute; empty: none */
     Fingerprint identity; /* of all of it, files too: the same, and so is the server */
 } ListenerTls;

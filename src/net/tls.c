@@ -41,6 +41,7 @@ struct TlsServer {
     size_t pair_count;
     TlsParsed **pairs COUNTED_BY(pair_count);
     TlsParsed *client_roots; /* NULL: clients are not asked */
+    TlsParsed *client_crls;  /* NULL: none are given */
     TlsNames names;
     bool asks_clients; /* for certificates */
 };
@@ -147,6 +148,9 @@ static Err server_make(TlsServer *s, const TlsServerPlan *plan, TlsMistake *ret_
         TRY(tls_parsed_roots(plan->shelf, plan->client_roots, true, TLS_PART_CLIENT_ROOTS,
                              &s->client_roots, ret_mistake, why));
     }
+    if (plan->clients != TLS_CLIENTS_NONE && plan->client_crls.len > 0) {
+        TRY(tls_parsed_crls(plan, &s->client_crls, ret_mistake, why));
+    }
     const EngineKey **keys = (const EngineKey **)arena_alloc_array(
         &s->config.arena, s->pair_count, sizeof *keys);
     if (!keys) {
@@ -157,6 +161,7 @@ static Err server_make(TlsServer *s, const TlsServerPlan *plan, TlsMistake *ret_
     }
     EngineServerParts parts = {.key_count = s->pair_count, .keys = keys, .names = &s->names};
     parts.client_roots = s->client_roots ? s->client_roots->roots : NULL;
+    parts.client_crls = s->client_crls ? s->client_crls->crls : NULL;
     return engine_server_new(&s->config.arena, plan, &parts, &s->engine, ret_mistake, why);
 }
 
@@ -169,6 +174,7 @@ static void server_drop(TlsServer *s)
         tls_parsed_unref(s->pairs[i]);
     }
     tls_parsed_unref(s->client_roots);
+    tls_parsed_unref(s->client_crls);
     config_drop(&s->config);
     memory_drop(NULL, s, sizeof *s);
 }

@@ -48,6 +48,8 @@ typedef struct TlsServerPlan {
     TlsClientPolicy clients;
     Str client_roots; /* PEM */
     Str client_crls;  /* PEM; empty: none */
+    bool refuse_expired_crls; /* nobody gets in by a list that is past its nextUpdate */
+    Fingerprint clients_print; /* the same only for the same two; zero: the shelf makes one */
     int key_log_fd;   /* -1: none; borrowed, lines in NSS key log format are written to it */
     TlsShelf *shelf;  /* NULL: everything is parsed for this server alone */
 } TlsServerPlan;
@@ -91,6 +93,33 @@ size_t tls_server_identity(const TlsServer *s, Str host);
 #define TLS_TICKETS_BYTES_MAX 256u
 void tls_server_save_tickets(const TlsServer *s, Text *out);
 MUST_USE Err tls_server_restore_tickets(TlsServer *s, Str keys);
+
+/* What is known of a list of revoked certificates (RFC 5280 §5), for status and diagnostics. Of one
+ * authority's key and one scope the newest list counts, wherever it stands: by its number and its
+ * thisUpdate; where these disagree, both count. */
+typedef enum TlsCrlState {
+    TLS_CRL_COUNTS,
+    TLS_CRL_OLDER,       /* a newer one counts instead */
+    TLS_CRL_TWICE,       /* the same bytes stand before it */
+    TLS_CRL_SAME_NUMBER, /* another one has its number: the later one counts, or both of one date */
+    TLS_CRL_DISAGREES,   /* by its number it is newer than another one, by its date older, or the
+                          * other way round: both count */
+    TLS_CRL_STRANGER     /* its authority is not at hand: it counts where a chain brings it along */
+} TlsCrlState;
+
+typedef struct TlsCrl {
+    TlsCrlState state;
+    bool counts; /* chains are judged by it */
+    Str issuer; /* RFC 4514 text */
+    Str number; /* empty: none */
+    int64_t this_update; /* seconds since 1970 */
+    int64_t next_update;
+} TlsCrl;
+
+/* The lists of a plan that asks clients for certificates, in their order; slices lie in the arena.
+ * ERR_SYNTAX: tls_server_new would say what is wrong with them. */
+MUST_USE Err tls_crls_read(const TlsServerPlan *plan, Arena *a, const TlsCrl **ret,
+                           size_t *ret_count);
 
 /* What is known of a certificate, for status and diagnostics. */
 typedef struct TlsCertificate {

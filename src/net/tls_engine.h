@@ -21,6 +21,8 @@ typedef unsigned EngineCode;
 /* A chain with its key, and a set of authorities; immutable, for any thread. */
 typedef struct EngineKey EngineKey;
 typedef struct EngineRoots EngineRoots;
+/* Lists of revoked certificates, each with the authority whose it is; immutable, for any thread. */
+typedef struct EngineCrls EngineCrls;
 /* Errors as of tls_server_new; `index` is for the mistake. */
 MUST_USE Err engine_key_new(const TlsPair *pair, size_t index, EngineKey **ret,
                             TlsMistake *ret_mistake, Text *why);
@@ -30,6 +32,12 @@ bool engine_key_is_modern(const EngineKey *key);
 MUST_USE Err engine_roots_new(Str pem, bool strict, TlsPart part, EngineRoots **ret,
                               TlsMistake *ret_mistake, Text *why);
 void engine_roots_drop(EngineRoots *roots); /* NULL is fine */
+/* `roots`: PEM of the authorities at hand. */
+MUST_USE Err engine_crls_new(Str pem, Str roots, EngineCrls **ret, TlsMistake *ret_mistake,
+                             Text *why);
+void engine_crls_drop(EngineCrls *crls); /* NULL is fine */
+/* Its texts lie in the arena. ERR_MISSING: there is none at this place. */
+MUST_USE Err engine_crl_read(const EngineCrls *crls, size_t at, Arena *a, TlsCrl *ret);
 
 /* What a server is made of besides its plan; all of it must live as long as the server. */
 typedef struct EngineServerParts {
@@ -37,6 +45,7 @@ typedef struct EngineServerParts {
     const EngineKey *const *keys COUNTED_BY(key_count); /* of the plan's pairs */
     const TlsNames *names;
     const EngineRoots *client_roots; /* NULL: clients are not asked */
+    const EngineCrls *client_crls;   /* NULL: none are given */
 } EngineServerParts;
 
 /* Errors as of tls_server_new. What is made lies in the arena and is undone by _drop. */

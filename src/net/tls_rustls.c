@@ -123,7 +123,7 @@ TlsReason engine_reason(EngineCode code, unsigned alert)
     default:
         break;
     }
-    if (rustls_result_is_cert_error(code) ||
+    if (rustls_result_is_cert_error(code) || code == RUSTLS_RESULT_CERT_EXPIRED_REVOCATION_LIST ||
         (code >= RUSTLS_RESULT_CERT_REVOCATION_LIST_BAD_SIGNATURE &&
          code <= RUSTLS_RESULT_CERT_REVOCATION_LIST_UNSUPPORTED_SIGNATURE_ALGORITHM)) {
         return TLS_REASON_CERTIFICATE;

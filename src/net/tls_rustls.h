@@ -1,10 +1,12 @@
-/* tls_rustls.h - the one place where rustls's headers come in, for the three files that speak to
- * it: tls_rustls.c (connections), tls_rustls_config.c (what they are made from) and
- * tls_rustls_key.c (keys and authorities). Nobody else may include it. */
+/* tls_rustls.h - the one place where rustls's headers come in, for the four files that speak to
+ * it: tls_rustls.c (connections), tls_rustls_config.c (what they are made from), tls_rustls_key.c
+ * (keys and authorities) and tls_rustls_revocation.c (lists of revoked certificates, and OCSP
+ * responses). Nobody else may include it. */
 #ifndef NET_TLS_RUSTLS_H
 #define NET_TLS_RUSTLS_H
 
 #include <river_certificate.h>
+#include <river_revocation.h>
 #include <river_tls.h>
 #include <rustls.h>
 
@@ -33,6 +35,7 @@ Err engine_refused_because(const char *reason, TlsPart part, size_t index, TlsMi
 /* rustls's own objects behind the opaque ones. */
 const rustls_certified_key *engine_certified_key(const EngineKey *key);
 const rustls_root_cert_store *engine_root_store(const EngineRoots *roots);
+const river_crls *engine_lists(const EngineCrls *crls);
 
 /* The names that rustls knows, and their numbers. */
 const TlsKnown *engine_names(TlsList list);

@@ -77,6 +77,19 @@ static const rustls_certified_key *on_hello(void *context, const rustls_client_h
     return chosen;
 }
 
+/* With lists of revoked certificates. */
+static Err strict_verifier_make(const Base *base, const TlsServerPlan *plan,
+                                const EngineServerParts *parts, rustls_client_cert_verifier **ret,
+                                TlsMistake *ret_mistake, Text *why)
+{
+    rustls_result result = river_crls_verifier(
+        engine_lists(parts->client_crls), base->provider, engine_root_store(parts->client_roots),
+        plan->clients == TLS_CLIENTS_REQUIRED, plan->refuse_expired_crls, ret);
+    return result == RUSTLS_RESULT_OK
+               ? ERR_OK
+               : engine_refused(result, TLS_PART_CLIENT_ROOTS, 0, ret_mistake, why);
+}
+
 static Err verifier_make(const Base *base, const TlsServerPlan *plan, const EngineRoots *roots,
                          rustls_client_cert_verifier **ret, TlsMistake *ret_mistake, Text *why)
 {
@@ -84,21 +97,16 @@ static Err verifier_make(const Base *base, const TlsServerPlan *plan, const Engi
         rustls_web_pki_client_cert_verifier_builder_new_with_provider(base->provider,
                                                                       engine_root_store(roots));
     rustls_result result = RUSTLS_RESULT_OK;
-    TlsPart part = TLS_PART_CLIENT_CRLS;
-    if (plan->client_crls.len > 0) {
-        result = rustls_web_pki_client_cert_verifier_builder_add_crl(
-            builder, plan->client_crls.at /* system call */, plan->client_crls.len);
-    }
-    if (result == RUSTLS_RESULT_OK && plan->clients == TLS_CLIENTS_OPTIONAL) {
+    if (plan->clients == TLS_CLIENTS_OPTIONAL) {
         result = rustls_web_pki_client_cert_verifier_builder_allow_unauthenticated(builder);
     }
     if (result == RUSTLS_RESULT_OK) {
         result = rustls_web_pki_client_cert_verifier_builder_build(builder, ret);
-        bool empty = result == RUSTLS_RESULT_CLIENT_CERT_VERIFIER_BUILDER_NO_ROOT_ANCHORS;
-        part = empty ? TLS_PART_CLIENT_ROOTS : part;
     }
     rustls_web_pki_client_cert_verifier_builder_free(builder);
-    return result == RUSTLS_RESULT_OK ? ERR_OK : engine_refused(result, part, 0, ret_mistake, why);
+    return result == RUSTLS_RESULT_OK
+               ? ERR_OK
+               : engine_refused(result, TLS_PART_CLIENT_ROOTS, 0, ret_mistake, why);
 }
 
 /* Ticket keys of its own: no other server can resume its sessions. */
@@ -119,7 +127,9 @@ static Err server_config(EngineServer *s, const Base *base, const TlsServerPlan 
                          TlsMistake *ret_mistake, Text *why)
 {
     rustls_client_cert_verifier *verifier = NULL;
-    if (s->parts.client_roots) {
+    if (s->parts.client_crls) {
+        TRY(strict_verifier_make(base, plan, &s->parts, &verifier, ret_mistake, why));
+    } else if (s->parts.client_roots) {
         TRY(verifier_make(base, plan, s->parts.client_roots, &verifier, ret_mistake, why));
     }
     rustls_server_config_builder *builder = NULL;

@@ -4,6 +4,7 @@
 #include "net/tls_shelf.h"
 
 #define PLACES_FIRST 64u
+#define CRLS_FIRST 8u
 #define SCRATCH_BLOCK_BYTES 4096u
 #define SCRATCH_BYTES_MAX (64u << 20)
 
@@ -30,6 +31,7 @@ void tls_parsed_unref(TlsParsed *p)
     }
     engine_key_drop(p->key);
     engine_roots_drop(p->roots);
+    engine_crls_drop(p->crls);
     memory_drop(NULL, p->names, p->names_len);
     memory_drop(NULL, p, sizeof *p);
 }
@@ -164,7 +166,14 @@ size_t tls_shelf_count(const TlsShelf *shelf)
 /* ---- parsing ---- */
 
 /* What a fingerprint is of: equal bytes of different kinds are different things. */
-typedef enum Kind { KIND_PAIR, KIND_PAIR_PRINTED, KIND_ROOTS, KIND_ROOTS_STRICT } Kind;
+typedef enum Kind {
+    KIND_PAIR,
+    KIND_PAIR_PRINTED,
+    KIND_ROOTS,
+    KIND_ROOTS_STRICT,
+    KIND_CRLS,
+    KIND_CRLS_PRINTED
+} Kind;
 
 #define PRINT_TEXTS 3u
 
@@ -185,14 +194,31 @@ static Fingerprint print_of(const TlsShelf *shelf, Kind kind, Str one, Str two, 
     return hash_str_wide(&shelf->secret, str_of(words, sizeof words));
 }
 
+static bool is_none(const Fingerprint *print)
+{
+    return print->words[0] == 0 && print->words[1] == 0;
+}
+
+/* Of a fingerprint that came with the plan. */
+static Fingerprint print_of_print(const TlsShelf *shelf, Kind kind, const Fingerprint *print)
+{
+    Str words = str_of(print->words, sizeof print->words);
+    return print_of(shelf, kind, words, STR_NONE, STR_NONE);
+}
+
 static Fingerprint print_of_pair(const TlsShelf *shelf, const TlsPair *pair)
 {
-    const uint64_t *words = pair->print.words;
-    if (words[0] == 0 && words[1] == 0) {
-        return print_of(shelf, KIND_PAIR, pair->chain, pair->key, pair->ocsp);
-    }
-    return print_of(shelf, KIND_PAIR_PRINTED, str_of(words, sizeof pair->print.words), STR_NONE,
-                    STR_NONE);
+    return is_none(&pair->print)
+               ? print_of(shelf, KIND_PAIR, pair->chain, pair->key, pair->ocsp)
+               : print_of_print(shelf, KIND_PAIR_PRINTED, &pair->print);
+}
+
+static Fingerprint print_of_crls(const TlsServerPlan *plan)
+{
+    const Fingerprint *print = &plan->clients_print;
+    return is_none(print) ? print_of(plan->shelf, KIND_CRLS, plan->client_crls, plan->client_roots,
+                                     STR_NONE)
+                          : print_of_print(plan->shelf, KIND_CRLS_PRINTED, print);
 }
 
 static Err keep_names(TlsParsed *p, Str names)
@@ -286,6 +312,72 @@ Err tls_parsed_roots(TlsShelf *shelf, Str pem, bool strict, TlsPart part, TlsPar
     }
     shelf_add(shelf, p);
     *ret = p;
+    return ERR_OK;
+}
+
+Err tls_parsed_crls(const TlsServerPlan *plan, TlsParsed **ret, TlsMistake *ret_mistake, Text *why)
+{
+    Fingerprint print = print_of_crls(plan);
+    TlsParsed *p = shelf_find(plan->shelf, print);
+    if (p) {
+        *ret = p;
+        return ERR_OK;
+    }
+    p = parsed_new(print);
+    if (!p) {
+        return ERR_MEMORY;
+    }
+    Err err = engine_crls_new(plan->client_crls, plan->client_roots, &p->crls, ret_mistake, why);
+    if (err != ERR_OK) {
+        tls_parsed_unref(p);
+        return err;
+    }
+    shelf_add(plan->shelf, p);
+    *ret = p;
+    return ERR_OK;
+}
+
+/* Room for what is there, doubled as need be. */
+static Err crls_list(const EngineCrls *crls, Arena *a, TlsCrl **ret, size_t *ret_count)
+{
+    size_t room = 0;
+    size_t count = 0;
+    TlsCrl *list = NULL;
+    TlsCrl one;
+    Err err = ERR_OK;
+    while ((err = engine_crl_read(crls, count, a, &one)) == ERR_OK) {
+        if (count == room) {
+            room = room > 0 ? 2 * room : CRLS_FIRST;
+            TlsCrl *more = arena_array(a, TlsCrl, room);
+            if (!more) {
+                return ERR_MEMORY;
+            }
+            for (size_t i = 0; i < count; i++) {
+                more[i] = list[i];
+            }
+            list = more;
+        }
+        list[count++] = one;
+    }
+    *ret = list;
+    *ret_count = count;
+    return err == ERR_MISSING ? ERR_OK : err;
+}
+
+Err tls_crls_read(const TlsServerPlan *plan, Arena *a, const TlsCrl **ret, size_t *ret_count)
+{
+    TlsParsed *p = NULL;
+    TlsMistake mistake;
+    TlsCrl *list = NULL;
+    size_t count = 0;
+    if (plan->clients != TLS_CLIENTS_NONE && plan->client_crls.len > 0) {
+        TRY(tls_parsed_crls(plan, &p, &mistake, NULL));
+        Err err = crls_list(p->crls, a, &list, &count);
+        tls_parsed_unref(p);
+        TRY(err);
+    }
+    *ret = list;
+    *ret_count = count;
     return ERR_OK;
 }
 

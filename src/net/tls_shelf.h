@@ -1,5 +1,5 @@
-/* tls_shelf.h - what was parsed once: certificates with their keys, and sets of authorities
- * (internal to the room; its owner's side is in tls.h).
+/* tls_shelf.h - what was parsed once: certificates with their keys, sets of authorities, and lists
+ * of revoked certificates (internal to the room; its owner's side is in tls.h).
  *
  * A `TlsParsed` is counted and never changes, so that servers and clients of any thread may share
  * it. The shelf itself belongs to one thread. */
@@ -13,7 +13,8 @@ typedef struct TlsParsed {
     _Atomic size_t refs;
     Fingerprint print; /* stands for the bytes that it was parsed from */
     uint64_t round; /* the shelf's, when somebody asked for it last */
-    EngineRoots *roots; /* of authorities; the rest is of a certificate with its key */
+    EngineRoots *roots; /* of authorities */
+    EngineCrls *crls;   /* of lists; the rest is of a certificate with its key */
     EngineKey *key;
     bool modern; /* what a client that knows no RSA could use: cheaper, and goes first */
     TlsValidity validity;
@@ -28,6 +29,9 @@ MUST_USE Err tls_parsed_pair(TlsShelf *shelf, const TlsPair *pair, size_t index,
 /* `strict`: every certificate must be one that rustls understands. */
 MUST_USE Err tls_parsed_roots(TlsShelf *shelf, Str pem, bool strict, TlsPart part, TlsParsed **ret,
                               TlsMistake *ret_mistake, Text *why);
+/* The lists of a plan, which has some. */
+MUST_USE Err tls_parsed_crls(const TlsServerPlan *plan, TlsParsed **ret, TlsMistake *ret_mistake,
+                             Text *why);
 void tls_parsed_unref(TlsParsed *p); /* NULL is fine */
 
 static inline Str tls_parsed_names(const TlsParsed *p)

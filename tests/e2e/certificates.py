@@ -5,6 +5,7 @@
     pair = authority.issue("site", names=["a.example", "*.b.example"])
     pair.chain, pair.key        # paths of PEM files
     authority.crl(revoked)      # path of a PEM file
+    authority.list("new", number=2, next_update="20300101000000Z", revoked=[pair])
     authority.ocsp(pair)        # path of a DER file
 
 As a program it writes the set that the unit tests use: certificates.py DIRECTORY [STAMP].
@@ -30,7 +31,7 @@ copy_extensions = copy
 unique_subject = no
 default_days = 3650
 default_crl_days = 3650
-x509_extensions = leaf
+x509_extensions = {kind}
 [any]
 countryName = optional
 organizationName = optional
@@ -39,6 +40,14 @@ commonName = optional
 basicConstraints = CA:FALSE
 keyUsage = digitalSignature, keyEncipherment
 extendedKeyUsage = {usage}
+[authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[list]
+{list}
+[points]
+fullname = URI:{scope}
 [req]
 distinguished_name = name
 [name]
@@ -70,14 +79,19 @@ class Pair:
 class Authority:
     """Signs certificates, and remembers them for lists of the revoked."""
 
-    def __init__(self, directory, name):
+    def __init__(self, directory, name, subject=None, issuer=None):
+        """`subject`: another one than its name says; `issuer`: the authority above it."""
         self.directory = directory
         self.base = os.path.join(directory, name)
         self.pem = self.base + ".pem"
         for end, text in ((".index", ""), (".serial", "1001\n"), (".crlnumber", "01\n")):
             self._write(self.base + end, text)
+        subject = subject or f"/CN=River test {name}"
+        if issuer:
+            issuer.issue(name, subject=subject, section="authority")
+            return
         openssl("req", "-x509", *KINDS["ecdsa"], "-nodes", "-keyout", self.base + ".key", "-out",
-                self.pem, "-days", "3650", "-subj", f"/CN=River test {name}", "-addext",
+                self.pem, "-days", "3650", "-subj", subject, "-addext",
                 "keyUsage=critical,keyCertSign,cRLSign,digitalSignature")
 
     @staticmethod
@@ -85,19 +99,24 @@ class Authority:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
-    def _config(self, usage="serverAuth, clientAuth"):
+    def _config(self, usage="serverAuth, clientAuth", **more):
         path = self.base + ".cnf"
-        self._write(path, CONFIG.format(base=self.base, directory=self.directory, usage=usage))
+        words = {"kind": "leaf", "list": "", "scope": "http://none.test", **more}
+        self._write(path, CONFIG.format(base=self.base, directory=self.directory, usage=usage,
+                                        **words))
         return path
 
-    def issue(self, name, names=(), kind="ecdsa", subject=None, period=None):
-        """`names` are DNS names, or "IP:…"; `period` is (from, to) as YYYYMMDDHHMMSSZ."""
+    def issue(self, name, names=(), kind="ecdsa", subject=None, period=None, section="leaf",
+              usage="serverAuth, clientAuth", scope=None):
+        """`names` are DNS names, or "IP:…"; `period` is (from, to) as YYYYMMDDHHMMSSZ; `section`
+        is "authority" for another authority; `scope` is the URI of the list that it may be in."""
         base = os.path.join(self.directory, name)
-        config = self._config()
+        config = self._config(kind=section, usage=usage)
         extension = ",".join(n if ":" in n else "DNS:" + n for n in names)
         openssl("req", "-new", "-config", config, *KINDS[kind], "-nodes", "-keyout", base + ".key",
                 "-out", base + ".csr", "-subj", subject or f"/CN={name}",
-                *(["-addext", "subjectAltName=" + extension] if names else []))
+                *(["-addext", "subjectAltName=" + extension] if names else []),
+                *(["-addext", "crlDistributionPoints=URI:" + scope] if scope else []))
         openssl("ca", "-batch", "-notext", "-config", config, "-in", base + ".csr", "-out",
                 base + ".pem",
                 *(["-startdate", period[0], "-enddate", period[1]] if period else []))
@@ -110,6 +129,24 @@ class Authority:
             openssl("ca", "-config", self._config(), "-revoke", pair.chain)
         path = self.base + ".crl"
         openssl("ca", "-config", self._config(), "-gencrl", "-out", path)
+        return path
+
+    def list(self, name, number, revoked=(), period=None, scope=None, key_id=True):
+        """A list of its own, beside those of crl(): NAME.crl. `period` is (thisUpdate, nextUpdate)
+        as YYYYMMDDHHMMSSZ, `scope` the URI of an issuing distribution point."""
+        path = os.path.join(self.directory, name + ".crl")
+        lines = (["authorityKeyIdentifier = keyid"] if key_id else []) + (
+            ["issuingDistributionPoint = critical, @points"] if scope else [])
+        config = self._config(list="\n".join(lines), scope=scope or "http://none.test")
+        with open(self.base + ".index", encoding="utf-8") as file:
+            kept = file.read()
+        self._write(self.base + ".crlnumber", number.to_bytes(8, "big").hex())
+        for pair in revoked:
+            openssl("ca", "-config", config, "-revoke", pair.chain)
+        openssl("ca", "-config", config, "-gencrl", "-out", path,
+                *(["-crlexts", "list"] if lines else []),
+                *(["-crl_lastupdate", period[0], "-crl_nextupdate", period[1]] if period else []))
+        self._write(self.base + ".index", kept)
         return path
 
     def ocsp(self, pair):
@@ -144,6 +181,44 @@ def write_all(directory):
     other.issue("stranger", subject="/CN=stranger")
     other.crl()
     ca.crl(revoked)
+    write_lists(directory)
+
+
+def write_lists(directory):
+    """Authorities of one name with keys of their own, and lists of whom they have revoked."""
+    name = "/CN=River test keys"
+    one = Authority(directory, "key-one", subject=name)
+    two = Authority(directory, "key-two", subject=name)
+    three = Authority(directory, "key-three", subject=name)
+    below = Authority(directory, "below", issuer=one)
+    alice, bob = (one.issue(who, subject="/CN=" + who) for who in ("alice", "bob"))
+    carol, dave = (two.issue(who, subject="/CN=" + who) for who in ("carol", "dave"))
+    erin = below.issue("erin", subject="/CN=erin")
+    frank = below.issue("frank", subject="/CN=frank")
+    grace = one.issue("grace", subject="/CN=grace", scope="http://lists.test/a")
+    for pair in (erin, frank):
+        with open(pair.chain, "a", encoding="utf-8") as chain, open(
+                below.pem, encoding="utf-8") as file:
+            chain.write(file.read())
+    year = [f"20{n}0101000000Z" for n in range(20, 100)]
+    one.list("one-1", 1, period=(year[0], year[70]))
+    one.list("one-2", 2, [bob], period=(year[1], year[70]))
+    one.list("one-2-later", 2, period=(year[2], year[70]))
+    one.list("one-2-other", 2, [alice], period=(year[1], year[70]))
+    one.list("one-3-earlier", 3, period=(year[0], year[70]))
+    one.list("one-9-expired", 9, [bob], period=(year[3], year[4]))
+    one.list("one-9-future", 9, [bob], period=(year[69], year[70]))
+    one.list("one-260", 260, [alice], period=(year[4], year[70]))
+    one.list("one-bare", 2, [bob], period=(year[1], year[70]), key_id=False)
+    one.list("scope-a-1", 1, period=(year[0], year[70]), scope="http://lists.test/a")
+    one.list("scope-a-2", 2, [grace], period=(year[1], year[70]), scope="http://lists.test/a")
+    one.list("scope-b-7", 7, period=(year[2], year[70]), scope="http://lists.test/b")
+    two.list("two-1", 1, [dave], period=(year[0], year[70]))
+    two.list("two-bare", 1, [dave], period=(year[0], year[70]), key_id=False)
+    three.list("three", 5, period=(year[0], year[70]))
+    three.list("three-bare", 5, period=(year[0], year[70]), key_id=False)
+    below.list("below-1", 1, [frank], period=(year[0], year[70]))
+    below.list("below-bare", 1, [frank], period=(year[0], year[70]), key_id=False)
 
 
 if __name__ == "__main__":

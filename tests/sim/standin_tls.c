@@ -473,6 +473,30 @@ void engine_roots_drop(EngineRoots *roots)
     (void)roots;
 }
 
+Err engine_crls_new(Str pem, Str roots, EngineCrls **ret, TlsMistake *ret_mistake, Text *why)
+{
+    (void)pem;
+    (void)roots;
+    (void)ret_mistake;
+    (void)why;
+    *ret = NULL;
+    return ERR_OK;
+}
+
+void engine_crls_drop(EngineCrls *crls)
+{
+    (void)crls;
+}
+
+Err engine_crl_read(const EngineCrls *crls, size_t at, Arena *a, TlsCrl *ret)
+{
+    (void)crls;
+    (void)at;
+    (void)a;
+    (void)ret;
+    return ERR_MISSING;
+}
+
 void engine_save_tickets(const EngineServer *s, Text *out)
 {
     (void)s;

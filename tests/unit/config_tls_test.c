@@ -105,8 +105,15 @@ static const Row mistakes[] = {
      S_INIT("1:119: a.key holds no authorities: error parsing certificate")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
                      "ca-path=\"ca.pem\" crl-path=\"ca.pem\" }")),
-     S_INIT("1:137: ca.pem holds no list of revoked certificates: error parsing certificate "
-            "revocation list (CRL)")},
+     S_INIT("1:137: ca.pem cannot be used as lists of revoked certificates: no list in PEM form "
+            "stands there")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
+                     "ca-path=\"key-one.pem\" crl-path=\"three-bare.crl\" }")),
+     S_INIT("1:142: three-bare.crl cannot be used as lists of revoked certificates: the signature "
+            "of the list of `CN=River test keys` (number 5) is not of the authority's key")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
+                     "ca-path=\"key-one.pem\" expired-crl=\"refuse\" }")),
+     S_INIT("1:133: `expired-crl` needs `crl-path` beside it")},
     /* connectors */
     {S_INIT(CONNECTOR("\"127.0.0.1:81\" client-cert-path=\"c\" tls-sni=\"a\"")),
      S_INIT("1:74: `client-cert-path` needs `client-key-path` beside it")},
@@ -136,6 +143,18 @@ TEST("config: each mistake about TLS has its place and its words")
 }
 
 static const Row warnings[] = {
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
+                     "ca-path=\"key-one.pem\" crl-path=\"one-9-expired.crl\" }")),
+     S_INIT("1:142: the list of `CN=River test keys` (number 9) expired on Mon, 01 Jan 2024 "
+            "00:00:00 GMT: it is used all the same, and may lack who was revoked since")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
+                     "ca-path=\"key-one.pem\" crl-path=\"one-9-future.crl\" }")),
+     S_INIT("1:142: the list of `CN=River test keys` (number 9) is of the future: Sat, 01 Jan "
+            "2089 00:00:00 GMT")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
+                     "ca-path=\"key-one.pem\" crl-path=\"two-1.crl\" }")),
+     S_INIT("1:142: the list of `CN=River test keys` (number 1) is by none of the authorities in "
+            "`ca-path`: it counts only where a client sends its authority's certificate along")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"expired.pem\" key-path=\"expired.key\"")),
      S_INIT("1:53: this certificate expired on Fri, 01 Jan 2021 00:00:00 GMT")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { certificate cert-path=\"early.pem\" "

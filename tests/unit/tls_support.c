@@ -7,7 +7,7 @@
 
 #include "test.h"
 
-#define FIXTURES_MAX 64
+#define FIXTURES_MAX 128
 #define FIXTURE_BYTES_MAX 16384
 
 Str fixture(const char *name)

@@ -1,0 +1,118 @@
+/* notes.c - a walk over what the listeners of the settings show and judge by. */
+#include "app/notes.h"
+
+#include "config/material.h"
+#include "http/date.h"
+#include "loop/log.h"
+
+/* A walk; `since_s` is what the last one has seen, 0 where all is new. */
+typedef struct Walk {
+    const Settings *settings;
+    TlsShelf *shelf;
+    Arena *scratch;
+    int64_t now_s;
+    int64_t since_s;
+    int64_t due_s;
+} Walk;
+
+static void due_at(Walk *w, int64_t at_s)
+{
+    w->due_s = at_s > w->now_s && at_s < w->due_s ? at_s : w->due_s;
+}
+
+/* Whether it happened between the last walk and now. */
+static bool is_news(const Walk *w, int64_t at_s)
+{
+    return at_s <= w->now_s && at_s > w->since_s;
+}
+
+static void note_certificate(Walk *w, Str listener, Str path, const TlsValidity *holds)
+{
+    int64_t end = holds->not_after + 1; /* it holds to the end of that second */
+    due_at(w, end);
+    if (is_news(w, end)) {
+        LOG(WARN, "certificate has expired", LOG_STR("listener", listener), LOG_STR("path", path));
+    } else if (w->since_s == 0 && holds->not_before > w->now_s) {
+        LOG(WARN, "certificate is not valid yet", LOG_STR("listener", listener),
+            LOG_STR("path", path));
+    }
+}
+
+static void note_list(Walk *w, Str listener, Str path, const TlsCrl *crl, bool refuse)
+{
+    static const Str beside[] = {
+        [TLS_CRL_TWICE] = S_INIT("it stands there twice"),
+        [TLS_CRL_SAME_NUMBER] = S_INIT("another list has its number"),
+        [TLS_CRL_DISAGREES] = S_INIT("its number and its date disagree with another list's"),
+        [TLS_CRL_STRANGER] = S_INIT("no authority at hand has signed it"),
+    };
+    Str what = crl->state < SCHEMA_COUNT(beside) ? beside[crl->state] : STR_NONE;
+    if (w->since_s == 0 && what.len > 0) {
+        LOG(WARN, "list of revoked certificates", LOG_STR("listener", listener),
+            LOG_STR("path", path), LOG_STR("issuer", crl->issuer), LOG_STR("number", crl->number),
+            LOG_STR("why", what));
+    }
+    if (!crl->counts) {
+        return;
+    }
+    due_at(w, crl->next_update);
+    if (is_news(w, crl->next_update)) {
+        LOG(WARN, "list of revoked certificates has expired", LOG_STR("listener", listener),
+            LOG_STR("path", path), LOG_STR("issuer", crl->issuer), LOG_STR("number", crl->number),
+            LOG_STR("clients", refuse ? S("refused") : S("accepted")));
+    } else if (w->since_s == 0 && crl->this_update > w->now_s) {
+        LOG(WARN, "list of revoked certificates is of the future", LOG_STR("listener", listener),
+            LOG_STR("path", path), LOG_STR("issuer", crl->issuer), LOG_STR("number", crl->number));
+    }
+}
+
+static void walk_pairs(Walk *w, const ListenerSettings *listener)
+{
+    const ListenerTls *tls = &listener->tls;
+    for (size_t i = 0; i < tls->pair_count; i++) {
+        const FileSettings *files = &tls->files[i * TLS_FILES_OF_PAIR];
+        TlsPair pair =
+            material_pair(&files[TLS_FILE_CHAIN], &files[TLS_FILE_KEY], &files[TLS_FILE_OCSP]);
+        TlsValidity holds;
+        TlsMistake mistake;
+        if (tls_pair_try(&pair, w->shelf, &holds, &mistake, NULL) == ERR_OK) {
+            note_certificate(w, listener->address.text, files[TLS_FILE_CHAIN].path, &holds);
+        }
+    }
+}
+
+static void walk_lists(Walk *w, const ListenerSettings *listener)
+{
+    const TlsCrl *list = NULL;
+    size_t count = 0;
+    TlsServerPlan plan = material_clients_plan(&listener->tls);
+    plan.shelf = w->shelf;
+    if (tls_crls_read(&plan, w->scratch, &list, &count) != ERR_OK) {
+        return; /* it was read when it was tried */
+    }
+    Str path = material_crl_path(&listener->tls);
+    for (size_t i = 0; i < count; i++) {
+        note_list(w, listener->address.text, path, &list[i], listener->tls.refuse_expired_crls);
+    }
+}
+
+void notes_take(Notes *n, const Settings *settings, TlsShelf *shelf, int64_t now_s, bool all,
+                Arena *scratch)
+{
+    if (!all && now_s < n->due_s) {
+        return;
+    }
+    Walk w = {.settings = settings,
+              .shelf = shelf,
+              .scratch = scratch,
+              .now_s = now_s,
+              .since_s = all ? 0 : n->seen_s,
+              .due_s = INT64_MAX};
+    for (size_t i = 0; i < settings->listener_count; i++) {
+        if (settings->listeners[i].tls.pair_count > 0) {
+            walk_pairs(&w, &settings->listeners[i]);
+            walk_lists(&w, &settings->listeners[i]);
+        }
+    }
+    *n = (Notes){.seen_s = now_s, .due_s = w.due_s};
+}
