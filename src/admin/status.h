@@ -27,6 +27,9 @@ typedef struct CertificateStatus {
     Str names; /* separated by commas */
     int64_t not_before_s; /* seconds since 1970 */
     int64_t not_after_s;
+    Str ocsp_path;    /* empty: no response is to be stapled */
+    Str not_stapled;  /* why it is not; empty: it is */
+    int64_t staple_until_s; /* ... until then */
 } CertificateStatus;
 
 /* A list of revoked certificates. */

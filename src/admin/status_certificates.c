@@ -20,7 +20,8 @@ size_t status_certificates_bytes(const CertificateStatus *list, size_t count)
     for (size_t i = 0; i < count; i++) {
         const CertificateStatus *c = &list[i];
         /* JSON writes some bytes as six. */
-        bytes += ROW_BYTES + 6 * (c->listener.len + c->path.len + c->subject.len + c->names.len);
+        bytes += ROW_BYTES + 6 * (c->listener.len + c->path.len + c->subject.len + c->names.len +
+                                  c->ocsp_path.len + c->not_stapled.len);
     }
     return bytes;
 }
@@ -45,6 +46,22 @@ static void json_names(Text *t, Str names)
     text_add(t, S("],"));
 }
 
+static void json_staple(Text *t, const CertificateStatus *c)
+{
+    bool stapled = c->not_stapled.len == 0;
+    text_add(t, S("\"ocsp\":{"));
+    json_text(t, S("path"), c->ocsp_path);
+    text_format(t, "\"stapled\":%s,", stapled ? "true" : "false");
+    if (stapled) {
+        text_format(t, "\"until_s\":%lld", (long long)c->staple_until_s);
+    } else {
+        quote_json(t, S("why"));
+        text_byte(t, ':');
+        quote_json(t, c->not_stapled);
+    }
+    text_add(t, S("},"));
+}
+
 static void json_certificate(Text *t, const CertificateStatus *c, int64_t now_s)
 {
     text_byte(t, '{');
@@ -54,6 +71,9 @@ static void json_certificate(Text *t, const CertificateStatus *c, int64_t now_s)
     json_names(t, c->names);
     text_format(t, "\"not_before_s\":%lld,\"not_after_s\":%lld,", (long long)c->not_before_s,
                 (long long)c->not_after_s);
+    if (c->ocsp_path.len > 0) {
+        json_staple(t, c);
+    }
     json_text(t, S("state"), state_of(c, now_s));
     t->len--; /* the last comma */
     text_byte(t, '}');
@@ -65,7 +85,14 @@ static void text_certificate(Text *t, const CertificateStatus *c, int64_t now_s)
     date_print(t, c->not_after_s);
     text_format(t, " %6lld %-14.*s %.*s", (long long)((c->not_after_s - now_s) / DAY_S),
                 STR_ARG(state_of(c, now_s)), STR_ARG(c->path));
-    text_format(t, " (%.*s)\n", STR_ARG(c->names.len > 0 ? c->names : c->subject));
+    text_format(t, " (%.*s)", STR_ARG(c->names.len > 0 ? c->names : c->subject));
+    if (c->ocsp_path.len > 0 && c->not_stapled.len > 0) {
+        text_format(t, ", OCSP not stapled: %.*s", STR_ARG(c->not_stapled));
+    } else if (c->ocsp_path.len > 0) {
+        text_add(t, S(", OCSP until "));
+        date_print(t, c->staple_until_s);
+    }
+    text_byte(t, '\n');
 }
 
 void status_print_certificates(Text *t, const CertificateStatus *list, size_t count, int64_t now_s,

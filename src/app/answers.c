@@ -43,7 +43,8 @@ static void answer_certificates(Supervisor *s, ControlClient *client)
     bool json = client->ask == CONTROL_STATUS_JSON;
     arena_init(&arena, &s->blocks, STATUS_BYTES_MAX);
     files_look_at_clock(s->source.files);
-    if (certificates_list(s->current->settings, &arena, &list, &count) != ERR_OK ||
+    if (certificates_list(s->current->settings, s->source.shelf, s->source.files->config.now_s,
+                          &arena, &list, &count) != ERR_OK ||
         !arena_span(&arena, status_certificates_bytes(list, count), &room)) {
         count = 0;
         list = NULL;

@@ -3,8 +3,24 @@
 
 #include "config/material.h"
 
-Err certificates_list(const Settings *settings, Arena *a, const CertificateStatus **ret,
-                      size_t *ret_count)
+#define WHY_BYTES_MAX 256u
+
+/* What becomes of the OCSP response of a pair, whose files these are. */
+static Err add_staple(CertificateStatus *row, const FileSettings *files, TlsShelf *shelf,
+                      int64_t now_s, Arena *a)
+{
+    uint8_t room[WHY_BYTES_MAX];
+    Text why = text_in(span_of(room, sizeof room));
+    TlsStaple staple;
+    TRY(material_staple(files, shelf, &staple));
+    tls_staple_print(tls_staple_at(&staple, now_s), staple.detail, &why);
+    row->ocsp_path = files[TLS_FILE_OCSP].path;
+    row->staple_until_s = staple.until;
+    return arena_copy(a, text_str(&why), &row->not_stapled) ? ERR_OK : ERR_MEMORY;
+}
+
+Err certificates_list(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
+                      const CertificateStatus **ret, size_t *ret_count)
 {
     size_t most = 0;
     size_t count = 0;
@@ -18,18 +34,20 @@ Err certificates_list(const Settings *settings, Arena *a, const CertificateStatu
     for (size_t i = 0; i < settings->listener_count; i++) {
         const ListenerSettings *listener = &settings->listeners[i];
         for (size_t k = 0; k < listener->tls.pair_count; k++) {
-            const FileSettings *chain =
-                &listener->tls.files[k * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN];
+            const FileSettings *files = &listener->tls.files[k * TLS_FILES_OF_PAIR];
+            const FileSettings *chain = &files[TLS_FILE_CHAIN];
             TlsCertificate about;
             if (tls_certificate_read(chain->bytes, a, &about) != ERR_OK) {
                 continue; /* it was read when it was tried */
             }
-            list[count++] = (CertificateStatus){.listener = listener->address.text,
-                                                .path = chain->path,
-                                                .subject = about.subject,
-                                                .names = about.names,
-                                                .not_before_s = about.not_before,
-                                                .not_after_s = about.not_after};
+            list[count] = (CertificateStatus){.listener = listener->address.text,
+                                              .path = chain->path,
+                                              .subject = about.subject,
+                                              .names = about.names,
+                                              .not_before_s = about.not_before,
+                                              .not_after_s = about.not_after};
+            TRY(add_staple(&list[count], files, shelf, now_s, a));
+            count++;
         }
     }
     *ret = list;

@@ -5,12 +5,12 @@
 #include "admin/status.h"
 #include "config/settings.h"
 
-/* In the order of the listeners; what is returned lies in the arena. ERR_MEMORY only. */
-MUST_USE Err certificates_list(const Settings *settings, Arena *a, const CertificateStatus **ret,
-                               size_t *ret_count);
+/* In the order of the listeners, as they are at `now_s`; what is returned lies in the arena.
+ * `shelf` is where they were parsed to. ERR_MEMORY only. */
+MUST_USE Err certificates_list(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
+                               const CertificateStatus **ret, size_t *ret_count);
 
-/* The same of their lists of revoked certificates, as they are at `now_s`; `shelf` is where they
- * were parsed to. */
+/* The same of their lists of revoked certificates. */
 MUST_USE Err certificates_crls(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
                                const CrlStatus **ret, size_t *ret_count);
 

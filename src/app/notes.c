@@ -5,6 +5,8 @@
 #include "http/date.h"
 #include "loop/log.h"
 
+#define WHY_BYTES_MAX 256u
+
 /* A walk; `since_s` is what the last one has seen, 0 where all is new. */
 typedef struct Walk {
     const Settings *settings;
@@ -66,6 +68,25 @@ static void note_list(Walk *w, Str listener, Str path, const TlsCrl *crl, bool r
     }
 }
 
+/* A response that is not stapled, or no longer. */
+static void note_staple(Walk *w, Str listener, Str path, const TlsStaple *staple)
+{
+    uint8_t room[WHY_BYTES_MAX];
+    Text why = text_in(span_of(room, sizeof room));
+    TlsStapleState state = tls_staple_at(staple, w->now_s);
+    bool dated = staple->state == TLS_STAPLE_GOOD;
+    if (dated) {
+        due_at(w, staple->from);
+        due_at(w, staple->until);
+    }
+    bool bad = state != TLS_STAPLE_GOOD && state != TLS_STAPLE_NONE;
+    if (bad && (w->since_s == 0 || (dated && is_news(w, staple->until)))) {
+        tls_staple_print(state, staple->detail, &why);
+        LOG(WARN, "OCSP response not stapled", LOG_STR("listener", listener),
+            LOG_STR("path", path), LOG_STR("why", text_str(&why)));
+    }
+}
+
 static void walk_pairs(Walk *w, const ListenerSettings *listener)
 {
     const ListenerTls *tls = &listener->tls;
@@ -77,6 +98,10 @@ static void walk_pairs(Walk *w, const ListenerSettings *listener)
         TlsMistake mistake;
         if (tls_pair_try(&pair, w->shelf, &holds, &mistake, NULL) == ERR_OK) {
             note_certificate(w, listener->address.text, files[TLS_FILE_CHAIN].path, &holds);
+        }
+        TlsStaple staple;
+        if (material_staple(files, w->shelf, &staple) == ERR_OK) {
+            note_staple(w, listener->address.text, files[TLS_FILE_OCSP].path, &staple);
         }
     }
 }

@@ -147,6 +147,9 @@ bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
 MUST_USE Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret);
 MUST_USE Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret);
+/* What there is to say of the OCSP response of a pair that can be used, whose files these are; `at`
+ * is where it is named (fill_revocation.c). ERR_MEMORY only. */
+MUST_USE Err fill_check_staple(Filler *f, const FileSettings *files, Location at);
 /* What there is to say of a listener's lists of revoked certificates, which can be used; `at` is
  * where they are named (fill_revocation.c). ERR_MEMORY only. */
 MUST_USE Err fill_check_crls(Filler *f, const ListenerTls *tls, Location at);

@@ -1,5 +1,5 @@
-/* fill_revocation.c - what a person is told of lists of revoked certificates that can be used, but
- * may not do what they are there for. */
+/* fill_revocation.c - what a person is told of lists of revoked certificates and of OCSP responses
+ * that do not do what they are there for, but do not keep River from serving either. */
 #include "config/check.h"
 #include "config/fill.h"
 #include "config/material.h"
@@ -7,6 +7,7 @@
 
 #define NAME_SHOWN_MAX 200
 #define LIST_BYTES_MAX 320u
+#define WHY_BYTES_MAX 256u
 
 /* ---- lists of revoked certificates ---- */
 
@@ -83,6 +84,25 @@ Err fill_check_crls(Filler *f, const ListenerTls *tls, Location at)
         if (list[i].counts) {
             check_crl_dates(f, &list[i], tls->refuse_expired_crls, at, text_str(&name));
         }
+    }
+    return ERR_OK;
+}
+
+/* ---- OCSP responses ---- */
+
+Err fill_check_staple(Filler *f, const FileSettings *files, Location at)
+{
+    uint8_t room[WHY_BYTES_MAX];
+    Text why = text_in(span_of(room, sizeof room));
+    TlsStaple staple;
+    TRY(material_staple(files, f->shelf, &staple));
+    TlsStapleState state = tls_staple_at(&staple, f->files->now_s);
+    if (state == TLS_STAPLE_GOOD) {
+        f->valid_until = staple.until < f->valid_until ? staple.until : f->valid_until;
+    } else if (state != TLS_STAPLE_NONE) {
+        tls_staple_print(state, staple.detail, &why);
+        check_report(f->checker, SEVERITY_WARNING, where_at(at), STR_NONE,
+                     "this response is not stapled: %.*s", STR_ARG(text_str(&why)));
     }
     return ERR_OK;
 }

@@ -123,6 +123,8 @@ static Err try_pair(Filler *f, const ListenerTls *tls, const Trial *t, size_t in
     if (err == ERR_OK) {
         size_t at = index * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN;
         check_dates(f, &holds, place_of_file(t, at, node->name_at));
+        at = index * TLS_FILES_OF_PAIR + TLS_FILE_OCSP;
+        TRY(fill_check_staple(f, files, place_of_file(t, at, node->name_at)));
     }
     if (err != ERR_SYNTAX) {
         return err;

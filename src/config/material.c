@@ -14,6 +14,18 @@ TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const 
     return pair;
 }
 
+Err material_staple(const FileSettings *files, TlsShelf *shelf, TlsStaple *ret)
+{
+    const FileSettings *ocsp = &files[TLS_FILE_OCSP];
+    if (ocsp->path.len == 0 || ocsp->bytes.len == 0) {
+        bool empty = ocsp->path.len > 0;
+        *ret = (TlsStaple){.state = empty ? TLS_STAPLE_MALFORMED : TLS_STAPLE_NONE};
+        return ERR_OK;
+    }
+    TlsPair pair = material_pair(&files[TLS_FILE_CHAIN], &files[TLS_FILE_KEY], ocsp);
+    return tls_pair_staple(&pair, shelf, ret);
+}
+
 TlsServerPlan material_clients_plan(const ListenerTls *tls)
 {
     size_t at = tls->pair_count * TLS_FILES_OF_PAIR;

@@ -7,6 +7,9 @@
 
 /* A certificate with its key, and an OCSP response or NULL, as their files hold them. */
 TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const FileSettings *ocsp);
+/* What the OCSP response of a pair is worth, whose files these are: TLS_STAPLE_NONE where none is
+ * named. ERR_MEMORY only. */
+MUST_USE Err material_staple(const FileSettings *files, TlsShelf *shelf, TlsStaple *ret);
 /* What of a listener's plan is about its clients; the rest is empty. */
 TlsServerPlan material_clients_plan(const ListenerTls *tls);
 /* Where its lists of revoked certificates are; empty: nowhere. */

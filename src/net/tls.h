@@ -30,7 +30,7 @@ Str tls_known(TlsList list);
 typedef struct TlsPair {
     Str chain;
     Str key;
-    Str ocsp; /* DER of an OCSP response to staple; empty: none */
+    Str ocsp; /* DER of an OCSP response to staple while it is good; empty: none */
     Fingerprint print; /* the same only for the same three; zero: the shelf makes one */
 } TlsPair;
 
@@ -139,6 +139,38 @@ typedef struct TlsValidity {
 } TlsValidity;
 MUST_USE Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret,
                           TlsMistake *ret_mistake, Text *why);
+
+/* What an OCSP response is worth for the certificate that it is to be stapled to (RFC 6960): only a
+ * good one is. */
+typedef enum TlsStapleState {
+    TLS_STAPLE_NONE, /* the certificate has none */
+    TLS_STAPLE_GOOD,
+    TLS_STAPLE_MALFORMED,
+    TLS_STAPLE_NO_ANSWER, /* `detail` is the OCSPResponseStatus (§4.2.1) */
+    TLS_STAPLE_OTHER,     /* about another certificate */
+    TLS_STAPLE_NO_ISSUER, /* the authority's certificate is neither in it nor in the chain */
+    TLS_STAPLE_SIGNATURE,
+    TLS_STAPLE_SIGNER, /* neither the authority nor who may speak for it (§4.2.2.2) */
+    TLS_STAPLE_REVOKED,
+    TLS_STAPLE_UNKNOWN,
+    TLS_STAPLE_CRITICAL, /* it has a critical extension */
+    TLS_STAPLE_EARLY,
+    TLS_STAPLE_EXPIRED
+} TlsStapleState;
+
+typedef struct TlsStaple {
+    TlsStapleState state; /* but for the clock: neither early nor expired */
+    unsigned detail;
+    int64_t from; /* a good one: seconds since 1970 */
+    int64_t until; /* from then on it is not stapled */
+} TlsStaple;
+
+/* The response of a pair; TLS_STAPLE_NONE also for a pair that cannot be used. ERR_MEMORY only. */
+MUST_USE Err tls_pair_staple(const TlsPair *pair, TlsShelf *shelf, TlsStaple *ret);
+/* What it is at this time. */
+TlsStapleState tls_staple_at(const TlsStaple *staple, int64_t now_s);
+/* Why it is not stapled, as a sentence; nothing for a good one. */
+void tls_staple_print(TlsStapleState state, unsigned detail, Text *out);
 
 /* --- what is parsed once --------------------------------------------------------------------- */
 

@@ -27,6 +27,8 @@ typedef struct EngineCrls EngineCrls;
 MUST_USE Err engine_key_new(const TlsPair *pair, size_t index, EngineKey **ret,
                             TlsMistake *ret_mistake, Text *why);
 void engine_key_drop(EngineKey *key); /* NULL is fine */
+/* What its OCSP response is worth. */
+TlsStaple engine_key_staple(const EngineKey *key);
 /* Whether a client that knows no RSA could use the key. */
 bool engine_key_is_modern(const EngineKey *key);
 MUST_USE Err engine_roots_new(Str pem, bool strict, TlsPart part, EngineRoots **ret,

@@ -15,6 +15,12 @@
 
 #define ENGINE_NAME_BYTES_MAX 256u
 
+struct EngineKey {
+    const rustls_certified_key *plain;
+    const rustls_certified_key *stapled; /* NULL: there is no good response */
+    TlsStaple staple;
+};
+
 struct EngineServer {
     const rustls_server_config *config;
     EngineServerParts parts;
@@ -34,6 +40,10 @@ Err engine_refused_because(const char *reason, TlsPart part, size_t index, TlsMi
                            Text *why);
 /* rustls's own objects behind the opaque ones. */
 const rustls_certified_key *engine_certified_key(const EngineKey *key);
+/* The same, with the OCSP response while that is good. */
+const rustls_certified_key *engine_stapled_key(const EngineKey *key);
+/* What the response of a pair is worth. */
+TlsStaple engine_staple(const TlsPair *pair);
 const rustls_root_cert_store *engine_root_store(const EngineRoots *roots);
 const river_crls *engine_lists(const EngineCrls *crls);
 

@@ -70,7 +70,7 @@ static const rustls_certified_key *on_hello(void *context, const rustls_client_h
     Str sni = str_of(hello->server_name.data, hello->server_name.len);
     size_t count = tls_names_find(s->parts.names, sni, pairs, TLS_NAME_PAIRS_MAX);
     for (size_t i = 0; i < count; i++) {
-        candidates[i] = engine_certified_key(s->parts.keys[pairs[i]]);
+        candidates[i] = engine_stapled_key(s->parts.keys[pairs[i]]);
     }
     const rustls_certified_key *chosen = candidates[0]; /* then rustls says what does not fit */
     (void)rustls_client_hello_select_certified_key(hello, candidates, count, &chosen);

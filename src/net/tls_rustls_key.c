@@ -3,6 +3,7 @@
 #include "net/tls_rustls.h"
 
 #include <pthread.h>
+#include <time.h>
 
 /* ---- mistakes ---- */
 
@@ -33,12 +34,19 @@ Err engine_refused_because(const char *reason, TlsPart part, size_t index, TlsMi
 
 const rustls_certified_key *engine_certified_key(const EngineKey *key)
 {
-    return (const rustls_certified_key *)(const void *)key;
+    return key->plain;
 }
 
-static EngineKey *key_of(const rustls_certified_key *key)
+/* The clock is read only for a key that has a response. */
+const rustls_certified_key *engine_stapled_key(const EngineKey *key)
 {
-    return (EngineKey *)(uintptr_t)key;
+    bool good = key->stapled && tls_staple_at(&key->staple, time(NULL)) == TLS_STAPLE_GOOD;
+    return good ? key->stapled : key->plain;
+}
+
+TlsStaple engine_key_staple(const EngineKey *key)
+{
+    return key->staple;
 }
 
 /* Suites and groups have nothing to do with keys, so that one provider reads them all. */
@@ -88,49 +96,46 @@ static Err pair_load(const TlsPair *pair, size_t index, const rustls_certified_k
     return ERR_OK;
 }
 
-/* Adds the response to staple; a response is a SEQUENCE in DER (RFC 6960 §4.2.1). */
-static Err staple(const TlsPair *pair, size_t index, const rustls_certified_key **key,
-                  TlsMistake *ret_mistake, Text *why)
+/* The same key with a response that is good, for as long as that is. */
+static Err staple(EngineKey *key, const TlsPair *pair, size_t index, TlsMistake *ret_mistake,
+                  Text *why)
 {
-    if (pair->ocsp.len == 0) {
+    key->staple = engine_staple(pair);
+    if (key->staple.state != TLS_STAPLE_GOOD) {
         return ERR_OK;
     }
-    if (str_at(pair->ocsp, 0) != 0x30) {
-        return engine_refused_because("it is not in DER form", TLS_PART_OCSP, index, ret_mistake,
-                                      why);
-    }
     rustls_slice_bytes ocsp = {.data = pair->ocsp.at /* system call */, .len = pair->ocsp.len};
-    const rustls_certified_key *stapled = NULL;
-    rustls_result result = rustls_certified_key_clone_with_ocsp(*key, &ocsp, &stapled);
-    if (result != RUSTLS_RESULT_OK) {
-        return engine_refused(result, TLS_PART_OCSP, index, ret_mistake, why);
-    }
-    rustls_certified_key_free(*key);
-    *key = stapled;
-    return ERR_OK;
+    rustls_result result = rustls_certified_key_clone_with_ocsp(key->plain, &ocsp, &key->stapled);
+    return result == RUSTLS_RESULT_OK
+               ? ERR_OK
+               : engine_refused(result, TLS_PART_OCSP, index, ret_mistake, why);
 }
 
 Err engine_key_new(const TlsPair *pair, size_t index, EngineKey **ret, TlsMistake *ret_mistake,
                    Text *why)
 {
-    const rustls_certified_key *key = NULL;
     (void)pthread_once(&provider_once, make_provider);
-    if (!provider) {
+    EngineKey *key = provider ? (EngineKey *)memory_new(NULL, sizeof *key) : NULL;
+    if (!key) {
         return ERR_MEMORY;
     }
-    TRY(pair_load(pair, index, &key, ret_mistake, why));
-    Err err = staple(pair, index, &key, ret_mistake, why);
+    Err err = pair_load(pair, index, &key->plain, ret_mistake, why);
+    err = err == ERR_OK ? staple(key, pair, index, ret_mistake, why) : err;
     if (err != ERR_OK) {
-        rustls_certified_key_free(key);
+        engine_key_drop(key);
         return err;
     }
-    *ret = key_of(key);
+    *ret = key;
     return ERR_OK;
 }
 
 void engine_key_drop(EngineKey *key)
 {
-    rustls_certified_key_free(engine_certified_key(key));
+    if (key) {
+        rustls_certified_key_free(key->plain);
+        rustls_certified_key_free(key->stapled);
+        memory_drop(NULL, key, sizeof *key);
+    }
 }
 
 bool engine_key_is_modern(const EngineKey *key)

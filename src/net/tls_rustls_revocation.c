@@ -1,6 +1,8 @@
-/* tls_rustls_revocation.c - what says that certificates are revoked: lists about those of
- * clients. */
+/* tls_rustls_revocation.c - what says that certificates are revoked, or are not: lists
+ * about those of clients, and OCSP responses about our own. */
 #include "net/tls_rustls.h"
+
+#include "base/number.h"
 
 #define ISSUER_BYTES_MAX 1024u
 #define NUMBER_BYTES_MAX 64u /* RFC 5280 §5.2.3: 20 octets at most */
@@ -68,4 +70,33 @@ Err engine_crl_read(const EngineCrls *crls, size_t at, Arena *a, TlsCrl *ret)
     bool whole = arena_copy(a, str_of(issuer, about.issuer.bytes), &ret->issuer) &&
                  arena_copy(a, str_of(number, about.number.bytes), &ret->number);
     return whole ? ERR_OK : ERR_MEMORY;
+}
+
+/* ---- OCSP responses ---- */
+
+TlsStaple engine_staple(const TlsPair *pair)
+{
+    static const TlsStapleState states[] = {
+        [RIVER_STAPLE_GOOD] = TLS_STAPLE_GOOD,
+        [RIVER_STAPLE_MALFORMED] = TLS_STAPLE_MALFORMED,
+        [RIVER_STAPLE_NO_ANSWER] = TLS_STAPLE_NO_ANSWER,
+        [RIVER_STAPLE_OTHER] = TLS_STAPLE_OTHER,
+        [RIVER_STAPLE_NO_ISSUER] = TLS_STAPLE_NO_ISSUER,
+        [RIVER_STAPLE_SIGNATURE] = TLS_STAPLE_SIGNATURE,
+        [RIVER_STAPLE_SIGNER] = TLS_STAPLE_SIGNER,
+        [RIVER_STAPLE_REVOKED] = TLS_STAPLE_REVOKED,
+        [RIVER_STAPLE_UNKNOWN] = TLS_STAPLE_UNKNOWN,
+        [RIVER_STAPLE_CRITICAL] = TLS_STAPLE_CRITICAL,
+    };
+    if (pair->ocsp.len == 0) {
+        return (TlsStaple){.state = TLS_STAPLE_NONE};
+    }
+    river_staple judged = {0};
+    river_staple_judge(pair->chain.at /* system call */, pair->chain.len,
+                       pair->ocsp.at /* system call */, pair->ocsp.len, &judged);
+    bool known = judged.state < sizeof states / sizeof states[0];
+    return (TlsStaple){.state = known ? states[judged.state] : TLS_STAPLE_MALFORMED,
+                       .detail = judged.detail,
+                       .from = (int64_t)u64_min(judged.from_s, INT64_MAX),
+                       .until = (int64_t)u64_min(judged.until_s, INT64_MAX)};
 }

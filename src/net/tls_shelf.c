@@ -390,3 +390,18 @@ Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret, TlsMist
     tls_parsed_unref(p);
     return ERR_OK;
 }
+
+Err tls_pair_staple(const TlsPair *pair, TlsShelf *shelf, TlsStaple *ret)
+{
+    TlsParsed *p = NULL;
+    TlsMistake mistake;
+    Err err = tls_parsed_pair(shelf, pair, 0, &p, &mistake, NULL);
+    if (err == ERR_OK) {
+        *ret = engine_key_staple(p->key);
+        tls_parsed_unref(p);
+    } else if (err == ERR_SYNTAX) {
+        *ret = (TlsStaple){.state = TLS_STAPLE_NONE};
+        err = ERR_OK;
+    }
+    return err;
+}

@@ -182,6 +182,7 @@ def write_all(directory):
     other.crl()
     ca.crl(revoked)
     write_lists(directory)
+    write_responses(directory, ca, other, site)
 
 
 def write_lists(directory):
@@ -219,6 +220,49 @@ def write_lists(directory):
     three.list("three-bare", 5, period=(year[0], year[70]), key_id=False)
     below.list("below-1", 1, [frank], period=(year[0], year[70]))
     below.list("below-bare", 1, [frank], period=(year[0], year[70]), key_id=False)
+
+
+def write_responses(directory, ca, other, site):
+    """OCSP responses about a.pem, of which a server would like to staple one."""
+    from ocsp import answer  # which needs this file
+    known = ca.issue("responder", subject="/CN=responder", usage="OCSPSigning")
+    false = ca.issue("responder-no-usage", subject="/CN=false responder")
+    foreign = other.issue("responder-foreign", subject="/CN=foreign", usage="OCSPSigning")
+    brief = ca.issue("responder-brief", subject="/CN=brief", usage="OCSPSigning",
+                     period=("20200101000000Z", "20210101000000Z"))
+    wild = Pair(os.path.join(directory, "wild.pem"), os.path.join(directory, "wild.key"))
+    inside = [ca.pem]
+
+    def write(name, about=site, issuer=ca, **more):
+        more.setdefault("certs", inside)
+        more.setdefault("until", 4102444800)  # 2100
+        answer(about, issuer, os.path.join(directory, f"ocsp-{name}.der"), since=1577836800, **more)
+
+    write("good")
+    write("good-key", named="key")
+    write("good-sha256", digest="sha256")
+    write("good-delegated", signer=known, certs=[known.chain, ca.pem])
+    write("good-delegated-key", signer=known, certs=[ca.pem, known.chain], named="key")
+    write("bare", certs=[])
+    write("delegated-bare", signer=known, certs=[known.chain])
+    write("endless", until=0)
+    write("revoked", status="revoked")
+    write("unknown", status="unknown")
+    write("try-later", outcome=3)
+    write("unauthorized", outcome=6)
+    write("spoiled", spoil=True)
+    write("other", about=wild)
+    write("other-key", issuer_key=other)
+    write("stranger", signer=other, certs=[other.pem, ca.pem])
+    write("no-usage", signer=false, certs=[false.chain, ca.pem])
+    write("foreign", signer=foreign, certs=[foreign.chain, ca.pem, other.pem])
+    write("expired-signer", signer=brief, certs=[brief.chain, ca.pem])
+    write("critical", critical=True)
+    for name in ("a", "a-rsa"):
+        with open(os.path.join(directory, name + "-with-ca.pem"), "wb") as out:
+            for path in (os.path.join(directory, name + ".pem"), ca.pem):
+                with open(path, "rb") as file:
+                    out.write(file.read())
 
 
 if __name__ == "__main__":

@@ -483,6 +483,12 @@ Err engine_crls_new(Str pem, Str roots, EngineCrls **ret, TlsMistake *ret_mistak
     return ERR_OK;
 }
 
+TlsStaple engine_key_staple(const EngineKey *key)
+{
+    (void)key;
+    return (TlsStaple){.state = TLS_STAPLE_NONE};
+}
+
 void engine_crls_drop(EngineCrls *crls)
 {
     (void)crls;

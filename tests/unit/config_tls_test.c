@@ -95,8 +95,6 @@ static const Row mistakes[] = {
      S_INIT("1:70: a.pem is no private key: error parsing private key")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.pem\" key-path=\"wild.key\"")),
      S_INIT("1:70: wild.key is not the key of the certificate beside it")},
-    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " ocsp-path=\"ca.pem\"")),
-     S_INIT("1:88: ca.pem is no OCSP response: it is not in DER form")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR
                      " { certificate cert-path=\"wild.pem\" key-path=\"a.key\" }")),
      S_INIT("1:122: a.key is not the key of the certificate beside it")},
@@ -143,6 +141,12 @@ TEST("config: each mistake about TLS has its place and its words")
 }
 
 static const Row warnings[] = {
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " ocsp-path=\"ca.pem\"")),
+     S_INIT("1:88: this response is not stapled: it is no OCSP response in DER form")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " ocsp-path=\"ocsp-revoked.der\"")),
+     S_INIT("1:88: this response is not stapled: it says that the certificate is revoked")},
+    {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " ocsp-path=\"ocsp-endless.der\"")),
+     S_INIT("1:88: this response is not stapled: it has expired")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
                      "ca-path=\"key-one.pem\" crl-path=\"one-9-expired.crl\" }")),
      S_INIT("1:142: the list of `CN=River test keys` (number 9) expired on Mon, 01 Jan 2024 "
