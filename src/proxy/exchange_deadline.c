@@ -39,15 +39,21 @@ static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_
     sooner(d, w->start_ms + window_ms, FAULT_NONE);
 }
 
+/* What a peer that does not take what waits has acknowledged; returns when to look again. */
+static uint64_t look_at(Thread *t, Link to, uint64_t timeout_ms, uint64_t *progress_ms,
+                        size_t *ret_moved)
+{
+    return to.wire ? wire_watch(to.wire, t->now_ms, timeout_ms, progress_ms, ret_moved)
+                   : mux_look(t, to.stream, timeout_ms, progress_ms, ret_moved);
+}
+
 /* A peer that does not take what it was given. Nothing that it sends excuses that. */
 static void send_deadline(Thread *t, Link to, uint64_t timeout_ms, uint64_t *progress_ms,
                           RateWindow *rate, Fault fault, Deadline *d)
 {
-    if (to.wire) {
-        size_t moved = 0;
-        sooner(d, wire_watch(to.wire, t->now_ms, timeout_ms, progress_ms, &moved), FAULT_NONE);
-        rate->bytes += moved;
-    }
+    size_t moved = 0;
+    sooner(d, look_at(t, to, timeout_ms, progress_ms, &moved), FAULT_NONE);
+    rate->bytes += moved;
     sooner(d, *progress_ms + timeout_ms, fault);
 }
 
@@ -120,13 +126,11 @@ static void tunnel_deadline(Thread *t, Exchange *x, Deadline *d)
     Link client = link_client(t, x);
     Link origin = link_upstream(t, x);
     size_t moved = 0;
-    if (client.wire && link_blocked(client)) {
-        sooner(d, wire_watch(client.wire, t->now_ms, idle_ms, &x->progress_out_ms, &moved),
-               FAULT_NONE);
+    if (link_blocked(client)) {
+        sooner(d, look_at(t, client, idle_ms, &x->progress_out_ms, &moved), FAULT_NONE);
     }
-    if (origin.wire && link_blocked(origin)) {
-        sooner(d, wire_watch(origin.wire, t->now_ms, idle_ms, &x->progress_up_ms, &moved),
-               FAULT_NONE);
+    if (link_is_open(origin) && link_blocked(origin)) {
+        sooner(d, look_at(t, origin, idle_ms, &x->progress_up_ms, &moved), FAULT_NONE);
     }
     uint64_t moved_ms = u64_max(x->progress_in_ms, u64_max(x->progress_out_ms, x->progress_up_ms));
     sooner(d, moved_ms + idle_ms, FAULT_TUNNEL_IDLE);

@@ -62,6 +62,11 @@ typedef struct MuxStream {
     H2Field *trailers_out;
     size_t moved_out; /* bytes taken from `out` since mux_moved last asked */
     uint64_t moved_seen; /* Mux.moved, then */
+    bool pulled;     /* bytes were, since mux_look was last asked */
+    bool looked;     /* mux_look has asked since ... */
+    uint64_t acked;  /* ... and this much of the connection was acknowledged then ... */
+    uint64_t end;    /* ... of what had been given to it, up to the stream's last byte */
+    uint64_t look_ms; /* ... and when it asks again */
     uint64_t linger_ms; /* after its exchange: as long as in this time ... */
     uint64_t linger_bytes; /* ... so much moves */
     H2Message message; /* that comes in, as far as it has come */
@@ -196,6 +201,13 @@ size_t mux_send_room(const Thread *t, const MuxStream *s);
 /* Bytes that were sent since the last call. A stream whose window is open waits for the connection,
  * or for its turn on it: then what the peer has taken of that counts. */
 size_t mux_moved(const Thread *t, MuxStream *s);
+
+/* Watches a peer that opens no window for what waits in `out`: bytes that were sent before may be
+ * on their way to it for long, and four times in `timeout_ms` the system is asked what it has
+ * acknowledged of them. As of wire_watch, but up to the stream's last byte: what is said on the
+ * connection afterwards moves nothing. UINT64_MAX: all is acknowledged. */
+uint64_t mux_look(const Thread *t, MuxStream *s, uint64_t timeout_ms, uint64_t *progress_ms,
+                   size_t *ret_moved);
 
 /* When the peer last sent a piece of any body on the stream's connection: one that sends them one
  * after the other is not stuck. */

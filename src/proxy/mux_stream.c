@@ -318,6 +318,7 @@ static void hook_pull(void *user, H2Name name, size_t n, Text *out)
     text_add(out, str_take(s->direct, n - queued));
     s->direct = str_drop(s->direct, n - queued);
     s->moved_out += n;
+    s->pulled = true;
     if (s->out.len == 0 && s->direct.len == 0 && !handle_is_none(s->exchange)) {
         mux_stream_again(m->thread, s); /* it may give more */
     }
@@ -383,6 +384,39 @@ void mux_consume(Thread *t, MuxStream *s, size_t n)
     }
 }
 
+uint64_t mux_look(const Thread *t, MuxStream *s, uint64_t timeout_ms, uint64_t *progress_ms,
+                   size_t *ret_moved)
+{
+    const Mux *m = mux_of(t, s);
+    *ret_moved = 0;
+    if (!m || s->closed) {
+        return UINT64_MAX;
+    }
+    const Wire *w = mux_wire(t, m);
+    if (w->out.len > 0 && h2_has_window(m->h2, s->id)) {
+        return UINT64_MAX; /* mux_moved counts it */
+    }
+    if (s->pulled) {
+        s->pulled = false;
+        s->looked = false;
+        s->end = wire_end(w);
+    }
+    uint64_t apart_ms = u64_max(timeout_ms / WIRE_LOOKS, 1);
+    uint64_t look_ms = s->looked ? s->look_ms : *progress_ms + apart_ms;
+    if (look_ms > t->now_ms) {
+        return look_ms;
+    }
+    uint64_t acked = u64_min(wire_acked(w), s->end);
+    if (s->looked && acked > s->acked) {
+        *ret_moved = (size_t)(acked - s->acked);
+        *progress_ms = t->now_ms;
+    }
+    s->looked = true;
+    s->acked = acked;
+    s->look_ms = acked < s->end ? t->now_ms + apart_ms : UINT64_MAX;
+    return s->look_ms;
+}
+
 /* What it has sent, and what the peer may still send, has until then, or as long as it moves. */
 static void stream_linger(Thread *t, MuxStream *s)
 {
@@ -425,9 +459,14 @@ void mux_stream_on_timer(Thread *t, Handle h)
     if (!m || !handle_is_none(s->exchange) || s->closed) {
         return;
     }
+    uint64_t progress_ms = 0; /* it is looked at now */
+    size_t acked = 0;
     size_t moved = mux_moved(t, s);
-    if (moved > 0 && moved >= s->linger_bytes) {
-        stream_linger(t, s); /* slowly, but it goes */
+    bool first = s->pulled || !s->looked;
+    uint64_t look_ms = mux_look(t, s, s->linger_ms, &progress_ms, &acked);
+    moved += acked;
+    if (moved > 0 ? moved >= s->linger_bytes : first && look_ms != UINT64_MAX) {
+        stream_linger(t, s); /* slowly, but it goes; or what it was sent before is on its way */
         return;
     }
     h2_reset(m->h2, s->id, s->out_done ? H2_NO_ERROR : H2_CANCEL);

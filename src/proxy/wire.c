@@ -10,7 +10,6 @@
 #define RAW_BYTES_MIN 4096u
 #define BARREN_BYTES_MAX (32u << 10) /* of ciphertext that holds no data, in one turn */
 #define DRAINS_MAX 4u /* reads before a close */
-#define LOOKS 4u /* at what a peer has acknowledged, in the time in which it must move */
 
 void wire_ready(Wire *w, unsigned what)
 {
@@ -66,6 +65,7 @@ static Err raw_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count)
         }
         pieces_skip(left, count, sent);
         total -= sent;
+        w->given += sent;
         w->writable = total == 0;
         w->short_write |= total > 0;
         w->looked = w->looked && sent == 0;
@@ -271,6 +271,7 @@ static Err send_head(Wire *w, const WireRoom *r, Str head)
         return err;
     }
     w->writable = sent == head.len;
+    w->given += sent;
     return sent < head.len ? buf_add(&w->out, r->blocks, str_drop(head, sent)) : ERR_OK;
 }
 
@@ -285,6 +286,7 @@ Err wire_send_file(Wire *w, const WireRoom *r, Str head, const FileRange *range,
         return ERR_AGAIN;
     }
     Err err = file_send(w->stream.fd, range->file, range->from, range->len, ret_sent);
+    w->given += *ret_sent;
     if (err == ERR_AGAIN) {
         w->writable = false; /* only this says so: a short count may be the file's end */
         w->short_write = true;
@@ -312,6 +314,7 @@ Err wire_flush_queue(Wire *w, const WireRoom *r, size_t *ret_sent)
         }
         buf_skip(&w->out, r->blocks, sent);
         *ret_sent += sent;
+        w->given += sent;
         w->writable = sent == offered;
         w->looked = w->looked && sent == 0;
     }
@@ -321,7 +324,7 @@ Err wire_flush_queue(Wire *w, const WireRoom *r, size_t *ret_sent)
 uint64_t wire_watch(Wire *w, uint64_t now_ms, uint64_t timeout_ms, uint64_t *progress_ms,
                     size_t *ret_moved)
 {
-    uint64_t apart_ms = u64_max(timeout_ms / LOOKS, 1);
+    uint64_t apart_ms = u64_max(timeout_ms / WIRE_LOOKS, 1);
     *ret_moved = 0;
     uint64_t look_ms = w->looked ? w->look_ms : *progress_ms + apart_ms;
     if (look_ms > now_ms) {
@@ -337,6 +340,13 @@ uint64_t wire_watch(Wire *w, uint64_t now_ms, uint64_t timeout_ms, uint64_t *pro
     w->unacked = unacked;
     w->look_ms = now_ms + apart_ms;
     return w->look_ms;
+}
+
+uint64_t wire_acked(const Wire *w)
+{
+    int answer = system_calls->unacked(w->stream.fd);
+    uint64_t unacked = answer > 0 ? (uint64_t)answer : 0;
+    return w->given - u64_min(unacked, w->given); /* on other threads more may have been given */
 }
 
 void wire_finish(Wire *w, const WireRoom *r)

@@ -48,6 +48,7 @@ typedef struct Wire {
     bool looked;      /* wire_watch has asked since bytes were last sent ... */
     uint32_t unacked; /* ... and this is what the peer had not acknowledged */
     uint64_t look_ms; /* ... and when it asks again */
+    uint64_t given;   /* bytes that the system has taken for the peer */
 } Wire;
 
 /* Takes over what an event says. */
@@ -77,12 +78,21 @@ MUST_USE static inline Err wire_flush(Wire *w, const WireRoom *r, size_t *ret_se
     *ret_sent = 0;
     return w->out.len > 0 ? wire_flush_queue(w, r, ret_sent) : ERR_OK; /* nearly always empty */
 }
+#define WIRE_LOOKS 4u /* at what a peer has acknowledged, in the time in which it must move */
+
 /* Watches a peer that does not take what waits in `out`. A socket becomes writable only once a
  * third of its buffer is free, which may be megabytes: so four times in `timeout_ms` the system is
  * asked what the peer has acknowledged. If that is more than before, *progress_ms becomes now, and
  * *ret_moved says by how much. Returns when to look again. */
 uint64_t wire_watch(Wire *w, uint64_t now_ms, uint64_t timeout_ms, uint64_t *progress_ms,
                     size_t *ret_moved);
+/* How many bytes the peer has acknowledged, of all that were sent: asks the system. */
+uint64_t wire_acked(const Wire *w);
+/* Where what was given to it until now ends, in the same count. */
+static inline uint64_t wire_end(const Wire *w)
+{
+    return w->given + w->out.len;
+}
 /* Tells the peer that nothing more will come. */
 void wire_finish(Wire *w, const WireRoom *r);
 /* Why its TLS session has failed, in words for the log: what the session says, or how the peer

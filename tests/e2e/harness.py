@@ -194,6 +194,20 @@ class Peer:
         self.socket.close()
 
 
+class SlowPeer(Peer):
+    """Reads at `rate` bytes a second."""
+
+    def __init__(self, connection, rate):
+        super().__init__(connection)
+        self.rate = rate
+
+    def fill(self):
+        data = self.socket.recv(16384)
+        self.buffer += data
+        time.sleep(len(data) / self.rate)
+        return bool(data)
+
+
 def connect(to):
     """To a Port, an (host, port) pair, or the path of a Unix socket."""
     if isinstance(to, str):

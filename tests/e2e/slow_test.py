@@ -3,7 +3,8 @@
 import socket
 import time
 
-from harness import Test, always, answer, get, main, post, proxy
+from h2 import INITIAL_WINDOW_SIZE, H2Client, request
+from harness import SlowPeer, Test, always, answer, get, main, post, proxy
 
 
 class Clients(Test):
@@ -125,6 +126,87 @@ class Origins(Test):
         for filler in fillers:
             filler.close()
         full.close()
+
+
+WINDOW = 3 << 19  # of an HTTP/2 stream; the kernel's buffers have room for as much
+
+
+class Windows(Test):
+    """Clients of HTTP/2 with a large window, which is shut for as long as they read what it let
+    through. What they acknowledge meanwhile is progress."""
+
+    LIMITS = "overload { write-timeout-ms 2000; min-send-rate-bytes 100; }"
+
+    def slow_client(self, port):
+        """A small receive buffer, so that it acknowledges in small steps."""
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        client.connect(port.address)
+        self.own(client)
+        return client
+
+    def large_window(self, more):
+        """A client that takes 1.5 MiB without opening a window, and an answer that is larger."""
+        port = self.port()
+        river = self.river(proxy(f"{port} h2c=#true",
+                                 self.origin(always(answer(bytes(2 * WINDOW)))), more))
+        client = H2Client(SlowPeer(self.slow_client(port), 300_000),
+                          {INITIAL_WINDOW_SIZE: WINDOW}, auto_window=False)
+        client.grant(0, 1 << 30)
+        return river, client, client.start(request("/"))
+
+    def test_a_slow_reader_with_a_large_window_is_not_a_dead_one(self):
+        """Its window is shut for as long as it reads what the kernels hold, and that is long."""
+        river, client, stream = self.large_window(self.LIMITS)
+        start = time.monotonic()
+        client.until(lambda: len(stream.body) >= WINDOW, "a window of the answer", 20)
+        self.assertGreater(time.monotonic() - start, 3)
+        client.peer.rate = 1e9
+        client.grant(stream.number, 2 * WINDOW)
+        client.wait(stream)
+        self.assertEqual((len(stream.body), stream.reset), (2 * WINDOW, None))
+        self.assertEqual(river.status()["worker"]["faults"], {})
+
+    def test_a_slow_reader_has_a_minimum_rate_with_a_large_window_too(self):
+        river, client, stream = self.large_window(
+            "overload { write-timeout-ms 1000; min-send-rate-bytes 2000000; }")
+        client.until(lambda: stream.over, "the end", 20)
+        self.assertIsNotNone(stream.reset)
+        self.assertEqual(river.status()["worker"]["faults"], {"client-too-slow": 1})
+
+    def test_who_acknowledges_nothing_is_cut_whatever_it_says(self):
+        """It has read all that its window allows, or it reads nothing: PINGs do not excuse it."""
+        for reads in (True, False):
+            river, client, stream = self.large_window(
+                "overload { write-timeout-ms 1000; min-send-rate-bytes 0; }")
+            start = time.monotonic()
+            if reads:
+                client.peer.rate = 1e9
+                client.until(lambda: len(stream.body) >= WINDOW, "a window of the answer")
+            end = time.monotonic() + 8
+            while not river.status()["worker"]["faults"] and time.monotonic() < end:
+                client.ping()
+                if reads:
+                    client.until(lambda: stream.over or client.pongs > 0, "an answer", 2)
+                    client.pongs = 0
+                time.sleep(0.1)
+            self.assertEqual(river.status()["worker"]["faults"], {"send-timeout": 1})
+            self.assertLess(time.monotonic() - start, 5)
+
+    def test_the_end_of_an_answer_may_wait_behind_a_large_window(self):
+        """The request is over, and its last bytes wait for a window that opens late."""
+        size = WINDOW + 20000
+        port = self.port()
+        self.river(proxy(f"{port} h2c=#true", self.origin(always(answer(bytes(size)))),
+                         self.LIMITS))
+        client = H2Client(SlowPeer(self.slow_client(port), 300_000),
+                          {INITIAL_WINDOW_SIZE: WINDOW}, auto_window=False)
+        client.grant(0, 1 << 30)
+        stream = client.start(request("/"))
+        client.until(lambda: len(stream.body) >= WINDOW, "a window of the answer", 20)
+        client.grant(stream.number, WINDOW)
+        client.wait(stream)
+        self.assertEqual((len(stream.body), stream.reset), (size, None))
 
 
 if __name__ == "__main__":
