@@ -37,6 +37,25 @@ void budget_give(Budget *b, size_t bytes)
     }
 }
 
+bool budget_keep(Budget *b, size_t bytes)
+{
+    if (!budget_take(b, bytes)) {
+        return false;
+    }
+    if (b) {
+        atomic_fetch_add_explicit(&b->kept_bytes, bytes, memory_order_relaxed);
+    }
+    return true;
+}
+
+void budget_give_kept(Budget *b, size_t bytes)
+{
+    if (b) {
+        atomic_fetch_sub_explicit(&b->kept_bytes, bytes, memory_order_relaxed);
+    }
+    budget_give(b, bytes);
+}
+
 void memory_fail_after(long n)
 {
     atomic_store(&fail_after, n);

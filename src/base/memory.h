@@ -13,12 +13,22 @@
 typedef struct Budget {
     _Atomic size_t used_bytes;
     _Atomic size_t peak_bytes;
+    _Atomic size_t kept_bytes; /* of used_bytes: what is held whatever peers do */
     size_t max_bytes; /* 0: no limit */
 } Budget;
 
 /* Takes `bytes` from the budget; false when that would exceed it. NULL: there is no limit. */
 MUST_USE bool budget_take(Budget *b, size_t bytes);
 void budget_give(Budget *b, size_t bytes);
+/* The same for what stays for as long as the configuration has it. */
+MUST_USE bool budget_keep(Budget *b, size_t bytes);
+void budget_give_kept(Budget *b, size_t bytes);
+/* What peers may have of it; 0: there is no limit. */
+static inline size_t budget_room(const Budget *b)
+{
+    size_t kept = atomic_load_explicit(&b->kept_bytes, memory_order_relaxed);
+    return b->max_bytes - (kept < b->max_bytes ? kept : b->max_bytes);
+}
 
 /* Zeroed memory of the system's, counted in `b`; NULL when there is none. Fault injection
  * (memory_fail_after) makes the n-th call fail. */

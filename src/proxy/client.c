@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "loop/log.h"
 #include "proxy/exchange.h"
+#include "proxy/relief.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
@@ -184,6 +185,7 @@ static void mux_read(Thread *t, Client *c)
     Err err = mux_receive(t, m, &c->wire);
     if (err == ERR_MEMORY) {
         counter_add(&t->faults[FAULT_MEMORY], 1);
+        relief_want(t);
     } else if (err == ERR_CLOSED) {
         mux_half_closed(t, c);
     } else if (err != ERR_OK && err != ERR_AGAIN && err != ERR_SYNTAX) {
@@ -213,6 +215,7 @@ static void mux_begin(Thread *t, Client *c, Str bytes)
     c->mux = mux_new(t, token, true, &limits->head, limits->streams_max);
     if (!c->mux) {
         counter_add(&t->faults[FAULT_MEMORY], 1);
+        relief_want(t);
         client_close(t, c, true);
         return;
     }

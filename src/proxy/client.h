@@ -40,6 +40,8 @@ typedef struct Client {
     };
     uint64_t flushed_ms; /* FLUSH: when the peer last took something */
     uint64_t idle_ms;  /* since when nothing is under way */
+    uint64_t held_ms;  /* since when relief.c sees what it takes of what it holds; 0: not at all */
+    uint64_t held_acked; /* ... and what it had acknowledged then */
     uint64_t head_us;  /* when the head's first byte came, of the monotonic clock */
 } Client;
 

@@ -23,7 +23,11 @@
 #include "loop/crash.h"
 #include "proxy/file_cache.h"
 #include "proxy/relay.h"
+#include "proxy/relief.h"
 #include "proxy/worker.h"
+
+#define MODEST_STREAMS 8u /* when memory is scarce, an HTTP/2 client gets no more at once ... */
+#define MODEST_BYTES (64u << 10) /* ... and none while so much waits for it */
 
 #define TO(phase) (1u << PHASE_##phase)
 
@@ -106,6 +110,9 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     x->fault = fault;
     counter_add(&t->faults[fault], 1);
     log_fault(x, row);
+    if (fault == FAULT_MEMORY) {
+        relief_want(t);
+    }
     if (x->endpoint && row->blame == BLAME_ORIGIN) {
         counter_add(&t->origins[x->endpoint->origin].failures, 1);
     }
@@ -220,6 +227,9 @@ static void finish(Thread *t, Exchange *x)
     arena_reset(&x->response_arena);
     arena_reset(&x->arena);
     service_unpin(t, x->service);
+    if (UNLIKELY(x->settled)) {
+        thread_settle(t, false);
+    }
     pool_give(&t->exchanges, x->self);
     thread_dismiss(t);
     if (s) {
@@ -403,7 +413,11 @@ static Exchange *exchange_new(Thread *t, Client *c)
 
 void exchange_start(Thread *t, Client *c, Str head)
 {
-    if (thread_is_tight(t)) {
+    size_t spare = thread_spare(t);
+    if (UNLIKELY(thread_is_scarce(t, spare))) {
+        relief_want(t);
+    }
+    if (spare == 0) {
         exchange_refuse(t, c, FAULT_MEMORY, head);
         return;
     }
@@ -441,12 +455,24 @@ static uint64_t head_bytes(const RequestHead *r)
     return bytes;
 }
 
+/* Whether there is memory for one more request of the client. The last quarter is for those who
+ * hold little: else whoever asks for most gets what is left. */
+static bool has_room(Thread *t, const Mux *m)
+{
+    size_t spare = thread_spare(t);
+    if (LIKELY(!thread_is_scarce(t, spare))) {
+        return true;
+    }
+    relief_want(t);
+    return spare > 0 && m->count - m->left <= MODEST_STREAMS && m->queued <= MODEST_BYTES;
+}
+
 /* The stream's head was parsed by the codec; what is wrong with it is answered like any fault. */
 void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
 {
     MuxHead *head = mux_head_take(s);
     CHECK(head != NULL);
-    Exchange *x = thread_is_tight(t) ? NULL : exchange_new(t, c);
+    Exchange *x = has_room(t, c->mux) ? exchange_new(t, c) : NULL;
     s->started = true;
     if (!x) {
         mux_head_drop(head);

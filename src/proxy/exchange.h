@@ -97,6 +97,7 @@ struct Exchange {
     uint32_t dialing;      /* dials that it has started for the queue, and that go on */
     uint32_t waiter_place; /* in the origin's queue (origin_waiters.h) */
     bool counted;      /* in service->active */
+    bool settled;      /* in Thread.settled */
     bool upstream_reused;
     bool request_sent; /* the body's end has gone to the origin */
     bool any_sent;     /* bytes of this try have left River */

@@ -151,6 +151,12 @@ Deadline exchange_deadline(Thread *t, Exchange *x)
         return d;
     }
     bool client_blocked = x->phase >= PHASE_REPLY && client_deadlines(t, x, &d);
+    /* What waits for the client is all that it needs: once it is taken, it needs as much again. */
+    bool settled = client_blocked && (x->request_sent || x->phase == PHASE_ANSWER);
+    if (UNLIKELY(settled != x->settled)) {
+        x->settled = settled;
+        thread_settle(t, settled);
+    }
     if (x->phase >= PHASE_SEND && x->phase <= PHASE_RELAY) {
         origin_deadlines(t, x, client_blocked, &d);
     }

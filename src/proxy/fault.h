@@ -67,6 +67,8 @@ typedef enum Retry {
       "the service is at its limit of concurrent requests")                                        \
     X(OVERLOAD_HEAD, "overload-head", 503, CLIENT, NEVER, "the head exceeds the service's limit")  \
     X(MEMORY, "memory", 503, RIVER, NEVER, "River's memory budget is spent")                       \
+    X(MEMORY_HELD, "memory-held", 0, CLIENT, NEVER,                                                \
+      "the client held memory that others needed")                                                 \
     X(DRAINING, "draining", 503, RIVER, NEVER, "River is stopping")                                \
     X(NO_ENDPOINT, "no-endpoint", 503, RIVER, NEVER, "no endpoint can take the request")           \
     X(DESCRIPTORS, "descriptors", 503, RIVER, UNSENT, "no file descriptor is left")                \

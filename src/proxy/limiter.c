@@ -391,7 +391,7 @@ static size_t slots_for(uint32_t buckets)
 void limiter_close(Limiter *l)
 {
     if (l) {
-        budget_give(l->budget, limiter_bytes(&l->rule));
+        budget_give_kept(l->budget, limiter_bytes(&l->rule));
         memory_release(l->slots, l->slot_count * sizeof *l->slots);
         memory_release(l->shared, l->shared_count * sizeof *l->shared);
         memory_release(l, sizeof *l);
@@ -413,12 +413,12 @@ Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Budget *budget, Limit
     CHECK(rule->buckets_max <= LIMITER_BUCKETS_MAX);
     size_t slots = slots_for(rule->buckets_max);
     size_t shared = slots / SLOTS_A_SHARED + 1;
-    if (!budget_take(budget, limiter_bytes(rule))) {
+    if (!budget_keep(budget, limiter_bytes(rule))) {
         return ERR_MEMORY;
     }
     Limiter *l = (Limiter *)memory_reserve(sizeof *l);
     if (!l) {
-        budget_give(budget, limiter_bytes(rule));
+        budget_give_kept(budget, limiter_bytes(rule));
         return ERR_MEMORY;
     }
     l->rule = *rule;

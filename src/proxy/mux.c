@@ -239,12 +239,12 @@ static MuxLate quiet_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *due
 
 MuxLate mux_late(Thread *t, Mux *m, Wire *w, const MuxPatience *p, uint64_t *ret_due_ms)
 {
-    uint64_t due_ms = UINT64_MAX;
+    uint64_t due_ms = UNLIKELY(mux_window_open(m)) ? t->now_ms + MUX_OWED_MS : UINT64_MAX;
     if (w->out.len > 0) { /* nothing else can be said or asked before that is taken */
         size_t moved = 0;
         uint64_t look_ms = wire_watch(w, t->now_ms, p->send_ms, &m->progress_ms, &moved);
         m->moved += moved;
-        *ret_due_ms = u64_min(look_ms, m->progress_ms + p->send_ms);
+        *ret_due_ms = u64_min(due_ms, u64_min(look_ms, m->progress_ms + p->send_ms));
         return m->progress_ms + p->send_ms <= t->now_ms ? MUX_UNREAD : MUX_IN_TIME;
     }
     uint64_t slow_ms = m->partial_ms ? m->partial_ms + p->head_ms : UINT64_MAX;

@@ -7,10 +7,11 @@
  *
  * Memory is bounded by flow control. `in` holds at most a stream's window, which opens again only
  * for bytes that the other side has taken. The connection's window opens as bytes arrive, so that a
- * slow reader of one stream does not stop the others; only what streams hold beyond
- * `held_max` keeps it closed. `out` holds what one read of the other side gave: while it is not
- * empty, nothing more is read for it. That read is a small one where the streams of the connection
- * hold much already: each of them can always go on, so none has to wait for the others.
+ * slow reader of one stream does not stop the others; only what streams hold beyond `held_max`, or
+ * MUX_HELD_FILLED while half of the budget is in use, keeps it closed. `out` holds what one read of
+ * the other side gave: while it is not empty, nothing more is read for it. That read is a small one
+ * where the streams of the connection hold much already: each of them can always go on, so none has
+ * to wait for the others.
  *
  * The socket is always read to its end: frames of the connection (WINDOW_UPDATE, PING) must not
  * wait for anything. mux_receive is the one place that reads, and where it leaves bytes behind it
@@ -25,6 +26,8 @@
 #define MUX_STREAM_WINDOW (128u << 10)
 #define MUX_WINDOW (1u << 20)
 #define MUX_CLIENT_HELD_MAX (3u << 20) /* of one client's request bodies, beyond which it waits */
+#define MUX_HELD_FILLED (256u << 10) /* ... of any peer's bodies, while much memory is in use */
+#define MUX_OWED_MS 250u /* a window that is closed because of that is looked at again after */
 #define MUX_QUEUED_MANY (1u << 20) /* in a connection's `out`, beyond which reads are small */
 #define MUX_HEADS_MAX 20u /* interim responses that may wait */
 #define MUX_LOST UINT32_MAX /* in place of an error code: the connection has gone */

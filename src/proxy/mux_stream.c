@@ -5,6 +5,7 @@
 #include "base/number.h"
 #include "loop/log.h"
 #include "proxy/exchange.h"
+#include "proxy/relief.h"
 #include "proxy/worker.h"
 
 #define TRAILERS_BYTES_MAX (64u << 10)
@@ -59,16 +60,22 @@ static MuxStream *stream_new(Mux *m, int32_t id)
     return s;
 }
 
-/* Opens the connection's window by what has come, but for what the streams hold beyond the bound:
- * a slow reader of one stream does not stop the others. */
-static void window_open(Mux *m)
+/* But for what the streams hold beyond the bound: a slow reader of one does not stop the others. */
+bool mux_window_open(Mux *m)
 {
-    uint64_t owed = m->held > m->held_max ? m->held - m->held_max : 0;
+    bool filled = m->held > MUX_HELD_FILLED && thread_is_filled(m->thread);
+    uint64_t over = m->held - u64_min(m->held, m->held_max);
+    uint64_t owed = filled ? m->held - MUX_HELD_FILLED : over;
     if (m->owed > owed) {
         h2_open_window(m->h2, (size_t)(m->owed - owed));
         m->owed = owed;
         mux_flush_later(m->thread, m);
     }
+    if (LIKELY(m->owed <= over)) {
+        return false;
+    }
+    relief_starved(m->thread);
+    return true;
 }
 
 /* `n` bytes of a stream's `in` were passed on, or thrown away. */
@@ -76,7 +83,7 @@ static void held_drop(Mux *m, size_t n)
 {
     CHECK(n <= m->held);
     m->held -= n;
-    window_open(m);
+    (void)mux_window_open(m);
 }
 
 void mux_stream_free(Thread *t, Mux *m, MuxStream *s)
@@ -224,7 +231,7 @@ static void hook_data(void *user, H2Name name, Str bytes)
     } else if (wanted) {
         stream_overflows(m, s);
     }
-    window_open(m);
+    (void)mux_window_open(m);
 }
 
 static void hook_end(void *user, H2Name name)

@@ -8,6 +8,9 @@
 extern const H2Hooks mux_stream_hooks;
 /* Gives everything back. `m` is NULL when the connection has gone before. */
 void mux_stream_free(Thread *t, Mux *m, MuxStream *s);
+/* Opens the connection's window by what has come, as far as may be. Returns whether it stays closed
+ * only because memory is short: nothing else may tell when that is over. */
+bool mux_window_open(Mux *m);
 /* The connection's wire. */
 Wire *mux_wire(const Thread *t, const Mux *m);
 

@@ -7,6 +7,7 @@
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
 #include "proxy/listening.h"
+#include "proxy/relief.h"
 #include "proxy/worker.h"
 
 #include <time.h>
@@ -50,7 +51,7 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     uint32_t streams = (uint32_t)u64_min(wanted, THREAD_STREAMS_MAX);
     TRY(pool_init(&t->exchanges, sizeof(Exchange), clients + streams / 2));
     TRY(pool_init(&t->streams, sizeof(MuxStream), streams));
-    TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + streams + 1, t->now_ms));
+    TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + streams + 2, t->now_ms));
     t->park_nodes = (ParkNode *)memory_reserve(sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
     t->again = (Token *)memory_reserve(sizeof(Token) * again_room(t));
     t->flush = (Token *)memory_reserve(sizeof(Token) * (clients + THREAD_UPSTREAMS_MAX));
@@ -87,6 +88,14 @@ static uint32_t admit_step(const Worker *w)
                               : THREAD_ADMIT_STEP_MAX);
 }
 
+/* How many free blocks a thread keeps: all threads together have a sixteenth of the budget so, at
+ * most, for what one keeps the others cannot use. */
+static uint32_t free_most(const WorkerPlan *plan, uint32_t block_bytes, uint32_t most)
+{
+    uint64_t share = plan->memory_bytes_max / 32 / plan->threads / block_bytes;
+    return plan->memory_bytes_max ? (uint32_t)u64_min(share, most) : most;
+}
+
 Err thread_init(Thread *t, Worker *w, unsigned index)
 {
     *t = (Thread){.worker = w, .index = index, .poller = {.fd = -1}, .mailbox = {.wake_fd = -1}};
@@ -95,8 +104,10 @@ Err thread_init(Thread *t, Worker *w, unsigned index)
     random_seed(&t->random);
     t->admit_step = admit_step(w);
     TRY(thread_memory(t, &w->plan));
-    blocks_init(&t->arena_blocks, &w->budget, THREAD_ARENA_BLOCK_BYTES, FREE_ARENA_BLOCKS_MAX);
-    blocks_init(&t->buf_blocks, &w->budget, THREAD_BUF_BLOCK_BYTES, FREE_BUF_BLOCKS_MAX);
+    blocks_init(&t->arena_blocks, &w->budget, THREAD_ARENA_BLOCK_BYTES,
+                free_most(&w->plan, THREAD_ARENA_BLOCK_BYTES, FREE_ARENA_BLOCKS_MAX));
+    blocks_init(&t->buf_blocks, &w->budget, THREAD_BUF_BLOCK_BYTES,
+                free_most(&w->plan, THREAD_BUF_BLOCK_BYTES, FREE_BUF_BLOCKS_MAX));
     TRY(poller_open(&t->poller));
     TRY(mailbox_open(&t->mailbox));
     TRY(poller_add_input(&t->poller, t->mailbox.wake_fd, token_of(TOKEN_MAILBOX, HANDLE_NONE)));
@@ -170,6 +181,7 @@ static void thread_drain(Thread *t, uint64_t patience_ms)
         return;
     }
     t->draining = true;
+    timer_drop(&t->wheel, &t->relief.timer);
     t->patience_ms = (uint32_t)u64_min(patience_ms, UINT16_MAX);
     (void)!listening_set(t, false);
     thread_tell_draining(t);
@@ -220,13 +232,46 @@ void thread_stop_now(Thread *t)
 
 /* --- turns ----------------------------------------------------------------------------------- */
 
-bool thread_is_tight(const Thread *t)
+size_t thread_spare(const Thread *t)
 {
     const Worker *w = t->worker;
+    size_t max = w->budget.max_bytes;
     size_t used = atomic_load_explicit(&w->budget.used_bytes, memory_order_relaxed);
     size_t admitted = atomic_load_explicit(&w->admitted, memory_order_relaxed);
-    size_t needed = admitted * EXCHANGE_BYTES_MIN + THREAD_INPUT_BYTES;
-    return w->budget.max_bytes && used + needed > w->budget.max_bytes;
+    size_t settled = atomic_load_explicit(&w->settled, memory_order_relaxed);
+    size_t open = admitted - size_min(settled, admitted);
+    size_t coming = size_max(THREAD_INPUT_BYTES, budget_room(&w->budget) / 16);
+    size_t needed = used + open * EXCHANGE_BYTES_MIN + coming;
+    return max == 0 ? SIZE_MAX : max - size_min(needed, max);
+}
+
+bool thread_is_tight(const Thread *t)
+{
+    return thread_spare(t) == 0;
+}
+
+bool thread_is_scarce(const Thread *t, size_t spare)
+{
+    return spare < budget_room(&t->worker->budget) / 4;
+}
+
+bool thread_is_filled(const Thread *t)
+{
+    const Budget *b = &t->worker->budget;
+    size_t used = atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
+    return b->max_bytes > 0 && used > b->max_bytes - budget_room(b) / 2;
+}
+
+void thread_settle(Thread *t, bool settled)
+{
+    t->settled += settled ? 1 : UINT32_MAX;
+    if (t->settled >= t->settled_told + t->admit_step) {
+        t->settled_told += t->admit_step;
+        atomic_fetch_add(&t->worker->settled, t->admit_step);
+    } else if (t->settled < t->settled_told) {
+        t->settled_told -= t->admit_step;
+        atomic_fetch_sub(&t->worker->settled, t->admit_step);
+    }
 }
 
 void thread_admit(Thread *t)
@@ -310,6 +355,9 @@ static void messages_handle(Thread *t)
         case MESSAGE_FILE_BYTES:
             file_cache_on_bytes(t, &m);
             break;
+        case MESSAGE_RELIEF:
+            relief_receive(t, &m);
+            break;
         default:
             CHECK(false);
         }
@@ -365,6 +413,9 @@ static void timers_handle(Thread *t)
             break;
         case TOKEN_LISTENERS_REST:
             listening_again(t);
+            break;
+        case TOKEN_RELIEF:
+            relief_on_timer(t);
             break;
         default:
             CHECK(false);
@@ -449,6 +500,7 @@ void thread_turn(Thread *t, int timeout_ms)
     timers_handle(t);
     again_handle(t);
     flush_handle(t);
+    relief_turn(t);
 }
 
 void thread_run(Thread *t)

@@ -25,7 +25,8 @@ enum { /* kinds of tokens */
     TOKEN_LISTENER,
     TOKEN_MAILBOX,
     TOKEN_LISTENERS_REST, /* the end of a pause in accepting */
-    TOKEN_STREAM /* of an HTTP/2 connection */
+    TOKEN_STREAM, /* of an HTTP/2 connection */
+    TOKEN_RELIEF  /* memory is short: see relief.h */
 };
 
 enum { /* kinds of messages */
@@ -38,7 +39,8 @@ enum { /* kinds of messages */
     MESSAGE_MUX_YIELD,   /* a sibling needs a connection that this thread has: see origin.h */
     MESSAGE_ORIGIN_ENDS, /* nobody names it any more: see origin.h */
     MESSAGE_FILE_OPENED, /* of the disk's threads: see file_cache.h */
-    MESSAGE_FILE_BYTES
+    MESSAGE_FILE_BYTES,
+    MESSAGE_RELIEF /* memory is short: see relief.h */
 };
 
 #define THREAD_INPUT_BYTES (256u << 10)  /* one large read, shared by all connections */
@@ -94,6 +96,15 @@ typedef struct Accepting {
     Stream spare;        /* a descriptor that is given up to refuse a client; kind NULL: none */
 } Accepting;
 
+/* What happens when memory is short (relief.c). */
+typedef struct Relief {
+    uint32_t hops;   /* threads that are to look, this one first; 0: none */
+    bool starved;    /* a window of a connection on this thread stays closed for lack of memory */
+    uint64_t look_ms; /* when that may have clients looked at again */
+    uint32_t looked; /* at clients, in turns */
+    Timer timer;     /* when it looks again */
+} Relief;
+
 typedef struct Thread {
     _Alignas(64) Worker *worker;
     const Snapshot *snapshot; /* by which new requests are judged; changed between turns only */
@@ -130,6 +141,7 @@ typedef struct Thread {
     FileCache *file_cache; /* NULL: no service has any */
     Timer rest;
     Accepting accepting;
+    Relief relief;
     ParkNode *park_nodes; /* one for each slot of `upstreams` */
     uint32_t again_count; /* who has more to do than one turn should give */
     Token *again;         /* room for all once (Wire.again, MuxStream.again) */
@@ -140,6 +152,8 @@ typedef struct Thread {
     Counter exchange_count; /* requests under way */
     uint32_t admitted; /* counted in Worker.admitted, in steps */
     uint32_t admit_step;
+    uint32_t settled; /* of them hold already what they need ... */
+    uint32_t settled_told; /* ... as Worker.settled knows, in steps */
     _Atomic uint64_t adopted; /* the snapshot's number, for the worker */
     ServiceCounters *services;
     OriginCounters *origins;
@@ -171,6 +185,16 @@ void thread_flush_token(Thread *t, Token token);
  * of them, and no counter is shared by the threads on each request. */
 void thread_admit(Thread *t);
 void thread_dismiss(Thread *t);
+/* An admitted request holds what it needs to go on, or does so no longer: nothing is kept for it
+ * beside that. In the same steps, so that Worker.settled is never more than there are. */
+void thread_settle(Thread *t, bool settled);
+/* How much of the budget is left when every admitted request gets the least that it needs, and a
+ * sixteenth is kept for what is on its way; SIZE_MAX: there is no budget. */
+size_t thread_spare(const Thread *t);
+/* Whether so little is spare that it is kept for those who hold little: less than a quarter. */
+bool thread_is_scarce(const Thread *t, size_t spare);
+/* Whether half of the budget is in use: then what peers may send unasked becomes less. */
+bool thread_is_filled(const Thread *t);
 /* Whether memory is short: then only what lets admitted exchanges finish may be taken. */
 bool thread_is_tight(const Thread *t);
 

@@ -50,6 +50,8 @@ struct Worker {
     _Atomic uint32_t client_count; /* of all threads */
     _Atomic uint64_t full_since_ms; /* since when newcomers find no room; 0: they do */
     _Atomic uint32_t admitted; /* at least the requests under way, see thread_admit */
+    _Atomic uint32_t settled;  /* of them need no more memory, see thread_settle */
+    _Atomic uint64_t relief_ms; /* when who goes without memory may have others looked at again */
     _Atomic uint32_t threads_draining;
     _Atomic uint32_t threads_running;
     Roster service_names;

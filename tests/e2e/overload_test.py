@@ -1,10 +1,11 @@
 """Limits: of heads, of requests at once, of connections, of memory."""
 
+import socket
 import threading
 import time
 
 import h2
-from harness import Test, always, answer, ask, connect, get, main, proxy, wait_until
+from harness import (SlowPeer, Test, always, answer, ask, connect, get, main, proxy, wait_until)
 
 
 class Heads(Test):
@@ -198,6 +199,164 @@ class Requests(Test):
         for stream in streams: # and each of them goes on
             client.wait(stream)
             self.assertEqual(len(stream.body), len(large))
+
+
+class Memory(Test):
+    """Clients that ask for much and take nothing spend the budget of all. They are ended, and
+    everybody else is served."""
+
+    def start(self, origin, budget=16 << 20):
+        """A proxy, and its port."""
+        self.budget = budget
+        self.at = self.port()
+        self.proxy = self.river(proxy(f"{self.at} h2c=true", origin),
+                                f"buffer-memory-bytes {budget}")
+
+    def used(self):
+        return self.proxy.status()["worker"]["memory"]["used_bytes"]
+
+    def faults(self):
+        return self.proxy.status()["worker"]["faults"]
+
+    def hoarder(self, count=99, window=0):
+        """A client of HTTP/2 with windows that stay shut, and always `count` requests: it reads its
+        socket, and what is refused it asks for again."""
+        client = self.own(h2.H2Client(connect(self.at), {h2.INITIAL_WINDOW_SIZE: window},
+                                      auto_window=False))
+        client.until(lambda: client.their_settings is not None, "the settings")
+        for _ in range(count):
+            client.begin(h2.request("/"), True)
+        threading.Thread(target=self.hoard, args=(client,), daemon=True).start()
+        return client
+
+    def hoard(self, client):
+        refused = 0
+        try:
+            while client.step():
+                over = [s for s in client.streams.values() if s.over]
+                for stream in over[refused:]:
+                    client.begin(h2.request("/"), True)
+                    time.sleep(0.01)
+                refused = len(over)
+        except (OSError, ValueError):
+            pass
+
+    def is_served(self, seconds):
+        """Newcomers are, at last within `seconds`, and from then on again and again."""
+        row = 0
+        end = time.monotonic() + seconds
+        while row < 10:
+            row = row + 1 if ask_or_none(self.at) == 200 else 0
+            time.sleep(0.1)
+            self.assertLess(time.monotonic(), end, f"{row} newcomers were served in a row")
+        worker = self.proxy.status()["worker"]
+        self.assertLess(worker["memory"]["peak_bytes"], self.budget)
+
+    def test_what_requests_hold_is_not_counted_twice(self):
+        """Much is held, and more is free: nobody has to be refused or ended."""
+        self.start(self.origin(always(answer(bytes(300000)))))
+        for i in range(3):
+            self.hoarder()
+            wait_until(lambda: self.used() > self.budget * (i + 1) // 8, "it holds much")
+            time.sleep(0.5)
+        self.is_served(3)
+        self.assertNotIn("memory", self.faults())
+        self.assertNotIn("memory-held", self.faults())
+
+    def test_shut_windows_are_ended(self):
+        self.start(self.origin(always(answer(bytes(300000)))))
+        clients = [self.hoarder() for _ in range(12)]
+        self.is_served(5)
+        self.assertGreater(self.faults()["memory-held"], 0)
+        ended = [c for c in clients if c.closed]
+        self.assertGreater(len(ended), 0)
+        self.assertLess(len(ended), 12)  # no more than had to
+        for client in ended:
+            self.assertEqual(client.goaway[1], h2.ENHANCE_YOUR_CALM)
+        self.assertIn("reason=memory-held", self.proxy.errors())
+
+    def test_shut_windows_before_an_origin_of_http_2_are_ended(self):
+        """It may send a window for each stream without being asked."""
+        origin = self.own(h2.H2Origin(lambda c, s: c.respond(s, 200, bytes(100000))))
+        self.start(f'{origin} proto="h2-only"')
+        for _ in range(8):
+            self.hoarder(50)
+        self.is_served(10)
+        self.assertGreater(self.faults()["memory-held"], 0)
+
+    def test_what_an_origin_of_http_2_has_sent_behind_a_byte_is_seen(self):
+        """River has read next to nothing for each stream, but it holds what follows."""
+        def handler(session, stream):
+            session.headers(stream.number, [(":status", "200")])
+            session.data(stream.number, b"x")
+            time.sleep(0.01)
+            session.body(stream.number, bytes(100000))
+
+        origin = self.own(h2.H2Origin(handler))
+        self.start(f'{origin} proto="h2-only"')
+        for _ in range(16):
+            self.hoarder(8)
+        self.is_served(15)
+        self.assertGreater(self.faults()["memory-held"], 0)
+
+    def test_windows_that_open_by_a_byte_are_ended(self):
+        self.start(self.origin(always(answer(bytes(300000)))))
+        clients = [self.hoarder(8) for _ in range(50)]
+        over = threading.Event()
+
+        def drip():
+            while not over.wait(0.2):
+                for client in clients:
+                    try:
+                        client.grant(1, 1)
+                        client.ping()
+                    except OSError:
+                        pass
+
+        dripping = threading.Thread(target=drip, daemon=True)
+        dripping.start()
+        self.is_served(8)
+        over.set()
+        dripping.join()
+        self.assertGreater(self.faults()["memory-held"], 0)
+
+    def test_sockets_that_are_not_read_are_ended(self):
+        self.start(self.origin(always(answer(bytes(6 << 20)))), 4 << 20)
+        peers = []
+        for _ in range(80):
+            peer = socket.socket()
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.connect(self.at.address)
+            peers.append(self.own(peer))
+            peer.sendall(get())
+        self.is_served(10)
+        self.assertGreater(self.faults()["memory-held"], 0)
+
+    def test_heads_that_do_not_end_are_ended(self):
+        self.start(self.origin(always(answer("x"))))
+        for _ in range(300):
+            self.connect(self.at).send(b"GET / HTTP/1.1\r\nX: " + b"y" * 60000)
+        self.is_served(5)
+        self.assertGreater(self.faults()["memory-held"], 0)
+
+    def test_a_slow_reader_is_not_ended(self):
+        """It takes what it is given, at its pace."""
+        large = bytes(300000)
+        self.start(self.origin(always(answer(large))))
+        peer = socket.socket()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
+        peer.connect(self.at.address)
+        slow = h2.H2Client(SlowPeer(peer, 40000))
+        self.own(slow)
+        stream = slow.start(h2.request("/"))
+        done = threading.Thread(target=lambda: slow.wait(stream, 20))
+        done.start()
+        for _ in range(12):
+            self.hoarder()
+        self.is_served(5)
+        done.join()
+        self.assertEqual((stream.body, stream.reset), (large, None))
+        self.assertGreater(self.faults()["memory-held"], 0)
 
 
 if __name__ == "__main__":

@@ -193,6 +193,21 @@ static void client_pace(const Plan *p, ClientPlan *c)
     }
 }
 
+/* Some ask for all that a connection may hold and read nothing; others for little and often. */
+static void client_hoards(ClientPlan *c, unsigned index)
+{
+    bool hoarder = index % 2 == 0;
+    c->way = hoarder || c->way % 2 ? (c->way % 4 < 2 ? WAY_H2_SEALED : WAY_H2) : c->way;
+    c->conduct = hoarder ? CONDUCT_DEAF : CONDUCT_GOOD;
+    c->start_ns = pick(hoarder ? 2000 : 5000) * LAN_MS;
+    c->asks = (unsigned)(hoarder ? between(50, 90) : between(15, 40));
+    c->at_once = hoarder ? c->asks : (unsigned)between(1, 2);
+    c->gap_ns = hoarder ? 0 : between(100, 800) * LAN_MS;
+    c->size_max = hoarder ? 400000 : 20000;
+    c->sends_max = 0;
+    c->rate = 0;
+}
+
 /* No more at once than the links carry within a part of the limits: HTTP/2 sends one stream's body
  * after the other, and who comes last must not wait too long. */
 static void client_bounds(const Plan *p, ClientPlan *c)
@@ -233,6 +248,9 @@ static void client_make(Plan *p, ClientPlan *c, unsigned index)
         c->conduct = odd ? CONDUCT_GOOD : c->conduct;
         c->sends_max = 0;
         c->origin = FILES_AT;
+    }
+    if (p->hoards) {
+        client_hoards(c, index);
     }
     client_bounds(p, c);
 }
@@ -278,8 +296,8 @@ static void fault_make(const Plan *p, FaultPlan *f)
 /* Themes in which nothing but the clients' conduct may trouble anybody. */
 static unsigned fault_count(const Plan *p)
 {
-    if (p->goodbyes) {
-        return (unsigned)between(1, FAULTS_MAX);
+    if (p->goodbyes || p->hoards) {
+        return p->hoards ? 0 : (unsigned)between(1, FAULTS_MAX);
     }
     switch ((int)p->theme) {
     case THEME_BIG:
@@ -318,7 +336,9 @@ void plan_make(Plan *p, uint64_t seed)
         p->threads = p->theme == THEME_SCARCE ? (unsigned)between(2, 3) : p->threads;
     }
     p->goodbyes = p->theme == THEME_SCARCE && seed / THEME_FRAMES % 2;
-    if (p->theme == THEME_CROWD || p->theme == THEME_QUIET) {
+    p->hoards = p->theme == THEME_MEMORY && seed / 4 % 2;
+    p->memory_bytes_max = p->hoards ? between(5, 9) << 20 : 0;
+    if (p->theme == THEME_CROWD || p->theme == THEME_QUIET || p->hoards) {
         p->scale_ms = 60000;
     }
     if (p->theme == THEME_DEAD) {
@@ -332,6 +352,7 @@ void plan_make(Plan *p, uint64_t seed)
     }
     p->client_count = (unsigned)between(1, p->theme == THEME_BIG ? 6 : 14);
     p->client_count += p->theme == THEME_CROWD ? 24 : p->theme == THEME_SURPLUS ? 8 : 0;
+    p->client_count += p->hoards ? 10 : 0;
     for (unsigned i = 0; i < p->client_count; i++) {
         client_make(p, &p->clients[i], i);
     }
@@ -367,7 +388,8 @@ static const char *const protocol_names[] = {"h1", "h2", "h2-or-h1"};
 void plan_print(const Plan *p)
 {
     printf("    %s%s%s: %u threads, limits of %llu ms, one short call in %u, one pause in %u\n",
-           theme_names[p->theme], p->goodbyes ? " with goodbyes" : "",
+           theme_names[p->theme],
+           p->goodbyes ? " with goodbyes" : p->hoards ? " with hoarders" : "",
            p->proxied ? " behind a proxy" : "", p->threads, (unsigned long long)p->scale_ms,
            p->short_one_in, p->pause_one_in);
     for (unsigned i = 0; i < p->origin_count; i++) {

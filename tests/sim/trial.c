@@ -347,6 +347,8 @@ static void on_timer(uint32_t kind, uint64_t what)
 static const LanHooks lan_hooks = {
     .arrived = origin_arrived, .ready = peer_ready, .timer = on_timer};
 
+#define HOARDS_NS (8 * LAN_S)
+
 static void trial_begin(Trial *t, const Plan *plan)
 {
     trial = t;
@@ -377,6 +379,9 @@ static void trial_begin(Trial *t, const Plan *plan)
         if (plan->clients[i].on) {
             lan_timer(now + plan->clients[i].start_ns, TIMER_CLIENT, i);
         }
+    }
+    for (unsigned i = 0; i < SERVICES && plan->hoards; i++) {
+        t->tainted_ns[i] = now + HOARDS_NS; /* until the first of them are seen and ended */
     }
     for (unsigned i = 0; i < plan->fault_count; i++) {
         const FaultPlan *f = &plan->faults[i];

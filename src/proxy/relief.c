@@ -1,0 +1,269 @@
+/* relief.c - when memory is short: finds who holds most and takes least, and ends that. */
+#include "proxy/relief.h"
+
+#include "base/number.h"
+#include "loop/log.h"
+#include "proxy/client_end.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#define APART_MS 50u         /* between the beginnings of two searches */
+#define AGAIN_MS 1100u       /* until those that were seen are looked at again */
+#define WANTED_MS 3000u      /* ... if somebody went without within that time */
+#define SEEN_LEAST_MS 1000u  /* for so long a client is watched before it is judged ... */
+#define SEEN_MOST_MS 10000u  /* ... and what it did longer ago says nothing */
+#define PACE_MS 10000u       /* what waits for a client should be taken within */
+#define HELD_LEAST (4u << 10) /* bytes that are worth an end */
+#define SLOTS_MAX 4096u      /* that one look goes through ... */
+#define STEPS_MAX 4096u      /* ... with so many streams ... */
+#define HOLDERS_MAX 256u     /* ... and those with something of which the system is asked */
+#define ENDS_MAX 8u          /* at one look */
+
+/* A client that may be ended. */
+typedef struct Holder {
+    Handle client;
+    bool idle;       /* it has taken nothing */
+    uint64_t excess; /* bytes that wait beyond what it takes in PACE_MS */
+} Holder;
+
+/* Whether clients should be watched, or should end: they do until nobody is refused any more. */
+static bool is_lacking(const Thread *t)
+{
+    return thread_is_scarce(t, thread_spare(t)) || (t->relief.starved && thread_is_filled(t));
+}
+
+/* Whether that is urgent: others are refused, or may be soon, or wait. */
+static bool is_urgent(const Thread *t)
+{
+    return thread_spare(t) < budget_room(&t->worker->budget) / 8 || t->relief.starved;
+}
+
+void relief_want(Thread *t)
+{
+    Worker *w = t->worker;
+    uint64_t next_ms = atomic_load_explicit(&w->relief_ms, memory_order_relaxed);
+    if (w->budget.max_bytes > 0 && t->now_ms >= next_ms &&
+        atomic_compare_exchange_strong(&w->relief_ms, &next_ms, t->now_ms + APART_MS)) {
+        t->relief.hops = w->thread_count;
+    }
+}
+
+void relief_starved(Thread *t)
+{
+    t->relief.starved = true;
+    if (t->now_ms >= t->relief.look_ms && t->relief.hops == 0) {
+        t->relief.hops = 1;
+    }
+}
+
+void relief_receive(Thread *t, const Message *m)
+{
+    t->relief.hops = u64_max(t->relief.hops, m->words[0]) & UINT32_MAX;
+}
+
+void relief_on_timer(Thread *t)
+{
+    uint64_t wanted_ms = atomic_load_explicit(&t->worker->relief_ms, memory_order_relaxed);
+    bool wanted = t->relief.starved || t->now_ms < wanted_ms + WANTED_MS;
+    if (wanted && t->relief.hops == 0) {
+        t->relief.hops = 1;
+    }
+}
+
+/* --- finding --------------------------------------------------------------------------------- */
+
+/* What an HTTP/2 origin has sent behind that. */
+static uint64_t held_behind(const Thread *t, Handle exchange)
+{
+    const Exchange *x = exchange_get(t, exchange);
+    const MuxStream *s = x ? mux_stream_get(t, x->upstream_stream) : NULL;
+    return s ? s->in.len : 0;
+}
+
+static uint64_t held_by_streams(const Thread *t, const Mux *m, uint32_t *steps)
+{
+    uint64_t held = 0;
+    const MuxStream *s = mux_stream_get(t, m->first);
+    for (; s && *steps < STEPS_MAX; s = mux_stream_get(t, s->next)) {
+        held += s->out.len > 0 ? s->out.len + held_behind(t, s->exchange) : 0;
+        (*steps)++;
+    }
+    return held;
+}
+
+/* Bytes that wait for the client to take them, or of a head that does not come to its end. */
+static uint64_t held_by(const Thread *t, const Client *c, uint32_t *steps)
+{
+    uint64_t waits = c->wire.out.len;
+    switch ((ClientState)c->state) {
+    case CLIENT_MUX:
+        return waits + (c->mux->queued > 0 ? held_by_streams(t, c->mux, steps) : 0);
+    case CLIENT_BUSY:
+        return waits + (waits > 0 ? held_behind(t, c->exchange) : 0);
+    case CLIENT_FLUSH:
+        return waits;
+    case CLIENT_HEAD:
+        return c->in.len;
+    case CLIENT_PROXY:
+    case CLIENT_HANDSHAKE:
+    case CLIENT_IDLE:
+    case CLIENT_LINGER:
+        break;
+    }
+    return 0;
+}
+
+/* What a client has done since it was last seen; false: it is not to be ended, or not yet. */
+static bool judge(const Thread *t, Client *c, uint64_t held, Holder *ret)
+{
+    bool head = c->state == CLIENT_HEAD;
+    uint64_t acked = head ? 0 : wire_acked(&c->wire);
+    uint64_t since_ms = head ? c->head_us / 1000 : c->held_ms;
+    uint64_t seen_ms = t->now_ms - u64_min(since_ms, t->now_ms);
+    bool judged = since_ms > 0 && seen_ms >= SEEN_LEAST_MS && (head || seen_ms <= SEEN_MOST_MS);
+    uint64_t taken = head ? 0 : acked - u64_min(c->held_acked, acked);
+    if (judged || c->held_ms == 0 || seen_ms > SEEN_MOST_MS) {
+        c->held_ms = t->now_ms;
+        c->held_acked = acked;
+    }
+    if (!judged) {
+        return false;
+    }
+    uint64_t pace = taken * PACE_MS / seen_ms;
+    *ret = (Holder){.client = c->self, .idle = taken == 0, .excess = held - u64_min(held, pace)};
+    return ret->excess > 0;
+}
+
+static bool comes_before(const Holder *a, const Holder *b)
+{
+    return a->idle != b->idle ? a->idle : a->excess > b->excess;
+}
+
+/* Puts a holder where it belongs in a list of the worst ones. */
+static size_t list_add(Holder *list, size_t count, Holder h)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (comes_before(&h, &list[i])) {
+            Holder other = list[i];
+            list[i] = h;
+            h = other;
+        }
+    }
+    if (count < ENDS_MAX) {
+        list[count++] = h;
+    }
+    return count;
+}
+
+/* Goes on where the last look has ended, so that what one costs has a bound. */
+static size_t find_holders(Thread *t, Holder *list)
+{
+    uint32_t slots = t->clients.slots_touched;
+    size_t count = 0;
+    uint32_t asked = 0;
+    uint32_t steps = 0;
+    for (uint32_t i = 0; i < slots && i < SLOTS_MAX && asked < HOLDERS_MAX && steps < STEPS_MAX;
+         i++) {
+        Handle h;
+        Holder found;
+        t->relief.looked = (t->relief.looked + 1) % slots;
+        Client *c = (Client *)pool_at(&t->clients, t->relief.looked, &h);
+        uint64_t held = c ? held_by(t, c, &steps) : 0;
+        if (held < HELD_LEAST) {
+            if (c) {
+                c->held_ms = 0;
+            }
+            continue;
+        }
+        asked++;
+        if (judge(t, c, held, &found)) {
+            count = list_add(list, count, found);
+        }
+    }
+    return count;
+}
+
+/* --- ending ---------------------------------------------------------------------------------- */
+
+/* An HTTP/2 client hears why, if it reads. */
+static void end_mux(Thread *t, Client *c)
+{
+    Handle h = c->self;
+    mux_cut(t, c->mux, FAULT_MEMORY_HELD, false);
+    mux_end(t, c->mux, H2_ENHANCE_YOUR_CALM);
+    client_mux_flush(t, h);
+    c = client_get(t, h);
+    if (c && c->mux) {
+        client_close(t, c, true);
+    }
+}
+
+static void end_holder(Thread *t, Client *c, uint64_t held)
+{
+    uint8_t room[PEER_TEXT_MAX];
+    Text peer = text_in(span_of(room, sizeof room));
+    Exchange *x = exchange_get(t, c->exchange);
+    bool counted = c->mux ? c->mux->count > c->mux->left : x != NULL; /* by its requests */
+    peer_print(&peer, c->peer);
+    LOG(INFO, "a connection ended that held memory while others went without",
+        LOG_STR("reason", fault_row(FAULT_MEMORY_HELD)->code), LOG_STR("client", text_str(&peer)),
+        LOG_U64("bytes", held), LOG_U64("streams", c->mux ? c->mux->count : 0));
+    if (!counted) {
+        counter_add(&t->faults[FAULT_MEMORY_HELD], 1);
+    }
+    if (c->mux) {
+        end_mux(t, c);
+    } else if (x) {
+        exchange_cut(t, x, FAULT_MEMORY_HELD);
+    } else {
+        client_close(t, c, true);
+    }
+}
+
+/* One that is ended may take others with it, or bring memory back for which they were listed. */
+static void end_holders(Thread *t)
+{
+    Holder list[ENDS_MAX];
+    size_t count = find_holders(t, list);
+    bool urgent = is_urgent(t);
+    for (size_t i = 0; i < count && urgent && is_lacking(t); i++) {
+        uint32_t steps = 0;
+        Client *c = client_get(t, list[i].client);
+        uint64_t held = c ? held_by(t, c, &steps) : 0;
+        if (held > 0) {
+            end_holder(t, c, held);
+        }
+    }
+}
+
+/* --- looking --------------------------------------------------------------------------------- */
+
+/* After a look that was not enough: this thread looks again, and first the next ones do. */
+static void look_on(Thread *t, uint32_t hops)
+{
+    Worker *w = t->worker;
+    if (!t->draining) {
+        Token token = token_of(TOKEN_RELIEF, HANDLE_NONE);
+        uint64_t due_ms = timer_due_ms(&t->wheel, t->relief.timer);
+        due_ms = u64_min(due_ms, t->now_ms + AGAIN_MS);
+        CHECK(timer_set(&t->wheel, &t->relief.timer, due_ms, token) == ERR_OK);
+    }
+    if (hops > 1) { /* who cannot be told looks when a request comes to that thread */
+        Message m = {.kind = MESSAGE_RELIEF, .fd = -1, .words = {hops - 1}};
+        (void)!mailbox_post(&w->threads[(t->index + 1) % w->thread_count]->mailbox, &m);
+    }
+}
+
+void relief_look(Thread *t)
+{
+    uint32_t hops = t->relief.hops;
+    t->relief.hops = 0;
+    t->relief.look_ms = t->now_ms + APART_MS;
+    if (is_lacking(t)) {
+        end_holders(t);
+    }
+    if (is_lacking(t)) {
+        look_on(t, hops);
+    }
+    t->relief.starved = false; /* who still is says so again */
+}
