@@ -89,9 +89,11 @@ static void h1_head(Party *p, Ask *a)
                  chunked ? "Transfer-Encoding: chunked\r\n" : "Content-Length: %llu\r\n",
                  (unsigned long long)a->sends);
     }
-    snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n%s%s\r\n",
+    bool closes = p->number % 5 == 3 && !a->tunnel && p->number < trial->plan.client_count;
+    snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n%s%s%s\r\n",
              a->post ? "POST" : a->sends || a->quiet ? "PUT" : "GET", path, body,
-             a->quiet ? "Content-Type: application/grpc\r\n" : "");
+             a->quiet ? "Content-Type: application/grpc\r\n" : "",
+             closes ? "Connection: close\r\n" : "");
     size_t len = strlen(head);
     if (plan_of(p->number)->conduct == CONDUCT_CUTS && !trial->calm) {
         /* The head, a part of the body and the end at once. */

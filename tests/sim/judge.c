@@ -368,9 +368,10 @@ static void judge_mute(void)
         }
         bool planned = p->used && p->client && p->number < trial->plan.client_count;
         Conduct conduct = planned ? trial->plan.clients[p->number].conduct : CONDUCT_GOOD;
+        bool mute = conduct == CONDUCT_MUTE || p->cut_short;
         bool drips = conduct == CONDUCT_DRIPS && !p->tls && p->drip_ns > 0 && p->out.len > 0;
         uint64_t since_ns = drips ? p->drip_ns : p->begun_ns;
-        if ((conduct == CONDUCT_MUTE || drips) && lan_now_ns() > since_ns + MUTE_NS) {
+        if ((mute || drips) && lan_now_ns() > since_ns + MUTE_NS) {
             trial_fail("client %u says nothing, or next to nothing, and is not closed", p->number);
         }
     }

@@ -221,9 +221,14 @@ static size_t read_room(Party *p)
 static void introduce(Party *p)
 {
     static const Str header = S("PROXY TCP4 198.51.100.7 192.0.2.80 40000 80\r\n");
-    size_t n = lan_write(p->end, header);
-    CHECK(n == header.len);
+    p->cut_short = conduct_of(p) == CONDUCT_CUTS && trial_pick(2);
+    size_t len = p->cut_short ? header.len / 2 : header.len;
+    size_t n = lan_write(p->end, str_take(header, len));
+    CHECK(n == len);
     p->introduced = true;
+    if (p->cut_short) {
+        lan_finish(p->end);
+    }
     if (p->number % 3 == 0) {
         p->stall_ns = lan_now_ns() + trial_pick(PAUSE_S) * LAN_S;
     }
@@ -337,7 +342,7 @@ void peer_go(Party *p)
     }
     int self = p->self;
     int end = p->end;
-    if (mute) { /* not even a handshake */
+    if (mute || p->cut_short) { /* not even a handshake */
         if (lan_ended(p->end)) {
             client_loses(p, "was mute");
         }

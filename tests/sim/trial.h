@@ -191,6 +191,7 @@ typedef struct Party {
     bool gone;  /* its host has vanished: it does nothing any more */
     bool greeted; /* the session is open */
     bool introduced; /* its header of the PROXY protocol is sent */
+    bool cut_short;  /* ... but for a half, and nothing follows */
     uint64_t begun_ns;
     uint64_t drip_ns; /* since when it drips; 0: it does not */
     int self;
