@@ -13,7 +13,7 @@ import shutil
 import sys
 import tarfile
 
-PATCHES = {"rustls": "rustls-server-name.patch"}  # deps/patches
+PATCHES = {"rustls": "rustls-server.patch"}  # deps/patches
 
 
 def locked(lock, crate):

@@ -24,11 +24,17 @@ typedef struct river_certificate {
     river_text issuer;
     river_text serial;    /* hexadecimal, two lower-case digits a byte */
     river_text dns_names; /* of the subject alternative name; commas between, or none */
+    river_text alt_names; /* all of it that is DNS, email, URI or IP, with the kind before each:
+                           * "DNS:a.example,URI:spiffe://a/b"; ASCII, other bytes, commas and
+                           * backslashes as "\2c" */
 } river_certificate;
 
 /* Describes a DER certificate, or the first one of a PEM text. False, and the times and texts are
  * unspecified, when it is not a certificate of RFC 5280's form. */
 bool river_certificate_describe(const uint8_t *der, size_t der_bytes, river_certificate *io);
 bool river_certificate_describe_pem(const uint8_t *pem, size_t pem_bytes, river_certificate *io);
+
+/* The SHA-256 of a certificate, by which it is known: 32 bytes to `out`. */
+void river_certificate_fingerprint(const uint8_t *der, size_t der_bytes, uint8_t *out);
 
 #endif

@@ -32,9 +32,11 @@ const struct rustls_crypto_provider *river_tls_provider_new(const uint16_t *grou
                                                             size_t suites_count);
 
 /* Keys that seal session tickets. They change by themselves every 6 hours, and a ticket stays good
- * for 12 at most. A handle may be used by any thread; one made by clone has the same keys. */
+ * for 12 at most. No ticket outlives a certificate of the client's chain, and no chain of sessions
+ * that are resumed one after the other `lifetime_s` seconds (RFC 8446 §4.6.1). A handle may be used
+ * by any thread; one made by clone has the same keys. */
 typedef struct river_tls_ticketer river_tls_ticketer;
-river_tls_ticketer *river_tls_ticketer_new(void); /* NULL: no random numbers */
+river_tls_ticketer *river_tls_ticketer_new(uint64_t lifetime_s); /* NULL: no random numbers */
 river_tls_ticketer *river_tls_ticketer_clone(const river_tls_ticketer *ticketer);
 void river_tls_ticketer_free(river_tls_ticketer *ticketer); /* NULL is fine */
 /* The keys as bytes, for another process, which goes on with them: 0 when there is no room (104 are
@@ -42,6 +44,11 @@ void river_tls_ticketer_free(river_tls_ticketer *ticketer); /* NULL is fine */
 size_t river_tls_ticketer_save(const river_tls_ticketer *ticketer, uint8_t *out, size_t room);
 bool river_tls_ticketer_restore(const river_tls_ticketer *ticketer, const uint8_t *from,
                                 size_t len);
+
+/* Which connection this thread works on, until it is called again: *since_s, which is 0 at first,
+ * is where its chain of sessions keeps the second in which it began. NULL: none. Around each call
+ * of rustls_connection_process_new_packets in a server's handshake. */
+void river_tls_session_begin(uint64_t *since_s);
 
 /* Makes *config resume sessions by tickets under these keys, in TLS 1.2 and 1.3, on whichever
  * thread a client comes back; `tls13_tickets` are sent after a full handshake. NULL: nothing is
@@ -65,7 +72,8 @@ rustls_result river_tls_client_config_set_key_log(const struct rustls_client_con
 /* Makes *config (as above) judge a server's certificate as it does, and more: one that is in
  * `roots` itself is trusted although it is an authority's, if its name and time are right; `roots`
  * NULL: any will do, also what rustls cannot read (X.509 v1, short keys), and no signature is
- * checked. */
+ * checked. Its sessions are resumed until the certificate that was verified last ends, and for a
+ * day at most. */
 rustls_result river_tls_client_config_set_verifier(const struct rustls_client_config **config,
                                                    const struct rustls_root_cert_store *roots);
 

@@ -1,8 +1,10 @@
 //! River's adapter to x509-cert (river_certificate.h): what a certificate says, for people.
 
 use crate::{guarded, items};
+use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::{SubjectAltName, name::GeneralName};
@@ -34,12 +36,37 @@ impl Write for RiverText {
 pub struct RiverCertificate {
     not_before_s: u64, not_after_s: u64,
     subject: RiverText, issuer: RiverText, serial: RiverText, dns_names: RiverText,
+    alt_names: RiverText,
+}
+
+/// A name of the subject alternative name with its kind before it, as OpenSSL calls that; other
+/// kinds have none. Bytes that would end it are written as RFC 4514 does.
+fn write_alt_name(out: &mut RiverText, name: &GeneralName) -> fmt::Result {
+    let before = if out.bytes > 0 { "," } else { "" };
+    let (kind, text) = match name {
+        GeneralName::DnsName(text) => ("DNS", text.as_str()),
+        GeneralName::Rfc822Name(text) => ("email", text.as_str()),
+        GeneralName::UniformResourceIdentifier(text) => ("URI", text.as_str()),
+        GeneralName::IpAddress(bytes) => {
+            let four = <[u8; 4]>::try_from(bytes.as_bytes()).map(IpAddr::from);
+            let ip = four.or_else(|_| <[u8; 16]>::try_from(bytes.as_bytes()).map(IpAddr::from));
+            return ip.map_or(Ok(()), |ip| write!(out, "{before}IP:{ip}"));
+        }
+        _ => return Ok(()),
+    };
+    write!(out, "{before}{kind}:")?;
+    text.bytes().try_for_each(|byte| match byte {
+        b',' | b'\\' => write!(out, "\\{byte:02x}"),
+        _ if byte.is_ascii_graphic() => out.write_char(char::from(byte)),
+        _ => write!(out, "\\{byte:02x}"),
+    })
 }
 
 fn describe(der: &[u8], ret: &mut RiverCertificate) -> Option<()> {
     let certificate = Certificate::from_der(der).ok()?;
     let fields = certificate.tbs_certificate();
-    for text in [&mut ret.subject, &mut ret.issuer, &mut ret.serial, &mut ret.dns_names] {
+    let texts = [&mut ret.subject, &mut ret.issuer, &mut ret.serial, &mut ret.dns_names];
+    for text in texts.into_iter().chain([&mut ret.alt_names]) {
         (text.bytes, text.truncated) = (0, false);
     }
     ret.not_before_s = fields.validity().not_before.to_unix_duration().as_secs();
@@ -50,6 +77,9 @@ fn describe(der: &[u8], ret: &mut RiverCertificate) -> Option<()> {
         write!(ret.serial, "{byte:02x}").ok()?;
     }
     let Ok(Some((_, names))) = fields.get_extension::<SubjectAltName>() else { return Some(()) };
+    if ret.alt_names.room > 0 {
+        names.0.iter().try_for_each(|name| write_alt_name(&mut ret.alt_names, name)).ok()?;
+    }
     let is_plain = |name: &&str| name.bytes().all(|b| b.is_ascii_graphic() && b != b',');
     let dns_names = names.0.iter().filter_map(|name| match name {
         GeneralName::DnsName(name) => Some(name.as_str()),
@@ -77,5 +107,15 @@ pub unsafe extern "C" fn river_certificate_describe_pem(
     match CertificateDer::from_pem_slice(unsafe { items(pem, pem_bytes) }) {
         Ok(der) => unsafe { river_certificate_describe(der.as_ptr(), der.len(), ret) },
         Err(_) => false,
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn river_certificate_fingerprint(
+    der: *const u8, der_bytes: usize, out: *mut u8,
+) {
+    let digest = guarded(None, || Some(digest(&SHA256, unsafe { items(der, der_bytes) })));
+    if let Some(digest) = digest {
+        unsafe { out.copy_from_nonoverlapping(digest.as_ref().as_ptr(), digest.as_ref().len()) };
     }
 }

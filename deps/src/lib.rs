@@ -1,6 +1,6 @@
 //! The libraries that River links, as one archive: what they export to C, and the adapters (tls.rs,
-//! tickets.rs, verifier.rs, certificate.rs, revocation.rs, staple.rs, toml.rs) for what they offer
-//! to Rust only. No parsing of their own.
+//! tickets.rs, sessions.rs, verifier.rs, certificate.rs, revocation.rs, staple.rs, toml.rs) for
+//! what they offer to Rust only.
 
 pub use libnghttp2_sys;
 pub use libz_rs_sys;
@@ -9,6 +9,7 @@ pub use rustls_ffi;
 
 mod certificate;
 mod revocation;
+mod sessions;
 mod signed;
 mod staple;
 mod tickets;

@@ -1,20 +1,34 @@
-//! Ticket keys that can be handed to the next process (river_tls.h). rustls's own cannot leave it.
+//! Ticket keys that can be handed to the next process (river_tls.h), and how long a session lives.
+//! rustls's own cannot leave the process, and let each ticket follow the one before, for ever.
 //!
-//! A ticket is the key's name, a random nonce, and the session under AES-256-GCM with the name as
-//! associated data. A key makes tickets for six hours and opens them for twelve.
+//! A ticket is the key's name, a random nonce, and under AES-256-GCM, with the name and FORM as
+//! associated data: since when its chain of sessions goes on, until when it may, and the session. A
+//! key makes tickets for six hours and opens them for twelve.
 
 use crate::{guarded, items};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
 use rustls::server::ProducesTickets;
+use std::cell::Cell;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fmt, ptr};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 const NAME: usize = 16;
 const KEY: usize = NAME + 32;
 const SAVED: usize = 8 + 2 * KEY;
 const ROLL_S: u64 = 6 * 3600;
+const FORM: &[u8] = b"2"; /* tickets of other forms are not opened */
+const TIMES: usize = 16;
+
+// Of the connection whose bytes this thread works on: where it keeps since when its chain of
+// sessions goes on (0: it has just begun), and how long the last ticket holds.
+thread_local! {
+    static SINCE: Cell<*mut u64> = const { Cell::new(ptr::null_mut()) };
+    static HOLDS_S: Cell<u32> = const { Cell::new(0) };
+}
 
 struct Key([u8; KEY], LessSafeKey);
 
@@ -45,7 +59,10 @@ impl Drop for Key {
 /// The key that makes tickets, since when it does, and the one before it.
 struct Ring(Arc<Key>, u64, Option<Arc<Key>>);
 
-pub struct Keys(RwLock<Ring>);
+pub struct Keys {
+    ring: RwLock<Ring>,
+    lifetime_s: u64,
+}
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,24 +70,74 @@ impl fmt::Debug for Keys {
     }
 }
 
-fn now_s() -> u64 {
+pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// The first `bytes` bytes of what is left.
+fn take<'a>(left: &mut &'a [u8], bytes: usize) -> Option<&'a [u8]> {
+    let (head, tail) = left.split_at_checked(bytes)?;
+    *left = tail;
+    Some(head)
+}
+
+/// The same, behind a length of so many bytes.
+fn take_vector<'a>(left: &mut &'a [u8], length_bytes: usize) -> Option<&'a [u8]> {
+    let length = take(left, length_bytes)?;
+    take(left, length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+}
+
+/// Until when the peer's certificates hold that stand in a session, as rustls encodes one
+/// (`ServerSessionValue`): server name, version, suite, secret, a flag, the chain.
+fn valid_until_s(session: &[u8]) -> Option<u64> {
+    let mut left = session;
+    if take(&mut left, 1)? == [1] {
+        take_vector(&mut left, 1)?;
+    }
+    take(&mut left, 4)?;
+    take_vector(&mut left, 1)?;
+    take(&mut left, 1)?;
+    if take(&mut left, 1)? == [0] {
+        return Some(u64::MAX);
+    }
+    let mut chain = take_vector(&mut left, 3)?;
+    let mut until_s = u64::MAX;
+    while !chain.is_empty() {
+        let certificate = Certificate::from_der(take_vector(&mut chain, 3)?).ok()?;
+        let end = certificate.tbs_certificate().validity().not_after;
+        until_s = until_s.min(end.to_unix_duration().as_secs());
+    }
+    Some(until_s)
+}
+
+/// Both times of a ticket.
+fn times(plain: &[u8]) -> Option<(u64, u64)> {
+    let (since, until) = plain.get(..TIMES)?.split_at(TIMES / 2);
+    let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
+    Some((number(since)?, number(until)?))
+}
+
 impl Keys {
-    fn new() -> Option<Keys> {
-        Some(Keys(RwLock::new(Ring(Key::fresh()?, now_s(), None))))
+    fn new(lifetime_s: u64) -> Option<Keys> {
+        Some(Keys { ring: RwLock::new(Ring(Key::fresh()?, now_s(), None)), lifetime_s })
+    }
+
+    /// How long a session may go on; none: it is over.
+    fn left_s(&self, since_s: u64, until_s: u64) -> Option<u64> {
+        let age_s = now_s().wrapping_sub(since_s);
+        let left_s = self.lifetime_s.checked_sub(age_s)?.min(until_s.checked_sub(now_s())?);
+        (left_s > 0).then_some(left_s)
     }
 
     /// Rolls the keys where that is due (or the clock has gone back), and gives both.
     fn both(&self) -> Option<(Arc<Key>, Option<Arc<Key>>)> {
         let due = |ring: &Ring| now_s().wrapping_sub(ring.1) >= ROLL_S;
-        let ring = self.0.read().ok()?;
+        let ring = self.ring.read().ok()?;
         if !due(&ring) {
             return Some((ring.0.clone(), ring.2.clone()));
         }
         drop(ring);
-        let mut ring = self.0.write().ok()?;
+        let mut ring = self.ring.write().ok()?;
         if due(&ring) {
             let late = now_s().wrapping_sub(ring.1) >= 2 * ROLL_S;
             let old = std::mem::replace(&mut ring.0, Key::fresh()?);
@@ -81,7 +148,7 @@ impl Keys {
     }
 
     fn save(&self) -> Option<[u8; SAVED]> {
-        let ring = self.0.read().ok()?;
+        let ring = self.ring.read().ok()?;
         let mut out = [0; SAVED];
         out[..8].copy_from_slice(&ring.1.to_le_bytes());
         out[8..8 + KEY].copy_from_slice(&ring.0.0);
@@ -97,7 +164,7 @@ impl Keys {
         let previous = &from[8 + KEY..];
         let none = previous.iter().all(|byte| *byte == 0);
         let previous = if none { None } else { Some(Key::from(previous)?) };
-        *self.0.write().ok()? = Ring(Key::from(&from[8..8 + KEY])?, since, previous);
+        *self.ring.write().ok()? = Ring(Key::from(&from[8..8 + KEY])?, since, previous);
         Some(())
     }
 }
@@ -107,17 +174,26 @@ impl ProducesTickets for Keys {
         true
     }
 
+    /// Asked right after `encrypt`.
     fn lifetime(&self) -> u32 {
-        2 * ROLL_S as u32
+        HOLDS_S.get()
     }
 
-    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+    fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
+        let chain = unsafe { SINCE.get().as_mut() };
+        let since_s = chain.as_ref().map_or(0, |since_s| **since_s);
+        let since_s = if since_s > 0 { since_s } else { now_s() };
+        let until_s = valid_until_s(session)?;
+        let left_s = self.left_s(since_s, until_s)?.min(2 * ROLL_S);
         let (key, _) = self.both()?;
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).ok()?;
-        let mut sealed = plain.to_vec();
+        let mut sealed = [&since_s.to_le_bytes(), &until_s.to_le_bytes(), session].concat();
         let unique = Nonce::assume_unique_for_key(nonce);
-        key.1.seal_in_place_append_tag(unique, Aad::from(key.name()), &mut sealed).ok()?;
+        let about = Aad::from([key.name(), FORM].concat());
+        key.1.seal_in_place_append_tag(unique, about, &mut sealed).ok()?;
+        chain.into_iter().for_each(|kept| *kept = since_s);
+        HOLDS_S.set(left_s as u32);
         Some([key.name(), &nonce, &sealed].concat())
     }
 
@@ -128,8 +204,13 @@ impl ProducesTickets for Keys {
         let key = [Some(current), previous].into_iter().flatten().find(|key| key.name() == name)?;
         let mut plain = sealed.to_vec();
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let len = key.1.open_in_place(nonce, Aad::from(name), &mut plain).ok()?.len();
+        let about = Aad::from([name, FORM].concat());
+        let len = key.1.open_in_place(nonce, about, &mut plain).ok()?.len();
         plain.truncate(len);
+        let (since_s, until_s) = times(&plain)?;
+        self.left_s(since_s, until_s)?;
+        unsafe { SINCE.get().as_mut() }.into_iter().for_each(|kept| *kept = since_s);
+        plain.drain(..TIMES);
         Some(plain)
     }
 }
@@ -138,8 +219,8 @@ impl ProducesTickets for Keys {
 pub struct RiverTlsTicketer(pub Arc<Keys>);
 
 #[unsafe(no_mangle)]
-pub extern "C" fn river_tls_ticketer_new() -> *mut RiverTlsTicketer {
-    let keys = guarded(None, Keys::new);
+pub extern "C" fn river_tls_ticketer_new(lifetime_s: u64) -> *mut RiverTlsTicketer {
+    let keys = guarded(None, || Keys::new(lifetime_s));
     keys.map_or(ptr::null_mut(), |keys| Box::into_raw(Box::new(RiverTlsTicketer(Arc::new(keys)))))
 }
 
@@ -176,4 +257,9 @@ pub unsafe extern "C" fn river_tls_ticketer_restore(
 ) -> bool {
     let (ticketer, from) = unsafe { (ticketer.as_ref(), items(from, len)) };
     ticketer.is_some_and(|t| guarded(None, || t.0.restore(from)).is_some())
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn river_tls_session_begin(since_s: *mut u64) {
+    SINCE.set(since_s);
 }

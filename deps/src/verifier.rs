@@ -2,10 +2,11 @@
 //! rustls-ffi has no code for, a certificate that is trusted itself, and none that must be.
 
 use crate::guarded;
+use crate::sessions::Sessions;
 use crate::tls::change;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
@@ -50,6 +51,7 @@ fn with_cause(der: &[u8], error: Error) -> Error {
 struct Verifier {
     inner: Option<Arc<WebPkiServerVerifier>>,
     roots: Arc<RootCertStore>,
+    sessions: Arc<Sessions>,
     schemes: Vec<SignatureScheme>,
 }
 
@@ -76,10 +78,8 @@ impl Verifier {
         verify_server_name(&ParsedCertificate::try_from(end)?, name)?;
         Ok(true)
     }
-}
 
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
+    fn judge(
         &self, end: &CertificateDer<'_>, others: &[CertificateDer<'_>], name: &ServerName<'_>,
         ocsp: &[u8], now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
@@ -95,6 +95,17 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         }
         Err(with_cause(end, error))
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self, end: &CertificateDer<'_>, others: &[CertificateDer<'_>], name: &ServerName<'_>,
+        ocsp: &[u8], now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = self.judge(end, others, name, ocsp, now)?;
+        self.sessions.verified(end, self.inner.is_some());
+        Ok(verified)
     }
 
     fn verify_tls12_signature(
@@ -138,7 +149,9 @@ pub unsafe extern "C" fn river_tls_client_config_set_verifier(
             return; /* the verifier that it has stays */
         }
         let roots = roots.unwrap_or_else(|| Arc::new(RootCertStore::empty()));
-        let verifier = Arc::new(Verifier { inner, roots, schemes });
+        let sessions = Arc::new(Sessions::new());
+        config.resumption = Resumption::store(sessions.clone());
+        let verifier = Arc::new(Verifier { inner, roots, sessions, schemes });
         config.dangerous().set_certificate_verifier(verifier);
     };
     unsafe { change(config, change_to) }

@@ -162,6 +162,7 @@ static bool policy_equal(const ListenerSettings *a, const ListenerSettings *b)
            a->mode == b->mode && a->proxy_protocol == b->proxy_protocol &&
            (s->pair_count > 0) == (t->pair_count > 0) && str_equal(s->versions, t->versions) &&
            str_equal(s->suites, t->suites) && str_equal(s->groups, t->groups) &&
+           s->session_lifetime_s == t->session_lifetime_s &&
            str_equal(s->key_log_path, t->key_log_path);
 }
 

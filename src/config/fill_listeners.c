@@ -56,6 +56,7 @@ static Str difference(const ListenerSettings *a, const ListenerSettings *b)
         {S("tls-versions"), str_equal(s->versions, t->versions)},
         {S("cipher-suites"), str_equal(s->suites, t->suites)},
         {S("key-exchange"), str_equal(s->groups, t->groups)},
+        {S("session-lifetime-seconds"), s->session_lifetime_s == t->session_lifetime_s},
         {S("client-certificates"), fill_clients_equal(s, t)},
         {S("key-log-path"), str_equal(s->key_log_path, t->key_log_path)},
     };

@@ -123,6 +123,12 @@ static Err try_pair(Filler *f, const ListenerTls *tls, const Trial *t, size_t in
     if (err == ERR_OK) {
         size_t at = index * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN;
         check_dates(f, &holds, place_of_file(t, at, node->name_at));
+        if (index > 0 && !holds.has_names) {
+            check_report(f->checker, SEVERITY_WARNING,
+                         where_at(place_of_file(t, at, node->name_at)),
+                         S("a certificate is chosen by its subject alternative names"),
+                         "this certificate has no DNS name, so no client will be shown it");
+        }
         at = index * TLS_FILES_OF_PAIR + TLS_FILE_OCSP;
         TRY(fill_check_staple(f, files, place_of_file(t, at, node->name_at)));
     }
@@ -224,6 +230,15 @@ static Err join_arguments(Filler *f, Section option, Str *ret)
     return ERR_OK;
 }
 
+#define SESSION_LIFETIME_S 86400u /* where none is written */
+
+static uint32_t session_lifetime_s(Section listener)
+{
+    Str name = S("session-lifetime-seconds");
+    return section_child(listener, name).node ? (uint32_t)section_number(listener, name)
+                                              : SESSION_LIFETIME_S;
+}
+
 static ClientCertificates client_policy(Section clients)
 {
     Str word = option_text(section_value(clients));
@@ -245,6 +260,7 @@ void fill_listener_identity(ListenerTls *tls)
     fingerprint_add(id, tls->groups);
     fingerprint_add(id, tls->key_log_path);
     fingerprint_add_number(id, tls->offer_h2);
+    fingerprint_add_number(id, tls->session_lifetime_s);
     fingerprint_add_number(id, tls->clients);
     fingerprint_add_number(id, tls->refuse_expired_crls);
 }
@@ -305,6 +321,7 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
         .clients = client_policy(clients),
         .refuse_expired_crls =
             str_equal(option_text(section_property(clients, S("expired-crl"))), S("refuse")),
+        .session_lifetime_s = session_lifetime_s(one),
         .key_log_path = section_text(one, S("key-log-path")),
     };
     TRY(join_arguments(f, section_child(one, S("tls-versions")), &tls->versions));

@@ -64,6 +64,7 @@ TlsServerPlan material_server_plan(const ListenerTls *tls, TlsPair *pairs, int k
     plan.groups = tls->groups;
     plan.offer_h2 = tls->offer_h2;
     plan.offer_h1 = true;
+    plan.session_lifetime_s = tls->session_lifetime_s;
     plan.key_log_fd = key_log_fd;
     return plan;
 }

@@ -48,6 +48,10 @@ static const SchemaNode listener_children[] = {
            ITEM_VALUE("\"NAME\"", TLS_SUITE, SCHEMA_REPEATED, "TLS_AES_128_GCM_SHA256", "")),
     OPTION("key-exchange", 0, "only these groups for the exchange of keys",
            ITEM_VALUE("\"NAME\"", TLS_GROUP, SCHEMA_REPEATED, "X25519", "")),
+    OPTION("session-lifetime-seconds", 0,
+           "how long a TLS session may be resumed, over and over, before a full handshake; a day "
+           "where it is not written; 0: never",
+           ITEM_OPTIONAL_NUMBER("N", 0, 604800, "86400", "")),
     {.name = S_INIT("client-certificates"),
      .sentence = S_INIT("ask clients for certificates"),
      .argument_count = 1,

@@ -54,6 +54,7 @@ typedef struct ListenerTls {
     bool offer_h2;
     ClientCertificates clients;
     bool refuse_expired_crls;
+    uint32_t session_lifetime_s; /* 0: sessions are not resumed */
     Str key_log_path; /* absolute; empty: none */
     Fingerprint identity; /* of all of it, files too: the same, and so is the server */
 } ListenerTls;

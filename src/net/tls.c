@@ -67,6 +67,7 @@ struct Tls {
     bool heard; /* ... and data */
     bool refused; /* it ended with an alert about River's certificate */
     TlsMeter meter; /* of its handshake */
+    uint64_t session_since_s; /* belongs to the engine */
     size_t subject_len;
     uint8_t *subject COUNTED_BY(subject_len);
 };
@@ -153,13 +154,16 @@ static Err server_make(TlsServer *s, const TlsServerPlan *plan, TlsMistake *ret_
     }
     const EngineKey **keys = (const EngineKey **)arena_alloc_array(
         &s->config.arena, s->pair_count, sizeof *keys);
-    if (!keys) {
+    uint16_t *groups = arena_array(&s->config.arena, uint16_t, s->pair_count);
+    if (!keys || !groups) {
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < s->pair_count; i++) {
         keys[i] = s->pairs[i]->key;
+        groups[i] = s->pairs[i]->group;
     }
-    EngineServerParts parts = {.key_count = s->pair_count, .keys = keys, .names = &s->names};
+    EngineServerParts parts = {
+        .key_count = s->pair_count, .keys = keys, .groups = groups, .names = &s->names};
     parts.client_roots = s->client_roots ? s->client_roots->roots : NULL;
     parts.client_crls = s->client_crls ? s->client_crls->crls : NULL;
     return engine_server_new(&s->config.arena, plan, &parts, &s->engine, ret_mistake, why);
@@ -396,7 +400,7 @@ static bool begins_record(const Tls *t, uint8_t first)
 
 static Err feed_engine(Tls *t, Str raw, size_t *ret_taken)
 {
-    EngineCode code = engine_feed(t->engine, raw, ret_taken);
+    EngineCode code = engine_feed(t->engine, &t->session_since_s, raw, ret_taken);
     if (code != ENGINE_OK) {
         t->refused = t->client && !t->heard && engine_is_refusal(code);
         return fail(t, engine_reason(code, engine_alert(t->engine)), code);
@@ -426,7 +430,7 @@ static Err refuse_length(Tls *t)
 {
     static const uint8_t none[TLS_RECORD_HEAD_BYTES];
     size_t taken = 0;
-    (void)engine_feed(t->engine, str_of(none, sizeof none), &taken);
+    (void)engine_feed(t->engine, &t->session_since_s, str_of(none, sizeof none), &taken);
     return fail(t, TLS_REASON_PROTOCOL, ENGINE_OK);
 }
 

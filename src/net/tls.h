@@ -50,6 +50,7 @@ typedef struct TlsServerPlan {
     Str client_crls;  /* PEM; empty: none */
     bool refuse_expired_crls; /* nobody gets in by a list that is past its nextUpdate */
     Fingerprint clients_print; /* the same only for the same two; zero: the shelf makes one */
+    uint32_t session_lifetime_s; /* that resumed sessions follow each other; 0: none is resumed */
     int key_log_fd;   /* -1: none; borrowed, lines in NSS key log format are written to it */
     TlsShelf *shelf;  /* NULL: everything is parsed for this server alone */
 } TlsServerPlan;
@@ -136,6 +137,7 @@ MUST_USE Err tls_certificate_read(Str chain, Arena *a, TlsCertificate *ret);
 typedef struct TlsValidity {
     int64_t not_before; /* seconds since 1970 */
     int64_t not_after;
+    bool has_names; /* DNS names, by which it can be chosen */
 } TlsValidity;
 MUST_USE Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret,
                           TlsMistake *ret_mistake, Text *why);

@@ -31,6 +31,9 @@ void engine_key_drop(EngineKey *key); /* NULL is fine */
 TlsStaple engine_key_staple(const EngineKey *key);
 /* Whether a client that knows no RSA could use the key. */
 bool engine_key_is_modern(const EngineKey *key);
+/* The number of the group that its curve is, which a client of TLS 1.2 that verifies it has to know
+ * (RFC 8422 §5.1); 0: it has none. */
+uint16_t engine_key_group(const EngineKey *key);
 MUST_USE Err engine_roots_new(Str pem, bool strict, TlsPart part, EngineRoots **ret,
                               TlsMistake *ret_mistake, Text *why);
 void engine_roots_drop(EngineRoots *roots); /* NULL is fine */
@@ -45,6 +48,7 @@ MUST_USE Err engine_crl_read(const EngineCrls *crls, size_t at, Arena *a, TlsCrl
 typedef struct EngineServerParts {
     size_t key_count;
     const EngineKey *const *keys COUNTED_BY(key_count); /* of the plan's pairs */
+    const uint16_t *groups COUNTED_BY(key_count);       /* engine_key_group of each */
     const TlsNames *names;
     const EngineRoots *client_roots; /* NULL: clients are not asked */
     const EngineCrls *client_crls;   /* NULL: none are given */
@@ -68,8 +72,9 @@ MUST_USE Err engine_connect(EngineClient *c, Engine **ret);
 void engine_free(Engine *e); /* NULL is fine */
 
 /* Passes ciphertext on and decrypts it. Takes less than everything when plaintext must be read
- * first. */
-EngineCode engine_feed(Engine *e, Str raw, size_t *ret_taken);
+ * first. *since_s belongs to the connection: 0 at first, and then when its chain of resumed
+ * sessions began. */
+EngineCode engine_feed(Engine *e, uint64_t *since_s, Str raw, size_t *ret_taken);
 /* ERR_AGAIN: nothing is there; ERR_CLOSED: close_notify came. */
 MUST_USE Err engine_read(Engine *e, Span room, size_t *ret_read);
 /* Encrypts everything; an error ends the session. */

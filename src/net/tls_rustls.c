@@ -232,7 +232,7 @@ static rustls_io_result on_read(void *context, uint8_t *room, size_t len, size_t
     return 0;
 }
 
-EngineCode engine_feed(Engine *e, Str raw, size_t *ret_taken)
+static EngineCode feed_all(Engine *e, Str raw, size_t *ret_taken)
 {
     Feed feed = {.rest = raw};
     while (feed.rest.len > 0) {
@@ -256,6 +256,17 @@ EngineCode engine_feed(Engine *e, Str raw, size_t *ret_taken)
     }
     *ret_taken = raw.len - feed.rest.len;
     return ENGINE_OK;
+}
+
+EngineCode engine_feed(Engine *e, uint64_t *since_s, Str raw, size_t *ret_taken)
+{
+    if (!rustls_connection_is_handshaking(of(e))) {
+        return feed_all(e, raw, ret_taken);
+    }
+    river_tls_session_begin(since_s);
+    EngineCode code = feed_all(e, raw, ret_taken);
+    river_tls_session_begin(NULL);
+    return code;
 }
 
 Err engine_read(Engine *e, Span room, size_t *ret_read)

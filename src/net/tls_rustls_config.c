@@ -61,7 +61,19 @@ static Alpn alpn_make(bool h2, bool h1)
 
 /* ---- a server's configuration ---- */
 
-/* The certificate for this client: by name, then by what it can verify. */
+/* Whether the client may know the curve of a key. One that lists no groups may know all. */
+static bool knows_curve(const rustls_client_hello *hello, uint16_t group)
+{
+    bool known = group == 0 || hello->named_groups.len == 0;
+    for (size_t i = 0; i < hello->named_groups.len && !known; i++) {
+        known = hello->named_groups.data[i] == group;
+    }
+    return known;
+}
+
+/* The certificate for this client: by name, then by what it can verify. Signature schemes say that,
+ * but not in TLS 1.2, where they name no curve: there the groups do (RFC 8422 §5.1). So keys on
+ * curves that are not among those come last. */
 static const rustls_certified_key *on_hello(void *context, const rustls_client_hello *hello)
 {
     const EngineServer *s = (const EngineServer *)context;
@@ -69,8 +81,13 @@ static const rustls_certified_key *on_hello(void *context, const rustls_client_h
     const rustls_certified_key *candidates[TLS_NAME_PAIRS_MAX];
     Str sni = str_of(hello->server_name.data, hello->server_name.len);
     size_t count = tls_names_find(s->parts.names, sni, pairs, TLS_NAME_PAIRS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        candidates[i] = engine_stapled_key(s->parts.keys[pairs[i]]);
+    size_t fit = 0;
+    for (unsigned known = 2; known-- > 0;) {
+        for (size_t i = 0; i < count; i++) {
+            if (knows_curve(hello, s->parts.groups[pairs[i]]) == (known == 1)) {
+                candidates[fit++] = engine_stapled_key(s->parts.keys[pairs[i]]);
+            }
+        }
     }
     const rustls_certified_key *chosen = candidates[0]; /* then rustls says what does not fit */
     (void)rustls_client_hello_select_certified_key(hello, candidates, count, &chosen);
@@ -110,11 +127,12 @@ static Err verifier_make(const Base *base, const TlsServerPlan *plan, const Engi
 }
 
 /* Ticket keys of its own: no other server can resume its sessions. */
-static Err finish_server(EngineServer *s, int key_log_fd)
+static Err finish_server(EngineServer *s, uint32_t session_s, int key_log_fd)
 {
-    s->tickets = river_tls_ticketer_new();
+    s->tickets = river_tls_ticketer_new(session_s);
     rustls_result result =
-        s->tickets ? river_tls_server_config_set_tickets(&s->config, s->tickets, TICKETS)
+        s->tickets ? river_tls_server_config_set_tickets(
+                         &s->config, session_s > 0 ? s->tickets : NULL, TICKETS)
                    : RUSTLS_RESULT_PANIC;
     s->key_log_fd = key_log_fd;
     if (result == RUSTLS_RESULT_OK && key_log_fd >= 0) {
@@ -155,7 +173,7 @@ static Err server_config(EngineServer *s, const Base *base, const TlsServerPlan 
     result = rustls_server_config_builder_build(builder, &s->config);
     /* Only suites and groups that fit no version can be at fault by now. */
     return result == RUSTLS_RESULT_OK
-               ? finish_server(s, plan->key_log_fd)
+               ? finish_server(s, plan->session_lifetime_s, plan->key_log_fd)
                : engine_refused_because("none of them fits the versions", TLS_PART_SUITES, 0,
                                         ret_mistake, why);
 }

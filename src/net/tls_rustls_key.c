@@ -138,15 +138,32 @@ void engine_key_drop(EngineKey *key)
     }
 }
 
-bool engine_key_is_modern(const EngineKey *key)
+/* Whether it can sign by one of the schemes (RFC 8446 §4.2.3). */
+static bool signs(const EngineKey *key, const uint16_t *schemes, size_t count)
 {
-    static const uint16_t schemes[] = {0x0403, 0x0503, 0x0603, 0x0807}; /* RFC 8446 §4.2.3 */
-    rustls_client_hello hello = {
-        .signature_schemes = {.data = schemes, .len = sizeof schemes / sizeof schemes[0]}};
+    rustls_client_hello hello = {.signature_schemes = {.data = schemes, .len = count}};
     const rustls_certified_key *candidate = engine_certified_key(key);
     const rustls_certified_key *found = NULL;
     return rustls_client_hello_select_certified_key(&hello, &candidate, 1, &found) ==
            RUSTLS_RESULT_OK;
+}
+
+bool engine_key_is_modern(const EngineKey *key)
+{
+    static const uint16_t schemes[] = {0x0403, 0x0503, 0x0603, 0x0807};
+    return signs(key, schemes, sizeof schemes / sizeof schemes[0]);
+}
+
+uint16_t engine_key_group(const EngineKey *key)
+{
+    static const uint16_t curves[][2] = { /* ecdsa_secp256r1_sha256 and so on, and its group */
+        {0x0403, 23}, {0x0503, 24}, {0x0603, 25}};
+    for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
+        if (signs(key, &curves[i][0], 1)) {
+            return curves[i][1];
+        }
+    }
+    return 0;
 }
 
 /* ---- authorities ---- */

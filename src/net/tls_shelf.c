@@ -258,6 +258,7 @@ static Err pair_fill(TlsParsed *p, const TlsPair *pair, size_t index, TlsMistake
 {
     TRY(engine_key_new(pair, index, &p->key, ret_mistake, why));
     p->modern = engine_key_is_modern(p->key);
+    p->group = engine_key_group(p->key);
     Err err = describe(p, pair->chain);
     if (err == ERR_SYNTAX) {
         *ret_mistake = (TlsMistake){.part = TLS_PART_CHAIN, .index = index};
@@ -387,6 +388,7 @@ Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret, TlsMist
     TlsParsed *p = NULL;
     TRY(tls_parsed_pair(shelf, pair, 0, &p, ret_mistake, why));
     *ret = p->validity;
+    ret->has_names = p->names_len > 0;
     tls_parsed_unref(p);
     return ERR_OK;
 }

@@ -17,6 +17,7 @@ typedef struct TlsParsed {
     EngineCrls *crls;   /* of lists; the rest is of a certificate with its key */
     EngineKey *key;
     bool modern; /* what a client that knows no RSA could use: cheaper, and goes first */
+    uint16_t group; /* its curve's, or 0 */
     TlsValidity validity;
     size_t names_len;
     uint8_t *names COUNTED_BY(names_len); /* lower case, separated by commas */

@@ -44,6 +44,7 @@ static void open_once(void)
                           .pairs = &pair,
                           .offer_h2 = true,
                           .offer_h1 = true,
+                          .session_lifetime_s = 86400,
                           .key_log_fd = -1};
     plan.clients = TLS_CLIENTS_OPTIONAL;
     plan.client_roots = file_read("ca.pem");

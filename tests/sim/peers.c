@@ -274,7 +274,7 @@ static void take_sealed(Party *p, Str raw)
     while (raw.len > 0) {
         size_t taken = 0;
         size_t n = 0;
-        if (engine_feed(p->tls, raw, &taken) != ENGINE_OK) {
+        if (engine_feed(p->tls, NULL, raw, &taken) != ENGINE_OK) {
             trial_fail("a peer got ciphertext that it cannot open");
             return;
         }

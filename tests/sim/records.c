@@ -49,7 +49,7 @@ static void shake_hands(Sender *s)
         say(s);
         world_settle(&s->world);
         size_t n = sim_read(&s->world.network, s->side, span_of(room, sizeof room));
-        CHECK(engine_feed(s->engine, str_of(room, n), &taken) == ENGINE_OK && taken == n);
+        CHECK(engine_feed(s->engine, NULL, str_of(room, n), &taken) == ENGINE_OK && taken == n);
     }
     CHECK(!engine_is_handshaking(s->engine));
 }

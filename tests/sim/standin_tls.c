@@ -244,8 +244,9 @@ void engine_free(Engine *e)
     }
 }
 
-EngineCode engine_feed(Engine *e, Str raw, size_t *ret_taken)
+EngineCode engine_feed(Engine *e, uint64_t *since_s, Str raw, size_t *ret_taken)
 {
+    (void)since_s;
     Str rest = raw;
     while (rest.len > 0) {
         if (e->finished) {
@@ -454,6 +455,12 @@ bool engine_key_is_modern(const EngineKey *key)
 {
     (void)key;
     return true;
+}
+
+uint16_t engine_key_group(const EngineKey *key)
+{
+    (void)key;
+    return 0;
 }
 
 Err engine_roots_new(Str pem, bool strict, TlsPart part, EngineRoots **ret,

@@ -18,7 +18,7 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 COLUMNS_MAX = 100
 README_LINES_MAX = 40
-ADAPTER_LINES_MAX = 1250
+ADAPTER_LINES_MAX = 1450
 
 # Outside `base` these calls have a replacement that knows lengths, budgets or errors.
 BANNED = {
@@ -233,7 +233,7 @@ def check_readmes(tree):
 
 
 def check_adapters(tree):
-    """The adapters in Rust are few: at most 1250 lines of code in all."""
+    """The adapters in Rust are few: at most 1450 lines of code in all."""
     total = 0
     for path in [p for p in tree.paths if p.startswith("deps/src/")]:
         code = [line.strip() for line in tree.lines(path)]

@@ -211,6 +211,7 @@ TEST("config: what is written about TLS arrives in the settings")
                    "  certificate cert-path=\"wild.pem\" key-path=\"wild.key\"\n"
                    "  tls-versions \"1.3\" \"1.2\"\n"
                    "  key-exchange \"X25519\"\n"
+                   "  session-lifetime-seconds 3600\n"
                    "  client-certificates \"optional\" ca-path=\"ca.pem\" crl-path=\"ca.crl\"\n"
                    "}\n"
                    "\"127.0.0.1:80\" h2c=true\n"
@@ -232,6 +233,7 @@ TEST("config: what is written about TLS arrives in the settings")
     EXPECT_STR(tls->files[6 + TLS_FILE_CLIENT_CRLS].path, S("ca.crl"));
     EXPECT_STR(tls->versions, S("1.3,1.2"));
     EXPECT_STR(tls->groups, S("X25519"));
+    EXPECT_U64(tls->session_lifetime_s, 3600);
     EXPECT(tls->suites.len == 0 && tls->clients == CLIENT_CERTIFICATES_OPTIONAL);
     EXPECT(l.settings->listeners[1].h2c && l.settings->listeners[1].tls.pair_count == 0);
     EXPECT(!l.settings->listeners[2].h2c);
@@ -280,6 +282,8 @@ TEST("config: what is decided before the host is known is the same for all who s
         {S_INIT(TWO("", "h2c=true")), S_INIT("h2c")},
         {S_INIT(TWO(PAIR, PAIR " { tls-versions \"1.3\" }")), S_INIT("tls-versions")},
         {S_INIT(TWO(PAIR " { key-exchange \"X25519\" }", PAIR)), S_INIT("key-exchange")},
+        {S_INIT(TWO(PAIR " { session-lifetime-seconds 0 }", PAIR)),
+         S_INIT("session-lifetime-seconds")},
         {S_INIT(TWO(PAIR " { client-certificates \"required\" ca-path=\"ca.pem\" }", PAIR)),
          S_INIT("client-certificates")},
     };

@@ -262,9 +262,9 @@ TEST("deps: a session resumes on every server that shares its ticket keys, and o
 {
     uint16_t group = 0x001d;
     const struct rustls_crypto_provider *provider = river_tls_provider_new(&group, 1, NULL, 0);
-    river_tls_ticketer *keys = river_tls_ticketer_new();
+    river_tls_ticketer *keys = river_tls_ticketer_new(86400);
     river_tls_ticketer *same_keys = river_tls_ticketer_clone(keys);
-    river_tls_ticketer *other_keys = river_tls_ticketer_new();
+    river_tls_ticketer *other_keys = river_tls_ticketer_new(86400);
     const struct rustls_server_config *first = new_server(provider, keys);
     const struct rustls_server_config *second = new_server(provider, same_keys);
     const struct rustls_server_config *stranger = new_server(provider, other_keys);

@@ -65,6 +65,7 @@ TlsServerPlan server_plan(const char *one, const char *two, const char *three, c
                            .pairs = pairs,
                            .offer_h2 = true,
                            .offer_h1 = true,
+                           .session_lifetime_s = 86400,
                            .key_log_fd = -1};
 }
 
