@@ -30,7 +30,7 @@ static void json_text(Text *t, Str key, Str value)
 {
     quote_json(t, key);
     text_byte(t, ':');
-    quote_json(t, value);
+    quote_json_text(t, value);
     text_byte(t, ',');
 }
 

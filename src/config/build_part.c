@@ -51,6 +51,9 @@ static Err keep_texts(Arena *a, Service *s)
 {
     TRY(build_keep(a, &s->name));
     TRY(build_keep(a, &s->host));
+    TRY(build_keep(a, &s->identity.subject));
+    TRY(build_keep(a, &s->identity.names));
+    TRY(build_keep(a, &s->identity.fingerprint));
     TRY(build_keep(a, &s->request_id_name));
     TRY(build_keep(a, &s->client_ip_name));
     TRY(build_keep(a, &s->limits.overload_body));
@@ -85,6 +88,12 @@ static Err service_build(Build *b, const ServiceSettings *from, Service *ret)
                       .x_forwarded_host = from->forwarded.x_forwarded_host,
                       .x_real_ip = from->forwarded.x_real_ip,
                       .forwarded = from->forwarded.forwarded},
+        .identity = {.any = from->identity_headers.any,
+                     .certificate = from->identity_headers.certificate,
+                     .chain = from->identity_headers.chain,
+                     .subject = from->identity_headers.subject,
+                     .names = from->identity_headers.names,
+                     .fingerprint = from->identity_headers.fingerprint},
         .host = from->host,
         .request_id_name = from->request_id.header,
         .request_id_field = field_id(from->request_id.header),

@@ -81,6 +81,19 @@ static ForwardedSettings fill_forwarded(Section s)
     };
 }
 
+static Err fill_identity(Filler *f, Section s, IdentitySettings *ret)
+{
+    if (!s.node) {
+        return ERR_OK;
+    }
+    *ret = (IdentitySettings){.any = true,
+                              .certificate = section_bool(s, S("client-cert")),
+                              .chain = section_bool(s, S("client-cert-chain"))};
+    TRY(fill_lower(f->arena, section_text(s, S("subject")), &ret->subject));
+    TRY(fill_lower(f->arena, section_text(s, S("names")), &ret->names));
+    return fill_lower(f->arena, section_text(s, S("fingerprint")), &ret->fingerprint);
+}
+
 /* A switch that is not written is as `default` says. */
 static bool fill_switch(Section s, Str name)
 {
@@ -159,6 +172,8 @@ Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *re
     f->serves_files = false;
     uint64_t limiter_bytes = f->limiter_bytes;
     TRY(fill_lower(f->arena, section_text(request_id, S("header")), &ret->request_id.header));
+    TRY(fill_identity(f, section_child(section, S("client-certificate-headers")),
+                      &ret->identity_headers));
     TRY(fill_listeners(f, section, index, ret));
     TRY(fill_hosts(f, section_child(section, S("hosts")), ret));
     TRY(fill_upgrades(f, section_child(section, S("upgrade-protocols")), ret));

@@ -101,6 +101,21 @@ static void check_client_ip(Checker *c, const KdlNode *client)
     }
 }
 
+/* Nobody would ever show one. */
+static void check_identity(Checker *c, const KdlNode *service, const KdlNode *listeners)
+{
+    const KdlNode *headers = node_find(service->children, S("client-certificate-headers"));
+    bool asked = false;
+    for (const KdlNode *n = listeners ? listeners->children : NULL; n; n = n->next) {
+        asked = asked || node_find(n->children, S("client-certificates"));
+    }
+    if (headers && !asked) {
+        rules_error(c, headers->name_at,
+                    S("add client-certificates \"required\" ca-path=\"FILE\" below a listener"),
+                    "`client-certificate-headers` needs a listener that asks for certificates");
+    }
+}
+
 void rules_service(Checker *c, const KdlNode *service)
 {
     const KdlNode *listeners = node_find(service->children, S("listeners"));
@@ -110,6 +125,7 @@ void rules_service(Checker *c, const KdlNode *service)
         check_proxy_protocol(c, n, client);
     }
     check_client_ip(c, client);
+    check_identity(c, service, listeners);
     rules_action(c, service);
     check_stages(c, node_find(service->children, S("path-control")));
 }

@@ -93,6 +93,18 @@ static const SchemaNode forwarded_children[] = {
     OPTION_BOOL("forwarded", "false", "all of it in the standard field (RFC 7239)"),
 };
 
+static const SchemaNode identity_children[] = {
+    OPTION_BOOL("client-cert", "true", "the certificate itself in `Client-Cert` (RFC 9440)"),
+    OPTION_BOOL("client-cert-chain", "false",
+                "what the client sent behind it in `Client-Cert-Chain` (RFC 9440)"),
+    OPTION_TEXT("subject", FILTER_FIELD, "x-client-subject",
+                "the field for its subject (RFC 4514, in ASCII)"),
+    OPTION_TEXT("names", FILTER_FIELD, "x-client-names",
+                "the field for its subject alternative names"),
+    OPTION_TEXT("fingerprint", FILTER_FIELD, "x-client-fingerprint",
+                "the field for its SHA-256, in hexadecimal digits"),
+};
+
 static const SchemaNode request_id_children[] = {
     OPTION("header", 0, "the field that carries the id",
            {.name = S_INIT("\"NAME\""),
@@ -158,6 +170,10 @@ static const SchemaNode service_children[] = {
             request_id_children),
     SECTION("forwarded-headers", 0, "what origins are told about the client",
             forwarded_children),
+    SECTION("client-certificate-headers", SCHEMA_ALTERNATIVE,
+            "what origins are told about the certificate that a client has shown; clients cannot "
+            "say it themselves",
+            identity_children),
     SECTION("client-ip", 0, "which proxies in front of River are trusted", client_children),
     SECTION("overload", 0, "limits and deadlines towards clients", overload_children),
     LINK(schema_path_control),

@@ -139,6 +139,15 @@ typedef struct ForwardedSettings { /* which fields River writes for the origin *
     bool forwarded;
 } ForwardedSettings;
 
+typedef struct IdentitySettings { /* which fields say what of a client's certificate */
+    bool any;
+    bool certificate; /* Client-Cert */
+    bool chain;       /* Client-Cert-Chain */
+    Str subject; /* names in lower case; empty: none */
+    Str names;
+    Str fingerprint;
+} IdentitySettings;
+
 typedef struct RequestIdSettings {
     Str header;  /* lower case */
     bool accept; /* keep what the client sent, if it is a sane id */
@@ -235,6 +244,7 @@ typedef struct ServiceSettings {
     uint64_t stream_idle_timeout_ms;
     RequestIdSettings request_id;
     ForwardedSettings forwarded;
+    IdentitySettings identity_headers;
     size_t trusted_count;
     const IpPrefix *trusted COUNTED_BY(trusted_count); /* proxies that say who the client is */
     Str client_ip_header; /* in this field; lower case */

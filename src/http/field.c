@@ -8,10 +8,10 @@
 /* The hash over length, first, middle and last byte. The factors were found by search so that no
  * two known names meet; if a new name collides, the compiler refuses the table (an initialiser is
  * overridden) and other factors have to be searched. Case does not matter: bit 0x20 is set. */
-#define HASH_SLOTS 64u
+#define HASH_SLOTS 128u
 #define NAME_HASH(len, first, middle, last)                                                        \
-    (((size_t)(len) * 2u + ((size_t)(first) | 0x20u) * 9u + ((size_t)(middle) | 0x20u) * 3u +      \
-      ((size_t)(last) | 0x20u) * 21u) % HASH_SLOTS)
+    (((size_t)(len) * 21u + ((size_t)(first) | 0x20u) * 9u + ((size_t)(middle) | 0x20u) * 13u +    \
+      ((size_t)(last) | 0x20u) * 6u) % HASH_SLOTS)
 
 #define ROW(name, len, first, middle, last)                                                        \
     [NAME_HASH(len, first, middle, last)] = FIELD_##name
@@ -54,6 +54,8 @@ static const uint8_t name_slots[HASH_SLOTS] = {
     ROW(X_FORWARDED_PROTO, 17, 'x', 'd', 'o'),
     ROW(X_FORWARDED_HOST, 16, 'x', 'd', 't'),
     ROW(X_REAL_IP, 9, 'x', 'a', 'p'),
+    ROW(CLIENT_CERT, 11, 'c', 't', 't'),
+    ROW(CLIENT_CERT_CHAIN, 17, 'c', 'e', 'n'),
     ROW(X_REQUEST_ID, 12, 'x', 'e', 'd'),
 };
 

@@ -50,6 +50,8 @@ enum {
     X(X_FORWARDED_PROTO, "x-forwarded-proto", FIELD_NO_TRAILER)                                    \
     X(X_FORWARDED_HOST, "x-forwarded-host", FIELD_NO_TRAILER)                                      \
     X(X_REAL_IP, "x-real-ip", FIELD_NO_TRAILER)                                                    \
+    X(CLIENT_CERT, "client-cert", FIELD_NO_TRAILER)                                                \
+    X(CLIENT_CERT_CHAIN, "client-cert-chain", FIELD_NO_TRAILER)                                    \
     X(X_REQUEST_ID, "x-request-id", FIELD_NO_TRAILER)
 
 typedef enum FieldId {

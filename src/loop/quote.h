@@ -9,6 +9,9 @@
 
 /* "..." as a JSON string; a byte that is not visible ASCII or a blank becomes \u00XX. */
 void quote_json(Text *t, Str s);
+/* The same for what is UTF-8: each character becomes \uXXXX, and a byte of none \u00XX. */
+void quote_json_text(Text *t, Str s);
+void quote_logfmt_text(Text *t, Str s);
 /* As it is when that is unambiguous, else as a JSON string; an empty value is "". */
 void quote_logfmt(Text *t, Str s);
 /* "..." as web servers write it: \" and \\, other bytes as \xXX. */

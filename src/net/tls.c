@@ -12,7 +12,7 @@
 #define CONFIG_BLOCK_BYTES 4096u
 #define CONFIG_BYTES_MAX (64u << 20)
 #define NAME_BYTES_MAX 100u /* of a server name that is none, for the log */
-#define SUBJECT_BYTES_MAX 1024u
+#define PEER_BYTES_MAX 4096u /* of a subject, or of names, which are not kept beyond that */
 /* A record holds at most so much plaintext (RFC 8446 §5.1): pieces are put together up to it. */
 #define RECORD_BYTES_MAX 16384u
 
@@ -68,8 +68,9 @@ struct Tls {
     bool refused; /* it ended with an alert about River's certificate */
     TlsMeter meter; /* of its handshake */
     uint64_t session_since_s; /* belongs to the engine */
-    size_t subject_len;
-    uint8_t *subject COUNTED_BY(subject_len);
+    size_t subject_len; /* at the front of `peer` */
+    size_t peer_len;
+    uint8_t *peer COUNTED_BY(peer_len); /* the subject and the names of the client's certificate */
 };
 
 /* ---- configurations ---- */
@@ -282,16 +283,6 @@ Err tls_server_restore_tickets(TlsServer *s, Str keys)
     return engine_restore_tickets(s->engine, keys) ? ERR_OK : ERR_SYNTAX;
 }
 
-Str tls_known(TlsList list)
-{
-    return engine_known(list);
-}
-
-Err tls_certificate_read(Str chain, Arena *a, TlsCertificate *ret)
-{
-    return engine_certificate_read(chain, a, ret);
-}
-
 /* ---- the life of a session ---- */
 
 /* A session without its engine, counted as one that shakes hands. */
@@ -351,7 +342,7 @@ void tls_free(Tls *t)
     engine_free(t->engine); /* first: it may still look at its configuration */
     tls_server_unref(t->server);
     tls_client_unref(t->client);
-    memory_drop(t->budget, t->subject, t->subject_len);
+    memory_drop(t->budget, t->peer, t->peer_len);
     budget_give(t->budget, t->budget_bytes);
     memory_drop(t->budget, t, sizeof *t);
 }
@@ -365,17 +356,26 @@ static Err fail(Tls *t, TlsReason reason, EngineCode code)
     return ERR_SYNTAX;
 }
 
-/* Keeps the subject of the client's certificate. */
-static void keep_subject(Tls *t)
+/* Keeps what the client's certificate says. */
+static void keep_peer(Tls *t)
 {
-    uint8_t room[SUBJECT_BYTES_MAX];
-    Text subject = text_in(span_of(room, sizeof room));
-    engine_peer_subject(t->engine, &subject);
-    uint8_t *kept = subject.len > 0 ? (uint8_t *)memory_new(t->budget, subject.len) : NULL;
+    uint8_t rooms[2][PEER_BYTES_MAX];
+    Text subject = text_in(span_of(rooms[0], PEER_BYTES_MAX));
+    Text names = text_in(span_of(rooms[1], PEER_BYTES_MAX));
+    Str der = engine_peer_certificate(t->engine, 0);
+    if (der.len == 0) {
+        return;
+    }
+    engine_describe(der, &subject, &names);
+    size_t len = subject.len + names.len;
+    uint8_t *kept = len > 0 ? (uint8_t *)memory_new(t->budget, len) : NULL;
     if (kept) {
-        t->subject = kept;
+        t->peer = kept;
+        t->peer_len = len;
         t->subject_len = subject.len;
-        (void)span_copy(span_of(t->subject, t->subject_len), text_str(&subject));
+        Span room = span_of(t->peer, t->peer_len);
+        (void)span_copy(room, text_str(&subject));
+        (void)span_copy(span_drop(room, subject.len), text_str(&names));
     }
 }
 
@@ -383,7 +383,7 @@ static void open_session(Tls *t)
 {
     t->state = TLS_OPEN;
     if (t->server) {
-        keep_subject(t);
+        keep_peer(t);
     }
     budget_give(t->budget, t->budget_bytes - OPEN_BYTES);
     t->budget_bytes = OPEN_BYTES;
@@ -441,7 +441,7 @@ static Err feed_handshake(Tls *t, Str raw, size_t *ret_taken)
     TlsMeter *m = &t->meter;
     size_t taken = 0;
     size_t before = 0; /* bytes that end a head */
-    Str head = STR_NONE;
+    Str head = STR_NONE; /* that was cut */
     if (m->head_len > 0) {
         before = tls_meter_go_on(m, raw, &head);
         TRY(feed_engine(t, head, &taken));
@@ -556,7 +556,14 @@ void tls_info(const Tls *t, TlsInfo *ret)
 {
     engine_info(t->engine, ret);
     ret->identity = t->server ? tls_server_identity(t->server, ret->sni) : 0;
-    ret->subject = str_of(t->subject, t->subject_len);
+    Str peer = str_of(t->peer, t->peer_len);
+    ret->subject = str_take(peer, t->subject_len);
+    ret->names = str_drop(peer, t->subject_len);
+}
+
+Str tls_peer_certificate(const Tls *t, size_t index)
+{
+    return t->server ? engine_peer_certificate(t->engine, index) : STR_NONE;
 }
 
 const TlsServer *tls_server_of(const Tls *t)

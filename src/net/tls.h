@@ -249,10 +249,17 @@ typedef struct TlsInfo {
     Str group;    /* "X25519MLKEM768"; empty where it is not known */
     Str sni;      /* that the client asked for; empty: none */
     size_t identity; /* server: tls_server_identity of the SNI */
-    Str subject;  /* of the verified client certificate; empty: none */
+    Str subject;  /* of the verified client certificate (RFC 4514, UTF-8); empty: none */
+    Str names;    /* its subject alternative names ("DNS:a.example,URI:spiffe://a"), ASCII */
     bool resumed;
 } TlsInfo;
 void tls_info(const Tls *t, TlsInfo *ret);
+/* The certificates that a client has shown and that were verified, as DER, its own first, also
+ * where the session is resumed; empty behind the last one. They live as long as the session. */
+Str tls_peer_certificate(const Tls *t, size_t index);
+/* The SHA-256 of a certificate. */
+#define TLS_FINGERPRINT_BYTES 32u
+void tls_fingerprint(Str der, Span out);
 /* The server that accepted the session (borrowed); NULL for a client's session. */
 const TlsServer *tls_server_of(const Tls *t);
 

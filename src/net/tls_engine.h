@@ -87,10 +87,14 @@ MUST_USE Err engine_take(Engine *e, TlsSink *sink, void *context);
 unsigned engine_alert(Engine *e);
 bool engine_is_handshaking(const Engine *e);
 
-/* Fills in all but `identity` and `subject`. */
+/* Fills in all but `identity`, `subject` and `names`. */
 void engine_info(const Engine *e, TlsInfo *ret);
-/* Writes the subject of the peer's certificate; nothing when it showed none. */
-void engine_peer_subject(const Engine *e, Text *out);
+/* A certificate that the peer showed, as DER; empty: none. */
+Str engine_peer_certificate(const Engine *e, size_t index);
+/* What a certificate says: its subject, and its subject alternative names. What does not fit is
+ * left out, and sets the text's overflow. */
+void engine_describe(Str der, Text *subject, Text *names);
+void engine_fingerprint(Str der, Span out); /* TLS_FINGERPRINT_BYTES */
 
 TlsReason engine_reason(EngineCode code, unsigned alert);
 /* Whether the code is an alert with which a peer refuses a certificate, or the lack of one, or what

@@ -404,15 +404,38 @@ void engine_info(const Engine *e, TlsInfo *ret)
     };
 }
 
-void engine_peer_subject(const Engine *e, Text *out)
+Str engine_peer_certificate(const Engine *e, size_t index)
 {
-    const rustls_certificate *shown = rustls_connection_get_peer_certificate(seen(e), 0);
+    const rustls_certificate *shown = rustls_connection_get_peer_certificate(seen(e), index);
     const uint8_t *der = NULL;
-    size_t der_len = 0;
-    char room[SUBJECT_BYTES_MAX];
-    river_certificate about = {.subject = {.at = room, .room = sizeof room}}; /* system call */
-    if (shown && rustls_certificate_get_der(shown, &der, &der_len) == RUSTLS_RESULT_OK &&
-        river_certificate_describe(der, der_len, &about)) {
-        text_add(out, str_of(room, about.subject.bytes));
+    size_t len = 0;
+    return shown && rustls_certificate_get_der(shown, &der, &len) == RUSTLS_RESULT_OK
+               ? str_of(der, len)
+               : STR_NONE;
+}
+
+static river_text room_of(const Text *t)
+{
+    return (river_text){.at = (char *)t->room.at, .room = t->room.len}; /* system call */
+}
+
+static void take_text(Text *t, const river_text *from)
+{
+    t->overflow |= from->truncated;
+    t->len = from->truncated ? 0 : from->bytes;
+}
+
+void engine_describe(Str der, Text *subject, Text *names)
+{
+    river_certificate about = {.subject = room_of(subject), .alt_names = room_of(names)};
+    if (river_certificate_describe(der.at /* system call */, der.len, &about)) {
+        take_text(subject, &about.subject);
+        take_text(names, &about.alt_names);
     }
+}
+
+void engine_fingerprint(Str der, Span out)
+{
+    CHECK(out.len == TLS_FINGERPRINT_BYTES);
+    river_certificate_fingerprint(der.at /* system call */, der.len, out.at /* system call */);
 }

@@ -407,3 +407,20 @@ Err tls_pair_staple(const TlsPair *pair, TlsShelf *shelf, TlsStaple *ret)
     }
     return err;
 }
+
+/* ---- what rustls itself tells ---- */
+
+Str tls_known(TlsList list)
+{
+    return engine_known(list);
+}
+
+Err tls_certificate_read(Str chain, Arena *a, TlsCertificate *ret)
+{
+    return engine_certificate_read(chain, a, ret);
+}
+
+void tls_fingerprint(Str der, Span out)
+{
+    engine_fingerprint(der, out);
+}

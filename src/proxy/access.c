@@ -29,6 +29,9 @@ static void quote_within(Text *t, Quote quote, Str s, size_t room)
         used += escaped_bytes(s.at[fits]);
         fits++;
     }
+    while (fits < s.len && fits > 0 && (s.at[fits] & 0xc0u) == 0x80) {
+        fits--; /* whole characters, where there are any */
+    }
     if (fits == s.len) {
         quote(t, s);
         return;
@@ -68,6 +71,15 @@ static void line_str(Line *l, Str key, Str value, size_t room)
     if (value.len > 0) {
         line_key(l, key);
         quote_within(l->t, l->json ? quote_json : quote_logfmt, value, room);
+    }
+}
+
+/* The same for a value that is UTF-8. */
+static void line_text(Line *l, Str key, Str value, size_t room)
+{
+    if (value.len > 0) {
+        line_key(l, key);
+        quote_within(l->t, l->json ? quote_json_text : quote_logfmt_text, value, room);
     }
 }
 
@@ -121,7 +133,7 @@ static void print_keys(Line *l, const AccessRecord *r)
     line_str(l, S("protocol"), r->method.len ? protocol_of(r) : STR_NONE, NAME_ROOM);
     line_str(l, S("tls"), r->tls_version, NAME_ROOM);
     line_str(l, S("tls_suite"), r->tls_suite, NAME_ROOM);
-    line_str(l, S("tls_subject"), r->tls_subject, FIELD_ROOM);
+    line_text(l, S("tls_subject"), r->tls_subject, FIELD_ROOM);
     line_number(l, S("status"), r->status);
     line_str(l, S("reason"), r->reason, NAME_ROOM);
     line_number(l, S("bytes_in"), r->bytes_in);

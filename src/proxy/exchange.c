@@ -155,7 +155,7 @@ NOINLINE static void write_access(Thread *t, const Exchange *x, const Client *c)
     AccessRecord record = {
         .tls_version = tls.version,
         .tls_suite = tls.suite,
-        .tls_subject = tls.subject,
+        .tls_subject = tls.subject.len > 0 ? tls.subject : tls.names,
         .time_us = x->start_us + t->wall_offset_us,
         .request_id = x->id,
         .client = x->client_ip,

@@ -2,6 +2,7 @@
 #include "proxy/forward.h"
 
 #include "http/date.h"
+#include "proxy/identity.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
@@ -195,6 +196,13 @@ static bool request_field_passes(const Exchange *x, const Field *f)
     if (is_forwarding(f->id)) { /* what an untrusted client says of itself goes no further */
         return x->trusted && !rule_writes(&x->service->forwarded, f->id);
     }
+    const IdentityRules *identity = &x->service->identity;
+    if (f->id == FIELD_CLIENT_CERT || f->id == FIELD_CLIENT_CERT_CHAIN) {
+        return x->trusted && !identity->any; /* RFC 9440 §2.4 */
+    }
+    if (identity->any && identity_is_field(identity, f)) {
+        return false;
+    }
     return !x->request.framing.names_fields || !connection_names(&x->request.fields, f->name);
 }
 
@@ -317,13 +325,15 @@ static void add_request_fields(const Exchange *x, const Client *c, HeadOut *out)
         }
     }
     add_forwarding(x, c, out);
+    identity_add(x, c, out);
     head_field(out, x->service->request_id_name, x->id);
 }
 
-/* Room for the values that are put together: what came in, and our own beside it. */
-static HeadOut edit_out(const Fields *fields, HeadEdit *edit)
+/* Room for the values that are put together: what came in, and our own beside it, of which `more`
+ * is not usual. */
+static HeadOut edit_out(const Fields *fields, size_t more, HeadEdit *edit)
 {
-    size_t bytes = EDIT_BYTES_MIN;
+    size_t bytes = EDIT_BYTES_MIN + more;
     for (size_t i = 0; i < fields->count; i++) {
         bytes += fields->at[i].value.len + 2;
     }
@@ -334,7 +344,7 @@ static HeadOut edit_out(const Fields *fields, HeadEdit *edit)
 
 void forward_request_edit(const Exchange *x, const Client *c, HeadEdit *edit)
 {
-    HeadOut out = edit_out(&x->request.fields, edit);
+    HeadOut out = edit_out(&x->request.fields, identity_bytes(x, c), edit);
     add_request_fields(x, c, &out);
     edit->overflow |= out.text.overflow;
 }
@@ -442,7 +452,7 @@ void forward_client_connection(const Exchange *x, HeadOut *out)
 
 void forward_response_edit(Thread *t, const Exchange *x, HeadEdit *edit)
 {
-    HeadOut out = edit_out(&x->response.fields, edit);
+    HeadOut out = edit_out(&x->response.fields, 0, edit);
     if (!add_response_fields(x, &x->response, &out)) {
         forward_date(t, &out); /* RFC 9110 §6.6.1 */
     }

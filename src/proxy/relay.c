@@ -4,6 +4,7 @@
 #include "proxy/relay.h"
 
 #include "base/number.h"
+#include "proxy/identity.h"
 #include "proxy/worker.h"
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -121,6 +122,7 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
         link_keep(t, from, got.total, got.consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
+    identity_drop(&x->service->identity, &got.trailers);
     bool more = moved || head->filled;
     Step sent = more ? request_send(t, x, to, head, got.data, &got.trailers) : WAIT;
     if (sent.kind == STEP_FAIL) {

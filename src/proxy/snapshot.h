@@ -54,6 +54,16 @@ typedef struct ForwardedRules {
     bool forwarded;
 } ForwardedRules;
 
+/* What origins are told about a client's certificate; names in lower case, empty: nothing. */
+typedef struct IdentityRules {
+    bool any;
+    bool certificate; /* Client-Cert (RFC 9440) */
+    bool chain;       /* Client-Cert-Chain */
+    Str subject;      /* the field that says it */
+    Str names;
+    Str fingerprint;
+} IdentityRules;
+
 /* One spelling for each path, and what is refused on the way (room http: uri_normalize). */
 typedef struct Normalization {
     bool paths; /* one of the rules holds */
@@ -95,6 +105,7 @@ struct Service {
     ServiceLimits limits;
     Normalization normalization;
     ForwardedRules forwarded;
+    IdentityRules identity;
     Str host; /* sent upstream in place of the client's; empty: passed on */
     Str request_id_name; /* lower case */
     FieldId request_id_field;

@@ -361,10 +361,24 @@ void engine_info(const Engine *e, TlsInfo *ret)
                      .version = S("TLSv1.3")};
 }
 
-void engine_peer_subject(const Engine *e, Text *out)
+Str engine_peer_certificate(const Engine *e, size_t index)
 {
     (void)e;
-    (void)out;
+    (void)index;
+    return STR_NONE;
+}
+
+void engine_describe(Str der, Text *subject, Text *names)
+{
+    (void)der;
+    (void)subject;
+    (void)names;
+}
+
+void engine_fingerprint(Str der, Span out)
+{
+    (void)der;
+    span_fill(out, 0);
 }
 
 TlsReason engine_reason(EngineCode code, unsigned alert)

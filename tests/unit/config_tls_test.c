@@ -246,6 +246,25 @@ TEST("config: what is written about TLS arrives in the settings")
     loaded_close(&l);
 }
 
+TEST("config: what origins are told about certificates arrives in the settings")
+{
+    Loaded l;
+    load_tls(&l, S("services { A { listeners { \"127.0.0.1:443\" cert-path=\"a.pem\" "
+                   "key-path=\"a.key\" { client-certificates \"optional\" ca-path=\"ca.pem\" } }\n"
+                   "client-certificate-headers { client-cert false; client-cert-chain true\n"
+                   "subject \"X-Sub\"; names \"X-Names\"; fingerprint \"X-Print\" }\n"
+                   "respond } }"));
+    EXPECT_STR(shown(&l), S(""));
+    if (l.settings) {
+        const IdentitySettings *headers = &l.settings->services[0]->identity_headers;
+        EXPECT(headers->any && !headers->certificate && headers->chain);
+        EXPECT_STR(headers->subject, S("x-sub"));
+        EXPECT_STR(headers->names, S("x-names"));
+        EXPECT_STR(headers->fingerprint, S("x-print"));
+    }
+    loaded_close(&l);
+}
+
 /* ---- services that share an address ---- */
 
 #define TWO(first, second)                                                                         \

@@ -120,6 +120,31 @@ TEST("hostile bytes never leave their quotes")
     }
 }
 
+TEST("what is UTF-8 is quoted by characters, and what is not by bytes")
+{
+    static const struct {
+        Str in;
+        Str json;
+    } rows[] = {
+        {S_INIT("J\xc3\xbcrgen"), S_INIT("\"J\\u00fcrgen\"")},
+        {S_INIT("\xe2\x82\xac"), S_INIT("\"\\u20ac\"")},
+        {S_INIT("\xf0\x9f\x94\x91!"), S_INIT("\"\\ud83d\\udd11!\"")},
+        {S_INIT("\xc3"), S_INIT("\"\\u00c3\"")},                  /* cut */
+        {S_INIT("\xc0\x80"), S_INIT("\"\\u00c0\\u0080\"")},       /* longer than it has to be */
+        {S_INIT("\xed\xa0\x80"), S_INIT("\"\\u00ed\\u00a0\\u0080\"")}, /* half of a pair */
+        {S_INIT("a\xc3(\"\n"), S_INIT("\"a\\u00c3(\\\"\\u000a\"")},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t room[64];
+        Text t = text_in(span_of(room, sizeof room));
+        quote_json_text(&t, rows[i].in);
+        EXPECT_STR(text_str(&t), rows[i].json);
+        t = text_in(span_of(room, sizeof room));
+        quote_logfmt_text(&t, rows[i].in);
+        EXPECT_STR(text_str(&t), rows[i].json);
+    }
+}
+
 TEST("events below the level are not logged, and their fields are not evaluated")
 {
     int pipes[2];
