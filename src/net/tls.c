@@ -356,16 +356,13 @@ static Err fail(Tls *t, TlsReason reason, EngineCode code)
     return ERR_SYNTAX;
 }
 
-/* Keeps what the client's certificate says. */
-static void keep_peer(Tls *t)
+/* Keeps what the client's certificate says. Its rooms are cleared, which costs those who show
+ * none nothing where it is a call. */
+NOINLINE static void keep_peer(Tls *t, Str der)
 {
     uint8_t rooms[2][PEER_BYTES_MAX];
     Text subject = text_in(span_of(rooms[0], PEER_BYTES_MAX));
     Text names = text_in(span_of(rooms[1], PEER_BYTES_MAX));
-    Str der = engine_peer_certificate(t->engine, 0);
-    if (der.len == 0) {
-        return;
-    }
     engine_describe(der, &subject, &names);
     size_t len = subject.len + names.len;
     uint8_t *kept = len > 0 ? (uint8_t *)memory_new(t->budget, len) : NULL;
@@ -382,8 +379,9 @@ static void keep_peer(Tls *t)
 static void open_session(Tls *t)
 {
     t->state = TLS_OPEN;
-    if (t->server) {
-        keep_peer(t);
+    Str shown = tls_peer_certificate(t, 0);
+    if (shown.len > 0) {
+        keep_peer(t, shown);
     }
     budget_give(t->budget, t->budget_bytes - OPEN_BYTES);
     t->budget_bytes = OPEN_BYTES;
