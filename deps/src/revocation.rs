@@ -16,7 +16,7 @@ use rustls::{CertRevocationListError, CertificateError, DigitallySignedStruct, D
 use rustls::{Error, RootCertStore, SignatureScheme, client::danger::HandshakeSignatureValid};
 use rustls::{crypto::CryptoProvider, crypto::WebPkiSupportedAlgorithms};
 use rustls_ffi::rustls_result;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::ffi::{c_uint, c_void};
 use std::fmt::Write;
@@ -339,11 +339,10 @@ impl ClientCertVerifier for Clients {
         &self, end: &CertificateDer<'_>, others: &[CertificateDer<'_>], now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let expired_s = if self.refuse_expired { now.as_secs() } else { 0 };
-        let refused = Cell::new(false);
+        let refused = RefCell::new(None);
         let judge = |path: &VerifiedPath<'_>| {
             let result = self.crls.judge_path(path, expired_s);
-            refused.set(refused.get() || result.is_err());
-            result
+            result.inspect_err(|error| *refused.borrow_mut() = Some(error.clone()))
         };
         let error = match EndEntityCert::try_from(end).and_then(|cert| {
             let usage = webpki::KeyUsage::client_auth();
@@ -353,15 +352,12 @@ impl ClientCertVerifier for Clients {
             Ok(()) => return Ok(ClientCertVerified::assertion()),
             Err(error) => error,
         };
-        match (said_by_lists(&error), refused.get()) {
-            (Some(said), _) => Err(said),
-            (None, true) => Err(CertificateError::UnknownRevocationStatus.into()),
-            /* rustls has the words for the rest; nothing that was refused here gets in by it */
-            (None, false) => match self.inner.verify_client_cert(end, others, now) {
-                Err(error) => Err(error),
-                Ok(_) => Err(CertificateError::UnknownIssuer.into()),
-            },
+        if let Some(said) = said_by_lists(&refused.take().unwrap_or(error)) {
+            return Err(said);
         }
+        /* rustls has the words for the rest; nothing that was refused here gets in by it */
+        let otherwise = CertificateError::UnknownRevocationStatus.into();
+        Err(self.inner.verify_client_cert(end, others, now).err().unwrap_or(otherwise))
     }
 
     fn offer_client_auth(&self) -> bool {

@@ -142,9 +142,11 @@ static void text_crl(Text *t, const CrlStatus *c, int64_t now_s)
 {
     text_format(t, "%-24.*s ", STR_ARG(c->listener));
     date_print(t, c->next_update_s);
-    text_format(t, " %6lld %-14.*s %.*s (%.*s, number %.*s)\n",
-                (long long)((c->next_update_s - now_s) / DAY_S), STR_ARG(c->state),
-                STR_ARG(c->path), STR_ARG(c->issuer), STR_ARG(c->number));
+    text_format(t, " %6lld %-14.*s %.*s (%.*s", (long long)((c->next_update_s - now_s) / DAY_S),
+                STR_ARG(c->state), STR_ARG(c->path), STR_ARG(c->issuer));
+    text_add(t, c->number.len > 0 ? S(", number ") : STR_NONE);
+    text_add(t, c->number);
+    text_add(t, S(")\n"));
 }
 
 void status_print_crls(Text *t, const CrlStatus *list, size_t count, int64_t now_s, bool json)
