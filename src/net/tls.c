@@ -596,8 +596,3 @@ void tls_reason_print(const Tls *t, Text *out)
         engine_words(t->code, out);
     }
 }
-
-void tls_rest(Tls *t)
-{
-    (void)t; /* rustls keeps one read's 4 KiB and lets nobody release them */
-}

@@ -293,7 +293,4 @@ bool tls_is_refused(const Tls *t);
  * bytes: where they are not a whole record it is not reported. Once, before there are threads. */
 void tls_report_odd_names(void (*report)(Str name));
 
-/* Lets go of buffers that an idle connection does not need. */
-void tls_rest(Tls *t);
-
 #endif

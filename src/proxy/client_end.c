@@ -86,14 +86,6 @@ void client_linger(Thread *t, Client *c)
     }
 }
 
-/* An idle connection holds as little as can be. */
-static void client_rest(Client *c)
-{
-    if (c->wire.tls && c->in.len == 0 && !c->wire.readable) {
-        tls_rest(c->wire.tls);
-    }
-}
-
 /* The deadline of an idle connection. */
 static void client_idle_deadline(Thread *t, Client *c)
 {
@@ -111,7 +103,6 @@ void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abo
     if (keep && (!c->leaving || c->patience_ms > 0)) { /* the answer has said that it stays */
         c->state = CLIENT_IDLE;
         c->idle_ms = t->now_ms;
-        client_rest(c);
         client_idle_deadline(t, c);
         if (c->in.len > 0 || c->wire.readable) {
             thread_again(t, c->self);

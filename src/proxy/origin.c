@@ -115,9 +115,6 @@ static void park_push(Thread *t, Origin *o, Upstream *u)
     u->exchange = HANDLE_NONE;
     t->parked++;
     (void)pthread_mutex_lock(&l->lock);
-    if (u->wire.tls) {
-        tls_rest(u->wire.tls);
-    }
     t->park_nodes[slot] = (ParkNode){.fd = u->wire.stream.fd,
                                      .tls = u->wire.tls,
                                      .served = u->served,
