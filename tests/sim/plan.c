@@ -145,6 +145,8 @@ static void client_pace(const Plan *p, ClientPlan *c)
         c->at_once = 1;
         /* A receiver speaks of its window when half of it is read: that must be often enough. */
         c->window = (uint32_t)u64_min(c->window, c->rate * p->scale_ms / 4000);
+        uint64_t most = u64_max(2048, c->rate * p->scale_ms / 4000);
+        c->link.receive_bytes = (uint32_t)u64_min(c->link.receive_bytes, most);
         c->start_ns = pick(500) * LAN_MS;
         c->origin = p->theme == THEME_CROWD ? 0 : c->origin;
     }
@@ -359,7 +361,11 @@ void plan_make(Plan *p, uint64_t seed)
     p->fault_count = fault_count(p);
     bool timed = p->theme == THEME_STALE || p->theme == THEME_SURPLUS;
     p->pause_one_in = chance(30) && !timed ? (unsigned)between(50, 1000) : 0;
-    p->proxied = chance(10);
+    for (unsigned i = 0; i < p->origin_count && p->pause_one_in; i++) {
+        OriginPlan *o = &p->origins[i];
+        o->idle_ns += o->idle_ns > 0 ? 300 * LAN_MS : 0; /* whoever was paused has the time, too */
+    }
+    p->proxied = chance(10) && !p->hoards;
     for (unsigned i = 0; i < p->fault_count; i++) {
         fault_make(p, &p->faults[i]);
     }

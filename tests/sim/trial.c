@@ -349,6 +349,14 @@ static const LanHooks lan_hooks = {
 
 #define HOARDS_NS (8 * LAN_S)
 
+/* For a while there may be no memory for others. */
+static void hoards_begin(void)
+{
+    for (unsigned i = 0; i < SERVICES && trial->plan.hoards; i++) {
+        trial->tainted_ns[i] = lan_now_ns() + HOARDS_NS;
+    }
+}
+
 static void trial_begin(Trial *t, const Plan *plan)
 {
     trial = t;
@@ -380,9 +388,7 @@ static void trial_begin(Trial *t, const Plan *plan)
             lan_timer(now + plan->clients[i].start_ns, TIMER_CLIENT, i);
         }
     }
-    for (unsigned i = 0; i < SERVICES && plan->hoards; i++) {
-        t->tainted_ns[i] = now + HOARDS_NS; /* until the first of them are seen and ended */
-    }
+    hoards_begin(); /* until the first of them are seen and ended */
     for (unsigned i = 0; i < plan->fault_count; i++) {
         const FaultPlan *f = &plan->faults[i];
         if (f->on) {
@@ -417,6 +423,7 @@ static void trial_end(Trial *t)
 static void calm_down(void)
 {
     trial->calm = true;
+    hoards_begin(); /* who took nothing takes all, and more comes */
     for (int i = 0; i < trial->peers_touched; i++) {
         Party *p = &trial->peers[i];
         if (p->used) {
@@ -442,6 +449,9 @@ static void drain(void)
 {
     if (trial->plan.seed % 2 || trial_failed()) {
         return;
+    }
+    if (trial->plan.seed % 4 == 0) { /* who is idle is closed at once: no request may be coming */
+        world_run(lan_now_ns() + 40 * LAN_S, true);
     }
     trial->drained = true;
     worker_drain(trial->worker, trial->plan.seed % 4 ? 2000 : 0);
