@@ -324,9 +324,6 @@ void origin_mux_gone(Thread *t, Upstream *u)
     }
     if (handle_equal(p->upstream, u->self)) {
         Upstream *other = place_other(t, o, p);
-        p->upstream = other ? other->self : HANDLE_NONE;
-        if (other) {
-            mux_flush_later(t, other->mux); /* which serves who waits */
-        }
+        p->upstream = other ? other->self : HANDLE_NONE; /* whose streams origin_mux_next gives */
     }
 }

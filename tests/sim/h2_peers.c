@@ -305,17 +305,21 @@ static size_t serve_waiting(void *user, H2Name name, bool *ret_last)
 {
     (void)user;
     const Serve *s = serve_named(name);
-    *ret_last = !s || serve_is_all(s);
+    /* Some say the end by itself, a little later. */
+    bool apart = s && s->ask && s->ask->id % 4 == 1 && s->at < s->size;
+    *ret_last = !s || (serve_is_all(s) && !apart);
     return s ? (size_t)u64_min(serve_ready(s), 1u << 20) : 0;
 }
 
 static void serve_pull(void *user, H2Name name, size_t n, Text *out)
 {
-    (void)user;
     Serve *s = serve_named(name);
     pattern_put(s->ask->id, s->at, n, out);
     s->at += n;
     s->ask->touched = true;
+    if (s->at == s->size) {
+        peer_wake_at((Party *)user, lan_now_ns() + LAN_MS);
+    }
 }
 
 static H2Message *serve_message(void *user, H2Name name)
