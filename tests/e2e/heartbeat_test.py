@@ -4,6 +4,7 @@ busy, idle, stopped or starved is left alone.
 Threads get stuck in the build `breakin` alone (src/app/breakin_stuck.c), which looks ten times as
 often as River itself: so where River needs about ten seconds, that one needs about one."""
 
+import json
 import os
 import re
 import shutil
@@ -32,7 +33,11 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"
 
 
 def worker_of(river):
-    return river.status()["worker_pid"]
+    """0: there is none, or it died in the middle of its answer."""
+    try:
+        return river.status()["worker_pid"]
+    except json.JSONDecodeError:
+        return 0
 
 
 def asks_for(what):
