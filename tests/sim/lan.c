@@ -188,13 +188,23 @@ static void pump(int end)
     }
 }
 
+/* What of its rings a connection uses: as little as its buffers need, since untouched memory costs
+ * nothing. */
+static size_t ring_bytes(int end)
+{
+    const LanLink *l = &conn_of(end)->link;
+    bool small = l->send_bytes + l->receive_bytes <= LAN_RING_BYTES / 4;
+    return small ? LAN_RING_BYTES / 4 : LAN_RING_BYTES;
+}
+
 size_t end_put(int end, const void *bytes, size_t len)
 {
     Pipe *p = &lan->ends[end].out;
     size_t n = size_min(len, end_space(end));
+    size_t ring = ring_bytes(end);
     for (size_t done = 0; done < n;) {
-        size_t at = (p->written + done) % LAN_RING_BYTES;
-        size_t part = size_min(n - done, LAN_RING_BYTES - at);
+        size_t at = (p->written + done) % ring;
+        size_t part = size_min(n - done, ring - at);
         memcpy(p->ring + at, (const uint8_t *)bytes + done, part);
         done += part;
     }
@@ -208,9 +218,10 @@ size_t end_get(int end, void *room, size_t len)
     Pipe *p = pipe_in(end);
     const LanLink *link = &conn_of(end)->link;
     size_t n = size_min(len, (size_t)(p->arrived - p->read));
+    size_t ring = ring_bytes(end);
     for (size_t done = 0; done < n;) {
-        size_t at = (p->read + done) % LAN_RING_BYTES;
-        size_t part = size_min(n - done, LAN_RING_BYTES - at);
+        size_t at = (p->read + done) % ring;
+        size_t part = size_min(n - done, ring - at);
         memcpy((uint8_t *)room + done, p->ring + at, part);
         done += part;
     }

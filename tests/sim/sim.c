@@ -23,7 +23,7 @@
 #include "trial.h"
 
 #define BATCH 50u
-#define TRIAL_S 5
+#define TRIAL_S 15
 #define SHRINK_RUNS_MAX 150u
 #define FAILURES_MAX 20u
 
