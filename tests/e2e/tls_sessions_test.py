@@ -139,7 +139,8 @@ class Origins(Test):
             started.append((port, river))
         time.sleep(max(0, end + 1.5 - time.monotonic()))
         for port, river in started:
-            self.assertEqual(ask(port, "/").status, 502)
+            # A connection that was made in time, and has waited since, may serve one more.
+            wait_until(lambda p=port: ask(p, "/").status == 502, "a new handshake fails")
             wait_until(lambda r=river: "Expired" in r.errors(), "the log says why")
 
 
