@@ -41,7 +41,10 @@ static bool may_be_stale(unsigned origin)
     bool stale = false;
     for (unsigned i = 0; i < trial->plan.origin_count; i++) {
         bool here = i == origin || origin == ORIGINS_MAX;
-        stale = stale || (here && trial->plan.origins[i].idle_ns > 0);
+        bool closes = trial->plan.origins[i].idle_ns > 0 ||
+                      trial->trouble[TROUBLE_CLOSE_IDLE][i] > 0 ||
+                      trial->trouble[TROUBLE_RESTART][i] > 0;
+        stale = stale || (here && closes);
     }
     return stale;
 }

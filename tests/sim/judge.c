@@ -474,7 +474,7 @@ static void judge_thread(const Thread *t)
     left("turns", t->again_count + t->flush_count);
     /* What was held at most at once: a deadline that is not given back would add to it. */
     uint32_t most = t->clients.slots_touched + t->upstreams.slots_touched +
-                    t->streams.slots_touched + 1;
+                    t->streams.slots_touched + 2; /* rest, and relief */
     left("places on the wheel that were not given back", t->wheel.entries_touched > most);
     left("requests admitted", t->admitted > 2 * t->admit_step);
     left("requests that need no more memory", t->settled);
