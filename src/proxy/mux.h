@@ -66,7 +66,7 @@ typedef struct MuxStream {
     size_t moved_out; /* bytes taken from `out` since mux_moved last asked */
     uint64_t moved_seen; /* Mux.moved, then */
     bool pulled;     /* bytes were, since mux_look was last asked */
-    bool looked;     /* mux_look has asked since ... */
+    bool looked;     /* mux_look has asked before ... */
     uint64_t acked;  /* ... and this much of the connection was acknowledged then ... */
     uint64_t end;    /* ... of what had been given to it, up to the stream's last byte */
     uint64_t look_ms; /* ... and when it asks again */

@@ -403,12 +403,12 @@ uint64_t mux_look(const Thread *t, MuxStream *s, uint64_t timeout_ms, uint64_t *
     if (w->out.len > 0 && h2_has_window(m->h2, s->id)) {
         return UINT64_MAX; /* mux_moved counts it */
     }
+    uint64_t apart_ms = u64_max(timeout_ms / WIRE_LOOKS, 1);
     if (s->pulled) {
         s->pulled = false;
-        s->looked = false;
         s->end = wire_end(w);
+        s->look_ms = u64_min(s->look_ms, t->now_ms + apart_ms);
     }
-    uint64_t apart_ms = u64_max(timeout_ms / WIRE_LOOKS, 1);
     uint64_t look_ms = s->looked ? s->look_ms : *progress_ms + apart_ms;
     if (look_ms > t->now_ms) {
         return look_ms;
@@ -469,11 +469,12 @@ void mux_stream_on_timer(Thread *t, Handle h)
     uint64_t progress_ms = 0; /* it is looked at now */
     size_t acked = 0;
     size_t moved = mux_moved(t, s);
-    bool first = s->pulled || !s->looked;
+    bool first = !s->looked;
     uint64_t look_ms = mux_look(t, s, s->linger_ms, &progress_ms, &acked);
     moved += acked;
-    if (moved > 0 ? moved >= s->linger_bytes : first && look_ms != UINT64_MAX) {
-        stream_linger(t, s); /* slowly, but it goes; or what it was sent before is on its way */
+    bool enough = moved > 0 && moved >= s->linger_bytes;
+    if (enough || (first && look_ms != UINT64_MAX)) {
+        stream_linger(t, s); /* it goes; or what it was sent before may be on its way */
         return;
     }
     h2_reset(m->h2, s->id, s->out_done ? H2_NO_ERROR : H2_CANCEL);

@@ -193,20 +193,40 @@ class Windows(Test):
             self.assertEqual(river.status()["worker"]["faults"], {"send-timeout": 1})
             self.assertLess(time.monotonic() - start, 5)
 
-    def test_the_end_of_an_answer_may_wait_behind_a_large_window(self):
-        """The request is over, and its last bytes wait for a window that opens late."""
-        size = WINDOW + 20000
+    def ends_behind_a_window(self, window, more):
+        """A request that is over, and its last bytes wait for a window."""
         port = self.port()
-        self.river(proxy(f"{port} h2c=#true", self.origin(always(answer(bytes(size)))),
+        self.river(proxy(f"{port} h2c=#true", self.origin(always(answer(bytes(window + more)))),
                          self.LIMITS))
         client = H2Client(SlowPeer(self.slow_client(port), 300_000),
-                          {INITIAL_WINDOW_SIZE: WINDOW}, auto_window=False)
+                          {INITIAL_WINDOW_SIZE: window}, auto_window=False)
         client.grant(0, 1 << 30)
-        stream = client.start(request("/"))
+        return client, client.start(request("/"))
+
+    def test_the_end_of_an_answer_may_wait_behind_a_large_window(self):
+        """It opens late, and by a few bytes on the way."""
+        client, stream = self.ends_behind_a_window(WINDOW, 20000)
+        for some in range(1, 15):
+            client.until(lambda some=some: len(stream.body) >= some * WINDOW // 15, "a part", 20)
+            self.assertIsNone(stream.reset)
+            client.grant(stream.number, 4)
         client.until(lambda: len(stream.body) >= WINDOW, "a window of the answer", 20)
         client.grant(stream.number, WINDOW)
         client.wait(stream)
-        self.assertEqual((len(stream.body), stream.reset), (size, None))
+        self.assertEqual((len(stream.body), stream.reset), (WINDOW + 20000, None))
+
+    def test_the_end_of_an_answer_has_a_minimum_rate(self):
+        """A window that opens byte by byte is not one that opens."""
+        client, stream = self.ends_behind_a_window(1000, 10000)
+        start = time.monotonic()
+        while stream.reset is None and time.monotonic() - start < 10:
+            client.grant(stream.number, 4)
+            client.ping()
+            client.until(lambda: stream.over or client.pongs > 0, "an answer", 2)
+            client.pongs = 0
+            time.sleep(0.1)
+        self.assertEqual(stream.reset, 8)
+        self.assertLess(len(stream.body), 1500)
 
 
 if __name__ == "__main__":
