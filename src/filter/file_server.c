@@ -289,7 +289,7 @@ static bool below_prefix(const FileServer *s, Str decoded, Str *ret)
 /* Looks the path up; the exchange is asked again when it must wait. */
 static Verdict find(Thread *t, Exchange *x, const FileServer *s, Str path)
 {
-    Err err = file_cache_find(t, s->root, path, x->self, &x->file);
+    Err err = file_cache_find(t, s->root, path, exchange_token(x), &x->file);
     if (err == ERR_AGAIN) {
         x->progress_up_ms = x->looking ? x->progress_up_ms : t->now_ms;
         x->looking = true;

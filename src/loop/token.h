@@ -11,6 +11,8 @@
 
 typedef uint64_t Token;
 
+#define TOKEN_NONE UINT64_C(0) /* kinds begin at 1 */
+
 static inline Token token_of(unsigned kind, Handle h)
 {
     return (uint64_t)h.generation << 32 | (uint64_t)kind << TOKEN_SLOT_BITS |

@@ -227,7 +227,7 @@ static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
     Link client = link_client(t, x);
     relay_discard_request(t, x);
     if (!x->request_parsed || !x->request_body.done || client_may_stray(x) ||
-        client_is_leaving(t, x->client)) {
+        exchange_must_leave(t, x)) {
         x->keep_client = false;
     }
     HeadOut head = link_head(t, client);

@@ -4,13 +4,27 @@
 #include "base/number.h"
 #include "loop/log.h"
 #include "proxy/exchange.h"
-#include "proxy/relief.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
 #define CLIENT_READ_BYTES (32u << 10) /* for a head and what comes right behind it */
 
 static void client_read(Thread *t, Client *c);
+
+/* An exchange was started, if there was room for it, and has run as far as it could. */
+static void exchange_ran(Thread *t, Client *c, bool started)
+{
+    if (started) {
+        client_go_on(t, c);
+    } else {
+        client_close(t, c, true);
+    }
+}
+
+static void refuse(Thread *t, Client *c, Fault fault, Str head)
+{
+    exchange_ran(t, c, exchange_refuse(t, c, fault, head));
+}
 
 /* The session for a client of a listener that speaks TLS; ERR_OK also where it does not. */
 static Err client_seal(Thread *t, const Listener *l, Tls **ret)
@@ -83,7 +97,7 @@ void client_close(Thread *t, Client *c, bool abort)
     }
     if (c->mux) {
         Mux *m = c->mux;
-        mux_cut(t, m, t->stopping ? FAULT_STOPPED : FAULT_CLIENT_GONE, false);
+        client_cut_streams(t, c, t->stopping ? FAULT_STOPPED : FAULT_CLIENT_GONE, false);
         c->mux = NULL;
         mux_drop(t, m);
     }
@@ -92,143 +106,6 @@ void client_close(Thread *t, Client *c, bool abort)
     timer_drop(&t->wheel, &c->timer);
     client_uncount(t, c->listener);
     pool_give(&t->clients, c->self);
-}
-
-/* --- HTTP/2 ---------------------------------------------------------------------------------- */
-
-#define QUIET_MS 60000u /* of a client with open streams, before it is asked whether it lives */
-
-/* A deadline of the whole connection has passed, or is watched from now on. */
-static void mux_watch(Thread *t, Client *c)
-{
-    const ServiceLimits *limits = &service_of(t, c)->limits;
-    const MuxPatience patience = {.send_ms = limits->send_timeout_ms,
-                                  .idle_ms = limits->keep_alive_ms,
-                                  .head_ms = limits->head_timeout_ms,
-                                  .quiet_ms = QUIET_MS,
-                                  .silent_ms = MUX_SILENT_MS,
-                                  .apart_ms = QUIET_MS};
-    uint64_t due_ms = UINT64_MAX;
-    switch (mux_late(t, c->mux, &c->wire, &patience, &due_ms)) {
-    case MUX_IN_TIME:
-        client_deadline(t, c, due_ms > t->now_ms ? due_ms - t->now_ms : 0);
-        return;
-    case MUX_UNREAD:
-        mux_cut(t, c->mux, FAULT_SEND_TIMEOUT, false);
-        client_close(t, c, true);
-        return;
-    case MUX_SILENT:
-        mux_flush_later(t, c->mux); /* which watches again */
-        return;
-    case MUX_DEAD:
-        client_close(t, c, true);
-        return;
-    case MUX_SLOW:
-        counter_add(&t->faults[FAULT_HEAD_TIMEOUT], 1);
-        mux_end(t, c->mux, H2_ENHANCE_YOUR_CALM);
-        return;
-    case MUX_IDLE:
-        mux_leave(t, c->mux);
-        return;
-    }
-}
-
-/* The whole connection ends by its client's fault, with all of its streams. */
-static void mux_broke(Thread *t, const Client *c)
-{
-    uint8_t room[PEER_TEXT_MAX];
-    Text peer = text_in(span_of(room, sizeof room));
-    peer_print(&peer, c->peer);
-    counter_add(&t->faults[FAULT_REQUEST_PROTOCOL_BROKEN], 1);
-    LOG(INFO, "an HTTP/2 connection ended by its client's fault",
-        LOG_STR("reason", fault_row(FAULT_REQUEST_PROTOCOL_BROKEN)->code),
-        LOG_STR("client", text_str(&peer)), LOG_U64("streams", c->mux->count));
-}
-
-void client_mux_flush(Thread *t, Handle h)
-{
-    Client *c = client_get(t, h);
-    if (!c || !c->mux) {
-        return;
-    }
-    Mux *m = c->mux;
-    m->flushing = false;
-    Err err = mux_flush(t, m, &c->wire);
-    if (err != ERR_OK || c->wire.broken) {
-        client_close(t, c, true);
-    } else if ((m->failed || mux_is_over(m)) && c->wire.out.len == 0) {
-        if (h2_is_broken(m->h2)) {
-            mux_broke(t, c);
-        }
-        client_mux_end(t, c);
-    } else {
-        mux_watch(t, c);
-    }
-}
-
-/* The client sends no more. That is a goodbye: requests that are whole are answered, as over
- * HTTP/1, the others are over, and then the connection ends. */
-static void mux_half_closed(Thread *t, Client *c)
-{
-    if (c->mux->count == 0 && c->wire.out.len == 0) {
-        client_close(t, c, false);
-        return;
-    }
-    mux_leave(t, c->mux);
-    mux_cut(t, c->mux, FAULT_CLIENT_GONE, true);
-    mux_flush_later(t, c->mux);
-}
-
-static void mux_read(Thread *t, Client *c)
-{
-    Mux *m = c->mux;
-    Err err = mux_receive(t, m, &c->wire);
-    if (err == ERR_MEMORY) {
-        counter_add(&t->faults[FAULT_MEMORY], 1);
-        relief_want(t);
-    } else if (err == ERR_CLOSED) {
-        mux_half_closed(t, c);
-    } else if (err != ERR_OK && err != ERR_AGAIN && err != ERR_SYNTAX) {
-        client_close(t, c, false);
-    } /* else GOAWAY says why; then it ends */
-}
-
-static void mux_ready(Thread *t, Client *c)
-{
-    if (c->wire.broken) {
-        client_close(t, c, false);
-        return;
-    }
-    if (c->wire.out.len > 0 && c->wire.writable) {
-        mux_flush_later(t, c->mux);
-    }
-    if (c->wire.readable && !c->mux->failed) {
-        mux_read(t, c);
-    }
-}
-
-/* From now on the connection speaks HTTP/2; `bytes` of it were read already. */
-static void mux_begin(Thread *t, Client *c, Str bytes)
-{
-    const ServiceLimits *limits = &service_of(t, c)->limits;
-    Token token = token_of(TOKEN_CLIENT, c->self);
-    c->mux = mux_new(t, token, true, &limits->head, limits->streams_max);
-    if (!c->mux) {
-        counter_add(&t->faults[FAULT_MEMORY], 1);
-        relief_want(t);
-        client_close(t, c, true);
-        return;
-    }
-    c->state = CLIENT_MUX; /* its first flush sets the deadline */
-    if (c->leaving) {
-        client_drain(t, c, c->patience_ms);
-    }
-    if (bytes.len > 0) {
-        (void)!mux_feed(c->mux, bytes); /* a failure is seen when it is flushed */
-    }
-    if (c->wire.readable) {
-        thread_again(t, c->self);
-    }
 }
 
 /* --- TLS ------------------------------------------------------------------------------------- */
@@ -256,7 +133,7 @@ static void handshake_failed(Thread *t, Client *c)
     if (fault == FAULT_TLS_PLAINTEXT) {
         wire_unseal(&c->wire);
         c->wire.broken = false;
-        exchange_refuse(t, c, fault, STR_NONE);
+        refuse(t, c, fault, STR_NONE);
         return;
     }
     counter_add(&t->faults[fault], 1);
@@ -264,7 +141,8 @@ static void handshake_failed(Thread *t, Client *c)
         wire_unseal(&c->wire);
         c->wire.broken = false;
         c->wire.readable = true;
-        client_exchange_over(t, c, false, true, false);
+        c->over = (ExchangeOver){.is = true, .linger = true};
+        client_go_on(t, c);
         return;
     }
     client_close(t, c, false);
@@ -287,7 +165,7 @@ static void client_shake(Thread *t, Client *c)
     c->state = CLIENT_IDLE;
     client_deadline(t, c, service_of(t, c)->limits.head_timeout_ms);
     if (info.alpn == TLS_ALPN_H2) {
-        mux_begin(t, c, STR_NONE);
+        client_mux_begin(t, c, STR_NONE);
     } else {
         client_read(t, c);
     }
@@ -329,24 +207,24 @@ static void head_incomplete(Thread *t, Client *c, size_t old, size_t total, size
     Str bytes = str_take(span_str(t->input), total);
     Fault fault = head_judge(t, c, old, total, skip);
     if (fault != FAULT_NONE) {
-        exchange_refuse(t, c, fault, bytes);
+        refuse(t, c, fault, bytes);
         return;
     }
     if (total > limits->head.head_bytes_max) {
-        exchange_refuse(t, c, FAULT_REQUEST_HEAD_TOO_LARGE, bytes);
+        refuse(t, c, FAULT_REQUEST_HEAD_TOO_LARGE, bytes);
         return;
     }
     if (total > limits->head.target_bytes_max + 32 && str_find(bytes, '\n', 2) == bytes.len) {
-        exchange_refuse(t, c, FAULT_REQUEST_TARGET_TOO_LONG, bytes);
+        refuse(t, c, FAULT_REQUEST_TARGET_TOO_LONG, bytes);
         return;
     }
     if (input_keep(t, c, old, total, 0) != ERR_OK) {
-        exchange_refuse(t, c, FAULT_MEMORY, STR_NONE);
+        refuse(t, c, FAULT_MEMORY, STR_NONE);
         return;
     }
     c->looked = true;
     if (c->wire.readable) {
-        thread_again(t, c->self);
+        thread_again_wire(t, &c->wire);
     }
     if (c->state == CLIENT_IDLE) {
         c->state = CLIENT_HEAD;
@@ -376,25 +254,26 @@ static void head_look(Thread *t, Client *c, size_t old, size_t total)
         return;
     }
     if (err != ERR_OK) {
-        exchange_refuse(t, c, FAULT_REQUEST_BARE_LF, bytes);
+        refuse(t, c, FAULT_REQUEST_BARE_LF, bytes);
         return;
     }
     c->scanned = 0;
     c->looked = false;
     if (is_preface(t, c, str_slice(bytes, skip, skip + end))) {
         buf_clear(&c->in, &t->buf_blocks);
-        mux_begin(t, c, str_drop(bytes, skip));
+        client_mux_begin(t, c, str_drop(bytes, skip));
         return;
     }
     if (c->state == CLIENT_IDLE) {
         c->head_us = t->now_ns / 1000;
     }
     if ((old > 0 || skip + end < total) && input_keep(t, c, old, total, skip + end) != ERR_OK) {
-        exchange_refuse(t, c, FAULT_MEMORY, STR_NONE);
+        refuse(t, c, FAULT_MEMORY, STR_NONE);
         return;
     }
     c->state = CLIENT_BUSY;
-    exchange_start(t, c, str_slice(bytes, skip, skip + end));
+    bool started = exchange_start(t, c, str_slice(bytes, skip, skip + end));
+    exchange_ran(t, c, started);
 }
 
 /* Goes on with reading a head: from what is there already, or else from the socket. */
@@ -448,7 +327,7 @@ static void proxy_done(Thread *t, Client *c, size_t old, size_t total, size_t ea
     if (!l->tls) {
         c->state = CLIENT_IDLE;
         if (input_keep(t, c, old, total, total - early) != ERR_OK) {
-            exchange_refuse(t, c, FAULT_MEMORY, STR_NONE);
+            refuse(t, c, FAULT_MEMORY, STR_NONE);
             return;
         }
         client_read(t, c);
@@ -488,7 +367,7 @@ static void client_read_proxy(Thread *t, Client *c)
     err = proxy_header_parse(str_take(span_str(t->input), total), &header);
     if (err == ERR_INCOMPLETE && input_keep(t, c, old, total, 0) == ERR_OK) {
         if (c->wire.readable) {
-            thread_again(t, c->self);
+            thread_again_wire(t, &c->wire);
         }
         return;
     }
@@ -498,6 +377,36 @@ static void client_read_proxy(Thread *t, Client *c)
         proxy_failed(t, c, fault);
     } else {
         proxy_done(t, c, old, total, total - header.bytes);
+    }
+}
+
+/* --- exchanges ------------------------------------------------------------------------------- */
+
+void client_wake_exchange(Thread *t, Handle exchange)
+{
+    const Exchange *x = exchange_get(t, exchange);
+    Handle client = x ? x->client : HANDLE_NONE;
+    exchange_wake(t, exchange);
+    Client *c = client_get(t, client);
+    if (c) {
+        client_go_on(t, c);
+    }
+}
+
+void client_start_stream(Thread *t, MuxStream *s)
+{
+    exchange_start_stream(t, client_get(t, token_handle(s->mux->wire->owner)), s);
+}
+
+void client_cut(Thread *t, Handle h, Fault fault)
+{
+    Client *c = client_get(t, h);
+    Exchange *x = c ? exchange_get(t, c->exchange) : NULL;
+    if (c && c->mux) {
+        client_cut_streams(t, c, fault, false);
+    } else if (x) {
+        exchange_cut(t, x, fault);
+        client_go_on(t, c);
     }
 }
 
@@ -519,7 +428,7 @@ void client_on_ready(Thread *t, Handle h, unsigned what)
         client_shake(t, c);
         return;
     case CLIENT_MUX:
-        mux_ready(t, c);
+        client_mux_ready(t, c);
         return;
     case CLIENT_IDLE:
     case CLIENT_HEAD:
@@ -528,6 +437,7 @@ void client_on_ready(Thread *t, Handle h, unsigned what)
         return;
     case CLIENT_BUSY:
         exchange_wake(t, c->exchange);
+        client_go_on(t, c);
         return;
     case CLIENT_FLUSH:
         client_flush(t, c);
@@ -553,17 +463,18 @@ void client_on_timer(Thread *t, Handle h)
         client_close(t, c, false);
         return;
     case CLIENT_MUX:
-        mux_watch(t, c);
+        client_mux_watch(t, c);
         return;
     case CLIENT_IDLE:
     case CLIENT_LINGER:
         client_close(t, c, false);
         return;
     case CLIENT_HEAD:
-        exchange_refuse(t, c, FAULT_HEAD_TIMEOUT, STR_NONE);
+        refuse(t, c, FAULT_HEAD_TIMEOUT, STR_NONE);
         return;
     case CLIENT_BUSY:
-        exchange_on_timer(t, c->exchange);
+        exchange_wake(t, c->exchange);
+        client_go_on(t, c);
         return;
     case CLIENT_FLUSH:
         client_flush_watch(t, c);

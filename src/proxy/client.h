@@ -7,6 +7,7 @@
 #include "proxy/wire.h"
 
 typedef struct Mux Mux;
+typedef struct MuxStream MuxStream;
 
 typedef enum ClientState {
     CLIENT_PROXY,     /* a header of the PROXY protocol must come first */
@@ -19,6 +20,14 @@ typedef enum ClientState {
     CLIENT_LINGER   /* our side is finished; what the peer still sends is thrown away for a while */
 } ClientState;
 
+/* How an exchange has ended. */
+typedef struct ExchangeOver {
+    bool is;     /* it has, and the client has not gone on yet */
+    bool keep;   /* the connection may serve another request */
+    bool linger; /* the client may still be sending */
+    bool abort;  /* the client must see that its answer is not complete */
+} ExchangeOver;
+
 typedef struct Client {
     Handle self;
     Handle exchange;
@@ -27,6 +36,7 @@ typedef struct Client {
     Buf in; /* arrived, not consumed */
     Timer timer;
     uint8_t state;
+    ExchangeOver over; /* of the last exchange */
     bool linger_wanted;
     bool looked; /* `in` was looked at: only more bytes help */
     bool leaving; /* no request may follow the one that is under way */
@@ -49,9 +59,12 @@ typedef struct Client {
 void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer);
 void client_on_ready(Thread *t, Handle h, unsigned what);
 void client_on_timer(Thread *t, Handle h);
-/* The exchange is over. `keep`: the connection may serve another request; `abort`: the client must
- * see that its answer is not complete. */
-void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abort);
+/* Wakes an exchange, of whichever client, and goes on with that when it is over. */
+void client_wake_exchange(Thread *t, Handle exchange);
+/* A stream's first request has come. */
+void client_start_stream(Thread *t, MuxStream *s);
+/* Ends what the client has under way with `fault`: an exchange, or all of its streams'. */
+void client_cut(Thread *t, Handle h, Fault fault);
 void client_close(Thread *t, Client *c, bool abort);
 /* Sends what its HTTP/2 session has to say, and ends it when that is over. */
 void client_mux_flush(Thread *t, Handle h);
@@ -61,9 +74,6 @@ void client_mux_flush(Thread *t, Handle h);
 /* The connection ends with what is under way; if it is idle, at once or when `patience_ms` have
  * passed without a request. HTTP/2 is told twice (RFC 9113 §6.8), with so long in between. */
 void client_drain(Thread *t, Client *c, uint64_t patience_ms);
-
-/* Whether a connection should end with the request that is under way. */
-bool client_is_leaving(const Thread *t, Handle client);
 
 static inline Client *client_get(const Thread *t, Handle h)
 {

@@ -28,7 +28,7 @@ static void client_finish(Thread *t, Client *c)
     buf_clear(&c->in, &t->buf_blocks);
     client_deadline(t, c, service_of(t, c)->limits.linger_ms);
     if (c->wire.readable) {
-        thread_again(t, c->self);
+        thread_again_wire(t, &c->wire);
     }
 }
 
@@ -82,7 +82,7 @@ void client_linger(Thread *t, Client *c)
     if ((err != ERR_OK && err != ERR_AGAIN) || c->lingered > CLIENT_LINGER_BYTES_MAX) {
         client_close(t, c, false);
     } else if (c->wire.readable) {
-        thread_again(t, c->self);
+        thread_again_wire(t, &c->wire);
     }
 }
 
@@ -93,23 +93,27 @@ static void client_idle_deadline(Thread *t, Client *c)
     client_deadline(t, c, c->leaving ? u64_min(idle_ms, c->patience_ms) : idle_ms);
 }
 
-void client_exchange_over(Thread *t, Client *c, bool keep, bool linger, bool abort)
+void client_go_on(Thread *t, Client *c)
 {
-    c->exchange = HANDLE_NONE;
-    if (abort || c->wire.broken) {
-        client_close(t, c, abort);
+    const ExchangeOver over = c->over;
+    if (!over.is) {
         return;
     }
-    if (keep && (!c->leaving || c->patience_ms > 0)) { /* the answer has said that it stays */
+    c->over = (ExchangeOver){0};
+    if (over.abort || c->wire.broken) {
+        client_close(t, c, over.abort);
+        return;
+    }
+    if (over.keep && (!c->leaving || c->patience_ms > 0)) { /* the answer has said that it stays */
         c->state = CLIENT_IDLE;
         c->idle_ms = t->now_ms;
         client_idle_deadline(t, c);
         if (c->in.len > 0 || c->wire.readable) {
-            thread_again(t, c->self);
+            thread_again_wire(t, &c->wire);
         }
         return;
     }
-    c->linger_wanted = linger || c->in.len > 0 || c->wire.readable;
+    c->linger_wanted = over.linger || c->in.len > 0 || c->wire.readable;
     c->state = CLIENT_FLUSH;
     c->taken = 0;
     c->flushed_ms = t->now_ms;
@@ -135,17 +139,30 @@ void client_drain(Thread *t, Client *c, uint64_t patience_ms)
     }
 }
 
-bool client_is_leaving(const Thread *t, Handle client)
+void client_cut_streams(Thread *t, Client *c, Fault fault, bool unfinished)
 {
-    const Client *c = client_get(t, client);
-    return t->draining || !c || c->leaving;
+    Mux *m = c->mux;
+    Handle h = m->first;
+    MuxStream *s;
+    while ((s = mux_stream_get(t, h)) != NULL) {
+        h = s->next;
+        Exchange *x = exchange_get(t, token_handle(s->user));
+        if (unfinished && (s->in_ended || s->closed)) {
+            continue;
+        }
+        if (x) {
+            exchange_cut(t, x, fault);
+        } else if (unfinished) {
+            h2_reset(m->h2, s->id, H2_CANCEL);
+        }
+    }
 }
 
 /* The session is over and all is sent: the end, as after any last answer. */
 void client_mux_end(Thread *t, Client *c)
 {
     Mux *m = c->mux;
-    mux_cut(t, m, FAULT_CLIENT_GONE, false);
+    client_cut_streams(t, c, FAULT_CLIENT_GONE, false);
     c->mux = NULL;
     mux_drop(t, m);
     c->linger_wanted = true; /* what is on its way must not reset GOAWAY away */

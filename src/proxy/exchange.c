@@ -23,7 +23,6 @@
 #include "loop/crash.h"
 #include "proxy/file_cache.h"
 #include "proxy/relay.h"
-#include "proxy/relief.h"
 #include "proxy/worker.h"
 
 #define MODEST_STREAMS 8u /* when memory is scarce, an HTTP/2 client gets no more at once ... */
@@ -102,8 +101,7 @@ static bool is_malformed(const Exchange *x, Fault fault)
 /* Turns a fault into another try, an answer, or an end. */
 COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
-    Upstream *u = fault == FAULT_ORIGIN_CLOSED ? upstream_get(t, x->upstream) : NULL;
-    if (u && upstream_is_refused(t, u)) {
+    if (fault == FAULT_ORIGIN_CLOSED && x->lease && lease_is_refused(t, x->lease)) {
         fault = FAULT_ORIGIN_TLS; /* a failed handshake, that River hears of so late */
     }
     const FaultRow *row = fault_row(fault);
@@ -111,7 +109,7 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     counter_add(&t->faults[fault], 1);
     log_fault(x, row);
     if (fault == FAULT_MEMORY) {
-        relief_want(t);
+        thread_wants_memory(t);
     }
     if (x->endpoint && row->blame == BLAME_ORIGIN) {
         counter_add(&t->origins[x->endpoint->origin].failures, 1);
@@ -195,13 +193,6 @@ static void write_counters(Thread *t, Exchange *x)
     counter_add(&s->bytes_out, x->bytes_out);
 }
 
-/* All that was done with the service comes before: who frees it reads the counter. */
-static void service_unpin(Thread *t, const Service *s)
-{
-    Counter *pins = &t->pins[s->part];
-    atomic_store_explicit(pins, counter_read(pins) - 1, memory_order_release);
-}
-
 static void finish(Thread *t, Exchange *x)
 {
     Client *c = client_get(t, x->client);
@@ -226,7 +217,7 @@ static void finish(Thread *t, Exchange *x)
     buf_clear(&x->replay, &t->buf_blocks);
     arena_reset(&x->response_arena);
     arena_reset(&x->arena);
-    service_unpin(t, x->service);
+    exchange_unpin_service(t, x);
     if (UNLIKELY(x->settled)) {
         thread_settle(t, false);
     }
@@ -236,7 +227,8 @@ static void finish(Thread *t, Exchange *x)
         uint32_t code = malformed ? H2_PROTOCOL_ERROR : H2_INTERNAL_ERROR;
         mux_stream_leave(t, s, abort ? code : H2_NO_ERROR, linger_ms, limits->send_rate_min);
     } else {
-        client_exchange_over(t, c, keep, unread, abort);
+        c->exchange = HANDLE_NONE;
+        c->over = (ExchangeOver){.is = true, .keep = keep, .linger = unread, .abort = abort};
     }
 }
 
@@ -314,7 +306,7 @@ static void deadline_set(Thread *t, Exchange *x, uint64_t due_ms)
     MuxStream *s = mux_stream_get(t, x->client_stream);
     Client *c = s ? NULL : client_get(t, x->client);
     Timer *timer = s ? &s->timer : &c->timer;
-    Token token = s ? token_of(TOKEN_STREAM, s->self) : token_of(TOKEN_CLIENT, c->self);
+    Token token = s ? token_of(TOKEN_STREAM, s->self) : c->wire.owner;
     CHECK(timer_set(&t->wheel, timer, due_ms, token) == ERR_OK);
 }
 
@@ -362,11 +354,6 @@ void exchange_wake(Thread *t, Handle h)
     }
 }
 
-void exchange_on_timer(Thread *t, Handle h)
-{
-    exchange_wake(t, h); /* exchange_run looks at the deadlines */
-}
-
 void exchange_cut(Thread *t, Exchange *x, Fault fault)
 {
     (void)exchange_advance(t, x, FAIL(fault));
@@ -374,15 +361,6 @@ void exchange_cut(Thread *t, Exchange *x, Fault fault)
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
-
-void exchange_set_service(Thread *t, Exchange *x, const Service *s)
-{
-    counter_add(&t->pins[s->part], 1);
-    if (x->service) {
-        service_unpin(t, x->service);
-    }
-    x->service = s;
-}
 
 static Exchange *exchange_new(Thread *t, Client *c)
 {
@@ -411,38 +389,37 @@ static Exchange *exchange_new(Thread *t, Client *c)
     return x;
 }
 
-void exchange_start(Thread *t, Client *c, Str head)
+bool exchange_start(Thread *t, Client *c, Str head)
 {
     size_t spare = thread_spare(t);
     if (UNLIKELY(thread_is_scarce(t, spare))) {
-        relief_want(t);
+        thread_wants_memory(t);
     }
     if (spare == 0) {
-        exchange_refuse(t, c, FAULT_MEMORY, head);
-        return;
+        return exchange_refuse(t, c, FAULT_MEMORY, head);
     }
     Exchange *x = exchange_new(t, c);
     if (!x) {
-        client_close(t, c, true);
-        return;
+        return false;
     }
     if (!arena_copy(&x->arena, head, &x->head_bytes)) {
         (void)exchange_advance(t, x, FAIL(FAULT_MEMORY));
     }
     x->bytes_in = head.len;
     exchange_run(t, x);
+    return true;
 }
 
-void exchange_refuse(Thread *t, Client *c, Fault fault, Str head)
+bool exchange_refuse(Thread *t, Client *c, Fault fault, Str head)
 {
     Exchange *x = exchange_new(t, c);
     if (!x) {
-        client_close(t, c, true);
-        return;
+        return false;
     }
     x->bytes_in = head.len;
     (void)exchange_advance(t, x, FAIL(fault));
     exchange_run(t, x);
+    return true;
 }
 
 /* What a head is in HTTP/1's form, about: HTTP/2 sends it compressed. */
@@ -463,7 +440,7 @@ static bool has_room(Thread *t, const Mux *m)
     if (LIKELY(!thread_is_scarce(t, spare))) {
         return true;
     }
-    relief_want(t);
+    thread_wants_memory(t);
     return spare > 0 && m->count - m->left <= MODEST_STREAMS && m->queued <= MODEST_BYTES;
 }
 
@@ -480,7 +457,7 @@ void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
         mux_stream_leave(t, s, H2_REFUSED_STREAM, 0, 0);
         return;
     }
-    s->exchange = x->self;
+    s->user = exchange_token(x);
     x->client_stream = s->self;
     x->start_us = t->now_ns / 1000;
     x->request = head->request;

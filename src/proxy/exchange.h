@@ -11,7 +11,8 @@
 #include "proxy/body.h"
 #include "proxy/client.h"
 #include "proxy/mux.h"
-#include "proxy/upstream.h"
+#include "proxy/lease.h"
+#include "proxy/link.h"
 
 #define PHASE_TABLE(X)                                                                             \
     X(READ_HEAD)                                                                                   \
@@ -64,11 +65,8 @@ struct Exchange {
     Handle self;
     Handle client;
     Handle client_stream;   /* HTTP/2: the client's stream; else none */
-    Handle upstream;        /* none until CONNECT is done, or `upstream_stream` holds */
-    Handle upstream_stream; /* HTTP/2: the stream to the origin */
-    Handle waiter_next;     /* in a MuxPlace's queue, while `queued` */
-    Handle waiter_previous;
-    bool queued;
+    Lease *lease; /* of this try's connection to an origin; owned. NULL: before CONNECT, and when
+                   * the try is over */
     const Service *service;
     const Route *route; /* NULL before ROUTE, and where there is none */
     const Endpoint *endpoint;
@@ -92,13 +90,9 @@ struct Exchange {
     IpAddress client_ip;  /* the client's own, as far as trusted proxies tell (proxy/source.h) */
     uint16_t client_port; /* 0: not known */
     bool trusted;      /* the peer is a trusted proxy */
-    bool waits;        /* for a connection to its origin: in the queue, or for a dial of its own */
-    bool dials;        /* ... which is all that it waits for */
-    uint32_t dialing;      /* dials that it has started for the queue, and that go on */
-    uint32_t waiter_place; /* in the origin's queue (origin_waiters.h) */
     bool counted;      /* in service->active */
     bool settled;      /* in Thread.settled */
-    bool upstream_reused;
+    bool upstream_reused; /* the last try's connection had served before */
     bool request_sent; /* the body's end has gone to the origin */
     bool any_sent;     /* bytes of this try have left River */
     bool replied;      /* the head has gone to the client */
@@ -108,7 +102,6 @@ struct Exchange {
     bool tunnel;
     bool tunnel_up_over;   /* the end was passed on to the origin */
     bool tunnel_down_over; /* ... to the client */
-    bool asked;        /* CONNECT has asked the pool */
     bool answered;     /* ANSWER has put its head on the way */
     bool answer_whole; /* ... and all of its body */
     bool looking;      /* waits until a file is opened */
@@ -122,10 +115,6 @@ struct Exchange {
     PickKey pick;
     size_t rest_from; /* in the thread's input, between AWAIT and REPLY of one run */
     size_t rest_total;
-    Fault dial_fault;  /* of a dial that failed while this waited */
-    uint32_t wait_ms;  /* pause before asking for one more dial; doubles */
-    uint64_t wait_due_ms;
-    uint64_t wait_end_ms;
     const Respond *respond; /* what ANSWER sends, or NULL: a fault's own words, or `answer` */
     const Respond *refusal; /* a filter's words for its fault, or NULL */
     size_t filter_at;       /* where the filters of the request go on */
@@ -152,27 +141,19 @@ struct Exchange {
     uint64_t body_bytes_out;
 };
 
+/* Whoever runs an exchange (client.c) sees in Client.over whether that ended it. */
+
 /* Makes an exchange for a whole head that starts `bytes`; what follows the head lies in the
- * client's `in`. Runs it as far as it goes. */
-void exchange_start(Thread *t, Client *c, Str head);
-/* The same for a stream's first head, which is parsed already. */
+ * client's `in`. Runs it as far as it goes. False: there is no room for one. */
+MUST_USE bool exchange_start(Thread *t, Client *c, Str head);
+/* The same for a stream's first head, which is parsed already; without room the stream is reset. */
 void exchange_start_stream(Thread *t, Client *c, MuxStream *s);
-/* Answers a fault found before there was a whole head, on a connection that then ends. */
-void exchange_refuse(Thread *t, Client *c, Fault fault, Str head);
-/* Something happened on one of the exchange's sides: goes on as far as it goes. */
+/* Answers a fault found before there was a whole head, on a connection that then ends. False: there
+ * is no room for that. */
+MUST_USE bool exchange_refuse(Thread *t, Client *c, Fault fault, Str head);
+/* Something happened on one of the exchange's sides, or a deadline came: goes on as far as it
+ * goes. */
 void exchange_wake(Thread *t, Handle h);
-/* The exchange's deadline came. */
-void exchange_on_timer(Thread *t, Handle h);
-/* `u` (BUSY) is the exchange's now. */
-void exchange_attach(Thread *t, Exchange *x, Upstream *u);
-/* The same from outside of the exchange: it is woken, too. */
-void exchange_connected(Thread *t, Exchange *x, Upstream *u);
-/* The same with a stream of an HTTP/2 connection. */
-void exchange_attach_stream(Thread *t, Exchange *x, MuxStream *s, bool reused);
-/* Gives it another turn soon, without waiting for readiness. */
-void exchange_again(Thread *t, Exchange *x);
-/* The dial that this exchange started has failed. */
-void exchange_dial_failed(Thread *t, Exchange *x, Fault fault);
 /* Cuts it: River stops, or its client's connection has gone. */
 void exchange_cut(Thread *t, Exchange *x, Fault fault);
 
@@ -190,27 +171,59 @@ PhaseStep phase_read_head, phase_screen, phase_route, phase_ask, phase_pick;
 PhaseStep phase_connect, phase_send, phase_await, phase_reply, phase_relay;
 PhaseStep phase_answer;
 
-typedef struct HeadOut HeadOut;
 /* Decides what ANSWER says, and puts its head together. */
 void answer_head(Thread *t, Exchange *x, HeadOut *out);
 /* Takes back what a handler has decided, for a fault. */
 void answer_forget(Exchange *x);
 /* Whether ANSWER waits for the client to take what it was given. */
 bool answer_blocked(const Thread *t, const Exchange *x);
-/* Gives the upstream connection back to the pool if it may serve again, else ends it. */
+
+/* --- what any phase may do (exchange_state.c) --- */
+
+/* Gives it another turn soon, without waiting for readiness. */
+void exchange_again(Thread *t, Exchange *x);
+/* The disk's threads have read for it, or for one that has gone. */
+void exchange_loaded(Thread *t, Handle h, DiskBytes *bytes);
+/* Whether its client's connection should end with it. */
+bool exchange_must_leave(const Thread *t, const Exchange *x);
+/* Gives the connection to the origin back to the pool if it may serve again, else ends it. */
 void exchange_release_upstream(Thread *t, Exchange *x);
 /* The origin has not answered in time: a connection that many share must show that it lives. */
 void exchange_doubt_upstream(Thread *t, const Exchange *x);
-/* Ends the upstream connection and forgets it; `abort` as of upstream_close. */
+/* Ends the connection to the origin and forgets it; `abort` as of upstream_close. */
 void exchange_end_upstream(Thread *t, Exchange *x, bool abort);
-
 /* The exchange is judged by this service from now on, which stays as it is until the end. */
 void exchange_set_service(Thread *t, Exchange *x, const Service *s);
+void exchange_unpin_service(Thread *t, const Exchange *x);
 
 /* Whether a connection or stream to the origin is there. */
 static inline bool exchange_has_upstream(const Exchange *x)
 {
-    return !handle_is_none(x->upstream) || !handle_is_none(x->upstream_stream);
+    return x->lease && lease_is_had(x->lease);
+}
+
+static inline Link link_client(const Thread *t, const Exchange *x)
+{
+    if (!handle_is_none(x->client_stream)) {
+        MuxStream *s = mux_stream_get(t, x->client_stream);
+        CHECK(s != NULL); /* it lives as long as its exchange */
+        return (Link){.in = &s->in, .stream = s};
+    }
+    Client *c = client_get(t, x->client);
+    CHECK(c != NULL);
+    return (Link){.wire = &c->wire, .in = &c->in};
+}
+
+/* Neither wire nor stream: there is no connection. */
+static inline Link link_upstream(const Thread *t, const Exchange *x)
+{
+    return x->lease ? lease_link(t, x->lease) : (Link){0};
+}
+
+/* Whoever wakes it names it so. */
+static inline Token exchange_token(const Exchange *x)
+{
+    return token_of(TOKEN_EXCHANGE, x->self);
 }
 
 static inline Exchange *exchange_get(const Thread *t, Handle h)

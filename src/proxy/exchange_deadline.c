@@ -79,7 +79,7 @@ static void read_deadlines(Thread *t, Exchange *x, Link origin, bool client_bloc
         moved_ms = u64_max(moved_ms, x->progress_out_ms);
         sooner(d, moved_ms + limits->stream_idle_ms, FAULT_STREAM_IDLE);
         if (!streams) {
-            moved_ms = u64_max(moved_ms, origin.stream ? mux_spoke_ms(t, origin.stream) : 0);
+            moved_ms = u64_max(moved_ms, origin.stream ? mux_spoke_ms(origin.stream) : 0);
             sooner(d, moved_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
         }
     }
@@ -140,8 +140,8 @@ Deadline exchange_deadline(Thread *t, Exchange *x)
 {
     Deadline d = {.due_ms = UINT64_MAX};
     if (x->phase == PHASE_CONNECT) {
-        sooner(&d, x->wait_due_ms, FAULT_NONE);
-        sooner(&d, x->wait_end_ms, FAULT_CONNECT_WAIT);
+        sooner(&d, x->lease->wait_due_ms, FAULT_NONE);
+        sooner(&d, x->lease->wait_end_ms, FAULT_CONNECT_WAIT);
     }
     if (x->looking || x->loading) {
         sooner(&d, x->progress_up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);

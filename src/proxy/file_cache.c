@@ -4,7 +4,7 @@
 #include "base/keyed_hash.h"
 #include "base/number.h"
 #include "base/text.h"
-#include "proxy/exchange.h"
+#include "proxy/worker.h"
 #include "proxy/worker.h"
 
 #define BUCKETS 2048u /* a power of two */
@@ -14,7 +14,7 @@
 #define TRANSIENT_MAX 8192u /* entries beyond the cache's bounds that exchanges pin */
 
 typedef struct FileWait {
-    Handle exchange;
+    Token who;
     uint32_t next; /* index + 1 */
 } FileWait;
 
@@ -197,7 +197,7 @@ void file_cache_drop(Thread *t)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-static bool wait_add(FileCache *files, File *f, Handle exchange)
+static bool wait_add(FileCache *files, File *f, Token who)
 {
     uint32_t at = files->free_wait;
     if (at) {
@@ -207,22 +207,19 @@ static bool wait_add(FileCache *files, File *f, Handle exchange)
     } else {
         return false;
     }
-    files->waits[at - 1] = (FileWait){.exchange = exchange, .next = f->first_wait};
+    files->waits[at - 1] = (FileWait){.who = who, .next = f->first_wait};
     f->first_wait = at;
     return true;
 }
 
-/* Those that have gone meanwhile are named by stale handles. */
+/* Those that have gone meanwhile are named by stale tokens. */
 static void wake_all(Thread *t, uint32_t first)
 {
     FileCache *files = t->file_cache;
     while (first) {
         FileWait *w = &files->waits[first - 1];
         uint32_t next = w->next;
-        Exchange *x = exchange_get(t, w->exchange);
-        if (x) {
-            exchange_again(t, x);
-        }
+        thread_again_token(t, w->who);
         w->next = files->free_wait;
         files->free_wait = first;
         first = next;
@@ -384,9 +381,9 @@ static File *file_find(Thread *t, int root, Str path, uint64_t hash)
 }
 
 /* Lets the disk's threads look at the path. */
-static Err open_later(Thread *t, File *f, Handle exchange)
+static Err open_later(Thread *t, File *f, Token who)
 {
-    if (!wait_add(t->file_cache, f, exchange)) {
+    if (!wait_add(t->file_cache, f, who)) {
         return ERR_FULL;
     }
     if (f->opening) {
@@ -405,7 +402,7 @@ static Err open_later(Thread *t, File *f, Handle exchange)
 }
 
 /* Looks at the path as far as that needs no disk. */
-static Err look(Thread *t, File **f, Handle exchange)
+static Err look(Thread *t, File **f, Token who)
 {
     DiskOpened now = {.fd = -1};
     now.err = file_open_now((*f)->root, span_str((*f)->path), &now.fd, &now.facts);
@@ -416,7 +413,7 @@ static Err look(Thread *t, File **f, Handle exchange)
         now.err = file_open_now((*f)->root, span_str((*f)->path), &now.fd, &now.facts);
     }
     if (now.err == ERR_AGAIN) {
-        return open_later(t, *f, exchange);
+        return open_later(t, *f, who);
     }
     if (now.err == ERR_DESCRIPTORS || now.err == ERR_MEMORY) {
         return now.err;
@@ -425,7 +422,7 @@ static Err look(Thread *t, File **f, Handle exchange)
     return *f ? ERR_OK : ERR_MEMORY;
 }
 
-Err file_cache_find(Thread *t, int root, Str path, Handle exchange, Handle *ret)
+Err file_cache_find(Thread *t, int root, Str path, Token who, Handle *ret)
 {
     uint64_t root_hash = ((uint64_t)(unsigned)root + 1) * UINT64_C(0x9e3779b97f4a7c15);
     uint64_t hash = hash_str(&t->file_cache->secret, path) ^ root_hash;
@@ -439,7 +436,7 @@ Err file_cache_find(Thread *t, int root, Str path, Handle exchange, Handle *ret)
     bool fresh = f->err != ERR_AGAIN && t->now_ms - f->checked_ms < FILE_CHECK_MS &&
                  is_unchanged(f);
     if (!fresh || f->opening) {
-        Err err = f->opening ? open_later(t, f, exchange) : look(t, &f, exchange);
+        Err err = f->opening ? open_later(t, f, who) : look(t, &f, who);
         if (err != ERR_OK) {
             if (err != ERR_AGAIN && f && f->err == ERR_AGAIN && !f->opening) {
                 file_unlist(t, f); /* nothing is known of it */
@@ -484,29 +481,21 @@ Err file_cache_read(const File *f, uint64_t offset, Span room, size_t *ret_read)
     return file_read_now(f->fd, offset, room, ret_read);
 }
 
-Err file_cache_load(Thread *t, File *f, uint64_t offset, size_t len, Handle exchange)
+Err file_cache_load(Thread *t, File *f, uint64_t offset, size_t len, Handle who)
 {
     DiskReply reply = {.to = &t->mailbox,
                        .kind = MESSAGE_FILE_BYTES,
-                       .handle = exchange,
+                       .handle = who,
                        .tag = token_of(0, f->self)};
     TRY(disk_read(t->worker->disk, f->fd, offset, len, reply));
     f->pins++; /* the descriptor stays open until the reply comes */
     return ERR_OK;
 }
 
-void file_cache_on_bytes(Thread *t, const Message *m)
+DiskBytes file_cache_on_bytes(Thread *t, const Message *m)
 {
-    Exchange *x = exchange_get(t, m->handle);
     file_cache_release(t, token_handle(disk_tag(m)));
-    DiskBytes bytes = disk_bytes(m);
-    if (!x) {
-        disk_bytes_drop(&t->worker->budget, &bytes);
-        return;
-    }
-    x->loading = false;
-    x->loaded = bytes;
-    exchange_again(t, x);
+    return disk_bytes(m);
 }
 
 void file_cache_discard(Thread *t, const Message *m)

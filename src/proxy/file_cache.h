@@ -4,7 +4,7 @@
  * After FILE_CHECK_MS it is looked at again before it is used; an open file is asked each time
  * whether it was written to, because its entity tag is strong. Small files are kept in memory and
  * hold no descriptor. What the kernel cannot tell at once is asked by the disk's threads
- * (loop/disk.h), and the exchange is woken.
+ * (loop/disk.h), and whoever asked is woken.
  *
  * A File is named by a handle and pinned while an exchange uses it: its descriptor and its content
  * stay what they were, whatever happens to the path meanwhile. */
@@ -52,21 +52,22 @@ FileCache *file_cache_new(uint32_t present_max, size_t content_max);
 void file_cache_drop(Thread *t);
 
 /* What `path` is, below the root with this descriptor. ERR_OK: *ret is pinned, a regular file or a
- * directory. ERR_AGAIN: the exchange will be woken, and asks again. ERR_MISSING, ERR_DENIED,
+ * directory. ERR_AGAIN: `who` will be woken, and asks again. ERR_MISSING, ERR_DENIED,
  * ERR_DESCRIPTORS, ERR_MEMORY; ERR_FULL: too much waits for the disk. */
-MUST_USE Err file_cache_find(Thread *t, int root, Str path, Handle exchange, Handle *ret);
+MUST_USE Err file_cache_find(Thread *t, int root, Str path, Token who, Handle *ret);
 /* Ends a pin; a handle that is none is none. */
 void file_cache_release(Thread *t, Handle h);
 
 /* Reads at `offset` without waiting. ERR_AGAIN: it is not in memory; ERR_CLOSED: the file has
  * become shorter. */
 MUST_USE Err file_cache_read(const File *f, uint64_t offset, Span room, size_t *ret_read);
-/* Lets the disk's threads read; the exchange gets the bytes (exchange.loaded) and is woken. */
-MUST_USE Err file_cache_load(Thread *t, File *f, uint64_t offset, size_t len, Handle exchange);
+/* Lets the disk's threads read for `who` (an exchange). */
+MUST_USE Err file_cache_load(Thread *t, File *f, uint64_t offset, size_t len, Handle who);
 
 /* Messages of the disk's threads. */
 void file_cache_on_opened(Thread *t, const Message *m);
-void file_cache_on_bytes(Thread *t, const Message *m);
+/* They have read for Message.handle. */
+DiskBytes file_cache_on_bytes(Thread *t, const Message *m);
 /* The same for messages that came too late. */
 void file_cache_discard(Thread *t, const Message *m);
 

@@ -2,6 +2,7 @@
 #ifndef PROXY_FORWARD_H
 #define PROXY_FORWARD_H
 
+#include "proxy/exchange.h"
 #include "proxy/head_out.h"
 
 /* The request head for the origin. Overflow of `out` means that it does not fit. */

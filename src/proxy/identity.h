@@ -3,6 +3,7 @@
 #ifndef PROXY_IDENTITY_H
 #define PROXY_IDENTITY_H
 
+#include "proxy/exchange.h"
 #include "proxy/head_out.h"
 
 /* Whether a client may not say that of itself: a field that River writes, whoever sends it, under

@@ -12,7 +12,7 @@ size_t link_room(const Thread *t, Link to)
         return THREAD_READ_BYTES_MIN;
     }
     if (to.stream) {
-        return mux_send_room(t, to.stream);
+        return mux_send_room(to.stream);
     }
     return to.wire->short_write ? THREAD_READ_BYTES_SLOW : THREAD_INPUT_BYTES;
 }
@@ -22,7 +22,7 @@ Err link_flush(Thread *t, Link l, size_t *ret_sent)
     if (l.wire) {
         return wire_flush(l.wire, &t->wires, ret_sent);
     }
-    *ret_sent = mux_moved(t, l.stream);
+    *ret_sent = mux_moved(l.stream);
     return link_broken(l) ? ERR_RESET : ERR_OK;
 }
 
@@ -168,7 +168,7 @@ static Err wire_send_framed(Thread *t, Wire *to, Text *head, Str data, bool chun
 /* The head as HTTP/2 sends it; `body`: there is one, or trailers. */
 static Err h2_send_head(Thread *t, MuxStream *s, const HeadOut *head, bool body)
 {
-    Mux *m = mux_of(t, s);
+    Mux *m = s->mux;
     if (!m || s->closed) {
         return ERR_CLOSED;
     }
@@ -239,7 +239,7 @@ Err link_send_interim(Thread *t, Link l, HeadOut *head)
         Str bytes = text_str(&head->text);
         return wire_send(l.wire, &t->wires, &bytes, 1);
     }
-    Mux *m = mux_of(t, l.stream);
+    Mux *m = l.stream->mux;
     if (!m || l.stream->closed) {
         return ERR_CLOSED;
     }

@@ -1,4 +1,4 @@
-/* link.h - one side of an exchange, whichever HTTP it speaks: a whole HTTP/1 connection, or one
+/* link.h - one side of a request, whichever HTTP it speaks: a whole HTTP/1 connection, or one
  * stream of an HTTP/2 connection.
  *
  * The phases and pumps above know only links: how a head, a body and its end look on the wire is
@@ -6,7 +6,11 @@
 #ifndef PROXY_LINK_H
 #define PROXY_LINK_H
 
-#include "proxy/exchange.h"
+#include "proxy/body.h"
+#include "proxy/head_edit.h"
+#include "proxy/mux.h"
+#include "proxy/thread.h"
+#include "proxy/wire.h"
 
 typedef struct Link {
     Wire *wire;   /* HTTP/1; NULL: `stream` */
@@ -26,29 +30,6 @@ typedef struct HeadOut {
     size_t room;
     H2Field *fields COUNTED_BY(room);
 } HeadOut;
-
-static inline Link link_client(const Thread *t, const Exchange *x)
-{
-    if (!handle_is_none(x->client_stream)) {
-        MuxStream *s = mux_stream_get(t, x->client_stream);
-        CHECK(s != NULL); /* it lives as long as its exchange */
-        return (Link){.in = &s->in, .stream = s};
-    }
-    Client *c = client_get(t, x->client);
-    CHECK(c != NULL);
-    return (Link){.wire = &c->wire, .in = &c->in};
-}
-
-/* Neither wire nor stream: there is no connection. */
-static inline Link link_upstream(const Thread *t, const Exchange *x)
-{
-    MuxStream *s = mux_stream_get(t, x->upstream_stream);
-    if (s) {
-        return (Link){.in = &s->in, .stream = s};
-    }
-    Upstream *u = upstream_get(t, x->upstream);
-    return u ? (Link){.wire = &u->wire, .in = &u->in} : (Link){0};
-}
 
 static inline bool link_is_open(Link l)
 {

@@ -2,19 +2,12 @@
 #include "proxy/mux_stream.h"
 
 #include "base/number.h"
-#include "proxy/exchange.h"
 #include "proxy/worker.h"
 
 #define READ_BYTES (64u << 10)
 #define SHUT_MS 1000u
 
-Wire *mux_wire(const Thread *t, const Mux *m)
-{
-    Handle h = token_handle(m->owner);
-    return m->server ? &client_get(t, h)->wire : &upstream_get(t, h)->wire;
-}
-
-Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint32_t streams_max)
+Mux *mux_new(Thread *t, Wire *w, bool server, const HeadLimits *limits, uint32_t streams_max)
 {
     Budget *budget = &t->worker->budget;
     Mux *m = (Mux *)memory_new(budget, sizeof *m);
@@ -22,7 +15,7 @@ Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint
         return NULL;
     }
     *m = (Mux){.thread = t,
-               .owner = owner,
+               .wire = w,
                .server = server,
                .streams_max = streams_max,
                .held_max = server ? MUX_CLIENT_HELD_MAX : UINT64_MAX,
@@ -62,38 +55,21 @@ void mux_drop(Thread *t, Mux *m)
             s->closed = true;
             s->code = m->refused ? MUX_REFUSED : unsent ? H2_REFUSED_STREAM : MUX_LOST;
         }
-        if (handle_is_none(s->exchange)) {
+        if (s->user == TOKEN_NONE) {
             mux_stream_free(t, m, s);
         } else {
             mux_stream_again(t, s);
         }
     }
     h2_drop(h2);
-    /* Streams that still have an exchange live until that leaves them. */
+    /* Streams that still have a user live until that leaves them. */
     for (s = mux_stream_get(t, m->first); s; s = mux_stream_get(t, h)) {
         h = s->next;
+        s->mux = NULL;
         s->next = HANDLE_NONE;
         s->previous = HANDLE_NONE;
     }
     memory_drop(&t->worker->budget, m, sizeof *m);
-}
-
-void mux_cut(Thread *t, Mux *m, Fault fault, bool unfinished)
-{
-    Handle h = m->first;
-    MuxStream *s;
-    while ((s = mux_stream_get(t, h)) != NULL) {
-        h = s->next;
-        Exchange *x = exchange_get(t, s->exchange);
-        if (unfinished && (s->in_ended || s->closed)) {
-            continue;
-        }
-        if (x) {
-            exchange_cut(t, x, fault);
-        } else if (unfinished) {
-            h2_reset(m->h2, s->id, H2_CANCEL);
-        }
-    }
 }
 
 /* The origin allows fewer streams than before. Requests beyond that, of which it has seen nothing,
@@ -147,8 +123,9 @@ Err mux_feed(Mux *m, Str bytes)
     return err;
 }
 
-Err mux_receive(Thread *t, Mux *m, Wire *w)
+Err mux_receive(Thread *t, Mux *m)
 {
+    Wire *w = m->wire;
     size_t received = 0;
     size_t room = thread_is_tight(t) ? THREAD_READ_BYTES_MIN : READ_BYTES;
     if (!w->readable) {
@@ -159,13 +136,14 @@ Err mux_receive(Thread *t, Mux *m, Wire *w)
         return err == ERR_AGAIN || err == ERR_CLOSED ? err : ERR_RESET;
     }
     if (w->readable) {
-        thread_again_wire(t, w, m->owner);
+        thread_again_wire(t, w);
     }
     return mux_feed(m, str_take(span_str(t->input), received));
 }
 
-Err mux_flush(Thread *t, Mux *m, Wire *w)
+Err mux_flush(Thread *t, Mux *m)
 {
+    Wire *w = m->wire;
     bool more = true;
     size_t sent = 0;
     TRY(wire_flush(w, &t->wires, &sent));
@@ -237,8 +215,9 @@ static MuxLate quiet_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *due
     return MUX_IN_TIME;
 }
 
-MuxLate mux_late(Thread *t, Mux *m, Wire *w, const MuxPatience *p, uint64_t *ret_due_ms)
+MuxLate mux_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *ret_due_ms)
 {
+    Wire *w = m->wire;
     uint64_t due_ms = UNLIKELY(mux_window_open(m)) ? t->now_ms + MUX_OWED_MS : UINT64_MAX;
     if (w->out.len > 0) { /* nothing else can be said or asked before that is taken */
         size_t moved = 0;
@@ -275,7 +254,7 @@ void mux_flush_later(Thread *t, Mux *m)
 {
     if (!m->flushing) {
         m->flushing = true;
-        thread_flush_token(t, m->owner);
+        thread_flush_token(t, m->wire->owner);
     }
 }
 

@@ -1,9 +1,9 @@
 /* mux.h - an HTTP/2 connection with its streams, on either side of River.
  *
- * A `Mux` stands between a wire and a codec session (http/h2.h) and belongs to one Client or
- * Upstream. A `MuxStream` is one stream: what has arrived and was not passed on (`in`), what was
- * given and not sent (`out`). What happens on a stream is recorded there, and wakes its exchange
- * later in the same turn; nothing runs inside the codec.
+ * A `Mux` is between a wire and a codec session (http/h2.h), and belongs to whoever has the wire. A
+ * `MuxStream` is one stream: what has arrived and was not passed on (`in`), what was given and not
+ * sent (`out`). What happens on a stream is recorded there, and wakes its user later in the same
+ * turn; nothing runs inside the codec.
  *
  * Memory is bounded by flow control. `in` holds at most a stream's window, which opens again only
  * for bytes that the other side has taken. The connection's window opens as bytes arrive, so that a
@@ -20,6 +20,7 @@
 #define PROXY_MUX_H
 
 #include "http/h2.h"
+#include "proxy/fault.h"
 #include "proxy/thread.h"
 #include "proxy/wire.h"
 
@@ -45,10 +46,12 @@ struct MuxHead {
     bool last; /* no body follows */
 };
 
+typedef struct Mux Mux;
+
 typedef struct MuxStream {
     Handle self;
-    Handle exchange; /* none: not started, or the exchange is over */
-    Token owner;     /* of the connection */
+    Token user; /* of the request on it; none: not started, or over */
+    Mux *mux;   /* NULL: the connection has gone */
     int32_t id;
     Handle next; /* in the connection's list */
     Handle previous;
@@ -84,10 +87,10 @@ typedef struct MuxStream {
     bool closed;      /* the codec knows it no more */
 } MuxStream;
 
-typedef struct Mux {
+struct Mux {
     H2 *h2;
     Thread *thread;
-    Token owner;
+    Wire *wire; /* of the connection, as its owner is */
     bool server;
     bool flushing;     /* is queued in Thread.flush */
     bool leaving;      /* River has said goodbye */
@@ -116,7 +119,9 @@ typedef struct Mux {
     uint64_t spoke_ms;    /* ... of a body */
     uint64_t partial_ms;  /* when a frame began that is not whole; 0: none */
     uint64_t ping_ms;     /* when the last PING was sent; 0: it waits for the peer to read */
-} Mux;
+    uint32_t unread;      /* requests that broke a rule before they were read, to be logged ... */
+    Fault unread_fault;   /* ... and what the last one broke */
+};
 
 /* What a connection may take its time for. */
 typedef struct MuxPatience {
@@ -143,23 +148,23 @@ typedef enum MuxLate {
 #define MUX_SILENT_FULL_MS 1000u /* ... where no other connection may be dialled meanwhile */
 #define MUX_DEAD_MS 60000u
 
-/* A session over the connection `owner` (TOKEN_CLIENT or TOKEN_UPSTREAM). NULL: no memory. */
-Mux *mux_new(Thread *t, Token owner, bool server, const HeadLimits *limits, uint32_t streams_max);
+/* A session over the connection, which lives as long. NULL: no memory. */
+Mux *mux_new(Thread *t, Wire *w, bool server, const HeadLimits *limits, uint32_t streams_max);
 /* Judges the connection's deadlines; MUX_IN_TIME: *ret_due_ms is when to ask again. */
-MuxLate mux_late(Thread *t, Mux *m, Wire *w, const MuxPatience *patience, uint64_t *ret_due_ms);
+MuxLate mux_late(Thread *t, Mux *m, const MuxPatience *patience, uint64_t *ret_due_ms);
 /* Asks for a sign of life now: without one mux_late says MUX_SILENT, and MUX_DEAD. */
 void mux_ping(Thread *t, Mux *m);
-/* Ends it: streams are lost (their exchanges are told); memory is given back. */
+/* Ends it: streams are lost (their users are told); memory is given back. */
 void mux_drop(Thread *t, Mux *m);
 
 /* Reads once what the wire has, and records what it says; where more may be there, the owner is
  * queued for another go. ERR_AGAIN: nothing now; ERR_CLOSED: the peer has finished; ERR_SYNTAX,
  * ERR_MEMORY: the session has failed (flush, then close); others: broken. */
-MUST_USE Err mux_receive(Thread *t, Mux *m, Wire *w);
+MUST_USE Err mux_receive(Thread *t, Mux *m);
 /* Bytes that were read already (a preface on a plain connection). */
 MUST_USE Err mux_feed(Mux *m, Str bytes);
 /* Sends what the session has to say, while the wire takes it. */
-MUST_USE Err mux_flush(Thread *t, Mux *m, Wire *w);
+MUST_USE Err mux_flush(Thread *t, Mux *m);
 /* The same at the end of the turn, once for everything that happens until then. */
 void mux_flush_later(Thread *t, Mux *m);
 /* Takes no more streams, and tells the peer. */
@@ -179,9 +184,9 @@ bool mux_is_over(const Mux *m);
 
 /* Streams that may be opened now. */
 uint32_t mux_room(const Mux *m);
-/* A stream for a request to an origin; NULL: no room. `first`, with its exchange. */
-MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange);
-/* The exchange is over, or turns away from the stream: what still comes is discarded. With
+/* A stream for a request to an origin; NULL: no room. */
+MuxStream *mux_stream_open(Mux *m, Token user);
+/* The user is done with the stream, or turns away from it: what still comes is discarded. With
  * H2_NO_ERROR what was given to it is still sent, and the stream is reset only when in `linger_ms`
  * nothing has moved, or less than `rate_min` bytes a second; otherwise at once. */
 void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms,
@@ -189,10 +194,13 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
 /* The oldest head that waits; the caller frees it (mux_head_drop) or takes its arena. */
 MuxHead *mux_head_take(MuxStream *s);
 void mux_head_drop(MuxHead *head);
-/* A deadline that the stream itself keeps has passed. */
-void mux_stream_on_timer(Thread *t, Handle h);
-/* Wakes the stream's exchange (or starts it) later in this turn. */
+/* A deadline has passed: the stream's own, or its user's, who is returned (else TOKEN_NONE). */
+Token mux_stream_on_timer(Thread *t, Handle h);
+/* Wakes the stream's user, or starts it, later in this turn: mux_stream_on_again. */
 void mux_stream_again(Thread *t, MuxStream *s);
+/* Its time has come. Returns whom to wake; else (TOKEN_NONE) *ret_fresh is a stream whose request
+ * has come and is to be started, or NULL. */
+Token mux_stream_on_again(Thread *t, Handle h, MuxStream **ret_fresh);
 
 /* `n` bytes at the front of `in` were passed on. */
 void mux_consume(Thread *t, MuxStream *s, size_t n);
@@ -200,10 +208,10 @@ void mux_consume(Thread *t, MuxStream *s, size_t n);
  * ERR_MEMORY; ERR_CLOSED: the stream is gone. */
 MUST_USE Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailers);
 /* How much may be read for the stream's `out`, which is empty. */
-size_t mux_send_room(const Thread *t, const MuxStream *s);
+size_t mux_send_room(const MuxStream *s);
 /* Bytes that were sent since the last call. A stream whose window is open waits for the connection,
  * or for its turn on it: then what the peer has taken of that counts. */
-size_t mux_moved(const Thread *t, MuxStream *s);
+size_t mux_moved(MuxStream *s);
 
 /* Watches a peer that opens no window for what waits in `out`: bytes that were sent before may be
  * on their way to it for long, and four times in `timeout_ms` the system is asked what it has
@@ -214,13 +222,7 @@ uint64_t mux_look(const Thread *t, MuxStream *s, uint64_t timeout_ms, uint64_t *
 
 /* When the peer last sent a piece of any body on the stream's connection: one that sends them one
  * after the other is not stuck. */
-uint64_t mux_spoke_ms(const Thread *t, const MuxStream *s);
-
-/* The connection's Mux; NULL when that is gone. */
-Mux *mux_of(const Thread *t, const MuxStream *s);
-/* Cuts the exchanges of all streams, for a connection that goes. `unfinished`: only of those whose
- * peer has not sent all of its message, and never will; streams without an exchange are reset. */
-void mux_cut(Thread *t, Mux *m, Fault fault, bool unfinished);
+uint64_t mux_spoke_ms(const MuxStream *s);
 
 static inline MuxStream *mux_stream_get(const Thread *t, Handle h)
 {

@@ -3,9 +3,6 @@
 #include "proxy/mux_stream.h"
 
 #include "base/number.h"
-#include "loop/log.h"
-#include "proxy/exchange.h"
-#include "proxy/relief.h"
 #include "proxy/worker.h"
 
 #define TRAILERS_BYTES_MAX (64u << 10)
@@ -23,17 +20,6 @@ static MuxStream *stream_named(const Mux *m, H2Name name)
     return mux_stream_get(m->thread, h);
 }
 
-Mux *mux_of(const Thread *t, const MuxStream *s)
-{
-    Handle h = token_handle(s->owner);
-    if (token_kind(s->owner) == TOKEN_CLIENT) {
-        Client *c = client_get(t, h);
-        return c ? c->mux : NULL;
-    }
-    Upstream *u = upstream_get(t, h);
-    return u ? u->mux : NULL;
-}
-
 /* --- the list of streams --------------------------------------------------------------------- */
 
 static MuxStream *stream_new(Mux *m, int32_t id)
@@ -45,7 +31,7 @@ static MuxStream *stream_new(Mux *m, int32_t id)
         return NULL;
     }
     s->self = h;
-    s->owner = m->owner;
+    s->mux = m;
     s->id = id;
     arena_init(&s->trailers_in_arena, &t->arena_blocks, TRAILERS_BYTES_MAX);
     arena_init(&s->trailers_out_arena, &t->arena_blocks, TRAILERS_BYTES_MAX);
@@ -74,7 +60,7 @@ bool mux_window_open(Mux *m)
     if (LIKELY(m->owed <= over)) {
         return false;
     }
-    relief_starved(m->thread);
+    thread_starves(m->thread);
     return true;
 }
 
@@ -125,6 +111,20 @@ void mux_stream_again(Thread *t, MuxStream *s)
         s->again = true;
         thread_again_token(t, token_of(TOKEN_STREAM, s->self));
     }
+}
+
+Token mux_stream_on_again(Thread *t, Handle h, MuxStream **ret_fresh)
+{
+    MuxStream *s = mux_stream_get(t, h);
+    *ret_fresh = NULL;
+    if (!s) {
+        return TOKEN_NONE;
+    }
+    s->again = false;
+    if (s->user == TOKEN_NONE && !s->started && s->heads) {
+        *ret_fresh = s;
+    }
+    return s->user;
 }
 
 /* --- heads that wait ------------------------------------------------------------------------- */
@@ -219,7 +219,7 @@ static void hook_data(void *user, H2Name name, Str bytes)
 {
     Mux *m = mux_from(user);
     MuxStream *s = stream_named(m, name);
-    bool wanted = s && (!s->started || !handle_is_none(s->exchange));
+    bool wanted = s && (!s->started || s->user != TOKEN_NONE);
     m->spoken = true;
     m->spoke_ms = m->thread->now_ms;
     m->owed += bytes.len;
@@ -260,18 +260,6 @@ static H2Message *hook_message(void *user, H2Name name)
     return s ? &s->message : NULL;
 }
 
-/* Who broke a rule before its exchange began has no access record: it is counted here. */
-static void refused_unread(const Mux *m, Fault fault)
-{
-    uint8_t room[PEER_TEXT_MAX];
-    Text peer = text_in(span_of(room, sizeof room));
-    const Client *c = client_get(m->thread, token_handle(m->owner));
-    peer_print(&peer, c->peer);
-    counter_add(&m->thread->faults[fault], 1);
-    LOG(INFO, "a request was refused before it was read", LOG_STR("reason", fault_row(fault)->code),
-        LOG_STR("client", text_str(&peer)));
-}
-
 static void hook_broken(void *user, H2Name name, HttpFault fault)
 {
     Mux *m = mux_from(user);
@@ -281,7 +269,9 @@ static void hook_broken(void *user, H2Name name, HttpFault fault)
     }
     s->fault = fault;
     if (m->server && !s->started && !s->heads) {
-        refused_unread(m, fault_of_request(fault));
+        m->unread++; /* no access record will tell of it: it is counted here */
+        m->unread_fault = fault_of_request(fault);
+        counter_add(&m->thread->faults[m->unread_fault], 1);
     } else {
         mux_stream_again(m->thread, s);
     }
@@ -296,7 +286,7 @@ static void hook_closed(void *user, H2Name name, uint32_t code)
     }
     s->closed = true;
     s->code = code;
-    if (handle_is_none(s->exchange)) {
+    if (s->user == TOKEN_NONE) {
         mux_stream_free(m->thread, m, s);
     } else {
         mux_stream_again(m->thread, s);
@@ -326,7 +316,7 @@ static void hook_pull(void *user, H2Name name, size_t n, Text *out)
     s->direct = str_drop(s->direct, n - queued);
     s->moved_out += n;
     s->pulled = true;
-    if (s->out.len == 0 && s->direct.len == 0 && !handle_is_none(s->exchange)) {
+    if (s->out.len == 0 && s->direct.len == 0 && s->user != TOKEN_NONE) {
         mux_stream_again(m->thread, s); /* it may give more */
     }
 }
@@ -366,12 +356,11 @@ uint32_t mux_room(const Mux *m)
     return room > m->opening ? room - m->opening : 0;
 }
 
-MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange)
+MuxStream *mux_stream_open(Mux *m, Token user)
 {
-    (void)t;
     MuxStream *s = stream_new(m, 0);
     if (s) {
-        s->exchange = exchange;
+        s->user = user;
         s->started = true;
         m->opening++;
     }
@@ -381,7 +370,7 @@ MuxStream *mux_stream_open(Thread *t, Mux *m, Handle exchange)
 void mux_consume(Thread *t, MuxStream *s, size_t n)
 {
     buf_skip(&s->in, &t->buf_blocks, n);
-    Mux *m = mux_of(t, s);
+    Mux *m = s->mux;
     if (m && n > 0) {
         held_drop(m, n);
         if (!s->closed) {
@@ -394,12 +383,12 @@ void mux_consume(Thread *t, MuxStream *s, size_t n)
 uint64_t mux_look(const Thread *t, MuxStream *s, uint64_t timeout_ms, uint64_t *progress_ms,
                    size_t *ret_moved)
 {
-    const Mux *m = mux_of(t, s);
+    const Mux *m = s->mux;
     *ret_moved = 0;
     if (!m || s->closed) {
         return UINT64_MAX;
     }
-    const Wire *w = mux_wire(t, m);
+    const Wire *w = m->wire;
     if (w->out.len > 0 && h2_has_window(m->h2, s->id)) {
         return UINT64_MAX; /* mux_moved counts it */
     }
@@ -435,9 +424,9 @@ static void stream_linger(Thread *t, MuxStream *s)
 void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms,
                       uint64_t rate_min)
 {
-    Mux *m = mux_of(t, s);
+    Mux *m = s->mux;
     mux_consume(t, s, s->in.len);
-    s->exchange = HANDLE_NONE;
+    s->user = TOKEN_NONE;
     s->started = true;
     bool unsent = m && !s->closed && !m->server && s->id != 0 && h2_withdraw(m->h2, s->id);
     if (m) {
@@ -459,16 +448,12 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
     stream_linger(t, s);
 }
 
-void mux_stream_on_timer(Thread *t, Handle h)
+/* What it has sent, and what the peer may still send, has had its time. */
+static void linger_over(Thread *t, Mux *m, MuxStream *s)
 {
-    MuxStream *s = mux_stream_get(t, h);
-    Mux *m = s ? mux_of(t, s) : NULL;
-    if (!m || !handle_is_none(s->exchange) || s->closed) {
-        return;
-    }
     uint64_t progress_ms = 0; /* it is looked at now */
     size_t acked = 0;
-    size_t moved = mux_moved(t, s);
+    size_t moved = mux_moved(s);
     bool first = !s->looked;
     uint64_t look_ms = mux_look(t, s, s->linger_ms, &progress_ms, &acked);
     moved += acked;
@@ -479,6 +464,15 @@ void mux_stream_on_timer(Thread *t, Handle h)
     }
     h2_reset(m->h2, s->id, s->out_done ? H2_NO_ERROR : H2_CANCEL);
     mux_flush_later(t, m);
+}
+
+Token mux_stream_on_timer(Thread *t, Handle h)
+{
+    MuxStream *s = mux_stream_get(t, h);
+    if (s && s->user == TOKEN_NONE && s->mux && !s->closed) {
+        linger_over(t, s->mux, s);
+    }
+    return s ? s->user : TOKEN_NONE;
 }
 
 /* Copies a trailer section to where it waits for the body's end. */
@@ -513,15 +507,15 @@ static Err queue_add(Thread *t, Mux *m, MuxStream *s, Str data)
     return ERR_OK;
 }
 
-size_t mux_send_room(const Thread *t, const MuxStream *s)
+size_t mux_send_room(const MuxStream *s)
 {
-    const Mux *m = mux_of(t, s);
+    const Mux *m = s->mux;
     return m && m->queued > MUX_QUEUED_MANY ? THREAD_READ_BYTES_MIN : THREAD_READ_BYTES_SLOW;
 }
 
 Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailers)
 {
-    Mux *m = mux_of(t, s);
+    Mux *m = s->mux;
     if (!m || s->closed) {
         return ERR_CLOSED;
     }
@@ -538,10 +532,10 @@ Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailer
     }
     s->direct = data;
     h2_resume(m->h2, s->id);
-    Err err = mux_flush(t, m, mux_wire(t, m));
+    Err err = mux_flush(t, m);
     Str rest = s->direct;
     s->direct = STR_NONE;
-    if (err != ERR_OK || mux_wire(t, m)->out.len > 0) {
+    if (err != ERR_OK || m->wire->out.len > 0) {
         mux_flush_later(t, m); /* where its owner sees that it failed, or watches the peer */
     }
     if (err == ERR_OK) {
@@ -550,16 +544,16 @@ Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailer
     return err == ERR_OK || err == ERR_MEMORY ? err : ERR_CLOSED;
 }
 
-uint64_t mux_spoke_ms(const Thread *t, const MuxStream *s)
+uint64_t mux_spoke_ms(const MuxStream *s)
 {
-    const Mux *m = mux_of(t, s);
+    const Mux *m = s->mux;
     return m ? m->spoke_ms : 0;
 }
 
-size_t mux_moved(const Thread *t, MuxStream *s)
+size_t mux_moved(MuxStream *s)
 {
     size_t moved = s->moved_out;
-    const Mux *m = mux_of(t, s);
+    const Mux *m = s->mux;
     s->moved_out = 0;
     if (m) {
         bool waits = s->out.len > 0 && m->moved != s->moved_seen && h2_has_window(m->h2, s->id);

@@ -11,7 +11,5 @@ void mux_stream_free(Thread *t, Mux *m, MuxStream *s);
 /* Opens the connection's window by what has come, as far as may be. Returns whether it stays closed
  * only because memory is short: nothing else may tell when that is over. */
 bool mux_window_open(Mux *m);
-/* The connection's wire. */
-Wire *mux_wire(const Thread *t, const Mux *m);
 
 #endif

@@ -2,7 +2,7 @@
 #include "proxy/origin.h"
 
 #include "base/number.h"
-#include "proxy/exchange.h"
+#include "proxy/lease.h"
 #include "proxy/origin_dial.h"
 #include "proxy/origin_place.h"
 #include "proxy/origin_waiters.h"
@@ -112,7 +112,7 @@ static void park_push(Thread *t, Origin *o, Upstream *u)
     uint32_t slot = u->self.slot;
     u->state = UPSTREAM_PARKED;
     u->parked_ns = t->now_ns;
-    u->exchange = HANDLE_NONE;
+    u->lease = HANDLE_NONE;
     t->parked++;
     (void)pthread_mutex_lock(&l->lock);
     t->park_nodes[slot] = (ParkNode){.fd = u->wire.stream.fd,
@@ -196,27 +196,27 @@ static Upstream *park_find(Thread *t, Origin *o)
 
 /* --- waiters --------------------------------------------------------------------------------- */
 
-/* The exchange, if it still waits for this origin. */
-static Exchange *waiting_exchange(Thread *t, const Origin *o, Handle h)
+/* The lease, if it still waits for this origin. */
+static Lease *waiting_lease(Thread *t, const Origin *o, Handle h)
 {
-    Exchange *x = exchange_get(t, h);
-    return x && x->waits && x->endpoint->origin == o->index ? x : NULL;
+    Lease *l = lease_get(t, h);
+    return l && l->waits && l->origin == o->index ? l : NULL;
 }
 
 /* Gives `u` (BUSY, of this thread) to the waiter; false when that one has gone. */
 static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
 {
     if (w.thread == t->index) {
-        Exchange *x = waiting_exchange(t, o, w.exchange);
-        if (!x) {
+        Lease *l = waiting_lease(t, o, w.lease);
+        if (!l) {
             return false;
         }
-        exchange_connected(t, x, u);
+        lease_connected(t, l, u);
         return true;
     }
     Message m = {.kind = MESSAGE_UPSTREAM,
                  .fd = u->wire.stream.fd,
-                 .handle = w.exchange,
+                 .handle = w.lease,
                  .words = {o->index, u->served, u->retire_ms, (uintptr_t)u->wire.tls}};
     poller_remove(&t->poller, u->wire.stream.fd);
     if (mailbox_post(&t->worker->threads[w.thread]->mailbox, &m) != ERR_OK) {
@@ -229,81 +229,81 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
 
 /* --- taking and returning -------------------------------------------------------------------- */
 
-static Err dial(Thread *t, Origin *o, Exchange *x, bool exclusive)
+static Err dial(Thread *t, Origin *o, Lease *l, bool exclusive)
 {
     atomic_fetch_add(&o->open, 1);
     Handle u;
-    Err err = upstream_dial(t, o, x->self, exclusive, &u);
+    Err err = upstream_dial(t, o, l->self, exclusive, &u);
     if (err != ERR_OK) {
         atomic_fetch_sub(&o->open, 1);
         atomic_fetch_sub(&o->dialing, 1);
     }
-    x->dialing += err == ERR_OK;
+    l->dialing += err == ERR_OK;
     return err;
 }
 
-/* A connection for `x` alone. */
-static Err dial_own(Thread *t, Origin *o, Exchange *x)
+/* A connection for the lease alone. */
+static Err dial_own(Thread *t, Origin *o, Lease *l)
 {
     atomic_fetch_add(&o->dialing, 1);
-    TRY(dial(t, o, x, true));
-    x->waits = true;
-    x->dials = true;
+    TRY(dial(t, o, l, true));
+    l->waits = true;
+    l->dials = true;
     return ERR_AGAIN;
 }
 
-static Err wait_in_queue(Thread *t, Origin *o, Exchange *x)
+static Err wait_in_queue(Thread *t, Origin *o, Lease *l)
 {
-    Waiter w = {.thread = t->index, .exchange = x->self};
-    TRY(waiters_enter(o, &t->worker->budget, w, &x->waiter_place));
-    x->waits = true;
+    Waiter w = {.thread = t->index, .lease = l->self};
+    TRY(waiters_enter(o, &t->worker->budget, w, &l->place));
+    l->waits = true;
     return ERR_OK;
 }
 
-Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh)
+Err origin_take(Thread *t, Origin *o, Lease *l)
 {
     if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
-        return mux_place_take(t, o, x);
+        return mux_place_take(t, o, l);
     }
-    if (fresh && dial_has_room(o)) {
-        return dial_own(t, o, x);
+    if (l->fresh && dial_has_room(o)) {
+        return dial_own(t, o, l);
     }
     Upstream *u = park_find(t, o);
     dial_note_miss(t, o, u == NULL);
     if (!u) {
-        Err err = wait_in_queue(t, o, x);
+        Err err = wait_in_queue(t, o, l);
         if (err != ERR_OK) { /* a queue that is full is no reason not to dial */
-            return dial_has_room(o) ? dial_own(t, o, x) : err;
+            return dial_has_room(o) ? dial_own(t, o, l) : err;
         }
         u = park_find(t, o); /* a connection that came back before we had registered */
     }
     if (u) {
-        exchange_attach(t, x, u);
+        lease_attach(t, l, u);
         return ERR_OK;
     }
     if (dial_now(t, o)) {
-        TRY(dial(t, o, x, false));
+        TRY(dial(t, o, l, false));
     }
     return ERR_AGAIN;
 }
 
-Err origin_wait_more(Thread *t, Origin *o, Exchange *x)
+Err origin_wait_more(Thread *t, Origin *o, Lease *l)
 {
     if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
-        return mux_place_take(t, o, x);
+        return mux_place_take(t, o, l);
     }
-    if (x->queued) { /* it was asked for HTTP/2, and turned out to speak HTTP/1 */
-        origin_unwait(t, x);
-        return origin_take(t, o, x, false);
+    if (l->queued) { /* it was asked for HTTP/2, and turned out to speak HTTP/1 */
+        origin_unwait(t, l);
+        return origin_take(t, o, l);
     }
-    TRY(wait_in_queue(t, o, x)); /* it was taken out and could not be served */
+    TRY(wait_in_queue(t, o, l)); /* it was taken out and could not be served */
     Upstream *u = park_find(t, o);
     if (u) {
-        exchange_attach(t, x, u);
+        lease_attach(t, l, u);
         return ERR_OK;
     }
-    if (dial_after_wait(t, o, x->wait_ms)) {
-        TRY(dial(t, o, x, false));
+    if (dial_after_wait(t, o, l->wait_ms)) {
+        TRY(dial(t, o, l, false));
     }
     return ERR_AGAIN;
 }
@@ -369,12 +369,12 @@ void origin_receive(Thread *t, const Message *m)
     if (!u) {
         return;
     }
-    Exchange *x = waiting_exchange(t, o, m->handle);
-    if (!x) {
+    Lease *l = waiting_lease(t, o, m->handle);
+    if (!l) {
         origin_return(t, u);
         return;
     }
-    exchange_connected(t, x, u);
+    lease_connected(t, l, u);
 }
 
 void origin_end(Thread *t, const Message *m)

@@ -30,8 +30,7 @@
 #define ORIGIN_REST_MS_MAX 10000u
 
 typedef struct Upstream Upstream;
-typedef struct Exchange Exchange;
-typedef struct Thread Thread;
+typedef struct Lease Lease;
 
 /* What a sibling needs to know of a parked connection. One for each slot of a thread's upstreams
  * (Thread.park_nodes); while it is linked, it belongs to its list's lock. */
@@ -59,7 +58,7 @@ typedef struct ParkList {
 typedef struct MuxPlace {
     Handle upstream; /* takes new streams */
     Handle dialing;
-    Handle first; /* exchanges that wait for either: Exchange.waiter_next */
+    Handle first; /* leases that wait for either: Lease.next */
     Handle last;
     Handle yielding;  /* a connection that is to be given up: it takes no streams ... */
     uint64_t yield_ms; /* ... and if it has some then, it leaves with them, or is kept ... */
@@ -75,7 +74,7 @@ typedef enum OriginSpeaks { ORIGIN_UNKNOWN, ORIGIN_H1, ORIGIN_H2 } OriginSpeaks;
 
 typedef struct Waiter {
     uint32_t thread;
-    Handle exchange;
+    Handle lease;
 } Waiter;
 
 /* A place in the queue. */
@@ -123,14 +122,14 @@ void origin_drop(Origin *o);
  * that names it again meanwhile has called it back. */
 void origin_end(Thread *t, const Message *m);
 
-/* Finds an idle connection for `x`: ERR_OK: x->upstream is set. ERR_AGAIN: `x` waits, and is woken
- * with one, or when ORIGIN_WAIT_MS have passed calls origin_wait_more. With x->dials it waits for a
- * dial of its own, which ends in a connection or in exchange_dial_failed: there is nothing more to
- * ask for. Other errors: a dial that failed at once, or ERR_FULL; the caller calls origin_unwait.
- * `fresh`: a pooled connection will not do, dial, unless there are as many as there may be. */
-MUST_USE Err origin_take(Thread *t, Origin *o, Exchange *x, bool fresh);
+/* Finds an idle connection for the lease. ERR_OK: it has one. ERR_AGAIN: it waits, and is woken
+ * with one, or calls origin_wait_more when ORIGIN_WAIT_MS have passed. If it dials, it waits for a
+ * dial of its own, which ends in a connection or in lease_failed: there is nothing more to ask for.
+ * Other errors: a dial that failed at once, or ERR_FULL; the caller calls origin_unwait. A lease
+ * that wants a fresh one dials, unless there are as many as there may be. */
+MUST_USE Err origin_take(Thread *t, Origin *o, Lease *l);
 /* A waiter has waited: it may start one more dial. */
-MUST_USE Err origin_wait_more(Thread *t, Origin *o, Exchange *x);
+MUST_USE Err origin_wait_more(Thread *t, Origin *o, Lease *l);
 
 /* A dial of this thread has ended in a connection that speaks HTTP/2 (`u`), or in one that does not
  * (then it is the caller's to serve or park), or has failed. */
@@ -149,8 +148,8 @@ void origin_mux_next(Thread *t, Origin *o);
  * thread's takes no more streams, and ends when those that it has are over. Where that takes long
  * it gives its place up; if too many have done that, it goes on. */
 void origin_mux_yield(Thread *t, const Message *m);
-/* `x` waits no more. */
-void origin_unwait(Thread *t, Exchange *x);
+/* The lease waits no more. */
+void origin_unwait(Thread *t, Lease *l);
 
 /* A dial has failed, or one has succeeded. An endpoint that cannot be reached rests: from
  * ORIGIN_REST_MS for the first time, twice as long each time, to ORIGIN_REST_MS_MAX. */

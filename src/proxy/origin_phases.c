@@ -7,49 +7,19 @@
 
 /* --- CONNECT --------------------------------------------------------------------------------- */
 
-static Origin *origin_of(Thread *t, const Exchange *x)
-{
-    return &t->worker->origins[x->endpoint->origin];
-}
-
-static Err connect_ask(Thread *t, Exchange *x)
-{
-    x->asked = true;
-    x->wait_ms = ORIGIN_WAIT_MS;
-    /* The clock stands at the start of the turn: a whole millisecond has passed after two. */
-    x->wait_due_ms = t->now_ms + x->wait_ms + 1;
-    x->wait_end_ms = t->now_ms + x->endpoint->connect_wait_ms;
-    Err err = origin_take(t, origin_of(t, x), x, x->fresh_wanted);
-    if (x->dials) { /* its end wakes it; there is nothing to ask for meanwhile */
-        x->wait_due_ms = UINT64_MAX;
-    }
-    return err;
-}
-
-static Err connect_wait(Thread *t, Exchange *x)
-{
-    if (t->now_ms < x->wait_due_ms) {
-        return ERR_AGAIN;
-    }
-    x->wait_ms = (uint32_t)u64_min(x->wait_ms * 2, ORIGIN_WAIT_MS_MAX);
-    x->wait_due_ms = t->now_ms + x->wait_ms;
-    return origin_wait_more(t, origin_of(t, x), x);
-}
-
 Step phase_connect(Thread *t, Exchange *x)
 {
-    if (x->dial_fault != FAULT_NONE) {
-        return FAIL(x->dial_fault);
+    if (!x->lease) {
+        x->lease = lease_new(t, exchange_token(x), x->endpoint->origin, x->fresh_wanted);
     }
-    if (!exchange_has_upstream(x)) {
-        Err err = x->asked ? connect_wait(t, x) : connect_ask(t, x);
-        if (err == ERR_AGAIN) {
-            return WAIT;
-        }
-        if (err != ERR_OK) {
-            return FAIL(err == ERR_FULL ? FAULT_NO_ENDPOINT : fault_of_dial(err));
-        }
+    Err err = x->lease ? lease_ask(t, x->lease) : ERR_MEMORY;
+    if (err == ERR_AGAIN) {
+        return WAIT;
     }
+    if (err != ERR_OK) {
+        return FAIL(x->lease ? x->lease->fault : FAULT_MEMORY);
+    }
+    x->upstream_reused = x->lease->reused;
     x->connect_us += t->now_ns / 1000 - x->connect_start_us;
     x->fresh_wanted = false;
     x->stale = false;
@@ -101,7 +71,7 @@ Step phase_send(Thread *t, Exchange *x)
         return edited;
     }
     x->protocol_stream = x->protocol.len > 0 && origin.stream;
-    const Mux *m = x->protocol_stream ? mux_of(t, origin.stream) : NULL;
+    const Mux *m = x->protocol_stream ? origin.stream->mux : NULL;
     if (m && !h2_takes_connect(m->h2)) {
         return FAIL(FAULT_ORIGIN_TUNNEL);
     }
@@ -144,7 +114,7 @@ static Step tunnel_open(Thread *t, Exchange *x)
     return GOTO(RELAY);
 }
 
-static Step switch_protocols(Thread *t, Exchange *x, Upstream *u)
+static Step switch_protocols(Thread *t, Exchange *x, Link origin)
 {
     const Field *upgrade = fields_find(&x->response.fields, FIELD_UPGRADE);
     if (x->protocol.len == 0 || !upgrade || !str_equal_nocase(upgrade->value, x->protocol)) {
@@ -152,8 +122,7 @@ static Step switch_protocols(Thread *t, Exchange *x, Upstream *u)
     }
     Step step = tunnel_open(t, x);
     if (step.kind != STEP_FAIL &&
-        link_keep(t, (Link){.wire = &u->wire, .in = &u->in}, x->rest_total, x->rest_from) !=
-            ERR_OK) {
+        link_keep(t, origin, x->rest_total, x->rest_from) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
     return step;
@@ -185,7 +154,7 @@ static void first_byte(const Thread *t, Exchange *x)
 
 /* Looks at the input from rest_from on for one whole head. NEXT: a final head was parsed; WAIT:
  * more bytes are needed; GOTO: a tunnel. An interim head sets *ret_again. */
-static Step await_head(Thread *t, Exchange *x, Upstream *u, bool *ret_again)
+static Step await_head(Thread *t, Exchange *x, Link origin, bool *ret_again)
 {
     Str bytes = str_slice(span_str(t->input), x->rest_from, x->rest_total);
     size_t scanned = 0;
@@ -214,7 +183,7 @@ static Step await_head(Thread *t, Exchange *x, Upstream *u, bool *ret_again)
     }
     x->rest_from += end;
     if (x->response.status == 101) {
-        return switch_protocols(t, x, u);
+        return switch_protocols(t, x, origin);
     }
     *ret_again = x->response.status < 200;
     return *ret_again ? pass_interim(t, x) : NEXT;
@@ -223,11 +192,10 @@ static Step await_head(Thread *t, Exchange *x, Upstream *u, bool *ret_again)
 /* What has come over an HTTP/1 connection. */
 static Step await_wire(Thread *t, Exchange *x, Link origin)
 {
-    Upstream *u = upstream_get(t, x->upstream);
     size_t old = 0;
     size_t room = link_readable(origin) ? link_room(t, link_client(t, x)) : 0;
     Err err = link_fill(t, origin, room, &old, &x->rest_total);
-    if (err == ERR_AGAIN || (err == ERR_OK && x->rest_total == old && !u->wire.ended)) {
+    if (err == ERR_AGAIN || (err == ERR_OK && x->rest_total == old && !origin.wire->ended)) {
         return x->request_broken ? FAIL(FAULT_ORIGIN_CLOSED) : WAIT;
     }
     if (err != ERR_OK || x->rest_total == old) {
@@ -240,7 +208,7 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
     Step step = NEXT;
     while (again && step.kind == STEP_NEXT) {
         again = false;
-        step = await_head(t, x, u, &again);
+        step = await_head(t, x, origin, &again);
     }
     if (step.kind == STEP_WAIT) {
         if (link_keep(t, origin, x->rest_total, x->rest_from) != ERR_OK) {
@@ -388,7 +356,7 @@ Step phase_reply(Thread *t, Exchange *x)
     x->response_body.chunk.padded = true; /* River frames anew for the one that reads on */
     x->send_as = framing_for(x);
     x->streams = x->streams || is_stream(&x->response.framing, &x->response.fields);
-    if (client_may_stray(x, x->response.status) || client_is_leaving(t, x->client)) {
+    if (client_may_stray(x, x->response.status) || exchange_must_leave(t, x)) {
         x->keep_client = false;
     }
     if (!x->request_sent || link_blocked(origin)) {

@@ -2,7 +2,7 @@
 #include "proxy/origin_place.h"
 
 #include "base/number.h"
-#include "proxy/exchange.h"
+#include "proxy/lease.h"
 #include "proxy/origin_dial.h"
 #include "proxy/origin_waiters.h"
 #include "proxy/worker.h"
@@ -18,44 +18,44 @@ MuxPlace *mux_place_of(Thread *t, uint32_t origin)
     return &t->places[origin];
 }
 
-static void place_push(Thread *t, MuxPlace *p, Exchange *x)
+static void place_push(Thread *t, MuxPlace *p, Lease *l)
 {
-    Exchange *last = exchange_get(t, p->last);
-    x->queued = true;
-    x->waiter_previous = p->last;
-    x->waiter_next = HANDLE_NONE;
+    Lease *last = lease_get(t, p->last);
+    l->queued = true;
+    l->previous = p->last;
+    l->next = HANDLE_NONE;
     if (last) {
-        last->waiter_next = x->self;
+        last->next = l->self;
     } else {
-        p->first = x->self;
+        p->first = l->self;
     }
-    p->last = x->self;
+    p->last = l->self;
 }
 
-void origin_unwait(Thread *t, Exchange *x)
+void origin_unwait(Thread *t, Lease *l)
 {
-    x->waits = false;
-    x->dials = false;
-    if (x->waiter_place) {
-        Waiter w = {.thread = t->index, .exchange = x->self};
-        waiters_leave(origin_at(t, x->endpoint->origin), w, &x->waiter_place);
+    l->waits = false;
+    l->dials = false;
+    if (l->place) {
+        Waiter w = {.thread = t->index, .lease = l->self};
+        waiters_leave(origin_at(t, l->origin), w, &l->place);
     }
-    if (!x->queued) {
+    if (!l->queued) {
         return;
     }
-    MuxPlace *p = mux_place_of(t, x->endpoint->origin);
-    Exchange *next = exchange_get(t, x->waiter_next);
-    Exchange *previous = exchange_get(t, x->waiter_previous);
-    x->queued = false;
+    MuxPlace *p = mux_place_of(t, l->origin);
+    Lease *next = lease_get(t, l->next);
+    Lease *previous = lease_get(t, l->previous);
+    l->queued = false;
     if (next) {
-        next->waiter_previous = x->waiter_previous;
+        next->previous = l->previous;
     } else {
-        p->last = x->waiter_previous;
+        p->last = l->previous;
     }
     if (previous) {
-        previous->waiter_next = x->waiter_next;
+        previous->next = l->next;
     } else {
-        p->first = x->waiter_next;
+        p->first = l->next;
     }
 }
 
@@ -108,18 +108,18 @@ static Upstream *place_open(Thread *t, const Origin *o, MuxPlace *p)
     return u;
 }
 
-/* A stream of the thread's connections for `x`; false when there is none, or no stream is free. */
-static bool place_serve(Thread *t, const Origin *o, MuxPlace *p, Exchange *x)
+/* A stream of the thread's connections for the lease; false: there is none, or none is free. */
+static bool place_serve(Thread *t, const Origin *o, MuxPlace *p, Lease *l)
 {
     Upstream *u = place_open(t, o, p);
     if (!u) {
         return false;
     }
-    MuxStream *s = mux_stream_open(t, u->mux, x->self);
+    MuxStream *s = mux_stream_open(u->mux, l->owner);
     if (!s) {
         return false;
     }
-    exchange_attach_stream(t, x, s, u->served > 0);
+    lease_attach_stream(t, l, s, u->served > 0);
     u->served++;
     return true;
 }
@@ -188,7 +188,7 @@ void origin_mux_yield(Thread *t, const Message *m)
     mux_flush_later(t, u->mux); /* which ends it, if it has no streams */
 }
 
-static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
+static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Lease *l)
 {
     if (upstream_get(t, p->dialing)) {
         return ERR_OK;
@@ -199,7 +199,7 @@ static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
     }
     atomic_fetch_add(&o->open, 1);
     atomic_fetch_add(&o->dialing, 1);
-    Err err = upstream_dial(t, o, x->self, false, &p->dialing);
+    Err err = upstream_dial(t, o, l->self, false, &p->dialing);
     if (err != ERR_OK) {
         atomic_fetch_sub(&o->open, 1);
         atomic_fetch_sub(&o->dialing, 1);
@@ -211,30 +211,30 @@ static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Exchange *x)
  * dialled, and its deadline watches. Errors as of that. */
 static Err place_serve_all(Thread *t, Origin *o, MuxPlace *p)
 {
-    Exchange *x = exchange_get(t, p->first);
-    while (x && place_serve(t, o, p, x)) {
-        exchange_again(t, x);
-        x = exchange_get(t, p->first);
+    Lease *l = lease_get(t, p->first);
+    while (l && place_serve(t, o, p, l)) {
+        lease_again(t, l);
+        l = lease_get(t, p->first);
     }
-    return x ? place_dial(t, o, p, x) : ERR_OK;
+    return l ? place_dial(t, o, p, l) : ERR_OK;
 }
 
-Err mux_place_take(Thread *t, Origin *o, Exchange *x)
+Err mux_place_take(Thread *t, Origin *o, Lease *l)
 {
     MuxPlace *p = mux_place_of(t, o->index);
     place_keep(t, o, p);
-    if (exchange_has_upstream(x)) { /* of a connection that is kept */
+    if (lease_is_had(l)) { /* of a connection that is kept */
         return ERR_OK;
     }
-    if (!x->queued && !exchange_get(t, p->first) && place_serve(t, o, p, x)) {
+    if (!l->queued && !lease_get(t, p->first) && place_serve(t, o, p, l)) {
         return ERR_OK;
     }
-    if (!x->queued) {
-        x->waits = true;
-        place_push(t, p, x);
+    if (!l->queued) {
+        l->waits = true;
+        place_push(t, p, l);
     }
     Err err = place_serve_all(t, o, p); /* first come, first served */
-    if (exchange_has_upstream(x)) {
+    if (lease_is_had(l)) {
         return ERR_OK;
     }
     return err == ERR_OK ? ERR_AGAIN : err;
@@ -252,10 +252,8 @@ void origin_mux_next(Thread *t, Origin *o)
 /* Those who waited for a dial that is over ask again. */
 static void place_retry(Thread *t, MuxPlace *p)
 {
-    for (Exchange *x = exchange_get(t, p->first); x; x = exchange_get(t, p->first)) {
-        origin_unwait(t, x);
-        x->asked = false;
-        exchange_again(t, x);
+    for (Lease *l = lease_get(t, p->first); l; l = lease_get(t, p->first)) {
+        lease_retry(t, l);
     }
 }
 
@@ -309,8 +307,8 @@ void origin_mux_failed(Thread *t, Upstream *u, Fault fault)
     if (!place_dial_over(t, p, u)) {
         return;
     }
-    for (Exchange *x = exchange_get(t, p->first); x; x = exchange_get(t, p->first)) {
-        exchange_dial_failed(t, x, fault);
+    for (Lease *l = lease_get(t, p->first); l; l = lease_get(t, p->first)) {
+        lease_failed(t, l, fault);
     }
 }
 

@@ -8,6 +8,6 @@
 Origin *origin_at(Thread *t, uint32_t index);
 MuxPlace *mux_place_of(Thread *t, uint32_t origin);
 /* A stream now (ERR_OK), or later when the connection that is being made is there (ERR_AGAIN). */
-MUST_USE Err mux_place_take(Thread *t, Origin *o, Exchange *x);
+MUST_USE Err mux_place_take(Thread *t, Origin *o, Lease *l);
 
 #endif

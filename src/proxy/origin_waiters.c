@@ -38,7 +38,7 @@ static bool is_at(const Origin *o, Waiter w, uint32_t place)
         return false;
     }
     const WaiterNode *n = node_at(o, place);
-    return n->used && n->who.thread == w.thread && handle_equal(n->who.exchange, w.exchange);
+    return n->used && n->who.thread == w.thread && handle_equal(n->who.lease, w.lease);
 }
 
 static void count_set(Origin *o, uint32_t by)

@@ -3,7 +3,7 @@
 #ifndef PROXY_RELAY_H
 #define PROXY_RELAY_H
 
-#include "proxy/link.h"
+#include "proxy/exchange.h"
 
 /* Moves what is there of the request body, behind `head` (the request head, or empty). NEXT: the
  * body's end has gone to the origin. WAIT: more must come, or the origin must take what it has. */

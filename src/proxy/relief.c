@@ -7,7 +7,7 @@
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
-#define APART_MS 50u         /* between the beginnings of two searches */
+#define APART_MS THREAD_RELIEF_APART_MS /* between the beginnings of two searches */
 #define AGAIN_MS 1100u       /* until those that were seen are looked at again */
 #define WANTED_MS 3000u      /* ... if somebody went without within that time */
 #define SEEN_LEAST_MS 1000u  /* for so long a client is watched before it is judged ... */
@@ -38,24 +38,6 @@ static bool is_urgent(const Thread *t)
     return thread_spare(t) < budget_room(&t->worker->budget) / 8 || t->relief.starved;
 }
 
-void relief_want(Thread *t)
-{
-    Worker *w = t->worker;
-    uint64_t next_ms = atomic_load_explicit(&w->relief_ms, memory_order_relaxed);
-    if (w->budget.max_bytes > 0 && t->now_ms >= next_ms &&
-        atomic_compare_exchange_strong(&w->relief_ms, &next_ms, t->now_ms + APART_MS)) {
-        t->relief.hops = w->thread_count;
-    }
-}
-
-void relief_starved(Thread *t)
-{
-    t->relief.starved = true;
-    if (t->now_ms >= t->relief.look_ms && t->relief.hops == 0) {
-        t->relief.hops = 1;
-    }
-}
-
 void relief_receive(Thread *t, const Message *m)
 {
     t->relief.hops = u64_max(t->relief.hops, m->words[0]) & UINT32_MAX;
@@ -76,7 +58,7 @@ void relief_on_timer(Thread *t)
 static uint64_t held_behind(const Thread *t, Handle exchange)
 {
     const Exchange *x = exchange_get(t, exchange);
-    const MuxStream *s = x ? mux_stream_get(t, x->upstream_stream) : NULL;
+    const MuxStream *s = x && x->lease ? mux_stream_get(t, x->lease->stream) : NULL;
     return s ? s->in.len : 0;
 }
 
@@ -85,7 +67,7 @@ static uint64_t held_by_streams(const Thread *t, const Mux *m, uint32_t *steps)
     uint64_t held = 0;
     const MuxStream *s = mux_stream_get(t, m->first);
     for (; s && *steps < STEPS_MAX; s = mux_stream_get(t, s->next)) {
-        held += s->out.len > 0 ? s->out.len + held_behind(t, s->exchange) : 0;
+        held += s->out.len > 0 ? s->out.len + held_behind(t, token_handle(s->user)) : 0;
         (*steps)++;
     }
     return held;
@@ -189,7 +171,7 @@ static size_t find_holders(Thread *t, Holder *list)
 static void end_mux(Thread *t, Client *c)
 {
     Handle h = c->self;
-    mux_cut(t, c->mux, FAULT_MEMORY_HELD, false);
+    client_cut_streams(t, c, FAULT_MEMORY_HELD, false);
     mux_end(t, c->mux, H2_ENHANCE_YOUR_CALM);
     client_mux_flush(t, h);
     c = client_get(t, h);
@@ -214,7 +196,7 @@ static void end_holder(Thread *t, Client *c, uint64_t held)
     if (c->mux) {
         end_mux(t, c);
     } else if (x) {
-        exchange_cut(t, x, FAULT_MEMORY_HELD);
+        client_cut(t, c->self, FAULT_MEMORY_HELD);
     } else {
         client_close(t, c, true);
     }

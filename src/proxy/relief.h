@@ -15,11 +15,6 @@
 
 #include "proxy/thread.h"
 
-/* Memory is scarce, and somebody wants some. Cheap: a search begins only now and then. */
-void relief_want(Thread *t);
-/* A connection's window stays closed because half of the budget is in use: all of its streams wait,
- * whoever it is that does not take what came. That is to be called again while it lasts. */
-void relief_starved(Thread *t);
 /* The end of a turn: looks, if that is wanted. Nothing of the turn is in use any more. */
 void relief_look(Thread *t);
 static inline void relief_turn(Thread *t)

@@ -144,7 +144,7 @@ Step phase_read_head(Thread *t, Exchange *x)
     crash_note_set(t->index, x->id); /* only now it has an id */
     x->request_parsed = true;
     x->request_body = body_of(&x->request.framing);
-    x->keep_client = x->request.framing.keep_alive && !client_is_leaving(t, x->client);
+    x->keep_client = x->request.framing.keep_alive && !exchange_must_leave(t, x);
     return known ? NEXT : FAIL(FAULT_UNKNOWN_HOST);
 }
 
@@ -324,12 +324,9 @@ Step phase_pick(Thread *t, Exchange *x)
     CHECK(index < cluster->endpoint_count);
     x->endpoint = &cluster->endpoints[index];
     x->tries++;
-    x->asked = false;
-    x->dialing = 0;
     x->any_sent = false;
     x->request_sent = false;
     x->request_broken = false;
-    x->dial_fault = FAULT_NONE;
     x->connect_start_us = t->now_ns / 1000;
     return NEXT;
 }

@@ -1,4 +1,4 @@
-/* thread.c - one turn of a worker thread: wait, hand out events, messages and deadlines. */
+/* thread.c - what a worker thread has, and does for those who live on it. */
 #include "proxy/thread.h"
 
 #include "base/number.h"
@@ -6,8 +6,7 @@
 #include "loop/system.h"
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
-#include "proxy/listening.h"
-#include "proxy/relief.h"
+#include "proxy/upstream.h"
 #include "proxy/worker.h"
 
 #include <time.h>
@@ -27,7 +26,7 @@ static void wall_clock_update(Thread *t)
     t->wall_next_ms = t->now_ms + WALL_CLOCK_MS;
 }
 
-static void clock_update(Thread *t)
+void thread_clock(Thread *t)
 {
     t->now_ns = system_calls->now_ns();
     t->now_ms = t->now_ns / 1000000;
@@ -38,7 +37,8 @@ static void clock_update(Thread *t)
 
 static size_t again_room(const Thread *t)
 {
-    return (size_t)t->clients.slots_max + t->streams.slots_max + THREAD_UPSTREAMS_MAX;
+    return (size_t)t->clients.slots_max + t->streams.slots_max + t->leases.slots_max +
+           THREAD_UPSTREAMS_MAX + FILES_WAITS_MAX;
 }
 
 static Err thread_memory(Thread *t, const WorkerPlan *plan)
@@ -50,6 +50,7 @@ static Err thread_memory(Thread *t, const WorkerPlan *plan)
     uint64_t wanted = clients * UINT64_C(256) + 1024;
     uint32_t streams = (uint32_t)u64_min(wanted, THREAD_STREAMS_MAX);
     TRY(pool_init(&t->exchanges, sizeof(Exchange), clients + streams / 2));
+    TRY(pool_init(&t->leases, sizeof(Lease), clients + streams / 2));
     TRY(pool_init(&t->streams, sizeof(MuxStream), streams));
     TRY(wheel_init(&t->wheel, clients + THREAD_UPSTREAMS_MAX + streams + 2, t->now_ms));
     t->park_nodes = (ParkNode *)memory_reserve(sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
@@ -100,7 +101,7 @@ Err thread_init(Thread *t, Worker *w, unsigned index)
 {
     *t = (Thread){.worker = w, .index = index, .poller = {.fd = -1}, .mailbox = {.wake_fd = -1}};
     t->heartbeat = crash_heartbeat(index);
-    clock_update(t);
+    thread_clock(t);
     random_seed(&t->random);
     t->admit_step = admit_step(w);
     TRY(thread_memory(t, &w->plan));
@@ -146,91 +147,14 @@ void thread_drop(Thread *t)
     pool_drop(&t->clients);
     pool_drop(&t->upstreams);
     pool_drop(&t->exchanges);
+    pool_drop(&t->leases);
     pool_drop(&t->streams);
     wheel_drop(&t->wheel);
     mailbox_close(&t->mailbox);
     poller_close(&t->poller);
 }
 
-/* --- ending ---------------------------------------------------------------------------------- */
-
-/* The last thread that stops accepting tells the others: before that, a connection may still be
- * placed on a thread that drains. */
-static void thread_tell_draining(Thread *t)
-{
-    Worker *w = t->worker;
-    if (atomic_fetch_add(&w->threads_draining, 1) + 1 < w->thread_count) {
-        return;
-    }
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        /* A full mailbox wakes its thread just as well. */
-        (void)!mailbox_post(&w->threads[i]->mailbox, &(Message){.kind = MESSAGE_ALL_DRAIN});
-    }
-}
-
-static bool thread_is_over(const Thread *t)
-{
-    const Worker *w = t->worker;
-    return t->draining && atomic_load(&w->threads_draining) == w->thread_count &&
-           atomic_load(&t->client_count) == 0;
-}
-
-static void thread_drain(Thread *t, uint64_t patience_ms)
-{
-    if (t->draining) {
-        return;
-    }
-    t->draining = true;
-    timer_drop(&t->wheel, &t->relief.timer);
-    t->patience_ms = (uint32_t)u64_min(patience_ms, UINT16_MAX);
-    (void)!listening_set(t, false);
-    thread_tell_draining(t);
-    for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
-        Handle h;
-        Client *c = (Client *)pool_at(&t->clients, i, &h);
-        if (c) {
-            client_drain(t, c, patience_ms);
-        }
-    }
-}
-
-/* Connections to origins that are left when everything else is over. */
-static void thread_close_upstreams(Thread *t)
-{
-    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
-        Handle h;
-        Upstream *u = (Upstream *)pool_at(&t->upstreams, i, &h);
-        if (u && (u->state != UPSTREAM_PARKED || origin_unpark(t, u))) {
-            upstream_close(t, u, false);
-        }
-    }
-}
-
-static void thread_cut(Thread *t)
-{
-    thread_drain(t, 0);
-    t->stopping = true;
-    for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
-        Handle h;
-        Client *c = (Client *)pool_at(&t->clients, i, &h);
-        Exchange *x = c ? exchange_get(t, c->exchange) : NULL;
-        if (x) {
-            exchange_cut(t, x, FAULT_STOPPED);
-        }
-        c = client_get(t, h);
-        if (c) {
-            client_close(t, c, false);
-        }
-    }
-}
-
-void thread_stop_now(Thread *t)
-{
-    thread_cut(t);
-    thread_close_upstreams(t);
-}
-
-/* --- turns ----------------------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------------------------------- */
 
 size_t thread_spare(const Thread *t)
 {
@@ -260,6 +184,25 @@ bool thread_is_filled(const Thread *t)
     const Budget *b = &t->worker->budget;
     size_t used = atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
     return b->max_bytes > 0 && used > b->max_bytes - budget_room(b) / 2;
+}
+
+void thread_wants_memory(Thread *t)
+{
+    Worker *w = t->worker;
+    uint64_t next_ms = atomic_load_explicit(&w->relief_ms, memory_order_relaxed);
+    uint64_t after_ms = t->now_ms + THREAD_RELIEF_APART_MS;
+    if (w->budget.max_bytes > 0 && t->now_ms >= next_ms &&
+        atomic_compare_exchange_strong(&w->relief_ms, &next_ms, after_ms)) {
+        t->relief.hops = w->thread_count;
+    }
+}
+
+void thread_starves(Thread *t)
+{
+    t->relief.starved = true;
+    if (t->now_ms >= t->relief.look_ms && t->relief.hops == 0) {
+        t->relief.hops = 1;
+    }
 }
 
 void thread_settle(Thread *t, bool settled)
@@ -292,19 +235,13 @@ void thread_dismiss(Thread *t)
     }
 }
 
-void thread_again(Thread *t, Handle client)
-{
-    Client *c = client_get(t, client);
-    if (c) {
-        thread_again_wire(t, &c->wire, token_of(TOKEN_CLIENT, client));
-    }
-}
+/* --- turns ----------------------------------------------------------------------------------- */
 
-void thread_again_wire(Thread *t, Wire *w, Token owner)
+void thread_again_wire(Thread *t, Wire *w)
 {
     if (!w->again) {
         w->again = true;
-        thread_again_token(t, owner);
+        thread_again_token(t, w->owner);
     }
 }
 
@@ -318,199 +255,4 @@ void thread_flush_token(Thread *t, Token token)
 {
     CHECK(t->flush_count < t->clients.slots_max + THREAD_UPSTREAMS_MAX);
     t->flush[t->flush_count++] = token;
-}
-
-static void messages_handle(Thread *t)
-{
-    mailbox_awake(&t->mailbox);
-    Message m;
-    while (mailbox_take(&t->mailbox, &m)) {
-        switch (m.kind) {
-        case MESSAGE_CLIENT:
-            listening_receive(t, &m);
-            break;
-        case MESSAGE_SNAPSHOT:
-            listening_adopt(t);
-            break;
-        case MESSAGE_ORIGIN_ENDS:
-            origin_end(t, &m);
-            break;
-        case MESSAGE_MUX_YIELD:
-            origin_mux_yield(t, &m);
-            break;
-        case MESSAGE_UPSTREAM:
-            origin_receive(t, &m);
-            break;
-        case MESSAGE_DRAIN:
-            thread_drain(t, m.words[0]);
-            break;
-        case MESSAGE_ALL_DRAIN:
-            break;
-        case MESSAGE_STOP:
-            thread_cut(t);
-            break;
-        case MESSAGE_FILE_OPENED:
-            file_cache_on_opened(t, &m);
-            break;
-        case MESSAGE_FILE_BYTES:
-            file_cache_on_bytes(t, &m);
-            break;
-        case MESSAGE_RELIEF:
-            relief_receive(t, &m);
-            break;
-        default:
-            CHECK(false);
-        }
-    }
-}
-
-static void ready_handle(Thread *t, Ready ready)
-{
-    Handle h = token_handle(ready.token);
-    switch (token_kind(ready.token)) {
-    case TOKEN_CLIENT:
-        client_on_ready(t, h, ready.what);
-        return;
-    case TOKEN_UPSTREAM:
-        upstream_on_ready(t, h, ready.what);
-        return;
-    case TOKEN_LISTENER:
-        listening_on_ready(t, h.slot);
-        return;
-    case TOKEN_MAILBOX:
-        messages_handle(t);
-        return;
-    default:
-        CHECK(false);
-    }
-}
-
-/* The deadline is its exchange's, if it has one. */
-static void stream_on_timer(Thread *t, Handle h)
-{
-    const MuxStream *s = mux_stream_get(t, h);
-    if (s && !handle_is_none(s->exchange)) {
-        exchange_on_timer(t, s->exchange);
-    } else {
-        mux_stream_on_timer(t, h);
-    }
-}
-
-static void timers_handle(Thread *t)
-{
-    wheel_advance(&t->wheel, t->now_ms);
-    Token token;
-    while (wheel_expired(&t->wheel, &token)) {
-        switch (token_kind(token)) {
-        case TOKEN_CLIENT:
-            client_on_timer(t, token_handle(token));
-            break;
-        case TOKEN_UPSTREAM:
-            upstream_on_timer(t, token_handle(token));
-            break;
-        case TOKEN_STREAM:
-            stream_on_timer(t, token_handle(token));
-            break;
-        case TOKEN_LISTENERS_REST:
-            listening_again(t);
-            break;
-        case TOKEN_RELIEF:
-            relief_on_timer(t);
-            break;
-        default:
-            CHECK(false);
-        }
-    }
-}
-
-/* A stream's first head starts an exchange; whatever else happened on it wakes that. */
-static void stream_again(Thread *t, Handle h)
-{
-    MuxStream *s = mux_stream_get(t, h);
-    if (!s) {
-        return;
-    }
-    s->again = false;
-    if (!handle_is_none(s->exchange)) {
-        exchange_wake(t, s->exchange);
-    } else if (!s->started && s->heads) {
-        exchange_start_stream(t, client_get(t, token_handle(s->owner)), s);
-    }
-}
-
-static void again_one(Thread *t, Token token)
-{
-    Handle h = token_handle(token);
-    if (token_kind(token) == TOKEN_STREAM) {
-        stream_again(t, h);
-        return;
-    }
-    if (token_kind(token) == TOKEN_UPSTREAM) {
-        Upstream *u = upstream_get(t, h);
-        if (u) {
-            u->wire.again = false;
-            upstream_on_ready(t, h, 0);
-        }
-        return;
-    }
-    Client *c = client_get(t, h);
-    if (c) {
-        c->wire.again = false;
-        client_on_ready(t, h, 0);
-    }
-}
-
-/* Who had more to do gets another go; what is put off again waits for the next turn. */
-static void again_handle(Thread *t)
-{
-    uint32_t count = t->again_count;
-    for (uint32_t i = 0; i < count; i++) {
-        again_one(t, t->again[i]);
-    }
-    for (uint32_t i = count; i < t->again_count; i++) {
-        t->again[i - count] = t->again[i];
-    }
-    t->again_count -= count;
-}
-
-/* HTTP/2 connections send what this turn has given them. */
-static void flush_handle(Thread *t)
-{
-    for (uint32_t i = 0; i < t->flush_count; i++) {
-        Token token = t->flush[i];
-        if (token_kind(token) == TOKEN_CLIENT) {
-            client_mux_flush(t, token_handle(token));
-        } else {
-            upstream_mux_flush(t, token_handle(token));
-        }
-    }
-    t->flush_count = 0;
-}
-
-void thread_turn(Thread *t, int timeout_ms)
-{
-    poller_alarm(&t->poller, wheel_next_ms(&t->wheel));
-    heartbeat_rest(t->heartbeat);
-    poller_wait(&t->poller, t->again_count || t->flush_count ? 0 : timeout_ms);
-    heartbeat_turn(t->heartbeat);
-    clock_update(t);
-    for (size_t i = 0; i < t->poller.count; i++) {
-        ready_handle(t, t->poller.ready[i]);
-    }
-    timers_handle(t);
-    again_handle(t);
-    flush_handle(t);
-    relief_turn(t);
-}
-
-void thread_run(Thread *t)
-{
-    if (t->worker->plan.log) {
-        log_bind(t->worker->plan.log, t->index);
-    }
-    while (!thread_is_over(t)) {
-        thread_turn(t, -1);
-    }
-    thread_close_upstreams(t);
-    heartbeat_rest(t->heartbeat);
 }

@@ -1,4 +1,5 @@
-/* thread.h - one worker thread: its readiness, deadlines, memory, and the objects that live on it.
+/* thread.h - one worker thread: its readiness, deadlines, memory, and the objects that live on it;
+ * what anything on it may ask of it. turn.h makes it go round.
  *
  * A client's connection, its exchange and the upstream connection that serves it live on the same
  * thread. Threads meet only in mailboxes and in the shared pools (origin.h). */
@@ -26,12 +27,14 @@ enum { /* kinds of tokens */
     TOKEN_MAILBOX,
     TOKEN_LISTENERS_REST, /* the end of a pause in accepting */
     TOKEN_STREAM, /* of an HTTP/2 connection */
-    TOKEN_RELIEF  /* memory is short: see relief.h */
+    TOKEN_RELIEF, /* memory is short: see relief.h */
+    TOKEN_EXCHANGE,
+    TOKEN_LEASE   /* has news for its owner: see lease.h */
 };
 
 enum { /* kinds of messages */
     MESSAGE_CLIENT = 1, /* an accepted connection: fd, listener, peer */
-    MESSAGE_UPSTREAM,   /* a connection for a waiting exchange: see origin.c */
+    MESSAGE_UPSTREAM,   /* a connection for a waiting lease: see origin.c */
     MESSAGE_DRAIN,
     MESSAGE_ALL_DRAIN, /* nobody accepts any more: who has no client may end */
     MESSAGE_STOP,
@@ -56,6 +59,7 @@ enum { /* kinds of messages */
 #define THREAD_STREAMS_MAX (1u << 19) /* of HTTP/2, both sides */
 #define THREAD_OUT_FIELDS_MAX 320u /* of a head that leaves */
 #define THREAD_RAW_BYTES (64u << 10) /* ciphertext of one read */
+#define THREAD_RELIEF_APART_MS 50u /* between the beginnings of two searches for memory */
 
 /* A counter with one writer, read by the status from another thread. */
 typedef _Atomic uint64_t Counter;
@@ -121,6 +125,7 @@ typedef struct Thread {
     Pool clients;
     Pool upstreams;
     Pool exchanges;
+    Pool leases;
     Pool streams; /* of HTTP/2 connections: MuxStream */
     WireRoom wires;
     H2Field *out_fields; /* room for a head that leaves */
@@ -141,6 +146,7 @@ typedef struct Thread {
     FileCache *file_cache; /* NULL: no service has any */
     Timer rest;
     Accepting accepting;
+    bool descriptors_wanted; /* a dial found none: at the end of the turn somebody idle is closed */
     Relief relief;
     ParkNode *park_nodes; /* one for each slot of `upstreams` */
     uint32_t again_count; /* who has more to do than one turn should give */
@@ -167,17 +173,12 @@ typedef struct Thread {
 
 MUST_USE Err thread_init(Thread *t, Worker *w, unsigned index);
 void thread_drop(Thread *t);
-/* Runs until it is told to stop and everything on it is gone. */
-void thread_run(Thread *t);
-/* Cuts everything that lives on the thread, now. */
-void thread_stop_now(Thread *t);
-/* One turn: waits at most `timeout_ms` (-1: as long as deadlines allow) and handles what came. */
-void thread_turn(Thread *t, int timeout_ms);
-/* Gives the client (and its exchange) another turn soon, without waiting for readiness. */
-void thread_again(Thread *t, Handle client);
-/* The same for the owner of a wire: who leaves bytes unread that no edge will tell of again. */
-void thread_again_wire(Thread *t, Wire *w, Token owner);
-/* The same for anything that remembers by itself that it was queued. */
+/* Reads the clock: now_ns and the like hold for one turn. */
+void thread_clock(Thread *t);
+/* Gives the owner of a wire another turn soon, without waiting for readiness: who leaves bytes
+ * unread that no edge will tell of again, or has more to do. */
+void thread_again_wire(Thread *t, Wire *w);
+/* The same for any token, whose owner remembers that it was queued, or is queued once. */
 void thread_again_token(Thread *t, Token token);
 /* An HTTP/2 connection has something to send: once, at the end of the turn. */
 void thread_flush_token(Thread *t, Token token);
@@ -195,6 +196,12 @@ size_t thread_spare(const Thread *t);
 bool thread_is_scarce(const Thread *t, size_t spare);
 /* Whether half of the budget is in use: then what peers may send unasked becomes less. */
 bool thread_is_filled(const Thread *t);
+/* Somebody needs memory, which is scarce: those who hold much of it and take little are looked for
+ * at the end of the turn (relief.h). Cheap: a search begins only now and then. */
+void thread_wants_memory(Thread *t);
+/* The window of a connection stays closed because half of the budget is in use: all of its streams
+ * wait, whoever it is that does not take what came. To be said again while it lasts. */
+void thread_starves(Thread *t);
 /* Whether memory is short: then only what lets admitted exchanges finish may be taken. */
 bool thread_is_tight(const Thread *t);
 

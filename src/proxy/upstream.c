@@ -3,9 +3,7 @@
 
 #include "base/number.h"
 #include "loop/log.h"
-#include "proxy/exchange.h"
 #include "proxy/origin_dial.h"
-#include "proxy/listening.h"
 #include "proxy/worker.h"
 
 static Origin *origin_of(Thread *t, const Upstream *u)
@@ -33,14 +31,10 @@ static Upstream *upstream_new(Thread *t, const Origin *o, Stream stream, Tls *tl
     return u;
 }
 
-Err upstream_dial(Thread *t, Origin *o, Handle exchange, bool exclusive, Handle *ret_upstream)
+Err upstream_dial(Thread *t, Origin *o, Handle lease, bool exclusive, Handle *ret_upstream)
 {
     Stream stream = {0};
-    Err dialed = stream_dial(&o->endpoint->address, &stream);
-    if (dialed == ERR_DESCRIPTORS && listening_make_room(t)) {
-        dialed = stream_dial(&o->endpoint->address, &stream);
-    }
-    TRY(dialed);
+    TRY(stream_dial(&o->endpoint->address, &stream));
     Upstream *u = upstream_new(t, o, stream, NULL);
     if (!u) {
         stream_close(&stream, false);
@@ -54,7 +48,7 @@ Err upstream_dial(Thread *t, Origin *o, Handle exchange, bool exclusive, Handle 
         return err;
     }
     u->state = UPSTREAM_DIALING;
-    u->exchange = exchange;
+    u->lease = lease;
     u->exclusive = exclusive;
     *ret_upstream = u->self;
     counter_add(&t->origins[o->index].opened, 1);
@@ -155,23 +149,23 @@ void upstream_announced(const Thread *t, Upstream *u, uint64_t keep_alive_ms)
     }
 }
 
-/* The exchange that has started the dial, if it still waits for what comes of it. */
-static Exchange *waiting_for(Thread *t, const Upstream *u)
+/* The lease that has started the dial, if it still waits for what comes of it. */
+static Lease *waiting_for(Thread *t, const Upstream *u)
 {
-    Exchange *x = exchange_get(t, u->exchange);
-    return x && x->waits && x->endpoint->origin == u->origin ? x : NULL;
+    Lease *l = lease_get(t, u->lease);
+    return l && l->waits && l->origin == u->origin ? l : NULL;
 }
 
 static void dial_failed(Thread *t, Upstream *u, Fault fault)
 {
-    Exchange *x = waiting_for(t, u);
-    bool last = !x || u->exclusive || x->dialing <= 1;
+    Lease *l = waiting_for(t, u);
+    bool last = !l || u->exclusive || l->dialing <= 1;
     origin_mux_failed(t, u, fault);
     upstream_close(t, u, false);
     if (!last) { /* several that end at once are one failure */
-        x->dialing--;
-    } else if (x && x->waits) {
-        exchange_dial_failed(t, x, fault);
+        l->dialing--;
+    } else if (l && l->waits) {
+        lease_failed(t, l, fault);
     }
 }
 
@@ -237,7 +231,7 @@ static void mux_begin(Thread *t, Upstream *u)
     static const HeadLimits limits = {.head_bytes_max = THREAD_READ_BYTES_SLOW,
                                       .fields_max = THREAD_FIELDS_MAX / 4,
                                       .target_bytes_max = 0};
-    u->mux = mux_new(t, token_of(TOKEN_UPSTREAM, u->self), false, &limits, STREAMS_MAX);
+    u->mux = mux_new(t, &u->wire, false, &limits, STREAMS_MAX);
     if (!u->mux) {
         u->state = UPSTREAM_DIALING;
         atomic_fetch_add(&origin_of(t, u)->dialing, 1);
@@ -248,7 +242,7 @@ static void mux_begin(Thread *t, Upstream *u)
     h2_expect_streams(u->mux->h2, atomic_load(&origin_of(t, u)->streams_max));
     atomic_fetch_add(&origin_of(t, u)->lists[t->index].muxes, 1);
     if (u->wire.readable) { /* what came with the end of the dial: no edge will tell of it */
-        thread_again_wire(t, &u->wire, token_of(TOKEN_UPSTREAM, u->self));
+        thread_again_wire(t, &u->wire);
     }
     origin_mux_ready(t, u);
 }
@@ -261,25 +255,23 @@ static void upstream_opened(Thread *t, Upstream *u, bool h2)
         origin_reachable(origin_of(t, u)); /* else its first answer says so */
     }
     u->state = UPSTREAM_BUSY; /* who gets it stops the timer, or sets it anew */
-    Exchange *x = waiting_for(t, u);
+    Lease *l = waiting_for(t, u);
     if (h2) {
         mux_begin(t, u);
-        if (x && x->dials) { /* it asks again, for a stream */
-            origin_unwait(t, x);
-            x->asked = false;
-            exchange_again(t, x);
+        if (l && l->dials) { /* it asks again, for a stream */
+            lease_retry(t, l);
         }
         return;
     }
     if (origin_of(t, u)->endpoint->protocol != ENDPOINT_H1) {
         origin_mux_none(t, u);
     }
-    if (x && u->exclusive) {
-        exchange_connected(t, x, u);
+    if (l && u->exclusive) {
+        lease_connected(t, l, u);
         return;
     }
-    if (x && x->dialing > 0) {
-        x->dialing--;
+    if (l && l->dialing > 0) {
+        l->dialing--;
     }
     origin_return(t, u);
 }
@@ -308,7 +300,7 @@ static void mux_watch(Thread *t, Upstream *u)
                                   .silent_ms = full ? MUX_SILENT_FULL_MS : MUX_SILENT_MS,
                                   .apart_ms = APART_MS};
     uint64_t due_ms = UINT64_MAX;
-    MuxLate late = mux_late(t, u->mux, &u->wire, &patience, &due_ms);
+    MuxLate late = mux_late(t, u->mux, &patience, &due_ms);
     if (late == MUX_SILENT) {
         u->doubted = true;
         origin_mux_gone(t, u);
@@ -338,7 +330,7 @@ static void mux_watch(Thread *t, Upstream *u)
 
 void upstream_doubt(Thread *t, const MuxStream *s, uint64_t since_ms)
 {
-    Upstream *u = upstream_get(t, token_handle(s->owner));
+    Upstream *u = s->mux ? upstream_get(t, token_handle(s->mux->wire->owner)) : NULL;
     if (u && u->mux && u->mux->heard_ms <= since_ms) {
         u->doubted = true;
         origin_mux_gone(t, u);
@@ -376,7 +368,7 @@ void upstream_mux_flush(Thread *t, Handle h)
     if (u->yields && m->count == 0) {
         mux_leave(t, m);
     }
-    Err err = mux_flush(t, m, &u->wire);
+    Err err = mux_flush(t, m);
     int32_t last = 0;
     if (h2_peer_leaves(m->h2, &last) || m->leaving || m->failed) {
         origin_mux_gone(t, u);
@@ -394,7 +386,7 @@ void upstream_mux_flush(Thread *t, Handle h)
 
 static void mux_ready(Thread *t, Upstream *u)
 {
-    Err err = u->wire.readable ? mux_receive(t, u->mux, &u->wire) : ERR_AGAIN;
+    Err err = u->wire.readable ? mux_receive(t, u->mux) : ERR_AGAIN;
     if (err != ERR_OK && err != ERR_AGAIN) {
         if (h2_is_broken(u->mux->h2)) {
             mux_broke(t, u);
@@ -431,30 +423,37 @@ static void parked_ready(Thread *t, Upstream *u, unsigned what)
     upstream_close(t, u, false);
 }
 
-void upstream_on_ready(Thread *t, Handle h, unsigned what)
+/* Whoever has the connection reads and writes it. */
+static Token user_of(const Thread *t, const Upstream *u)
+{
+    const Lease *l = lease_get(t, u->lease);
+    return l ? l->owner : TOKEN_NONE;
+}
+
+Token upstream_on_ready(Thread *t, Handle h, unsigned what)
 {
     Upstream *u = upstream_get(t, h);
     if (!u) {
-        return;
+        return TOKEN_NONE;
     }
     wire_ready(&u->wire, what);
     switch ((UpstreamState)u->state) {
     case UPSTREAM_DIALING:
         dial_over(t, u);
-        return;
+        break;
     case UPSTREAM_HANDSHAKE:
         upstream_shake(t, u);
-        return;
+        break;
     case UPSTREAM_MUX:
         mux_ready(t, u);
-        return;
+        break;
     case UPSTREAM_BUSY:
-        exchange_wake(t, u->exchange);
-        return;
+        return user_of(t, u);
     case UPSTREAM_PARKED:
         parked_ready(t, u, what);
-        return;
+        break;
     }
+    return TOKEN_NONE;
 }
 
 void upstream_on_timer(Thread *t, Handle h)

@@ -202,7 +202,7 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
         return ERR_OK;
     }
     if (read >= BARREN_BYTES_MAX && w->readable && !closed && err == ERR_OK) {
-        thread_again_wire(r->thread, w, w->owner);
+        thread_again_wire(r->thread, w);
         return ERR_AGAIN;
     }
     w->readable = false;

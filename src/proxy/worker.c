@@ -8,6 +8,7 @@
 #include "loop/crash.h"
 #include "proxy/exchange.h"
 #include "proxy/listening.h"
+#include "proxy/turn.h"
 
 Err worker_build(const WorkerPlan *plan, Worker **ret)
 {

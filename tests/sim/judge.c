@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
 #include "proxy/link.h"
+#include "judge_inside.h"
 #include "standin_tls.h"
 #include "trial.h"
 
@@ -164,7 +165,7 @@ static bool client_may_rest(Thread *t, const Client *c)
 
 static bool upstream_may_rest(Thread *t, const Upstream *u)
 {
-    const Exchange *x = exchange_get(t, u->exchange);
+    const Exchange *x = exchange_of(t, lease_get(t, u->lease));
     if (u->state == UPSTREAM_MUX) {
         return is_full(&u->wire);
     }
@@ -292,7 +293,7 @@ static void judge_upstreams(Thread *t)
         if (!u || (u->state == UPSTREAM_PARKED && t->park_nodes[i].stolen)) {
             continue;
         }
-        const Exchange *x = exchange_get(t, u->exchange);
+        const Exchange *x = exchange_of(t, lease_get(t, u->lease));
         if (u->mux) {
             judge_held(t, u->mux, timer_due_ms(&t->wheel, u->timer));
             judge_silent(t, u->mux);
@@ -319,10 +320,10 @@ static void judge_waiters(void)
     uint32_t queued = 0;
     for (unsigned i = 0; i < trial->plan.threads; i++) {
         const Thread *t = w->threads[i];
-        for (uint32_t k = 0; k < t->exchanges.slots_touched; k++) {
+        for (uint32_t k = 0; k < t->leases.slots_touched; k++) {
             Handle h;
-            const Exchange *x = (const Exchange *)pool_at(&t->exchanges, k, &h);
-            waiting += x && x->waits;
+            const Lease *l = (const Lease *)pool_at(&t->leases, k, &h);
+            waiting += l && l->waits;
         }
     }
     for (unsigned i = 0; i < trial->plan.origin_count; i++) {
@@ -461,6 +462,7 @@ static void judge_deadlines(Thread *t)
 
 static void judge_thread(const Thread *t)
 {
+    left("leases", t->leases.used);
     left("clients", t->clients.used);
     left("exchanges", t->exchanges.used);
     left("connections to origins", t->upstreams.used);

@@ -2,6 +2,7 @@
  * of HTTP/2 connections, and who waits for them. */
 #include "proxy/exchange.h"
 #include "proxy/origin_place.h"
+#include "judge_inside.h"
 #include "trial.h"
 
 #define NEVER_MS UINT64_MAX
@@ -38,8 +39,8 @@ static void judge_timers(Thread *t)
             trial_fail("a connection to an origin has %s deadline (state %u)", armed ? "a" : "no",
                        u->state);
         }
-        const Exchange *x = exchange_get(t, u->exchange);
-        if (u->state == UPSTREAM_BUSY && !(x && handle_equal(x->upstream, u->self))) {
+        const Lease *l = lease_get(t, u->lease);
+        if (u->state == UPSTREAM_BUSY && !(l && handle_equal(l->upstream, u->self))) {
             trial_fail("a connection to an origin is nobody's, and is not given back");
         }
     }
@@ -100,10 +101,29 @@ static void judge_exchanges(Thread *t)
         if (!x->loading && !x->looking && timer_due_ms(&t->wheel, timer) == NEVER_MS) {
             trial_fail("a request has no deadline (phase %u)", x->phase);
         }
-        if (exchange_has_upstream(x) && (x->waits || x->queued || x->waiter_place)) {
-            trial_fail("a request waits for a connection and has one (phase %u)", x->phase);
+        if (c && c->over.is) {
+            trial_fail("a client was not told that its request is over");
         }
-        if (x->queued && x->waiter_place) {
+    }
+}
+
+/* A lease belongs to one that lives, and waits in one place or is served. */
+static void judge_leases(Thread *t)
+{
+    for (uint32_t i = 0; i < t->leases.slots_touched; i++) {
+        Handle h;
+        const Lease *l = (const Lease *)pool_at(&t->leases, i, &h);
+        if (!l) {
+            continue;
+        }
+        const Exchange *x = exchange_of(t, l);
+        if (token_kind(l->owner) == TOKEN_EXCHANGE && (!x || x->lease != l)) {
+            trial_fail("a lease is nobody's");
+        }
+        if (lease_is_had(l) && (l->waits || l->queued || l->place)) {
+            trial_fail("a request waits for a connection and has one");
+        }
+        if (l->queued && l->place) {
             trial_fail("a request waits in two queues");
         }
     }
@@ -157,7 +177,7 @@ static void judge_queue(Thread *t, unsigned origin)
     bool fails = memory || lan_faults_now()->watch_one_in > 0; /* a dial, at once */
     if (!dials && !handle_is_none(p->dialing)) {
         trial_fail("a dial is over, and its place does not know");
-    } else if (!exchange_get(t, p->first)) {
+    } else if (!lease_get(t, p->first)) {
         return;
     } else if (u && mux_room(u->mux) > 0 && !mux_is_shut(t, u->mux) && !memory) {
         trial_fail("requests wait although a connection has room");
@@ -196,7 +216,7 @@ static void judge_awaited(Thread *t, struct Awaited *a)
 {
     const Exchange *x = exchange_get(t, a->exchange);
     const Upstream *u = upstream_get(t, a->upstream);
-    bool gave_up = !x || !handle_equal(x->upstream_stream, a->stream);
+    bool gave_up = !x || !x->lease || !handle_equal(x->lease->stream, a->stream);
     bool late = t->now_ms >= a->since_ms + trial->plan.scale_ms;
     if (gave_up && late && timeouts_of(t) > a->timeouts && u && u->mux && !u->doubted &&
         u->mux->heard_ms <= a->since_ms && !u->mux->leaving && !u->mux->failed) {
@@ -213,12 +233,13 @@ static void judge_doubts(Thread *t)
             judge_awaited(t, a);
         }
         const Exchange *x = (const Exchange *)pool_at(&t->exchanges, i, &h);
-        const MuxStream *s = x ? mux_stream_get(t, x->upstream_stream) : NULL;
+        const MuxStream *s = x && x->lease ? mux_stream_get(t, x->lease->stream) : NULL;
         *a = (struct Awaited){.exchange = HANDLE_NONE};
         if (s && x->phase == PHASE_AWAIT) {
             *a = (struct Awaited){.exchange = h,
                                   .stream = s->self,
-                                  .upstream = token_handle(s->owner),
+                                  .upstream = s->mux ? token_handle(s->mux->wire->owner)
+                                                     : HANDLE_NONE,
                                   .since_ms = x->progress_up_ms,
                                   .timeouts = timeouts_of(t)};
         }
@@ -243,6 +264,7 @@ void judge_state(Thread *t)
     judge_young(t);
     judge_listening(t);
     judge_exchanges(t);
+    judge_leases(t);
     judge_places(t);
     for (unsigned i = 0; i < trial->plan.origin_count; i++) {
         judge_queue(t, i);

@@ -2,6 +2,8 @@
  * turn of its own gets one for no reason; whoever then moves bytes, dials, ends or gets something
  * had been forgotten, even if a deadline or another event would have come to the rescue later. */
 #include "proxy/exchange.h"
+#include "proxy/turn.h"
+#include "proxy/upstream.h"
 #include "trial.h"
 
 #define TURNS_MAX 40u
@@ -29,7 +31,10 @@ static uint64_t standing_of(Thread *t, uint64_t sum)
     for (uint32_t i = 0; i < t->exchanges.slots_touched; i++) {
         const Exchange *x = (const Exchange *)pool_at(&t->exchanges, i, &h);
         sum = mixed(sum, x ? handle_sum(h) + ((uint64_t)x->phase << 56) : 0);
-        sum = mixed(sum, x ? handle_sum(x->upstream) ^ handle_sum(x->upstream_stream) : 0);
+    }
+    for (uint32_t i = 0; i < t->leases.slots_touched; i++) {
+        const Lease *l = (const Lease *)pool_at(&t->leases, i, &h);
+        sum = mixed(sum, l ? handle_sum(l->upstream) ^ handle_sum(l->stream) : 0);
     }
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
         const Client *c = (const Client *)pool_at(&t->clients, i, &h);
@@ -51,14 +56,15 @@ static Standing standing(void)
     return s;
 }
 
-enum { CLIENTS, CLIENT_FLUSHES, UPSTREAMS, UPSTREAM_FLUSHES, STREAMS, KINDS };
+enum { CLIENTS, CLIENT_FLUSHES, UPSTREAMS, UPSTREAM_FLUSHES, STREAMS, LEASES, KINDS };
 
 static const char *const names[KINDS] = {
     [CLIENTS] = "a client",
     [CLIENT_FLUSHES] = "a client of HTTP/2 that has something to send",
     [UPSTREAMS] = "a connection to an origin",
     [UPSTREAM_FLUSHES] = "a connection of HTTP/2 to an origin that has something to send",
-    [STREAMS] = "a stream"};
+    [STREAMS] = "a stream",
+    [LEASES] = "somebody who has, or waits for, a connection to an origin"};
 
 static void wake_clients(Thread *t, bool flush)
 {
@@ -68,7 +74,7 @@ static void wake_clients(Thread *t, bool flush)
         if (c && flush && c->mux) {
             mux_flush_later(t, c->mux);
         } else if (c && !flush) {
-            thread_again(t, h);
+            thread_again_wire(t, &c->wire);
         }
     }
 }
@@ -81,7 +87,7 @@ static void wake_upstreams(Thread *t, bool flush)
         if (u && flush && u->mux) {
             mux_flush_later(t, u->mux);
         } else if (u && !flush && u->state != UPSTREAM_PARKED) {
-            thread_again_wire(t, &u->wire, token_of(TOKEN_UPSTREAM, h));
+            thread_again_wire(t, &u->wire);
         }
     }
 }
@@ -97,12 +103,25 @@ static void wake_streams(Thread *t)
     }
 }
 
+static void wake_leases(Thread *t)
+{
+    Handle h;
+    for (uint32_t i = 0; i < t->leases.slots_touched; i++) {
+        Lease *l = (Lease *)pool_at(&t->leases, i, &h);
+        if (l) {
+            lease_again(t, l);
+        }
+    }
+}
+
 /* Twice is as good as once. */
 static void wake(Thread *t, unsigned kind)
 {
     for (unsigned twice = 0; twice < 2; twice++) {
         if (kind == STREAMS) {
             wake_streams(t);
+        } else if (kind == LEASES) {
+            wake_leases(t);
         } else if (kind == CLIENTS || kind == CLIENT_FLUSHES) {
             wake_clients(t, kind == CLIENT_FLUSHES);
         } else {

@@ -7,6 +7,7 @@
 #define TESTS_SIM_NETWORK_H
 
 #include "loop/random.h"
+#include "proxy/turn.h"
 #include "proxy/worker.h"
 #include "site.h"
 

@@ -12,6 +12,7 @@
 #include "lan.h"
 #include "net/tls_engine.h"
 #include "proxy/body.h"
+#include "proxy/turn.h"
 #include "proxy/worker.h"
 
 #define ORIGINS_MAX 3

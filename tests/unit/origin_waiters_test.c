@@ -14,7 +14,7 @@ static Origin *origin_with_lock(void)
 
 static Waiter numbered(uint32_t n)
 {
-    return (Waiter){.thread = 1, .exchange = {.slot = n, .generation = 1}};
+    return (Waiter){.thread = 1, .lease = {.slot = n, .generation = 1}};
 }
 
 static Err enter(Origin *o, Budget *budget, uint32_t n)
@@ -26,7 +26,7 @@ static Err enter(Origin *o, Budget *budget, uint32_t n)
 static bool pops(Origin *o, uint32_t n)
 {
     Waiter w;
-    return waiters_pop(o, &w) && w.exchange.slot == n;
+    return waiters_pop(o, &w) && w.lease.slot == n;
 }
 
 TEST("origin: waiters are served in their order, however the queue grows")

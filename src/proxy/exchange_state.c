@@ -1,0 +1,81 @@
+/* exchange_state.c - what any phase may do with its exchange: which service judges it, its
+ * connection to an origin, another turn. Nothing here runs it. */
+#include "proxy/exchange.h"
+
+#include "proxy/worker.h"
+
+void exchange_set_service(Thread *t, Exchange *x, const Service *s)
+{
+    counter_add(&t->pins[s->part], 1);
+    if (x->service) {
+        exchange_unpin_service(t, x);
+    }
+    x->service = s;
+}
+
+/* All that was done with the service comes before: who frees it reads the counter. */
+void exchange_unpin_service(Thread *t, const Exchange *x)
+{
+    Counter *pins = &t->pins[x->service->part];
+    atomic_store_explicit(pins, counter_read(pins) - 1, memory_order_release);
+}
+
+void exchange_again(Thread *t, Exchange *x)
+{
+    MuxStream *s = mux_stream_get(t, x->client_stream);
+    if (s) {
+        mux_stream_again(t, s);
+        return;
+    }
+    Client *c = client_get(t, x->client);
+    if (c) {
+        thread_again_wire(t, &c->wire);
+    }
+}
+
+void exchange_loaded(Thread *t, Handle h, DiskBytes *bytes)
+{
+    Exchange *x = exchange_get(t, h);
+    if (!x) {
+        disk_bytes_drop(&t->worker->budget, bytes);
+        return;
+    }
+    x->loading = false;
+    x->loaded = *bytes;
+    exchange_again(t, x);
+}
+
+bool exchange_must_leave(const Thread *t, const Exchange *x)
+{
+    const Client *c = client_get(t, x->client);
+    return t->draining || !c || c->leaving;
+}
+
+/* --- the origin's side ----------------------------------------------------------------------- */
+
+void exchange_doubt_upstream(Thread *t, const Exchange *x)
+{
+    if (x->lease) {
+        lease_doubt(t, x->lease, x->progress_up_ms);
+    }
+}
+
+void exchange_end_upstream(Thread *t, Exchange *x, bool abort)
+{
+    Lease *l = x->lease;
+    x->lease = NULL;
+    if (l) {
+        lease_end(t, l, abort);
+    }
+}
+
+void exchange_release_upstream(Thread *t, Exchange *x)
+{
+    Lease *l = x->lease;
+    const LeaseEnd how = {.complete = x->response_body.done && x->request_sent,
+                          .keep_alive = !x->tunnel && x->response.framing.keep_alive &&
+                                        x->response_body.kind != BODY_UNTIL_CLOSE,
+                          .keep_alive_ms = x->response.keep_alive_ms};
+    x->lease = NULL;
+    lease_release(t, l, &how);
+}
