@@ -45,7 +45,7 @@ static Err block_signals(int *ret)
 static unsigned count_threads(const Settings *settings)
 {
     unsigned threads = settings->system.threads;
-    return (unsigned)size_min(threads == 0 ? machine_cores() : threads, WORKER_THREADS_MAX);
+    return (unsigned)size_min(threads == 0 ? machine_cores() : threads, THREADS_MAX);
 }
 
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)

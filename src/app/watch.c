@@ -104,7 +104,7 @@ static bool look_at(Watch *w, KeptWorker *k, unsigned index, uint64_t now_ms)
 /* Threads are numbered without gaps, and the first one without a number is the end. */
 static void look_at_all(Watch *w, KeptWorker *k, uint64_t now_ms)
 {
-    for (unsigned i = 0; i < WORKER_THREADS_MAX; i++) {
+    for (unsigned i = 0; i < THREADS_MAX; i++) {
         if (thread_id_of(k, i) == 0 || look_at(w, k, i, now_ms)) {
             return;
         }

@@ -17,7 +17,7 @@ typedef struct Watch {
     uint64_t started_ms; /* ... as KeptWorker says, for numbers come again */
     uint64_t due_ms;     /* the next look; 0: none */
     bool blind;          /* the log says that the system tells nothing of threads */
-    StuckWatch threads[WORKER_THREADS_MAX];
+    StuckWatch threads[THREADS_MAX];
 } Watch;
 
 /* Looks, if it is time for that or nearly so (a supervisor that is awake anyway need not wake once

@@ -1,7 +1,7 @@
 /* err.h - how an operation reports that it failed.
  *
  * An `Err` must be looked at. It never describes a bug (that is CHECK) nor a request that went
- * wrong (that is proxy/fault.h). Names and sentences come from one table. */
+ * wrong (that is transport/fault.h). Names and sentences come from one table. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 

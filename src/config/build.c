@@ -12,8 +12,8 @@ Err builder_open(Builder *b, Worker *w, TlsShelf *shelf)
 {
     *b = (Builder){.worker = w, .shelf = shelf};
     blocks_init(&b->blocks, NULL, PART_BLOCK_BYTES, 64);
-    b->clients = (TlsClient **)memory_reserve(sizeof(TlsClient *) * WORKER_ORIGINS_MAX);
-    Err err = roster_open(&b->client_names, WORKER_ORIGINS_MAX);
+    b->clients = (TlsClient **)memory_reserve(sizeof(TlsClient *) * POOL_ORIGINS_MAX);
+    Err err = roster_open(&b->client_names, POOL_ORIGINS_MAX);
     if (err == ERR_OK && !b->clients) {
         err = ERR_MEMORY;
     }
@@ -124,7 +124,7 @@ void builder_close(Builder *b)
         tls_client_unref(b->clients[i]);
     }
     roster_close(&b->client_names);
-    memory_release(b->clients, sizeof(TlsClient *) * WORKER_ORIGINS_MAX);
+    memory_release(b->clients, sizeof(TlsClient *) * POOL_ORIGINS_MAX);
     blocks_drop(&b->blocks);
 }
 

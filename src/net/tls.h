@@ -263,7 +263,7 @@ void tls_fingerprint(Str der, Span out);
 /* The server that accepted the session (borrowed); NULL for a client's session. */
 const TlsServer *tls_server_of(const Tls *t);
 
-/* Why a handshake (or session) failed: rows for proxy/fault.h. */
+/* Why a handshake (or session) failed: rows for transport/fault.h. */
 typedef enum TlsReason {
     TLS_REASON_NONE,
     TLS_REASON_PLAINTEXT,    /* the first bytes are no TLS record */

@@ -4,7 +4,7 @@
 #define PROXY_ANSWER_H
 
 #include "base/str.h"
-#include "proxy/fault.h"
+#include "transport/fault.h"
 
 /* `bytes`, or else the bytes [from, to) of the exchange's file. */
 typedef struct AnswerPiece {

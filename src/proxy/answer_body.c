@@ -56,7 +56,7 @@ static Err take_loaded(Thread *t, Exchange *x, Span room, size_t *ret_read)
     *ret_read = span_copy(room, str_take(rest, room.len));
     x->loaded_at += *ret_read;
     if (*ret_read == rest.len) {
-        disk_bytes_drop(&t->worker->budget, &x->loaded);
+        disk_bytes_drop(&t->group->budget, &x->loaded);
     }
     return *ret_read > 0 ? ERR_OK : ERR_AGAIN;
 }

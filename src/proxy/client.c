@@ -32,7 +32,7 @@ static Err client_seal(Thread *t, const Listener *l, Tls **ret)
     if (!l->tls) {
         return ERR_OK;
     }
-    return tls_accept(l->tls, &t->worker->budget, ret);
+    return tls_accept(l->tls, &t->group->budget, ret);
 }
 
 static void client_uncount(Thread *t, uint16_t listener)

@@ -3,8 +3,8 @@
 #ifndef PROXY_CLIENT_H
 #define PROXY_CLIENT_H
 
-#include "proxy/thread.h"
-#include "proxy/wire.h"
+#include "transport/thread.h"
+#include "transport/wire.h"
 
 typedef struct Mux Mux;
 typedef struct MuxStream MuxStream;

@@ -4,6 +4,7 @@
 #define PROXY_CLIENT_END_H
 
 #include "proxy/client.h"
+#include "proxy/snapshot.h"
 
 static inline const Listener *listener_of(const Thread *t, const Client *c)
 {

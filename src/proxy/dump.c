@@ -63,9 +63,9 @@ static Err dump_totals(Dumper *d)
     Worker *w = d->worker;
     uint64_t accepted = 0;
     uint64_t refused = 0;
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        accepted += counter_read(&w->threads[i]->accepted);
-        refused += counter_read(&w->threads[i]->refused);
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        accepted += counter_read(&w->group.threads[i]->accepted);
+        refused += counter_read(&w->group.threads[i]->refused);
     }
     begin(d, RECORD_TOTALS);
     put(&d->out, w->requests_gone);
@@ -78,8 +78,8 @@ static Err dump_faults(Dumper *d)
 {
     for (unsigned f = 1; f < FAULT_COUNT; f++) {
         uint64_t count = 0;
-        for (unsigned i = 0; i < d->worker->thread_count; i++) {
-            count += counter_read(&d->worker->threads[i]->faults[f]);
+        for (unsigned i = 0; i < d->worker->group.thread_count; i++) {
+            count += counter_read(&d->worker->group.threads[i]->faults[f]);
         }
         if (count > 0) {
             begin(d, RECORD_FAULT);
@@ -94,8 +94,8 @@ static Err dump_faults(Dumper *d)
 static Err dump_service(Dumper *d, uint32_t number)
 {
     ServiceStatus sum = {0};
-    for (unsigned i = 0; i < d->worker->thread_count; i++) {
-        const ServiceCounters *c = &d->worker->threads[i]->services[number];
+    for (unsigned i = 0; i < d->worker->group.thread_count; i++) {
+        const ServiceCounters *c = &d->worker->group.threads[i]->services[number];
         sum.requests += counter_read(&c->requests);
         sum.bytes_in += counter_read(&c->bytes_in);
         sum.bytes_out += counter_read(&c->bytes_out);
@@ -117,8 +117,8 @@ static Err dump_service(Dumper *d, uint32_t number)
 static Err dump_origin(Dumper *d, uint32_t number)
 {
     OriginStatus sum = {0};
-    for (unsigned i = 0; i < d->worker->thread_count; i++) {
-        const OriginCounters *c = &d->worker->threads[i]->origins[number];
+    for (unsigned i = 0; i < d->worker->group.thread_count; i++) {
+        const OriginCounters *c = &d->worker->group.threads[i]->origins[number];
         sum.requests += counter_read(&c->requests);
         sum.failures += counter_read(&c->failures);
         sum.opened += counter_read(&c->opened);
@@ -437,7 +437,7 @@ Err worker_restore(Worker *w, const Snapshot *first, Str dump, uint64_t now_ms)
     if (!is_whole(r)) {
         return ERR_SYNTAX;
     }
-    Restorer x = {.worker = w, .snapshot = first, .thread = w->threads[0], .now_ms = now_ms};
+    Restorer x = {.worker = w, .snapshot = first, .thread = w->group.threads[0], .now_ms = now_ms};
     while (next_record(&r, &kind, &record)) {
         restore_record(&x, kind, &record);
     }

@@ -115,7 +115,7 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
         counter_add(&t->origins[x->endpoint->origin].failures, 1);
     }
     if (x->endpoint && is_unreachable(fault)) {
-        origin_unreachable(t, &t->worker->origins[x->endpoint->origin]);
+        origin_unreachable(t, &t->group->origins[x->endpoint->origin]);
     }
     if (fault == FAULT_ORIGIN_TIMEOUT || fault == FAULT_ORIGIN_STALLED ||
         fault == FAULT_ORIGIN_UNREAD) {
@@ -213,7 +213,7 @@ static void finish(Thread *t, Exchange *x)
     const ServiceLimits *limits = &x->service->limits;
     uint64_t linger_ms = s && s->in_ended ? limits->send_timeout_ms : limits->linger_ms;
     file_cache_release(t, x->file);
-    disk_bytes_drop(&t->worker->budget, &x->loaded);
+    disk_bytes_drop(&t->group->budget, &x->loaded);
     buf_clear(&x->replay, &t->buf_blocks);
     arena_reset(&x->response_arena);
     arena_reset(&x->arena);

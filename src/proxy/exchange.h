@@ -8,11 +8,12 @@
 #include "http/chunk.h"
 #include "loop/disk.h"
 #include "proxy/answer.h"
-#include "proxy/body.h"
+#include "transport/body.h"
 #include "proxy/client.h"
-#include "proxy/mux.h"
-#include "proxy/lease.h"
-#include "proxy/link.h"
+#include "proxy/snapshot.h"
+#include "transport/mux.h"
+#include "pool/lease.h"
+#include "transport/link.h"
 
 #define PHASE_TABLE(X)                                                                             \
     X(READ_HEAD)                                                                                   \
@@ -49,9 +50,6 @@ typedef struct Step {
 #define FAIL(what) ((Step){.kind = STEP_FAIL, .fault = (what)})
 
 #define EXCHANGE_ARENA_BYTES_MAX (512u << 10)
-/* What an admitted exchange may need to go on when memory is short: an arena block and a queue
- * block in each direction. Nothing is admitted that this could not be given to. */
-#define EXCHANGE_BYTES_MIN (THREAD_ARENA_BLOCK_BYTES + 2 * THREAD_BUF_BLOCK_BYTES + 256u)
 #define EXCHANGE_INTERIM_MAX 16u
 
 /* A window over which a peer's rate is judged. */

@@ -37,7 +37,7 @@ void exchange_loaded(Thread *t, Handle h, DiskBytes *bytes)
 {
     Exchange *x = exchange_get(t, h);
     if (!x) {
-        disk_bytes_drop(&t->worker->budget, bytes);
+        disk_bytes_drop(&t->group->budget, bytes);
         return;
     }
     x->loading = false;

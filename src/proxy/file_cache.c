@@ -103,7 +103,7 @@ static void content_drop(Thread *t, File *f)
 {
     if (f->content.len > 0) {
         t->file_cache->content_bytes -= f->content.len;
-        memory_drop(&t->worker->budget, f->content.at /* system call */, f->content.len);
+        memory_drop(&t->group->budget, f->content.at /* system call */, f->content.len);
         f->content = span_of(NULL, 0);
     }
 }
@@ -114,7 +114,7 @@ static void file_free(Thread *t, File *f)
     if (f->fd >= 0) {
         file_close(f->fd);
     }
-    memory_drop(&t->worker->budget, f->path.at /* system call */, f->path.len);
+    memory_drop(&t->group->budget, f->path.at /* system call */, f->path.len);
     pool_give(&t->file_cache->pool, f->self);
 }
 
@@ -286,14 +286,14 @@ static void content_keep(Thread *t, File *f)
         thread_is_tight(t) || !content_room(t, size)) {
         return;
     }
-    void *at = memory_new(&t->worker->budget, size);
+    void *at = memory_new(&t->group->budget, size);
     if (!at) {
         return;
     }
     size_t got = 0;
     if (file_read_now(f->fd, 0, span_of(at, size), &got) != ERR_OK || got != size ||
         !is_unchanged(f)) {
-        memory_drop(&t->worker->budget, at, size);
+        memory_drop(&t->group->budget, at, size);
         return;
     }
     f->content = span_of(at, size);
@@ -310,7 +310,7 @@ static File *file_new(Thread *t, int root, Str path, uint64_t hash)
         return NULL;
     }
     *f = (File){.self = h, .root = root, .fd = -1, .err = ERR_AGAIN, .hash = hash};
-    void *copy = path.len ? memory_new(&t->worker->budget, path.len) : NULL;
+    void *copy = path.len ? memory_new(&t->group->budget, path.len) : NULL;
     if (path.len && !copy) {
         pool_give(&t->file_cache->pool, h);
         return NULL;
@@ -507,6 +507,6 @@ void file_cache_discard(Thread *t, const Message *m)
         }
     } else if (m->kind == MESSAGE_FILE_BYTES) {
         DiskBytes bytes = disk_bytes(m);
-        disk_bytes_drop(&t->worker->budget, &bytes);
+        disk_bytes_drop(&t->group->budget, &bytes);
     }
 }

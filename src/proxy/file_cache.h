@@ -14,7 +14,7 @@
 #include "http/conditional.h"
 #include "http/date.h"
 #include "loop/disk.h"
-#include "proxy/thread.h"
+#include "transport/thread.h"
 
 #define FILE_CHECK_MS 1000u
 #define FILE_ETAG_BYTES 36u /* two numbers of 64 bits in hexadecimal, quotes and a dash */

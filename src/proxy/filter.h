@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "base/ip.h"
 #include "base/schema.h"
-#include "proxy/fault.h"
-#include "proxy/head_edit.h"
+#include "transport/fault.h"
+#include "transport/head_edit.h"
 #include "proxy/limiter.h"
 
 typedef struct Thread Thread;

@@ -3,7 +3,7 @@
 #define PROXY_FORWARD_H
 
 #include "proxy/exchange.h"
-#include "proxy/head_out.h"
+#include "transport/head_out.h"
 
 /* The request head for the origin. Overflow of `out` means that it does not fit. */
 void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out);

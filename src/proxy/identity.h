@@ -4,7 +4,7 @@
 #define PROXY_IDENTITY_H
 
 #include "proxy/exchange.h"
-#include "proxy/head_out.h"
+#include "transport/head_out.h"
 
 /* Whether a client may not say that of itself: a field that River writes, whoever sends it, under
  * its name or one that some origins take for it ('_' in place of '-'). */

@@ -7,13 +7,13 @@
 Err lasting_open(Worker *w)
 {
     w->services = (ServiceState *)memory_reserve(sizeof(ServiceState) * WORKER_SERVICES_MAX);
-    w->origins = (Origin *)memory_reserve(sizeof(Origin) * WORKER_ORIGINS_MAX);
+    w->group.origins = (Origin *)memory_reserve(sizeof(Origin) * POOL_ORIGINS_MAX);
     w->limiters = (Limiter **)memory_reserve(sizeof(Limiter *) * WORKER_LIMITERS_MAX);
-    if (!w->services || !w->origins || !w->limiters) {
+    if (!w->services || !w->group.origins || !w->limiters) {
         return ERR_MEMORY;
     }
     TRY(roster_open(&w->service_names, WORKER_SERVICES_MAX));
-    TRY(roster_open(&w->origin_names, WORKER_ORIGINS_MAX));
+    TRY(roster_open(&w->origin_names, POOL_ORIGINS_MAX));
     TRY(roster_open(&w->limiter_names, WORKER_LIMITERS_MAX));
     return roster_open(&w->part_names, WORKER_PARTS_MAX);
 }
@@ -22,7 +22,7 @@ void lasting_close(Worker *w)
 {
     for (uint32_t i = 0; i < w->origin_names.touched; i++) {
         if (roster_name(&w->origin_names, i).len > 0) {
-            origin_drop(&w->origins[i]);
+            origin_drop(&w->group.origins[i]);
         }
     }
     for (uint32_t i = 0; i < w->limiter_names.touched; i++) {
@@ -33,7 +33,7 @@ void lasting_close(Worker *w)
     roster_close(&w->origin_names);
     roster_close(&w->service_names);
     memory_release(w->limiters, sizeof(Limiter *) * WORKER_LIMITERS_MAX);
-    memory_release(w->origins, sizeof(Origin) * WORKER_ORIGINS_MAX);
+    memory_release(w->group.origins, sizeof(Origin) * POOL_ORIGINS_MAX);
     memory_release(w->services, sizeof(ServiceState) * WORKER_SERVICES_MAX);
 }
 
@@ -51,8 +51,8 @@ void worker_release_service(Worker *w, uint32_t number)
     if (!roster_release(&w->service_names, number)) {
         return;
     }
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        ServiceCounters *c = &w->threads[i]->services[number];
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        ServiceCounters *c = &w->group.threads[i]->services[number];
         w->requests_gone += counter_read(&c->requests);
         *c = (ServiceCounters){0};
     }
@@ -82,14 +82,14 @@ Err worker_hold_origin(Worker *w, Str key, const Endpoint *e, uint32_t *ret)
     bool fresh = false;
     CHECK(str_starts(key, e->name));
     TRY(roster_hold(&w->origin_names, key, ret, &fresh));
-    Origin *o = &w->origins[*ret];
+    Origin *o = &w->group.origins[*ret];
     if (!fresh) {
         atomic_store(&o->ends, false);
         return ERR_OK;
     }
     Endpoint own = *e;
     own.name = str_take(roster_name(&w->origin_names, *ret), e->name.len);
-    Err err = origin_init(o, &own, *ret, w->thread_count);
+    Err err = origin_init(o, &own, *ret, w->group.thread_count);
     if (err != ERR_OK) {
         (void)roster_release(&w->origin_names, *ret);
         roster_forget(&w->origin_names, *ret);
@@ -100,16 +100,16 @@ Err worker_hold_origin(Worker *w, Str key, const Endpoint *e, uint32_t *ret)
 void worker_release_origin(Worker *w, uint32_t number)
 {
     if (roster_release(&w->origin_names, number)) {
-        begin_end(w, &w->origins[number]);
+        begin_end(w, &w->group.origins[number]);
     }
 }
 
 static void origin_forget(Worker *w, uint32_t number)
 {
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        w->threads[i]->origins[number] = (OriginCounters){0};
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        w->group.threads[i]->origins[number] = (OriginCounters){0};
     }
-    origin_drop(&w->origins[number]);
+    origin_drop(&w->group.origins[number]);
     roster_forget(&w->origin_names, number);
 }
 
@@ -119,7 +119,7 @@ bool worker_tidy_origins(Worker *w)
     for (uint32_t i = 0; i < w->origin_names.touched; i++) {
         bool ends = roster_name(&w->origin_names, i).len > 0 &&
                     !roster_is_held(&w->origin_names, i);
-        if (ends && is_over(&w->origins[i])) {
+        if (ends && is_over(&w->group.origins[i])) {
             origin_forget(w, i);
         } else if (ends) {
             more = true;
@@ -134,7 +134,7 @@ Err worker_hold_limiter(Worker *w, Str key, const LimiterRule *rule, uint32_t *r
 {
     bool fresh = false;
     TRY(roster_hold(&w->limiter_names, key, ret, &fresh));
-    Err err = fresh ? limiter_open(rule, 0, &w->budget, &w->limiters[*ret]) : ERR_OK;
+    Err err = fresh ? limiter_open(rule, 0, &w->group.budget, &w->limiters[*ret]) : ERR_OK;
     if (err != ERR_OK) {
         (void)roster_release(&w->limiter_names, *ret);
         roster_forget(&w->limiter_names, *ret);
@@ -169,8 +169,8 @@ void worker_give_part(Worker *w, uint32_t part)
 uint64_t worker_pins(const Worker *w, uint32_t part)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        sum += atomic_load_explicit(&w->threads[i]->pins[part], memory_order_acquire);
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        sum += atomic_load_explicit(&w->group.threads[i]->pins[part], memory_order_acquire);
     }
     return sum;
 }

@@ -7,7 +7,7 @@
 #include "loop/system.h"
 #include "proxy/client_end.h"
 #include "proxy/exchange.h"
-#include "proxy/mux.h"
+#include "transport/mux.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
@@ -70,8 +70,8 @@ static Thread *thread_least_loaded(Thread *t)
     uint32_t fewest = atomic_load_explicit(&t->client_count, memory_order_relaxed);
     uint32_t slack = 1 + fewest / 16;
     uint32_t bound = fewest > slack ? fewest - slack : 0;
-    for (unsigned i = 0; i < t->worker->thread_count; i++) {
-        Thread *other = t->worker->threads[i];
+    for (unsigned i = 0; i < t->group->thread_count; i++) {
+        Thread *other = t->group->threads[i];
         uint32_t count = atomic_load_explicit(&other->client_count, memory_order_relaxed);
         if (count < bound) {
             best = other;

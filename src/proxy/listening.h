@@ -2,7 +2,7 @@
 #ifndef PROXY_LISTENING_H
 #define PROXY_LISTENING_H
 
-#include "proxy/thread.h"
+#include "transport/thread.h"
 
 /* Begins or ends to look for clients. */
 MUST_USE Err listening_set(Thread *t, bool on);

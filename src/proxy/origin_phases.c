@@ -147,7 +147,7 @@ static Step pass_interim(Thread *t, Exchange *x)
 static void first_byte(const Thread *t, Exchange *x)
 {
     if (x->first_byte_us == 0) {
-        origin_reachable(&t->worker->origins[x->endpoint->origin]);
+        origin_reachable(&t->group->origins[x->endpoint->origin]);
         x->first_byte_us = t->now_ns / 1000 - x->start_us;
     }
 }

@@ -35,7 +35,7 @@ static bool is_lacking(const Thread *t)
 /* Whether that is urgent: others are refused, or may be soon, or wait. */
 static bool is_urgent(const Thread *t)
 {
-    return thread_spare(t) < budget_room(&t->worker->budget) / 8 || t->relief.starved;
+    return thread_spare(t) < budget_room(&t->group->budget) / 8 || t->relief.starved;
 }
 
 void relief_receive(Thread *t, const Message *m)
@@ -45,7 +45,7 @@ void relief_receive(Thread *t, const Message *m)
 
 void relief_on_timer(Thread *t)
 {
-    uint64_t wanted_ms = atomic_load_explicit(&t->worker->relief_ms, memory_order_relaxed);
+    uint64_t wanted_ms = atomic_load_explicit(&t->group->relief_ms, memory_order_relaxed);
     bool wanted = t->relief.starved || t->now_ms < wanted_ms + WANTED_MS;
     if (wanted && t->relief.hops == 0) {
         t->relief.hops = 1;
@@ -232,7 +232,7 @@ static void look_on(Thread *t, uint32_t hops)
     }
     if (hops > 1) { /* who cannot be told looks when a request comes to that thread */
         Message m = {.kind = MESSAGE_RELIEF, .fd = -1, .words = {hops - 1}};
-        (void)!mailbox_post(&w->threads[(t->index + 1) % w->thread_count]->mailbox, &m);
+        (void)!mailbox_post(&w->group.threads[(t->index + 1) % w->group.thread_count]->mailbox, &m);
     }
 }
 

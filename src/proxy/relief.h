@@ -13,7 +13,7 @@
 #ifndef PROXY_RELIEF_H
 #define PROXY_RELIEF_H
 
-#include "proxy/thread.h"
+#include "transport/thread.h"
 
 /* The end of a turn: looks, if that is wanted. Nothing of the turn is in use any more. */
 void relief_look(Thread *t);

@@ -279,7 +279,7 @@ typedef struct LoadsOwner {
 static uint32_t loads_busy(const void *owner, size_t index)
 {
     const LoadsOwner *o = (const LoadsOwner *)owner;
-    return origin_busy(&o->worker->origins[o->cluster->endpoints[index].origin]);
+    return origin_busy(&o->worker->group.origins[o->cluster->endpoints[index].origin]);
 }
 
 #define PICKS_MAX 64u /* endpoints that are looked at for one that does not rest */
@@ -297,7 +297,7 @@ static size_t pick_endpoint(Thread *t, const Exchange *x, const Cluster *cluster
     size_t index = first;
     for (unsigned i = 1; i < PICKS_MAX && i <= cluster->endpoint_count; i++) {
         CHECK(index < cluster->endpoint_count);
-        if (!origin_rests(t, &t->worker->origins[cluster->endpoints[index].origin])) {
+        if (!origin_rests(t, &t->group->origins[cluster->endpoints[index].origin])) {
             return index;
         }
         index = b->pick(cluster->table, &x->pick, attempt + i, &loads);

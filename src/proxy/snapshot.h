@@ -10,30 +10,11 @@
 #include "base/cidr.h"
 #include "http/head.h"
 #include "http/uri.h"
-#include "net/address.h"
 #include "net/tls.h"
+#include "pool/endpoint.h"
 #include "proxy/balancer.h"
 #include "proxy/hosts.h"
 #include "proxy/router.h"
-
-/* Which versions of HTTP an endpoint may be spoken to in. With TLS both are offered by ALPN;
- * without it ENDPOINT_H2 is HTTP/2 by prior knowledge. */
-typedef enum EndpointProtocol { ENDPOINT_H1, ENDPOINT_H2, ENDPOINT_H2_OR_H1 } EndpointProtocol;
-
-typedef struct Endpoint {
-    Address address;
-    TlsClient *tls; /* the pool's; NULL: plain */
-    EndpointProtocol protocol;
-    Str name; /* canonical text: the identity in logs and status */
-    uint32_t weight;
-    uint32_t origin; /* index of the shared pool */
-    uint64_t connect_timeout_ms;
-    uint64_t connect_wait_ms; /* for a connection to become free or be made, in all */
-    uint64_t read_timeout_ms;
-    uint64_t write_timeout_ms;
-    uint64_t idle_timeout_ms;
-    uint32_t connections_max; /* 0: no limit */
-} Endpoint;
 
 #define LISTENER_PLACES_MAX (1u << 16)
 

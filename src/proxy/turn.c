@@ -7,9 +7,9 @@
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
 #include "proxy/listening.h"
-#include "proxy/origin.h"
+#include "pool/origin.h"
 #include "proxy/relief.h"
-#include "proxy/upstream.h"
+#include "pool/upstream.h"
 #include "proxy/worker.h"
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -19,19 +19,19 @@
 static void thread_tell_draining(Thread *t)
 {
     Worker *w = t->worker;
-    if (atomic_fetch_add(&w->threads_draining, 1) + 1 < w->thread_count) {
+    if (atomic_fetch_add(&w->threads_draining, 1) + 1 < w->group.thread_count) {
         return;
     }
-    for (unsigned i = 0; i < w->thread_count; i++) {
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
         /* A full mailbox wakes its thread just as well. */
-        (void)!mailbox_post(&w->threads[i]->mailbox, &(Message){.kind = MESSAGE_ALL_DRAIN});
+        (void)!mailbox_post(&w->group.threads[i]->mailbox, &(Message){.kind = MESSAGE_ALL_DRAIN});
     }
 }
 
 static bool thread_is_over(const Thread *t)
 {
     const Worker *w = t->worker;
-    return t->draining && atomic_load(&w->threads_draining) == w->thread_count &&
+    return t->draining && atomic_load(&w->threads_draining) == w->group.thread_count &&
            atomic_load(&t->client_count) == 0;
 }
 

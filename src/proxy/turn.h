@@ -2,7 +2,7 @@
 #ifndef PROXY_TURN_H
 #define PROXY_TURN_H
 
-#include "proxy/thread.h"
+#include "transport/thread.h"
 
 /* One turn: waits at most `timeout_ms` (-1: as long as deadlines allow) and handles what came. */
 void thread_turn(Thread *t, int timeout_ms);

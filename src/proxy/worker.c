@@ -6,28 +6,85 @@
 
 #include "base/number.h"
 #include "loop/crash.h"
+#include "pool/origin.h"
 #include "proxy/exchange.h"
+#include "proxy/file_cache.h"
 #include "proxy/listening.h"
 #include "proxy/turn.h"
 
+/* A client that speaks HTTP/2 has many streams, and each may have one to an origin. */
+static ThreadPlan thread_plan(const WorkerPlan *plan)
+{
+    uint32_t clients = (uint32_t)u64_min(plan->connections_max, THREAD_CLIENTS_MAX);
+    uint32_t streams = (uint32_t)u64_min(clients * UINT64_C(256) + 1024, THREAD_STREAMS_MAX);
+    return (ThreadPlan){.clients = clients,
+                        .exchanges = clients + streams / 2,
+                        .streams = streams,
+                        .leases = clients + streams / 2,
+                        .waits = FILES_WAITS_MAX,
+                        .client_bytes = sizeof(Client),
+                        .exchange_bytes = sizeof(Exchange)};
+}
+
+static Err thread_open_files(Thread *t, const WorkerPlan *plan)
+{
+    if (!plan->files_max) {
+        return ERR_OK;
+    }
+    uint64_t share = plan->memory_bytes_max / FILE_CONTENTS_SHARE / plan->threads;
+    size_t content = (size_t)(plan->memory_bytes_max ? u64_min(share, FILE_CONTENTS_BYTES_MAX)
+                                                     : FILE_CONTENTS_BYTES_MAX);
+    t->file_cache = file_cache_new(plan->files_max, content);
+    return t->file_cache ? ERR_OK : ERR_MEMORY;
+}
+
+static Err thread_open(Worker *w, Thread *t, unsigned index)
+{
+    ThreadPlan plan = thread_plan(&w->plan);
+    TRY(thread_init(t, &w->group, index, &plan));
+    t->worker = w;
+    t->services = (ServiceCounters *)memory_reserve(sizeof(ServiceCounters) * WORKER_SERVICES_MAX);
+    t->pins = (Counter *)memory_reserve(sizeof(Counter) * WORKER_PARTS_MAX);
+    t->listener_clients = (Counter *)memory_reserve(sizeof(Counter) * LISTENER_PLACES_MAX);
+    TRY(origins_open(t, plan.leases));
+    TRY(thread_open_files(t, &w->plan));
+    return t->services && t->pins && t->listener_clients ? ERR_OK : ERR_MEMORY;
+}
+
+static void thread_close(Thread *t)
+{
+    Message m;
+    while (t->mailbox.ring && mailbox_take(&t->mailbox, &m)) {
+        file_cache_discard(t, &m); /* what the disk's threads have sent too late */
+    }
+    file_cache_drop(t);
+    stream_close(&t->accepting.spare, false);
+    memory_release(t->services, sizeof(ServiceCounters) * WORKER_SERVICES_MAX);
+    memory_release(t->pins, sizeof(Counter) * WORKER_PARTS_MAX);
+    memory_release(t->listener_clients, sizeof(Counter) * LISTENER_PLACES_MAX);
+    origins_close(t);
+    thread_drop(t);
+}
+
 Err worker_build(const WorkerPlan *plan, Worker **ret)
 {
-    CHECK(plan->threads >= 1 && plan->threads <= WORKER_THREADS_MAX);
+    CHECK(plan->threads >= 1 && plan->threads <= THREADS_MAX);
     Worker *w = (Worker *)memory_reserve(sizeof *w);
     if (!w) {
         return ERR_MEMORY;
     }
     w->plan = *plan;
-    w->budget.max_bytes = plan->memory_bytes_max;
-    w->thread_count = plan->threads;
+    w->group.budget.max_bytes = plan->memory_bytes_max;
+    w->group.idle_upstreams_max = plan->idle_upstreams_max;
+    w->group.thread_count = plan->threads;
     gate_init(&w->gate);
     Err err = lasting_open(w);
     if (plan->files_max && err == ERR_OK) {
-        err = disk_start(&w->budget, &w->disk);
+        err = disk_start(&w->group.budget, &w->disk);
     }
     for (unsigned i = 0; i < plan->threads && err == ERR_OK; i++) {
-        w->threads[i] = (Thread *)memory_reserve(sizeof(Thread));
-        err = w->threads[i] ? thread_init(w->threads[i], w, i) : ERR_MEMORY;
+        w->group.threads[i] = (Thread *)memory_reserve(sizeof(Thread));
+        err = w->group.threads[i] ? thread_open(w, w->group.threads[i], i) : ERR_MEMORY;
     }
     if (err != ERR_OK) {
         worker_free(w);
@@ -40,10 +97,10 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
 void worker_free(Worker *w)
 {
     disk_stop(w->disk);
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        if (w->threads[i]) {
-            thread_drop(w->threads[i]);
-            memory_release(w->threads[i], sizeof(Thread));
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        if (w->group.threads[i]) {
+            thread_close(w->group.threads[i]);
+            memory_release(w->group.threads[i], sizeof(Thread));
         }
     }
     lasting_close(w);
@@ -89,18 +146,18 @@ static void *thread_main(void *argument)
 Err worker_begin(Worker *w, const Snapshot *first)
 {
     atomic_store(&w->snapshot, first);
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        listening_adopt(w->threads[i]);
-        TRY(listening_set(w->threads[i], true));
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        listening_adopt(w->group.threads[i]);
+        TRY(listening_set(w->group.threads[i], true));
     }
     return ERR_OK;
 }
 
 static Err start_threads(Worker *w)
 {
-    for (unsigned i = 0; i < w->thread_count; i++) {
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
         atomic_fetch_add(&w->threads_running, 1);
-        if (pthread_create(&w->handles[i], NULL, thread_main, w->threads[i]) != 0) {
+        if (pthread_create(&w->handles[i], NULL, thread_main, w->group.threads[i]) != 0) {
             atomic_fetch_sub(&w->threads_running, 1);
             return ERR_SYSTEM;
         }
@@ -124,7 +181,7 @@ Err worker_start(Worker *w, const Snapshot *first)
 void worker_tell(Worker *w, const Message *m)
 {
     for (unsigned i = 0; i < w->started; i++) {
-        while (mailbox_post(&w->threads[i]->mailbox, m) == ERR_FULL) {
+        while (mailbox_post(&w->group.threads[i]->mailbox, m) == ERR_FULL) {
             (void)usleep(1000); /* only the main thread waits here, never a data thread */
         }
     }
@@ -139,7 +196,7 @@ void worker_publish(Worker *w, const Snapshot *fresh)
 bool worker_has_adopted(const Worker *w, uint64_t number)
 {
     for (unsigned i = 0; i < w->started; i++) {
-        if (atomic_load_explicit(&w->threads[i]->adopted, memory_order_acquire) < number) {
+        if (atomic_load_explicit(&w->group.threads[i]->adopted, memory_order_acquire) < number) {
             return false;
         }
     }
@@ -149,8 +206,8 @@ bool worker_has_adopted(const Worker *w, uint64_t number)
 uint64_t worker_listener_clients(const Worker *w, uint32_t listener)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        sum += counter_read(&w->threads[i]->listener_clients[listener]);
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        sum += counter_read(&w->group.threads[i]->listener_clients[listener]);
     }
     return sum;
 }
@@ -167,7 +224,7 @@ void worker_stop(Worker *w)
 
 bool worker_is_deaf(const Worker *w)
 {
-    return atomic_load(&w->threads_draining) == w->thread_count;
+    return atomic_load(&w->threads_draining) == w->group.thread_count;
 }
 
 bool worker_is_done(const Worker *w)

@@ -9,14 +9,11 @@
 #include "loop/gate.h"
 #include "loop/log.h"
 #include "proxy/access.h"
-#include "proxy/origin.h"
+#include "pool/origin.h"
 #include "proxy/snapshot.h"
-#include "proxy/thread.h"
-
-#define WORKER_THREADS_MAX 256u
+#include "transport/thread.h"
 
 #define WORKER_SERVICES_MAX (1u << 17) /* names of services at once, with those that end */
-#define WORKER_ORIGINS_MAX (1u << 17)
 #define WORKER_LIMITERS_MAX (1u << 17)
 #define WORKER_PARTS_MAX (1u << 17) /* services and snapshots, with those that are still used */
 
@@ -43,29 +40,23 @@ typedef struct ServiceState {
 } ServiceState;
 
 struct Worker {
+    ThreadGroup group;
     WorkerPlan plan;
-    Budget budget;
     const Snapshot *_Atomic snapshot; /* the newest; threads have their own pointer */
     Disk *disk; /* NULL: no service has files */
     _Atomic uint32_t client_count; /* of all threads */
     _Atomic uint64_t full_since_ms; /* since when newcomers find no room; 0: they do */
-    _Atomic uint32_t admitted; /* at least the requests under way, see thread_admit */
-    _Atomic uint32_t settled;  /* of them need no more memory, see thread_settle */
-    _Atomic uint64_t relief_ms; /* when who goes without memory may have others looked at again */
     _Atomic uint32_t threads_draining;
     _Atomic uint32_t threads_running;
     Roster service_names;
     ServiceState *services;
     uint64_t requests_gone; /* of services that are no more */
     Roster origin_names;
-    Origin *origins;
     Roster limiter_names;
     Limiter **limiters; /* state that no configuration holds */
     Roster part_names;
     uint64_t parts_made;
-    unsigned thread_count;
-    Thread *threads[WORKER_THREADS_MAX];
-    pthread_t handles[WORKER_THREADS_MAX];
+    pthread_t handles[THREADS_MAX];
     unsigned started;
     Gate gate; /* where the threads wait for before_serving */
 };

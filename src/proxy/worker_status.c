@@ -53,8 +53,8 @@ static Err service_status(Worker *w, Arena *arena, const Service *s, const Servi
                           ServiceStatus *ret)
 {
     *ret = (ServiceStatus){.name = s->name};
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        const ServiceCounters *c = &w->threads[i]->services[s->index];
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        const ServiceCounters *c = &w->group.threads[i]->services[s->index];
         ret->requests += counter_read(&c->requests);
         ret->bytes_in += counter_read(&c->bytes_in);
         ret->bytes_out += counter_read(&c->bytes_out);
@@ -68,8 +68,8 @@ static Err service_status(Worker *w, Arena *arena, const Service *s, const Servi
 static void origin_status(Worker *w, Origin *o, OriginStatus *ret)
 {
     *ret = (OriginStatus){.name = o->endpoint->name};
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        const OriginCounters *c = &w->threads[i]->origins[o->index];
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        const OriginCounters *c = &w->group.threads[i]->origins[o->index];
         ret->requests += counter_read(&c->requests);
         ret->failures += counter_read(&c->failures);
         ret->opened += counter_read(&c->opened);
@@ -91,8 +91,8 @@ static Err faults_status(Worker *w, Arena *arena, WorkerStatus *s)
     }
     for (unsigned f = 1; f < FAULT_COUNT; f++) {
         uint64_t count = 0;
-        for (unsigned i = 0; i < w->thread_count; i++) {
-            count += counter_read(&w->threads[i]->faults[f]);
+        for (unsigned i = 0; i < w->group.thread_count; i++) {
+            count += counter_read(&w->group.threads[i]->faults[f]);
         }
         if (count) {
             s->fault_count++;
@@ -105,16 +105,16 @@ static Err faults_status(Worker *w, Arena *arena, WorkerStatus *s)
 
 static void totals(Worker *w, WorkerStatus *s)
 {
-    s->threads = w->thread_count;
+    s->threads = w->group.thread_count;
     s->connections = atomic_load(&w->client_count);
-    for (unsigned i = 0; i < w->thread_count; i++) {
-        s->accepted += counter_read(&w->threads[i]->accepted);
-        s->refused += counter_read(&w->threads[i]->refused);
-        s->active += counter_read(&w->threads[i]->exchange_count);
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        s->accepted += counter_read(&w->group.threads[i]->accepted);
+        s->refused += counter_read(&w->group.threads[i]->refused);
+        s->active += counter_read(&w->group.threads[i]->exchange_count);
     }
-    s->memory_used_bytes = atomic_load(&w->budget.used_bytes);
-    s->memory_peak_bytes = atomic_load(&w->budget.peak_bytes);
-    s->memory_max_bytes = w->budget.max_bytes;
+    s->memory_used_bytes = atomic_load(&w->group.budget.used_bytes);
+    s->memory_peak_bytes = atomic_load(&w->group.budget.peak_bytes);
+    s->memory_max_bytes = w->group.budget.max_bytes;
     if (w->plan.log) {
         s->access_dropped = log_dropped(w->plan.log, LOG_TO_ACCESS);
         s->error_dropped = log_dropped(w->plan.log, LOG_TO_ERROR);
@@ -128,7 +128,7 @@ static size_t origins_status(Worker *w, uint32_t *places, OriginStatus *list)
     for (uint32_t i = 0; i < w->origin_names.touched; i++) {
         places[i] = (uint32_t)count;
         if (roster_is_held(&w->origin_names, i)) {
-            origin_status(w, &w->origins[i], &list[count++]);
+            origin_status(w, &w->group.origins[i], &list[count++]);
         }
     }
     return count;

@@ -59,11 +59,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put(&t, 0);
         put(&t, 0);
     }
-    uint64_t before = counter_read(&worker->threads[0]->services[service].requests);
+    uint64_t before = counter_read(&worker->group.threads[0]->services[service].requests);
     Err err = worker_restore(worker, &nothing, text_str(&t), NOW_MS);
     MUST(err == ERR_OK || err == ERR_SYNTAX);
     if (err != ERR_OK) {
-        MUST(counter_read(&worker->threads[0]->services[service].requests) == before);
+        MUST(counter_read(&worker->group.threads[0]->services[service].requests) == before);
     }
     Limiter *l = worker->limiters[limiter];
     for (uint64_t key = 0; key < 60; key++) {

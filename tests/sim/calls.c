@@ -9,7 +9,7 @@
 
 #include "base/number.h"
 #include "network.h"
-#include "proxy/body.h"
+#include "transport/body.h"
 
 #define CLIENTS 6
 #define ORIGINS_MAX 64
@@ -405,8 +405,8 @@ static bool run_failing_memory(unsigned *ret_passed)
         memory_fail_after(n + 1000000); /* the test's own sockets are allocated, too */
         for (unsigned i = 0; i < 60 && !run.failure; i++) {
             run_steps(1);
-            Thread *t = run.world.worker->threads[0];
-            t->worker->budget.max_bytes = 1 + (size_t)n * 16384;
+            Thread *t = run.world.worker->group.threads[0];
+            t->worker->group.budget.max_bytes = 1 + (size_t)n * 16384;
         }
         memory_fail_after(-1);
         if (!run_close("memory of blocks", (uint64_t)n)) {

@@ -7,7 +7,7 @@
 #include "loop/system.h"
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
-#include "proxy/link.h"
+#include "transport/link.h"
 #include "judge_inside.h"
 #include "standin_tls.h"
 #include "trial.h"
@@ -95,7 +95,7 @@ void judge_reasons(char *room, size_t bytes)
     for (unsigned f = 1; f < FAULT_COUNT && trial->worker; f++) {
         uint64_t count = 0;
         for (unsigned i = 0; i < trial->plan.threads; i++) {
-            count += counter_read(&trial->worker->threads[i]->faults[f]);
+            count += counter_read(&trial->worker->group.threads[i]->faults[f]);
         }
         Str code = fault_row((Fault)f)->code;
         if (count > 0 && at < bytes) {
@@ -319,7 +319,7 @@ static void judge_waiters(void)
     uint32_t waiting = 0;
     uint32_t queued = 0;
     for (unsigned i = 0; i < trial->plan.threads; i++) {
-        const Thread *t = w->threads[i];
+        const Thread *t = w->group.threads[i];
         for (uint32_t k = 0; k < t->leases.slots_touched; k++) {
             Handle h;
             const Lease *l = (const Lease *)pool_at(&t->leases, k, &h);
@@ -327,7 +327,7 @@ static void judge_waiters(void)
         }
     }
     for (unsigned i = 0; i < trial->plan.origin_count; i++) {
-        queued += atomic_load(&w->origins[trial->site.endpoints[i].origin].waiting);
+        queued += atomic_load(&w->group.origins[trial->site.endpoints[i].origin].waiting);
     }
     if (queued > waiting) {
         trial_fail("%u are in the queues of origins, and %u requests wait", queued, waiting);
@@ -338,7 +338,7 @@ void judge_rest(void)
 {
     judge_waiters();
     for (unsigned i = 0; i < trial->plan.threads && !trial_failed(); i++) {
-        Thread *t = trial->worker->threads[i];
+        Thread *t = trial->worker->group.threads[i];
         judge_clients(t);
         judge_upstreams(t);
         judge_served(t);
@@ -501,7 +501,7 @@ static size_t judge_origins(const Worker *w)
 {
     size_t bytes = 0;
     for (unsigned i = 0; i < trial->plan.origin_count; i++) {
-        const Origin *o = &w->origins[trial->site.endpoints[i].origin];
+        const Origin *o = &w->group.origins[trial->site.endpoints[i].origin];
         left("open connections counted", atomic_load(&o->open));
         left("leaving connections counted", atomic_load(&o->leaving));
         left("dials counted", atomic_load(&o->dialing));
@@ -517,20 +517,20 @@ void judge_leftovers(void)
     unsigned draining = atomic_load(&w->threads_draining);
     left("threads that have not drained", trial->drained && draining < trial->plan.threads);
     for (unsigned i = 0; i < trial->plan.threads; i++) {
-        judge_left_upstreams(w->threads[i]);
+        judge_left_upstreams(w->group.threads[i]);
     }
     size_t kept = judge_origins(w);
     for (unsigned i = 0; i < trial->plan.threads; i++) {
-        file_cache_drop(w->threads[i]); /* what it keeps is meant to stay */
+        file_cache_drop(w->group.threads[i]); /* what it keeps is meant to stay */
     }
     left("open files", disk_files_open());
     size_t spares = 0;
     for (unsigned i = 0; i < trial->plan.threads; i++) {
-        spares += stream_is_open(&w->threads[i]->accepting.spare);
-        judge_thread(w->threads[i]);
-        judge_deadlines(w->threads[i]);
-        kept += blocks_bytes(&w->threads[i]->arena_blocks);
-        kept += blocks_bytes(&w->threads[i]->buf_blocks);
+        spares += stream_is_open(&w->group.threads[i]->accepting.spare);
+        judge_thread(w->group.threads[i]);
+        judge_deadlines(w->group.threads[i]);
+        kept += blocks_bytes(&w->group.threads[i]->arena_blocks);
+        kept += blocks_bytes(&w->group.threads[i]->buf_blocks);
     }
     left("clients of the worker", atomic_load(&w->client_count));
     left("sockets", lan_river_open() - spares); /* which are kept to refuse newcomers with */
@@ -547,7 +547,7 @@ void judge_leftovers(void)
         left("threads that watch a listener, or do not", lan_watchers(i) != watchers);
     }
     if (!trial_failed()) {
-        size_t used = atomic_load(&w->budget.used_bytes);
+        size_t used = atomic_load(&w->group.budget.used_bytes);
         left("bytes of the budget", used - kept);
     }
 }

@@ -3,7 +3,7 @@
 #define SIM_JUDGE_INSIDE_H
 
 #include "proxy/exchange.h"
-#include "proxy/upstream.h"
+#include "pool/upstream.h"
 
 /* The exchange that a lease is for; NULL: none is, or it has gone. */
 static inline const Exchange *exchange_of(const Thread *t, const Lease *l)

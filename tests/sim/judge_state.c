@@ -1,7 +1,7 @@
 /* judge_state.c - what of a thread's records must fit together while it sleeps: deadlines, places
  * of HTTP/2 connections, and who waits for them. */
 #include "proxy/exchange.h"
-#include "proxy/origin_place.h"
+#include "pool/origin_place.h"
 #include "judge_inside.h"
 #include "trial.h"
 

@@ -3,7 +3,7 @@
  * had been forgotten, even if a deadline or another event would have come to the rescue later. */
 #include "proxy/exchange.h"
 #include "proxy/turn.h"
-#include "proxy/upstream.h"
+#include "pool/upstream.h"
 #include "trial.h"
 
 #define TURNS_MAX 40u
@@ -51,7 +51,7 @@ static Standing standing(void)
 {
     Standing s = {.work = lan_work()};
     for (unsigned i = 0; i < trial->plan.threads; i++) {
-        s.sum = standing_of(trial->worker->threads[i], s.sum);
+        s.sum = standing_of(trial->worker->group.threads[i], s.sum);
     }
     return s;
 }
@@ -141,7 +141,7 @@ static bool is_due(void)
     uint64_t now_ms = lan_now_ns() / LAN_MS;
     bool due = false;
     for (unsigned i = 0; i < trial->plan.threads; i++) {
-        due |= trial->worker->threads[i]->poller.alarm_ms <= now_ms;
+        due |= trial->worker->group.threads[i]->poller.alarm_ms <= now_ms;
     }
     for (unsigned i = 0; i < trial->plan.origin_count; i++) {
         due |= trial->plan.threads > 1 && trial->plan.origins[i].connections_max > 0;
@@ -157,7 +157,7 @@ void judge_wakes(void)
     for (unsigned i = 0; i < trial->plan.threads * KINDS && !trial_failed(); i++) {
         unsigned kind = i % KINDS;
         Standing before = standing();
-        wake(trial->worker->threads[i / KINDS], kind);
+        wake(trial->worker->group.threads[i / KINDS], kind);
         Standing after = standing();
         if (before.work != after.work || before.sum != after.sum) {
             trial_fail("%s could go on, and was not woken (thread %u%s)", names[kind], i / KINDS,

@@ -24,7 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("RIVER_BUILD", os.path.join(ROOT, "build"))
 RELEASE = os.path.join(BUILD, "release")
 WORK = os.path.join(BUILD, "mutate")
-ROOMS = ("base", "loop", "http", "net", "proxy", "balance", "filter")
+ROOMS = ("base", "loop", "http", "net", "transport", "pool", "proxy", "balance", "filter")
 MORE_ROOMS = ("config", "admin", "app")
 # In this order, until one of them fails.
 PROGRAMS = ("sim/sim", "sim/wire", "sim/calls", "sim/records", "unit/unit")
@@ -141,7 +141,7 @@ class Builder:
         return subprocess.run(words, cwd=RELEASE, capture_output=True, check=False).returncode == 0
 
     def link_program(self, objects, target):
-        words = [self.commands["src/proxy/mux.c"][0], "-o", target]
+        words = [self.commands["src/transport/mux.c"][0], "-o", target]
         done = subprocess.run(words + objects + self.link, cwd=RELEASE, capture_output=True,
                               text=True, check=False)
         if done.returncode != 0:

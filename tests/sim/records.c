@@ -73,7 +73,7 @@ static bool bounded(bool h2)
     size_t most = 0;
     unsigned turns = 0;
     for (size_t left = unread(&s); left > 0 && turns < 1000; turns++) {
-        thread_turn(s.world.worker->threads[0], 0);
+        thread_turn(s.world.worker->group.threads[0], 0);
         most = left - unread(&s) > most ? left - unread(&s) : most;
         left = unread(&s);
     }

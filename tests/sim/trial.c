@@ -202,7 +202,7 @@ void world_snapshot(void)
 
 static Thread *thread_at(unsigned i)
 {
-    return trial->worker->threads[i];
+    return trial->worker->group.threads[i];
 }
 
 static bool is_paused(unsigned i)
@@ -245,7 +245,7 @@ static uint64_t alarm_next_ns(void)
 static bool is_over(const Thread *t)
 {
     const Worker *w = trial->worker;
-    return t->draining && atomic_load(&w->threads_draining) == w->thread_count &&
+    return t->draining && atomic_load(&w->threads_draining) == w->group.thread_count &&
            atomic_load(&t->client_count) == 0;
 }
 
@@ -375,7 +375,7 @@ static void trial_begin(Trial *t, const Plan *plan)
                       .memory_bytes_max = plan->memory_bytes_max};
     CHECK(worker_build(&how, &t->worker) == ERR_OK);
     for (unsigned i = 0; i < plan->threads; i++) {
-        Thread *h = t->worker->threads[i];
+        Thread *h = t->worker->group.threads[i];
         random_seed_from(&h->random, plan->seed + i);
         lan_thread(i, h->poller.fd, h->mailbox.wake_fd);
     }
@@ -403,7 +403,7 @@ static void trial_end(Trial *t)
 {
     for (unsigned i = 0; i < t->plan.threads; i++) {
         if (!trial_failed()) {
-            thread_stop_now(t->worker->threads[i]);
+            thread_stop_now(t->worker->group.threads[i]);
         }
     }
     if (!trial_failed()) {

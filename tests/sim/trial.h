@@ -11,7 +11,7 @@
 #include "http/h2.h"
 #include "lan.h"
 #include "net/tls_engine.h"
-#include "proxy/body.h"
+#include "transport/body.h"
 #include "proxy/turn.h"
 #include "proxy/worker.h"
 

@@ -169,7 +169,7 @@ void trouble_begins(unsigned i)
         lan_faults_now()->accept_error = f->at_ns % 3 ? EMFILE : EINVAL;
         break;
     case TROUBLE_SNAPSHOT: world_snapshot(); break;
-    case TROUBLE_MEMORY: trial->worker->budget.max_bytes = (64u << 10) << f->at_ns % 5; break;
+    case TROUBLE_MEMORY: trial->worker->group.budget.max_bytes = (64u << 10) << f->at_ns % 5; break;
     case TROUBLE_NASTY: each_peer(f->origin, wake); break;
     case TROUBLE_STALL:
     case TROUBLE_LIE:
@@ -208,7 +208,7 @@ void trouble_ends(unsigned i)
         each_peer(f->origin, behave);
     }
     if (f->kind == TROUBLE_MEMORY) {
-        trial->worker->budget.max_bytes = trial->plan.memory_bytes_max;
+        trial->worker->group.budget.max_bytes = trial->plan.memory_bytes_max;
     }
     each_peer(f->origin, wake);
 }

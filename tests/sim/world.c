@@ -20,14 +20,14 @@ void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
                        .idle_upstreams_max = 100,
                        .memory_bytes_max = 64u << 20};
     w->worker = site_work(&w->site, &plan, false);
-    random_seed_from(&w->worker->threads[0]->random, seed);
+    random_seed_from(&w->worker->group.threads[0]->random, seed);
 }
 
 /* Whether anything would happen in another turn without time passing. */
 static bool world_is_busy(const SimWorld *w)
 {
     bool knocks = w->network.listening && w->network.pending_count > 0;
-    if (w->worker->threads[0]->again_count > 0 || knocks) {
+    if (w->worker->group.threads[0]->again_count > 0 || knocks) {
         return true;
     }
     for (int i = 0; i < SIM_SOCKETS_MAX; i++) {
@@ -43,7 +43,7 @@ void world_settle(SimWorld *w)
 {
     unsigned turns = 0;
     do {
-        thread_turn(w->worker->threads[0], 0);
+        thread_turn(w->worker->group.threads[0], 0);
         CHECK(++turns < SETTLE_TURNS_MAX); /* else something spins */
     } while (world_is_busy(w));
 }
@@ -60,7 +60,7 @@ void world_wait(SimWorld *w, uint64_t ms)
 
 size_t world_close(SimWorld *w)
 {
-    Thread *t = w->worker->threads[0];
+    Thread *t = w->worker->group.threads[0];
     w->network.fail_one_in = 0;
     w->network.fail_call = -1;
     thread_stop_now(t);

@@ -12,8 +12,8 @@ import os
 import re
 import sys
 
-ROOMS = {"base": 0, "loop": 1, "http": 1, "net": 2, "proxy": 3, "filter": 4, "balance": 4,
-         "admin": 5, "config": 6, "app": 7}
+ROOMS = {"base": 0, "loop": 1, "http": 1, "net": 2, "transport": 3, "pool": 4, "proxy": 5,
+         "filter": 6, "balance": 6, "admin": 7, "config": 8, "app": 9}
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 COLUMNS_MAX = 100

@@ -200,12 +200,12 @@ TEST("build: what an exchange uses stays until it is over")
     site_open(&s);
     EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), true) == ERR_OK);
     uint32_t part = newest(&s)->services[1]->part;
-    counter_add(&s.worker->threads[0]->pins[part], 1);
+    counter_add(&s.worker->group.threads[0]->pins[part], 1);
     EXPECT(site_build(&s, S("services {\n" A_TEXT "}"), false) == ERR_OK);
     EXPECT(builder_tidy(&s.builder));
     EXPECT_U64(s.worker->service_names.count, 2);
     EXPECT(newest(&s)->listeners[1]->leaving); /* no thread has run: its client count is nought */
-    counter_add(&s.worker->threads[0]->pins[part], UINT64_MAX);
+    counter_add(&s.worker->group.threads[0]->pins[part], UINT64_MAX);
     (void)builder_tidy(&s.builder);
     (void)builder_tidy(&s.builder);
     EXPECT_U64(s.worker->service_names.count, 1);
@@ -218,14 +218,14 @@ TEST("build: a listener that leaves keeps its place while it has clients")
     Site s;
     site_open(&s);
     EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), true) == ERR_OK);
-    counter_add(&s.worker->threads[0]->listener_clients[1], 1);
+    counter_add(&s.worker->group.threads[0]->listener_clients[1], 1);
     EXPECT(site_build(&s, S("services {\n" A_TEXT "}"), false) == ERR_OK);
     EXPECT(builder_tidy(&s.builder));
     EXPECT(newest(&s)->listener_count == 2 && newest(&s)->listeners[1]->leaving);
     EXPECT(site_build(&s, S("services {\n" A_TEXT B_TEXT("") "}"), true) == ERR_OK);
     EXPECT_U64(newest(&s)->listener_count, 4); /* both were opened anew; the old A leaves, too */
     EXPECT(newest(&s)->listeners[1]->leaving && newest(&s)->listeners[0]->leaving);
-    counter_add(&s.worker->threads[0]->listener_clients[1], UINT64_MAX);
+    counter_add(&s.worker->group.threads[0]->listener_clients[1], UINT64_MAX);
     (void)builder_tidy(&s.builder);
     (void)builder_tidy(&s.builder);
     EXPECT(s.builder.newest->next == NULL);

@@ -39,8 +39,8 @@ static void one_open(One *o, const LimiterRule *r)
 
 static uint64_t requests(const One *o)
 {
-    return counter_read(&o->worker->threads[0]->services[o->service].requests) +
-           counter_read(&o->worker->threads[1]->services[o->service].requests);
+    return counter_read(&o->worker->group.threads[0]->services[o->service].requests) +
+           counter_read(&o->worker->group.threads[1]->services[o->service].requests);
 }
 
 /* How many tokens a client may still take. */
@@ -64,9 +64,9 @@ static void dump_of(Bytes *b)
 {
     One old;
     one_open(&old, &rule);
-    counter_add(&old.worker->threads[0]->services[old.service].requests, 40);
-    counter_add(&old.worker->threads[1]->services[old.service].requests, 2);
-    counter_add(&old.worker->threads[1]->faults[FAULT_RATE_LIMITED], 3);
+    counter_add(&old.worker->group.threads[0]->services[old.service].requests, 40);
+    counter_add(&old.worker->group.threads[1]->services[old.service].requests, 2);
+    counter_add(&old.worker->group.threads[1]->faults[FAULT_RATE_LIMITED], 3);
     for (uint64_t client = 0; client < 50; client++) {
         take(&old, client, 10000);
         take(&old, client, 10000);
@@ -85,7 +85,7 @@ TEST("dump: counters and buckets go on where they were")
     one_open(&fresh, &rule);
     EXPECT(worker_restore(fresh.worker, &nothing, str_of(bytes.at, bytes.len), 10200) == ERR_OK);
     EXPECT_U64(requests(&fresh), 42);
-    EXPECT_U64(counter_read(&fresh.worker->threads[0]->faults[FAULT_RATE_LIMITED]), 3);
+    EXPECT_U64(counter_read(&fresh.worker->group.threads[0]->faults[FAULT_RATE_LIMITED]), 3);
     for (uint64_t client = 0; client < 50; client++) {
         EXPECT_U64(left(&fresh, client, 10200), 3);
     }

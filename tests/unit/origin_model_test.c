@@ -1,4 +1,4 @@
-/* origin_model_test.c - the promise of proxy/origin.h, tried over all interleavings: when everybody
+/* origin_model_test.c - the promise of pool/origin.h, tried over all interleavings: when everybody
  * has come to rest, no request waits while a connection lies idle.
  *
  * A model of origin.c's steps (each is one locked or sequentially consistent operation there):

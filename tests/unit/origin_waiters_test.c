@@ -1,7 +1,7 @@
 /* origin_waiters_test.c - the queue of waiters keeps its order while it grows and runs full, and
  * who gives up leaves it. */
 #include "loop/random.h"
-#include "proxy/origin_waiters.h"
+#include "pool/origin_waiters.h"
 #include "test.h"
 
 static Origin *origin_with_lock(void)

@@ -1,0 +1,59 @@
+/* origin_rest.c - endpoints that cannot be reached rest for a short, growing time (origin.h). */
+#include "base/number.h"
+#include "pool/origin.h"
+
+#define DOUBLINGS_MAX 7u /* beyond them ORIGIN_REST_MS_MAX holds */
+
+static uint64_t rest_ms(const Origin *o)
+{
+    uint32_t refusals = atomic_load_explicit(&o->refusals, memory_order_relaxed);
+    uint64_t doublings = u64_min(refusals > 0 ? refusals - 1 : 0, DOUBLINGS_MAX);
+    return u64_min((uint64_t)ORIGIN_REST_MS << doublings, ORIGIN_REST_MS_MAX);
+}
+
+/* Several dials that fail in the same rest count once. */
+void origin_unreachable(const Thread *t, Origin *o)
+{
+    uint64_t until = atomic_load(&o->rest_until_ms);
+    bool counted = until > t->now_ms && atomic_load(&o->probing) == 0;
+    if (counted) {
+        return;
+    }
+    atomic_store(&o->probing, 0);
+    atomic_fetch_add(&o->refusals, 1);
+    atomic_store(&o->rest_until_ms, t->now_ms + rest_ms(o));
+}
+
+void origin_reachable(Origin *o)
+{
+    if (atomic_load_explicit(&o->refusals, memory_order_relaxed) != 0) {
+        atomic_store(&o->refusals, 0);
+        atomic_store(&o->probing, 0);
+        atomic_store(&o->rest_until_ms, 0);
+    }
+}
+
+bool origin_rests(const Thread *t, Origin *o)
+{
+    uint64_t until = atomic_load_explicit(&o->rest_until_ms, memory_order_relaxed);
+    if (until == 0) {
+        return false;
+    }
+    /* Who moves the end of the rest is the one that tries. */
+    if (t->now_ms >= until &&
+        atomic_compare_exchange_strong(&o->rest_until_ms, &until, t->now_ms + rest_ms(o))) {
+        atomic_store(&o->probing, 1);
+        return false;
+    }
+    return true;
+}
+
+uint32_t origin_busy(const Origin *o)
+{
+    uint32_t busy = atomic_load_explicit(&o->open, memory_order_relaxed);
+    for (unsigned i = 0; i < o->thread_count; i++) {
+        uint32_t idle = atomic_load_explicit(&o->lists[i].count, memory_order_relaxed);
+        busy -= idle < busy ? idle : busy;
+    }
+    return busy;
+}
