@@ -2,6 +2,7 @@
 #include "pool/origin.h"
 
 #include "base/number.h"
+#include "pool/fetch.h"
 #include "pool/lease.h"
 #include "pool/origin_dial.h"
 #include "pool/origin_place.h"
@@ -28,9 +29,10 @@ Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned th
     return ERR_OK;
 }
 
-Err origins_open(Thread *t, uint32_t leases)
+Err origins_open(Thread *t, const ThreadPlan *plan)
 {
-    TRY(pool_init(&t->leases, sizeof(Lease), leases));
+    TRY(pool_init(&t->leases, sizeof(Lease), plan->leases));
+    TRY(pool_init(&t->fetches, sizeof(Fetch), plan->fetches));
     TRY(pool_init(&t->upstreams, sizeof(Upstream), THREAD_UPSTREAMS_MAX));
     t->park_nodes = (ParkNode *)memory_reserve(sizeof(ParkNode) * THREAD_UPSTREAMS_MAX);
     t->origins = (OriginCounters *)memory_reserve(sizeof(OriginCounters) * POOL_ORIGINS_MAX);
@@ -45,6 +47,7 @@ void origins_close(Thread *t)
     memory_release(t->places, sizeof(MuxPlace) * POOL_ORIGINS_MAX);
     pool_drop(&t->upstreams);
     pool_drop(&t->leases);
+    pool_drop(&t->fetches);
 }
 
 void origin_drop(Origin *o)

@@ -119,8 +119,8 @@ struct Origin {
 MUST_USE Err origin_init(Origin *o, const Endpoint *endpoint, uint32_t index, unsigned threads);
 void origin_drop(Origin *o);
 
-/* Room on a thread for connections to origins and for `leases` at once; and its end. */
-MUST_USE Err origins_open(Thread *t, uint32_t leases);
+/* Room on a thread for what ThreadPlan says of connections to origins; and its end. */
+MUST_USE Err origins_open(Thread *t, const ThreadPlan *plan);
 void origins_close(Thread *t);
 
 /* No endpoint names it any more (Origin.ends): the thread closes what it has parked. An endpoint

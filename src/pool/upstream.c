@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "loop/log.h"
 #include "pool/origin_dial.h"
+#include "transport/reply.h"
 
 static Origin *origin_of(Thread *t, const Upstream *u)
 {
@@ -227,10 +228,7 @@ static void dial_over(Thread *t, Upstream *u)
 /* The connection speaks HTTP/2: from now on it serves many exchanges at once. */
 static void mux_begin(Thread *t, Upstream *u)
 {
-    static const HeadLimits limits = {.head_bytes_max = THREAD_READ_BYTES_SLOW,
-                                      .fields_max = THREAD_FIELDS_MAX / 4,
-                                      .target_bytes_max = 0};
-    u->mux = mux_new(t, &u->wire, false, &limits, STREAMS_MAX);
+    u->mux = mux_new(t, &u->wire, false, &reply_limits, STREAMS_MAX);
     if (!u->mux) {
         u->state = UPSTREAM_DIALING;
         atomic_fetch_add(&origin_of(t, u)->dialing, 1);

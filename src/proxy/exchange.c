@@ -84,13 +84,6 @@ static void log_fault(const Exchange *x, const FaultRow *row)
     }
 }
 
-/* What speaks against the endpoint, not only against this connection or request. */
-static bool is_unreachable(Fault f)
-{
-    return f == FAULT_CONNECT_REFUSED || f == FAULT_CONNECT_FAILED || f == FAULT_CONNECT_TIMEOUT ||
-           f == FAULT_ORIGIN_TLS || f == FAULT_ORIGIN_CERTIFICATE || f == FAULT_ORIGIN_PROTOCOL;
-}
-
 /* Whether a stream ends with an error instead of an answer (RFC 9113 §8.1.1): its message is none.
  * A host that is missing or wrong is answered, in the words of the service. */
 static bool is_malformed(const Exchange *x, Fault fault)
@@ -114,7 +107,7 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     if (x->endpoint && row->blame == BLAME_ORIGIN) {
         counter_add(&t->origins[x->endpoint->origin].failures, 1);
     }
-    if (x->endpoint && is_unreachable(fault)) {
+    if (x->endpoint && fault_is_unreachable(fault)) {
         origin_unreachable(t, &t->group->origins[x->endpoint->origin]);
     }
     if (fault == FAULT_ORIGIN_TIMEOUT || fault == FAULT_ORIGIN_STALLED ||

@@ -50,7 +50,6 @@ typedef struct Step {
 #define FAIL(what) ((Step){.kind = STEP_FAIL, .fault = (what)})
 
 #define EXCHANGE_ARENA_BYTES_MAX (512u << 10)
-#define EXCHANGE_INTERIM_MAX 16u
 
 /* A window over which a peer's rate is judged. */
 typedef struct RateWindow {

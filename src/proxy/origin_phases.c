@@ -3,6 +3,7 @@
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
 #include "proxy/relay.h"
+#include "transport/reply.h"
 #include "proxy/worker.h"
 
 /* --- CONNECT --------------------------------------------------------------------------------- */
@@ -130,7 +131,7 @@ static Step switch_protocols(Thread *t, Exchange *x, Link origin)
 
 static Step pass_interim(Thread *t, Exchange *x)
 {
-    if (++x->interim > EXCHANGE_INTERIM_MAX) {
+    if (++x->interim > REPLY_INTERIM_MAX) {
         return FAIL(FAULT_ORIGIN_INTERIM);
     }
     x->progress_up_ms = t->now_ms;
@@ -157,29 +158,13 @@ static void first_byte(const Thread *t, Exchange *x)
 static Step await_head(Thread *t, Exchange *x, Link origin, bool *ret_again)
 {
     Str bytes = str_slice(span_str(t->input), x->rest_from, x->rest_total);
-    size_t scanned = 0;
     size_t end = 0;
-    const HeadLimits limits = {.head_bytes_max = THREAD_READ_BYTES_SLOW,
-                               .fields_max = THREAD_FIELDS_MAX / 4,
-                               .target_bytes_max = 0};
-    Err err = head_find_end(bytes, &scanned, &end);
-    if (err == ERR_INCOMPLETE) {
-        return bytes.len > limits.head_bytes_max ? FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE) : WAIT;
+    Fault fault = reply_parse(t, &x->arena, bytes, x->request.method, &x->response, &end);
+    if (fault != FAULT_NONE) {
+        return FAIL(fault);
     }
-    if (err != ERR_OK) {
-        return FAIL(FAULT_RESPONSE_BARE_LF);
-    }
-    Str head;
-    if (!arena_copy(&x->arena, str_take(bytes, end), &head)) {
-        return FAIL(FAULT_MEMORY);
-    }
-    HttpFault fault =
-        head_parse_response(head, &limits, x->request.method, t->fields, &x->response);
-    if (fault != HTTP_FAULT_NONE) {
-        return FAIL(fault_of_response(fault));
-    }
-    if (!fields_keep(&x->arena, &x->response.fields)) {
-        return FAIL(FAULT_MEMORY);
+    if (end == 0) {
+        return WAIT;
     }
     x->rest_from += end;
     if (x->response.status == 101) {
@@ -221,53 +206,18 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
     return step;
 }
 
-/* Why a stream ended without an answer. */
-static Fault stream_fault(const Exchange *x, const MuxStream *s)
-{
-    if (s->fault != HTTP_FAULT_NONE) {
-        return fault_of_response(s->fault);
-    }
-    if (s->code == H2_REFUSED_STREAM) {
-        return FAULT_ORIGIN_REFUSED; /* RFC 9113 §8.7: nothing was done */
-    }
-    if (s->code == MUX_REFUSED) {
-        return FAULT_ORIGIN_TLS;
-    }
-    bool nothing = x->interim == 0;
-    return s->code == MUX_LOST && nothing ? FAULT_ORIGIN_CLOSED : FAULT_ORIGIN_RESET;
-}
-
-/* The oldest head of the stream becomes the response; its arena goes with it. */
-static HttpFault response_take(Exchange *x, MuxHead *head)
-{
-    HttpFault fault = head->fault;
-    x->response = head->response;
-    bool may_have_body = response_has_body(x->response.status, x->request.method);
-    if (!may_have_body || head->last) {
-        x->response.framing.body = BODY_NONE;
-    }
-    bool h1 = handle_is_none(x->client_stream);
-    if (h1 && may_have_body && head->last) { /* the client would wait for the end of it */
-        x->response.framing.has_length = true;
-        x->response.framing.length = 0;
-    }
-    Arena arena = head->arena; /* which holds the head itself */
-    arena_reset(&x->response_arena);
-    x->response_arena = arena;
-    return fault;
-}
-
 /* What has come over a stream. */
 static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
 {
     if (s->fault != HTTP_FAULT_NONE) {
-        return FAIL(stream_fault(x, s)); /* whatever heads came before */
+        return FAIL(reply_lost(s, x->interim == 0)); /* whatever heads came before */
     }
     for (MuxHead *head = mux_head_take(s); head; head = mux_head_take(s)) {
         first_byte(t, x);
-        HttpFault fault = response_take(x, head);
-        if (fault != HTTP_FAULT_NONE) {
-            return FAIL(fault_of_response(fault));
+        bool h1 = handle_is_none(x->client_stream);
+        Fault fault = reply_take(head, x->request.method, h1, &x->response, &x->response_arena);
+        if (fault != FAULT_NONE) {
+            return FAIL(fault);
         }
         uint16_t status = x->response.status;
         if (x->protocol_stream && status >= 200 && status < 300) {
@@ -283,7 +233,7 @@ static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
             return step;
         }
     }
-    return s->closed || s->in_ended ? FAIL(stream_fault(x, s)) : WAIT;
+    return s->closed || s->in_ended ? FAIL(reply_lost(s, x->interim == 0)) : WAIT;
 }
 
 Step phase_await(Thread *t, Exchange *x)

@@ -6,17 +6,9 @@
 #include "base/number.h"
 #include "proxy/identity.h"
 #include "proxy/worker.h"
+#include "transport/reply.h"
 
 /* --- requests -------------------------------------------------------------------------------- */
-
-static Fault origin_send_fault(Link to, Err err)
-{
-    if (err == ERR_MEMORY || err == ERR_LIMIT) {
-        return FAULT_MEMORY;
-    }
-    /* A stream without a number: the origin has seen nothing of the request. */
-    return to.stream && to.stream->id == 0 ? FAULT_ORIGIN_REFUSED : FAULT_ORIGIN_CLOSED;
-}
 
 /* What the filters say to the next piece of a body. */
 static Step filter_piece(Thread *t, Exchange *x, FilterStage stage, const Body *body, Str data)
@@ -64,7 +56,7 @@ static Step request_send(Thread *t, Exchange *x, Link to, HeadOut *head, Str dat
     size_t bytes = 0;
     Err err = link_send(t, to, head, data, chunked, last, trailers, &bytes);
     if (err != ERR_OK) {
-        return FAIL(origin_send_fault(to, err));
+        return FAIL(reply_unsent(to, err));
     }
     x->any_sent = true;
     x->progress_up_ms = t->now_ms; /* it had taken all that came before: its time begins here */

@@ -7,6 +7,7 @@
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
 #include "proxy/listening.h"
+#include "pool/fetch.h"
 #include "pool/origin.h"
 #include "proxy/relief.h"
 #include "pool/upstream.h"
@@ -86,6 +87,7 @@ static void thread_cut(Thread *t)
 void thread_stop_now(Thread *t)
 {
     thread_cut(t);
+    fetch_stop_all(t);
     thread_close_upstreams(t);
 }
 
@@ -148,6 +150,9 @@ static void wake(Thread *t, Token token)
     case TOKEN_EXCHANGE:
         client_wake_exchange(t, token_handle(token));
         return;
+    case TOKEN_FETCH:
+        fetch_wake(t, token_handle(token));
+        return;
     default:
         CHECK(token == TOKEN_NONE);
     }
@@ -188,6 +193,9 @@ static void timers_handle(Thread *t)
             break;
         case TOKEN_STREAM:
             wake(t, mux_stream_on_timer(t, token_handle(token)));
+            break;
+        case TOKEN_FETCH:
+            wake(t, token);
             break;
         case TOKEN_LISTENERS_REST:
             listening_again(t);
@@ -305,6 +313,7 @@ void thread_run(Thread *t)
     while (!thread_is_over(t)) {
         thread_turn(t, -1);
     }
+    fetch_stop_all(t);
     thread_close_upstreams(t);
     heartbeat_rest(t->heartbeat);
 }

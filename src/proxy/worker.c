@@ -20,7 +20,8 @@ static ThreadPlan thread_plan(const WorkerPlan *plan)
     return (ThreadPlan){.clients = clients,
                         .exchanges = clients + streams / 2,
                         .streams = streams,
-                        .leases = clients + streams / 2,
+                        .leases = clients + streams / 2 + THREAD_FETCHES_MAX,
+                        .fetches = THREAD_FETCHES_MAX,
                         .waits = FILES_WAITS_MAX,
                         .client_bytes = sizeof(Client),
                         .exchange_bytes = sizeof(Exchange)};
@@ -46,7 +47,7 @@ static Err thread_open(Worker *w, Thread *t, unsigned index)
     t->services = (ServiceCounters *)memory_reserve(sizeof(ServiceCounters) * WORKER_SERVICES_MAX);
     t->pins = (Counter *)memory_reserve(sizeof(Counter) * WORKER_PARTS_MAX);
     t->listener_clients = (Counter *)memory_reserve(sizeof(Counter) * LISTENER_PLACES_MAX);
-    TRY(origins_open(t, plan.leases));
+    TRY(origins_open(t, &plan));
     TRY(thread_open_files(t, &w->plan));
     return t->services && t->pins && t->listener_clients ? ERR_OK : ERR_MEMORY;
 }

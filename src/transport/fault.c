@@ -67,6 +67,12 @@ bool fault_is_malformed(Fault f)
     }
 }
 
+bool fault_is_unreachable(Fault f)
+{
+    return f == FAULT_CONNECT_REFUSED || f == FAULT_CONNECT_FAILED || f == FAULT_CONNECT_TIMEOUT ||
+           f == FAULT_ORIGIN_TLS || f == FAULT_ORIGIN_CERTIFICATE || f == FAULT_ORIGIN_PROTOCOL;
+}
+
 Fault fault_of_dial(Err err)
 {
     switch ((int)err) {

@@ -154,6 +154,9 @@ Fault fault_of_response(HttpFault f);
 /* Whether a request is no message of HTTP/2 at all (RFC 9113 §8.1.1). */
 bool fault_is_malformed(Fault f);
 
+/* What speaks against the endpoint, not only against one connection or request. */
+bool fault_is_unreachable(Fault f);
+
 /* The fault for a dial that failed. */
 Fault fault_of_dial(Err err);
 

@@ -42,6 +42,7 @@ typedef struct ThreadPlan {
     uint32_t exchanges;
     uint32_t streams; /* of HTTP/2, both sides */
     uint32_t leases;
+    uint32_t fetches;
     uint32_t waits; /* for what is woken by its token (thread_again_token) */
     size_t client_bytes;
     size_t exchange_bytes;
@@ -56,7 +57,8 @@ enum { /* kinds of tokens */
     TOKEN_STREAM, /* of an HTTP/2 connection */
     TOKEN_RELIEF, /* memory is short: see relief.h */
     TOKEN_EXCHANGE,
-    TOKEN_LEASE   /* has news for its owner: see lease.h */
+    TOKEN_LEASE,  /* has news for its owner: see pool/lease.h */
+    TOKEN_FETCH   /* a request of River's own: see pool/fetch.h */
 };
 
 enum { /* kinds of messages */
@@ -86,6 +88,7 @@ enum { /* kinds of messages */
 #define THREAD_REQUEST_BYTES_MIN (THREAD_ARENA_BLOCK_BYTES + 2 * THREAD_BUF_BLOCK_BYTES + 256u)
 #define THREAD_CLIENTS_MAX (1u << 20)
 #define THREAD_UPSTREAMS_MAX (1u << 18)
+#define THREAD_FETCHES_MAX 4096u
 #define THREAD_STREAMS_MAX (1u << 19) /* of HTTP/2, both sides */
 #define THREAD_OUT_FIELDS_MAX 320u /* of a head that leaves */
 #define THREAD_RAW_BYTES (64u << 10) /* ciphertext of one read */
@@ -159,6 +162,7 @@ struct Thread {
     Pool upstreams;
     Pool exchanges;
     Pool leases;
+    Pool fetches;
     Pool streams; /* of HTTP/2 connections: MuxStream */
     WireRoom wires;
     H2Field *out_fields; /* room for a head that leaves */

@@ -77,8 +77,9 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     }
     barren[i].row++;
     barren[i].in_second++;
-    if (t->exchanges.used > barren[i].waiters) {
-        barren[i].waiters = t->exchanges.used;
+    uint32_t waiters = t->exchanges.used + t->fetches.used;
+    if (waiters > barren[i].waiters) {
+        barren[i].waiters = waiters;
     }
     unsigned most = BARREN_SECOND_MAX + barren[i].working / BARREN_SHARE +
                     BARREN_WAITER_MAX * barren[i].waiters;
@@ -168,6 +169,10 @@ static bool upstream_may_rest(Thread *t, const Upstream *u)
     const Exchange *x = exchange_of(t, lease_get(t, u->lease));
     if (u->state == UPSTREAM_MUX) {
         return is_full(&u->wire);
+    }
+    const Fetch *f = fetch_of(t, lease_get(t, u->lease));
+    if (f && f->paused) {
+        return true;
     }
     if (u->state != UPSTREAM_BUSY || !x) {
         return u->state == UPSTREAM_DIALING;
@@ -405,7 +410,7 @@ void judge_asks(void)
     judge_mute();
     for (unsigned i = trial->ask_count; i-- > 0 && !trial_failed() && !trial->drained;) {
         const Ask *a = &trial->asks[i];
-        if (a->over) {
+        if (a->over || a->own) { /* fetches.c judges those */
             continue;
         }
         bool planned = a->client < trial->plan.client_count;
@@ -463,6 +468,7 @@ static void judge_deadlines(Thread *t)
 static void judge_thread(const Thread *t)
 {
     left("leases", t->leases.used);
+    left("requests of River's own", t->fetches.used);
     left("clients", t->clients.used);
     left("exchanges", t->exchanges.used);
     left("connections to origins", t->upstreams.used);
@@ -476,7 +482,7 @@ static void judge_thread(const Thread *t)
     left("turns", t->again_count + t->flush_count);
     /* What was held at most at once: a deadline that is not given back would add to it. */
     uint32_t most = t->clients.slots_touched + t->upstreams.slots_touched +
-                    t->streams.slots_touched + 2; /* rest, and relief */
+                    t->streams.slots_touched + t->fetches.slots_touched + 2; /* rest, relief */
     left("places on the wheel that were not given back", t->wheel.entries_touched > most);
     left("requests admitted", t->admitted > 2 * t->admit_step);
     left("requests that need no more memory", t->settled);

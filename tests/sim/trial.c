@@ -227,7 +227,7 @@ static bool is_runnable(unsigned i, bool *ret_mail)
     const Thread *t = thread_at(i);
     *ret_mail = (t->mailbox.count > 0 || t->mailbox.woken) && lan_mailbox_is_full(i);
     return lan_thread_is_ready(i, t->poller.alarm_ms) || *ret_mail || t->again_count > 0 ||
-           t->flush_count > 0 || trial->awake[i];
+           t->flush_count > 0 || trial->awake[i] || trial->knocked[i];
 }
 
 static uint64_t alarm_next_ns(void)
@@ -258,6 +258,8 @@ static bool turn_one(void)
         bool mail = false;
         if (!is_paused(i) && is_runnable(i, &mail)) {
             const Thread *t = thread_at(i);
+            mail |= trial->knocked[i];
+            trial->knocked[i] = false;
             uint64_t work = lan_work();
             uint64_t events = lan_events();
             bool more = t->again_count > 0 || t->flush_count > 0;
@@ -265,6 +267,7 @@ static bool turn_one(void)
             bool alarm = alarm_ms != UINT64_MAX && lan_now_ns() > alarm_ms * LAN_MS;
             thread_turn(thread_at(i), -1);
             trial->over[i] = is_over(t);
+            fetches_look();
             bool idle = lan_work() == work && lan_events() == events && !mail && !more && !alarm;
             if (!idle) {
                 judge_turn(thread_at(i), work, mail);
@@ -314,6 +317,7 @@ void world_run(uint64_t until_ns, bool until_quiet)
         } else if (next >= looked_ns + LAN_MS) {
             judge_rest();
             judge_asks();
+            fetches_look();
             judge_ends();
             if (wakes) {
                 judge_wakes();
@@ -337,6 +341,10 @@ static void on_timer(uint32_t kind, uint64_t what)
         client_opens((unsigned)what);
     } else if (kind == TIMER_TROUBLE) {
         trouble_begins((unsigned)what);
+    } else if (kind == TIMER_FETCH) {
+        fetches_start();
+    } else if (kind == TIMER_FETCH_GOES_ON) {
+        fetches_go_on((unsigned)what);
     } else if (kind == TIMER_DISK) {
         disk_goes_on();
     } else {
@@ -388,6 +396,7 @@ static void trial_begin(Trial *t, const Plan *plan)
             lan_timer(now + plan->clients[i].start_ns, TIMER_CLIENT, i);
         }
     }
+    fetches_begin();
     hoards_begin(); /* until the first of them are seen and ended */
     for (unsigned i = 0; i < plan->fault_count; i++) {
         const FaultPlan *f = &plan->faults[i];

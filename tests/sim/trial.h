@@ -135,6 +135,7 @@ typedef struct Ask {
     bool quiet;
     bool tunnel;
     bool probe;
+    bool own;     /* River's: fetches.c */
     bool garbled; /* frames by hand are part of it: no byte is as expected */
     bool touched; /* the origin has sent some of its answer */
     const char *why; /* it failed; NULL: it did not */
@@ -253,6 +254,7 @@ typedef struct Trial {
     Budget peers_budget;
     Blocks peers_blocks;
     bool awake[LAN_THREADS_MAX]; /* threads that do not wait yet */
+    bool knocked[LAN_THREADS_MAX]; /* somebody on the thread has started or resumed something */
     uint64_t paused_ns[LAN_THREADS_MAX]; /* until then the system does not let the thread run */
     bool flipped[ORIGINS_MAX]; /* a restart has brought other software: old, or new */
     bool over[LAN_THREADS_MAX]; /* threads that have seen that they are over */
@@ -283,7 +285,15 @@ static inline bool trial_failed(void)
 }
 uint64_t trial_pick(uint64_t n);
 
-enum { TIMER_PEER, TIMER_CLIENT, TIMER_TROUBLE, TIMER_TROUBLE_OVER, TIMER_DISK };
+enum {
+    TIMER_PEER,
+    TIMER_CLIENT,
+    TIMER_TROUBLE,
+    TIMER_TROUBLE_OVER,
+    TIMER_DISK,
+    TIMER_FETCH,
+    TIMER_FETCH_GOES_ON
+};
 
 /* Bytes that body `id` has from `at` on. */
 const uint8_t *pattern_at(uint64_t id, uint64_t at, size_t *len);
@@ -320,6 +330,13 @@ bool client_h1_judges(Party *p);
 
 /* Another request, as far as the test's books go; NULL: no room. */
 Ask *client_asks(Party *p);
+
+/* fetches.c */
+void fetches_begin(void);
+void fetches_start(void);
+void fetches_go_on(unsigned number);
+/* After each turn, and when all sleep. */
+void fetches_look(void);
 
 /* frames.c */
 void frames_begin(Party *p);
