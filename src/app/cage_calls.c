@@ -89,6 +89,7 @@
     X(gettimeofday, ALLOW, ALWAYS, ANYHOW, ANYHOW, "a clock that the vDSO does not serve")         \
     X(clock_nanosleep, ALLOW, ALWAYS, ANYHOW, ANYHOW, "waits for room in a mailbox")               \
     X(nanosleep, ALLOW, ALWAYS, ANYHOW, ANYHOW, "the same, in other C libraries")                  \
+    X(dup3, ALLOW, ALWAYS, IS(2, O_CLOEXEC), ANYHOW, "a key log is opened again")                  \
     X(sched_yield, ALLOW, ALWAYS, ANYHOW, ANYHOW, "lets the owner of a lock finish")               \
     X(restart_syscall, ALLOW, ALWAYS, ANYHOW, ANYHOW, "a wait goes on after SIGSTOP and SIGCONT")  \
     X(sysinfo, ALLOW, ALWAYS, ANYHOW, ANYHOW, "qsort asks how much memory there is")               \

@@ -21,6 +21,7 @@ typedef enum ChannelKind {
     CHANNEL_HAND_OVER,   /* supervisor: the same, but another one takes clients from now on */
     CHANNEL_STOP,        /* supervisor: exit now */
     CHANNEL_LOGS,        /* supervisor: new descriptors for error and access log */
+    CHANNEL_KEY_LOG,     /* supervisor: a new descriptor for the key log whose path `bytes` are */
     CHANNEL_STATUS,      /* supervisor: tell what you are doing; `value`: 1 as JSON, 0 as text */
     CHANNEL_STATUS_PART, /* worker: a piece of the answer; `value` is the request's id */
     CHANNEL_STATUS_END,  /* worker: the answer is complete */

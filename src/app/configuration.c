@@ -134,55 +134,6 @@ void configuration_drop(Configuration *c)
 
 /* ---- opening ---- */
 
-/* Opens the key logs; listeners that name one file share it. */
-static Err open_key_logs(Configuration *c, Text *why)
-{
-    size_t count = c->settings->listener_count;
-    StrMap paths;
-    int *fds = arena_array(&c->arena, int, count);
-    if (!fds || str_map_open(&c->arena, count, &paths) != ERR_OK) {
-        return ERR_MEMORY;
-    }
-    c->key_logs = fds;
-    c->key_log_count = count;
-    for (size_t i = 0; i < count; i++) {
-        c->key_logs[i] = -1;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        Str path = c->settings->listeners[i].tls.key_log_path;
-        uint32_t first = i;
-        if (path.len == 0) {
-            continue;
-        }
-        if (str_map_find(&paths, 0, path, &first)) {
-            c->key_logs[i] = c->key_logs[first];
-            continue;
-        }
-        Err err = files_append(path, &c->key_logs[i]);
-        if (err != ERR_OK) {
-            text_format(why, "cannot write %.*s: %s", STR_ARG(path), err_sentence(err));
-            return err;
-        }
-        str_map_add(&paths, 0, path, i);
-        LOG(WARN, "the secrets of TLS sessions are written to a file", LOG_STR("path", path));
-    }
-    return ERR_OK;
-}
-
-static void close_key_logs(Configuration *c)
-{
-    for (size_t i = 0; i < c->key_log_count; i++) {
-        bool first = true;
-        for (size_t k = 0; k < i && first && c->key_logs[i] >= 0; k++) {
-            first = c->key_logs[k] != c->key_logs[i];
-        }
-        if (first && c->key_logs[i] >= 0) {
-            (void)close(c->key_logs[i]);
-        }
-    }
-    c->key_log_count = 0;
-}
-
 static void close_roots(Configuration *c)
 {
     for (size_t i = 0; i < c->root_count; i++) {
@@ -195,7 +146,7 @@ Err configuration_open(Configuration *c, const Files *files, const ListenSet *be
 {
     Err err = listen_open(&c->arena, c->settings, before, &c->listeners, why);
     if (err == ERR_OK) {
-        err = open_key_logs(c, why);
+        err = key_logs_open(&c->arena, c->settings, &c->key_logs, why);
     }
     if (err == ERR_OK) {
         err = files_roots(files, c->settings, &c->arena, &c->roots, &c->root_count, why);
@@ -208,7 +159,7 @@ Err configuration_open(Configuration *c, const Files *files, const ListenSet *be
 
 void configuration_close(Configuration *c, const ListenSet *stays)
 {
-    close_key_logs(c);
+    key_logs_close(&c->key_logs);
     close_roots(c);
     listen_close(&c->listeners, stays, true);
     arena_reset(&c->arena);
@@ -236,21 +187,9 @@ static bool same_roots(const Configuration *a, const Configuration *b)
     return same;
 }
 
-static bool same_key_logs(const Configuration *a, const Configuration *b)
-{
-    bool none = true;
-    for (size_t i = 0; i < a->key_log_count; i++) {
-        none = none && a->key_logs[i] < 0;
-    }
-    for (size_t i = 0; i < b->key_log_count; i++) {
-        none = none && b->key_logs[i] < 0;
-    }
-    return none;
-}
-
 bool configuration_same_worker(const Configuration *a, const Configuration *b)
 {
     return str_equal(a->settings->system_source, b->settings->system_source) &&
            cage_mark(a->settings) == cage_mark(b->settings) && same_roots(a, b) &&
-           same_key_logs(a, b);
+           a->key_logs.count + b->key_logs.count == 0;
 }

@@ -6,6 +6,7 @@
 #ifndef APP_CONFIGURATION_H
 #define APP_CONFIGURATION_H
 
+#include "app/key_logs.h"
 #include "app/listen.h"
 #include "app/source.h"
 #include "base/region.h"
@@ -26,8 +27,7 @@ typedef struct Configuration {
     Blocks blocks;
     Arena arena; /* of the lists below */
     ListenSet listeners; /* as in the settings; fd -1: closed */
-    size_t key_log_count;
-    int *key_logs COUNTED_BY(key_log_count); /* one for each listener; -1: none */
+    KeyLogs key_logs;
     size_t root_count;
     int *roots COUNTED_BY(root_count); /* as in Settings.roots */
 } Configuration;

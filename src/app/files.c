@@ -237,15 +237,3 @@ void files_close(Files *f)
         f->directory = -1;
     }
 }
-
-Err files_append(Str path, int *ret_fd)
-{
-    char name[PATH_MAX];
-    TRY(str_to_c(path, span_of(name, sizeof name)));
-    int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-    if (fd < 0) {
-        return err_from_errno(errno);
-    }
-    *ret_fd = fd;
-    return ERR_OK;
-}

@@ -54,7 +54,4 @@ void files_look_end(Files *f);
 MUST_USE Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret,
                          size_t *ret_count, Text *why);
 
-/* Opens a file to append to, for its owner alone. */
-MUST_USE Err files_append(Str path, int *ret_fd);
-
 #endif

@@ -146,8 +146,30 @@ static void begin_drain(Supervisor *s)
     refuse_newcomers(s);
 }
 
+/* Those workers go on with the new ones that have a file of that path. */
+static void reopen_key_log(Supervisor *s, const KeyLog *file)
+{
+    uint8_t room[512];
+    Text why = text_in(span_of(room, sizeof room));
+    if (key_log_reopen(file, &why) != ERR_OK) {
+        LOG(ERROR, "a key log stays as it was", LOG_STR("why", text_str(&why)));
+        return;
+    }
+    ChannelMessage message = {
+        .kind = CHANNEL_KEY_LOG, .bytes = file->path, .fd_count = 1, .fds = {file->fd}};
+    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->keeper.workers[i];
+        if (w->role != KEPT_NONE && channel_order_patiently(&w->channel, &message) != ERR_OK) {
+            LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
+        }
+    }
+}
+
 static void reopen_logs(Supervisor *s)
 {
+    for (size_t i = 0; i < s->current->key_logs.count; i++) {
+        reopen_key_log(s, &s->current->key_logs.files[i]);
+    }
     uint8_t room[512];
     Text why = text_in(span_of(room, sizeof room));
     Logs fresh = LOGS_NONE;

@@ -52,7 +52,7 @@ static int compare_numbers(const void *left, const void *right)
 static Err close_others(const WorkerProcess *p)
 {
     const Configuration *c = p->setup->configuration;
-    size_t room = 3 + LOG_STREAMS + c->listeners.count + c->key_log_count + c->root_count;
+    size_t room = 3 + LOG_STREAMS + c->listeners.count + c->key_logs.count + c->root_count;
     int *kept = (int *)memory_new(NULL, room * sizeof *kept);
     if (!kept) {
         return ERR_MEMORY;
@@ -67,8 +67,8 @@ static Err close_others(const WorkerProcess *p)
     for (size_t i = 0; i < c->listeners.count; i++) {
         kept[count++] = c->listeners.at[i].fd;
     }
-    for (size_t i = 0; i < c->key_log_count; i++) {
-        kept[count++] = c->key_logs[i];
+    for (size_t i = 0; i < c->key_logs.count; i++) {
+        kept[count++] = c->key_logs.files[i].fd;
     }
     for (size_t i = 0; i < c->root_count; i++) {
         kept[count++] = c->roots[i];
@@ -125,7 +125,7 @@ static Err build_first(WorkerProcess *p)
     if (err == ERR_OK) {
         BuildInputs inputs = {.count = c->listeners.count, .root_count = c->root_count};
         inputs.fds = fds;
-        inputs.key_logs = c->key_logs;
+        inputs.key_logs = c->key_logs.fds;
         inputs.roots = c->roots;
         err = builder_build(&p->builder, c->settings, &inputs);
     }
@@ -221,6 +221,14 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
     }
 }
 
+/* A worker that leaves may have other ones. */
+static void replace_key_log(const WorkerProcess *p, const ChannelMessage *message)
+{
+    if (message->fds[0] >= 0) {
+        key_logs_replace(&p->setup->configuration->key_logs, message->bytes, message->fds[0]);
+    }
+}
+
 static void tell_dumped(const WorkerProcess *p, Err err)
 {
     ChannelMessage answer = {.kind = CHANNEL_DUMPED, .value = err == ERR_OK};
@@ -291,6 +299,9 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
         return;
     case CHANNEL_LOGS:
         replace_logs(p, message);
+        return;
+    case CHANNEL_KEY_LOG:
+        replace_key_log(p, message);
         return;
     case CHANNEL_STATUS:
         answer_status(p, message);
