@@ -136,6 +136,7 @@ static void print_keys(Line *l, const AccessRecord *r)
     line_text(l, S("tls_subject"), r->tls_subject, FIELD_ROOM);
     line_number(l, S("status"), r->status);
     line_str(l, S("reason"), r->reason, NAME_ROOM);
+    line_str(l, S("retried"), r->retried, NAME_ROOM);
     line_number(l, S("bytes_in"), r->bytes_in);
     line_number(l, S("bytes_out"), r->bytes_out);
     line_str(l, S("upstream"), r->upstream, NAME_ROOM);

@@ -33,7 +33,8 @@ typedef struct AccessRecord {
     Str referer;
     Str user_agent;
     uint16_t status; /* 0: the client got no answer */
-    Str reason;      /* reason code of the fault; empty when nothing went wrong */
+    Str reason;      /* reason code of the fault that it ended with; empty when there was none */
+    Str retried;     /* of the last fault after which it was tried again; empty: it was not */
     uint64_t bytes_in;       /* from the client: head and body */
     uint64_t bytes_out;      /* to the client: heads and body */
     uint64_t body_bytes_out; /* of these, the body */

@@ -116,6 +116,8 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     }
     exchange_end_upstream(t, x, true);
     if (may_retry(t, x, fault)) {
+        x->retried = fault;
+        x->fault = FAULT_NONE; /* it may end well */
         x->stale = x->upstream_reused && fault == FAULT_ORIGIN_CLOSED;
         /* The last try must not end on one more connection that died while it was idle. */
         x->fresh_wanted = x->stale || x->tries + 1 >= x->service->limits.tries_max;
@@ -162,6 +164,7 @@ NOINLINE static void write_access(Thread *t, const Exchange *x, const Client *c)
         .user_agent = agent ? agent->value : STR_NONE,
         .status = x->status,
         .reason = fault_row(x->fault)->code,
+        .retried = fault_row(x->retried)->code,
         .bytes_in = x->bytes_in,
         .bytes_out = x->bytes_out,
         .body_bytes_out = x->body_bytes_out,

@@ -68,7 +68,8 @@ struct Exchange {
     const Route *route; /* NULL before ROUTE, and where there is none */
     const Endpoint *endpoint;
     uint8_t phase;
-    Fault fault;       /* the last one */
+    Fault fault;       /* what it ends with, or NONE */
+    Fault retried;     /* the last one after which it was tried again, or NONE */
     Arena arena;
     Str id; /* the client's own, or else: */
     uint8_t id_made[32]; /* two words in hexadecimal */

@@ -66,6 +66,21 @@ class Access(Test):
         self.assertEqual(records[1]["status"], 400)
         self.assertTrue(records[1]["reason"].startswith("request-"))
 
+    def test_a_fault_before_a_try_that_went_well_has_a_key_of_its_own(self):
+        port = self.port()
+        dead = Port()
+        self.addCleanup(dead.close)
+        origin = self.origin(always(answer("hello")))
+        river = self.river(proxy(port, [dead, origin]), 'log { access "stdout"; }',
+                           threads=1)
+        for _ in range(2):
+            self.assertEqual(self.connect(port).ask(get()).status, 200)
+        records = river.logged(2)
+        tried = [r for r in records if r["attempts"] == 2]
+        self.assertEqual([r["status"] for r in records], [200, 200])
+        self.assertEqual([r.get("retried") for r in tried], ["connect-refused"])
+        self.assertFalse(any("reason" in r for r in records), records)
+
 
 class Files(Test):
     def test_files_are_opened_again_on_sigusr1(self):
