@@ -389,11 +389,12 @@ static void open_session(Tls *t)
 
 /* ---- bytes ---- */
 
-/* Whether a peer's first byte can begin a TLS record: a handshake, or an alert of the server's
- * (RFC 8446 §5.1). */
-static bool begins_record(const Tls *t, uint8_t first)
+/* Whether a peer's first byte is the type of a TLS record (RFC 8446 §5.1, RFC 6520 §3): one that
+ * begins so speaks no HTTP, even where only a handshake, or a server's alert, has its place. */
+static bool begins_record(uint8_t first)
 {
-    return first == 22 || (t->client && first == 21);
+    enum { RECORD_FIRST = 20, RECORD_LAST = 24 };
+    return first >= RECORD_FIRST && first <= RECORD_LAST;
 }
 
 static Err feed_engine(Tls *t, Str raw, size_t *ret_taken)
@@ -470,7 +471,7 @@ Err tls_feed(Tls *t, Str raw, size_t *ret_taken)
     if (t->state == TLS_FAILED) {
         return ERR_SYNTAX;
     }
-    if (raw.len > 0 && !t->began && !begins_record(t, str_at(raw, 0))) {
+    if (raw.len > 0 && !t->began && !begins_record(str_at(raw, 0))) {
         return fail(t, TLS_REASON_PLAINTEXT, ENGINE_OK);
     }
     if (raw.len > 0 && !t->began) {

@@ -44,7 +44,7 @@ typedef struct TlsServerPlan {
     Str suites;
     Str groups;
     bool offer_h2;   /* ALPN h2 before http/1.1 */
-    bool offer_h1;
+    bool offer_h1;   /* and then http/1.0 */
     TlsClientPolicy clients;
     Str client_roots; /* PEM */
     Str client_crls;  /* PEM; empty: none */
@@ -266,7 +266,7 @@ const TlsServer *tls_server_of(const Tls *t);
 /* Why a handshake (or session) failed: rows for transport/fault.h. */
 typedef enum TlsReason {
     TLS_REASON_NONE,
-    TLS_REASON_PLAINTEXT,    /* the first bytes are no TLS record */
+    TLS_REASON_PLAINTEXT,    /* the first byte is that of no TLS record */
     TLS_REASON_VERSION,      /* no common protocol version */
     TLS_REASON_SUITE,        /* no common cipher suite, group or signature scheme */
     TLS_REASON_ALPN,         /* no common protocol */

@@ -392,7 +392,7 @@ void engine_info(const Engine *e, TlsInfo *ret)
     Str protocol = str_of(alpn, alpn_len);
     *ret = (TlsInfo){
         .alpn = str_equal(protocol, S("h2"))         ? TLS_ALPN_H2
-                : str_equal(protocol, S("http/1.1")) ? TLS_ALPN_H1
+                : str_starts(protocol, S("http/1.")) ? TLS_ALPN_H1
                                                      : TLS_ALPN_NONE,
         .version = version_name(rustls_connection_get_protocol_version(c)),
         .suite = tls_known_name(engine_names(TLS_LIST_SUITES),

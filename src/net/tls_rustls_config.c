@@ -43,18 +43,27 @@ static Err base_make(Str versions, Str suites, Str groups, Base *ret, TlsMistake
 
 typedef struct Alpn {
     size_t count;
-    rustls_slice_bytes names[2];
+    rustls_slice_bytes names[3];
 } Alpn;
 
-static Alpn alpn_make(bool h2, bool h1)
+static void alpn_add(Alpn *alpn, Str name)
+{
+    alpn->names[alpn->count++] =
+        (rustls_slice_bytes){.data = name.at /* system call */, .len = name.len};
+}
+
+/* A server also takes the name of HTTP/1.0, since it serves clients that know nothing else. */
+static Alpn alpn_make(bool h2, bool h1, bool server)
 {
     Alpn alpn = {0};
     if (h2) {
-        alpn.names[alpn.count++] = (rustls_slice_bytes){.data = (const uint8_t *)"h2", .len = 2};
+        alpn_add(&alpn, S("h2"));
     }
     if (h1) {
-        alpn.names[alpn.count++] =
-            (rustls_slice_bytes){.data = (const uint8_t *)"http/1.1", .len = 8};
+        alpn_add(&alpn, S("http/1.1"));
+    }
+    if (h1 && server) {
+        alpn_add(&alpn, S("http/1.0"));
     }
     return alpn;
 }
@@ -157,7 +166,7 @@ static Err server_config(EngineServer *s, const Base *base, const TlsServerPlan 
         rustls_client_cert_verifier_free(verifier);
         return ERR_MEMORY;
     }
-    Alpn alpn = alpn_make(plan->offer_h2, plan->offer_h1);
+    Alpn alpn = alpn_make(plan->offer_h2, plan->offer_h1, true);
     if (verifier) {
         rustls_server_config_builder_set_client_verifier(builder, verifier);
         rustls_client_cert_verifier_free(verifier);
@@ -250,7 +259,7 @@ static Err fill_client(rustls_client_config_builder *builder, const Base *base,
 {
     const TlsClientPlan *plan = parts->plan;
     TRY(set_verifier(builder, base, parts->roots, ret_mistake, why));
-    Alpn alpn = alpn_make(plan->offer_h2, plan->offer_h1);
+    Alpn alpn = alpn_make(plan->offer_h2, plan->offer_h1, false);
     rustls_result result =
         rustls_client_config_builder_set_alpn_protocols(builder, alpn.names, alpn.count);
     if (result == RUSTLS_RESULT_OK && parts->own) {

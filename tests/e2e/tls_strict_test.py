@@ -70,6 +70,16 @@ class Strict(Test):
         self.assertEqual((response.status, response.get("connection")), (400, "close"))
         self.assertEqual(river.status()["worker"]["faults"], {"tls-plaintext": 1})
 
+    def test_a_record_that_is_no_hello_gets_no_http(self):
+        river = self.start()
+        for kind in (b"\x14", b"\x15", b"\x17"):
+            peer = self.connect(self.listen)
+            peer.send(kind + b"\x03\x03\x00\x02\x02\x28")
+            self.assertNotIn(b"HTTP", peer.rest(), kind)
+        faults = river.status()["worker"]["faults"]
+        self.assertEqual(sum(faults.values()), 3, faults)
+        self.assertNotIn("tls-plaintext", faults)
+
     def test_a_handshake_has_a_deadline_and_delays_nobody(self):
         river = self.start("overload { head-timeout-ms 500; }")
         silent, slow = self.connect(self.listen), self.connect(self.listen)

@@ -83,6 +83,15 @@ class Traffic(Test):
             for _ in range(3):
                 self.assertEqual(peer.ask(get()).body, b"hello")
 
+    def test_clients_of_http_1_0_alone_are_served(self):
+        port, _ = self.start()
+        peer = self.secure(port, self.context(alpn=["http/1.0"]))
+        self.assertEqual(peer.socket.selected_alpn_protocol(), "http/1.0")
+        self.assertEqual(peer.ask(get(version="1.0")).status, 200)
+        peer = self.secure(port, self.context(alpn=["http/1.0", "http/1.1"]))
+        self.assertEqual(peer.socket.selected_alpn_protocol(), "http/1.1")
+        self.refuses(port, self.context(alpn=["spdy/3"]), "no application protocol|NO_APPLICATION")
+
     def test_large_bodies_in_both_directions(self):
         body = os.urandom(3_000_000)
         port, _ = self.start(script=always(lambda request: answer(request.body)))

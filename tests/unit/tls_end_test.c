@@ -16,7 +16,7 @@ static Str reason_of(const Tls *t)
 
 /* ---- what goes wrong ---- */
 
-TEST("tls: plaintext on a TLS port is recognised by its first byte, and nothing is answered")
+TEST("tls: plaintext on a TLS port is recognised by its first byte, which is no record's type")
 {
     TlsServerPlan plan = server_plan("a", NULL, NULL, NULL);
     TlsServer *server = server_of(&plan);
@@ -26,8 +26,9 @@ TEST("tls: plaintext on a TLS port is recognised by its first byte, and nothing 
         size_t taken = 0;
         EXPECT(tls_accept(server, NULL, &t) == ERR_OK);
         Err err = tls_feed(t, str_of(&byte, 1), &taken);
-        EXPECT(err == (first == 22 ? ERR_OK : ERR_SYNTAX));
-        EXPECT(first == 22 || tls_reason(t) == TLS_REASON_PLAINTEXT);
+        bool record = first >= 20 && first <= 24;
+        EXPECT(err == (record ? ERR_OK : ERR_SYNTAX));
+        EXPECT(record || tls_reason(t) == TLS_REASON_PLAINTEXT);
         EXPECT(!tls_has_output(t));
         tls_free(t);
     }
