@@ -32,6 +32,17 @@ typedef struct CertificateStatus {
     int64_t staple_until_s; /* ... until then */
 } CertificateStatus;
 
+/* A certificate that River shows to origins. */
+typedef struct OwnCertificateStatus {
+    Str service;
+    Str connector; /* the first of those that show it */
+    uint64_t connectors;
+    Str path;
+    Str subject;
+    int64_t not_before_s; /* seconds since 1970 */
+    int64_t not_after_s;
+} OwnCertificateStatus;
+
 /* A list of revoked certificates. */
 typedef struct CrlStatus {
     Str listener;
@@ -51,6 +62,10 @@ void status_print_certificates(Text *t, const CertificateStatus *list, size_t co
                                bool json);
 /* Room that suffices for status_print_certificates. */
 size_t status_certificates_bytes(const CertificateStatus *list, size_t count);
+/* The same for those that connectors show, which stand behind them. */
+void status_print_own(Text *t, const OwnCertificateStatus *list, size_t count, int64_t now_s,
+                      bool json);
+size_t status_own_bytes(const OwnCertificateStatus *list, size_t count);
 /* The same for lists of revoked certificates, which stand behind the certificates. */
 void status_print_crls(Text *t, const CrlStatus *list, size_t count, int64_t now_s, bool json);
 size_t status_crls_bytes(const CrlStatus *list, size_t count);

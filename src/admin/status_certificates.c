@@ -7,11 +7,16 @@
 #define ROW_BYTES 512u /* of one certificate, without its texts */
 
 /* "valid", "expired" or "not yet valid". */
+static Str state_at(int64_t now_s, int64_t not_before_s, int64_t not_after_s)
+{
+    return not_after_s < now_s    ? S("expired")
+           : not_before_s > now_s ? S("not yet valid")
+                                  : S("valid");
+}
+
 static Str state_of(const CertificateStatus *c, int64_t now_s)
 {
-    return c->not_after_s < now_s    ? S("expired")
-           : c->not_before_s > now_s ? S("not yet valid")
-                                     : S("valid");
+    return state_at(now_s, c->not_before_s, c->not_after_s);
 }
 
 size_t status_certificates_bytes(const CertificateStatus *list, size_t count)
@@ -109,6 +114,65 @@ void status_print_certificates(Text *t, const CertificateStatus *list, size_t co
             json_certificate(t, &list[i], now_s);
         } else {
             text_certificate(t, &list[i], now_s);
+        }
+    }
+    text_add(t, json ? S("],") : STR_NONE);
+}
+
+size_t status_own_bytes(const OwnCertificateStatus *list, size_t count)
+{
+    size_t bytes = ROW_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        const OwnCertificateStatus *c = &list[i];
+        bytes += ROW_BYTES + 6 * (c->service.len + c->connector.len + c->path.len + c->subject.len);
+    }
+    return bytes;
+}
+
+static void json_own(Text *t, const OwnCertificateStatus *c, Str state)
+{
+    text_byte(t, '{');
+    json_text(t, S("service"), c->service);
+    json_text(t, S("connector"), c->connector);
+    text_format(t, "\"connectors\":%llu,", (unsigned long long)c->connectors);
+    json_text(t, S("path"), c->path);
+    json_text(t, S("subject"), c->subject);
+    text_format(t, "\"not_before_s\":%lld,\"not_after_s\":%lld,", (long long)c->not_before_s,
+                (long long)c->not_after_s);
+    json_text(t, S("state"), state);
+    t->len--; /* the last comma */
+    text_byte(t, '}');
+}
+
+static void text_own(Text *t, const OwnCertificateStatus *c, int64_t now_s, Str state)
+{
+    text_format(t, "%-24.*s ", STR_ARG(c->connector));
+    date_print(t, c->not_after_s);
+    text_format(t, " %6lld %-14.*s ", (long long)((c->not_after_s - now_s) / DAY_S),
+                STR_ARG(state));
+    text_format(t, "%.*s (%.*s), %.*s", STR_ARG(c->path), STR_ARG(c->subject),
+                STR_ARG(c->service));
+    if (c->connectors > 1) {
+        text_format(t, ", and %llu more", (unsigned long long)(c->connectors - 1));
+    }
+    text_byte(t, '\n');
+}
+
+void status_print_own(Text *t, const OwnCertificateStatus *list, size_t count, int64_t now_s,
+                      bool json)
+{
+    text_add(t, json ? S("\"client_certificates\":[") : STR_NONE);
+    if (!json && count > 0) {
+        text_format(t, "\n%-24s %-29s %6s %-14s %s\n", "CONNECTOR", "EXPIRES", "DAYS", "STATE",
+                    "CERTIFICATE SHOWN TO IT");
+    }
+    for (size_t i = 0; i < count; i++) {
+        Str state = state_at(now_s, list[i].not_before_s, list[i].not_after_s);
+        if (json) {
+            text_add(t, i > 0 ? S(",") : STR_NONE);
+            json_own(t, &list[i], state);
+        } else {
+            text_own(t, &list[i], now_s, state);
         }
     }
     text_add(t, json ? S("],") : STR_NONE);

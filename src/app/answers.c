@@ -33,6 +33,27 @@ static void answer_crls(Supervisor *s, ControlClient *client)
     arena_reset(&arena);
 }
 
+/* Adds the certificates that connectors show. */
+static void answer_own(Supervisor *s, ControlClient *client)
+{
+    Arena arena;
+    const OwnCertificateStatus *list = NULL;
+    size_t count = 0;
+    Span room = {0};
+    uint8_t least[64];
+    arena_init(&arena, &s->blocks, STATUS_BYTES_MAX);
+    if (certificates_own(s->current->settings, &arena, &list, &count) != ERR_OK ||
+        !arena_span(&arena, status_own_bytes(list, count), &room)) {
+        count = 0;
+        list = NULL;
+    }
+    Text t = text_in(room.len > 0 ? room : span_of(least, sizeof least));
+    status_print_own(&t, list, count, s->source.files->config.now_s,
+                     client->ask == CONTROL_STATUS_JSON);
+    control_answer(&s->control, client, text_str(&t));
+    arena_reset(&arena);
+}
+
 /* Adds the certificates to an answer. */
 static void answer_certificates(Supervisor *s, ControlClient *client)
 {
@@ -54,6 +75,7 @@ static void answer_certificates(Supervisor *s, ControlClient *client)
     status_print_certificates(&t, list, count, s->source.files->config.now_s, json);
     control_answer(&s->control, client, text_str(&t));
     arena_reset(&arena);
+    answer_own(s, client);
     answer_crls(s, client);
 }
 

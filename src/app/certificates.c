@@ -1,6 +1,7 @@
 /* certificates.c - names and dates of the certificates in use. */
 #include "app/certificates.h"
 
+#include "app/own_certificates.h"
 #include "config/material.h"
 
 #define WHY_BYTES_MAX 256u
@@ -48,6 +49,35 @@ Err certificates_list(const Settings *settings, TlsShelf *shelf, int64_t now_s, 
                                               .not_after_s = about.not_after};
             TRY(add_staple(&list[count], files, shelf, now_s, a));
             count++;
+        }
+    }
+    *ret = list;
+    *ret_count = count;
+    return ERR_OK;
+}
+
+Err certificates_own(const Settings *settings, Arena *a, const OwnCertificateStatus **ret,
+                     size_t *ret_count)
+{
+    const OwnCertificate *own = NULL;
+    size_t own_count = 0;
+    size_t count = 0;
+    TRY(own_certificates(settings, a, &own, &own_count));
+    OwnCertificateStatus *list = arena_array(a, OwnCertificateStatus, own_count + 1);
+    if (!list) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < own_count; i++) {
+        const FileSettings *chain = &own[i].first->tls.chain;
+        TlsCertificate about;
+        if (tls_certificate_read(chain->bytes, a, &about) == ERR_OK) {
+            list[count++] = (OwnCertificateStatus){.service = own[i].service,
+                                                   .connector = own[i].first->address.text,
+                                                   .connectors = own[i].connectors,
+                                                   .path = chain->path,
+                                                   .subject = about.subject,
+                                                   .not_before_s = about.not_before,
+                                                   .not_after_s = about.not_after};
         }
     }
     *ret = list;

@@ -1,4 +1,5 @@
-/* certificates.h - what certificates the listeners of a configuration show, for the status. */
+/* certificates.h - what certificates the listeners and connectors of a configuration show, for the
+ * status. */
 #ifndef APP_CERTIFICATES_H
 #define APP_CERTIFICATES_H
 
@@ -9,6 +10,10 @@
  * `shelf` is where they were parsed to. ERR_MEMORY only. */
 MUST_USE Err certificates_list(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
                                const CertificateStatus **ret, size_t *ret_count);
+
+/* The same of those that connectors show to origins: each once for a service. */
+MUST_USE Err certificates_own(const Settings *settings, Arena *a, const OwnCertificateStatus **ret,
+                              size_t *ret_count);
 
 /* The same of their lists of revoked certificates. */
 MUST_USE Err certificates_crls(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,

@@ -1,6 +1,8 @@
-/* notes.c - a walk over what the listeners of the settings show and judge by. */
+/* notes.c - a walk over what the listeners of the settings show and judge by, and what their
+ * connectors show. */
 #include "app/notes.h"
 
+#include "app/own_certificates.h"
 #include "config/material.h"
 #include "http/date.h"
 #include "loop/log.h"
@@ -28,15 +30,21 @@ static bool is_news(const Walk *w, int64_t at_s)
     return at_s <= w->now_s && at_s > w->since_s;
 }
 
-static void note_certificate(Walk *w, Str listener, Str path, const TlsValidity *holds)
+/* Who shows a certificate: a listener, or a connector. */
+typedef struct Place {
+    LogField who;
+    Str path;
+} Place;
+
+static void note_certificate(Walk *w, const Place *at, const TlsValidity *holds)
 {
     int64_t end = holds->not_after + 1; /* it holds to the end of that second */
     due_at(w, end);
     if (is_news(w, end)) {
-        LOG(WARN, "certificate has expired", LOG_STR("listener", listener), LOG_STR("path", path));
+        LOG(WARN, "certificate has expired", at->who, LOG_STR("path", at->path));
     } else if (w->since_s == 0 && holds->not_before > w->now_s) {
-        LOG(WARN, "certificate is not valid yet", LOG_STR("listener", listener),
-            LOG_STR("path", path));
+        LOG(WARN, "certificate is not valid yet", at->who,
+            LOG_STR("path", at->path));
     }
 }
 
@@ -97,11 +105,33 @@ static void walk_pairs(Walk *w, const ListenerSettings *listener)
         TlsValidity holds;
         TlsMistake mistake;
         if (tls_pair_try(&pair, w->shelf, &holds, &mistake, NULL) == ERR_OK) {
-            note_certificate(w, listener->address.text, files[TLS_FILE_CHAIN].path, &holds);
+            Place at = {LOG_STR("listener", listener->address.text),
+                        files[TLS_FILE_CHAIN].path};
+            note_certificate(w, &at, &holds);
         }
         TlsStaple staple;
         if (material_staple(files, w->shelf, &staple) == ERR_OK) {
             note_staple(w, listener->address.text, files[TLS_FILE_OCSP].path, &staple);
+        }
+    }
+}
+
+/* What River shows to origins. */
+static void walk_own(Walk *w)
+{
+    const OwnCertificate *own = NULL;
+    size_t count = 0;
+    if (own_certificates(w->settings, w->scratch, &own, &count) != ERR_OK) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const ConnectorTls *tls = &own[i].first->tls;
+        TlsPair pair = material_pair(&tls->chain, &tls->key, NULL);
+        TlsValidity holds;
+        TlsMistake mistake;
+        if (tls_pair_try(&pair, w->shelf, &holds, &mistake, NULL) == ERR_OK) {
+            Place at = {LOG_STR("connector", own[i].first->address.text), tls->chain.path};
+            note_certificate(w, &at, &holds);
         }
     }
 }
@@ -139,5 +169,6 @@ void notes_take(Notes *n, const Settings *settings, TlsShelf *shelf, int64_t now
             walk_lists(&w, &settings->listeners[i]);
         }
     }
+    walk_own(&w);
     *n = (Notes){.seen_s = now_s, .due_s = w.due_s};
 }

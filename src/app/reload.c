@@ -145,12 +145,18 @@ static void look_for_changes(Supervisor *s, uint64_t now_ms)
 
 /* ---- the end of a reload ---- */
 
-static void log_listeners(const ConfigDiff *diff, const Settings *fresh)
+/* Names the listeners that show other certificates, or judge by other lists, than before. */
+static void log_renewed(Supervisor *s, const Settings *old, const Settings *fresh)
 {
-    for (size_t i = 0; i < diff->renewed_count; i++) {
-        const ListenerSettings *is = &fresh->listeners[diff->renewed[i]];
+    Arena scratch;
+    ConfigDiff diff;
+    arena_init(&scratch, &s->blocks, NOTES_BYTES_MAX);
+    Err err = config_diff(&scratch, old, fresh, &diff);
+    for (size_t i = 0; err == ERR_OK && i < diff.renewed_count; i++) {
+        const ListenerSettings *is = &fresh->listeners[diff.renewed[i]];
         LOG(INFO, "new certificates", LOG_STR("listener", is->address.text));
     }
+    arena_reset(&scratch);
 }
 
 /* Every newcomer is served by what holds now. */
@@ -194,6 +200,7 @@ static void commit(Supervisor *s)
             LOG_U64("services", s->current->settings->service_count),
             LOG_U64("listeners", s->current->settings->listener_count));
     }
+    log_renewed(s, old->settings, s->current->settings);
     take_notes(s, true);
     if (r->leaver == 0) {
         tell_reloaded(s);
@@ -519,7 +526,6 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
         }
         return err;
     }
-    log_listeners(&diff, s->next->settings);
     TRY(start_next(s, report));
     if (client) {
         control_answer(&s->control, client, report->shown);
@@ -565,8 +571,14 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
     if (err != ERR_OK) {
         report_failure(s, client, kind, err, &report);
     }
-    if (s->reload.state == RELOAD_NONE) {
+    /* That is no reason to keep certificates from being renewed: it may be one listener's files.
+     * Who asks on the command line is told, and may ask again at once. */
+    bool renew = err != ERR_OK && kind == RELOAD_FILE && !client;
+    if (s->reload.state == RELOAD_NONE && !renew) {
         supervisor_notify_serving(s);
     }
     arena_reset(&arena);
+    if (renew) {
+        reload_begin(s, RELOAD_RENEW, NULL, false);
+    }
 }

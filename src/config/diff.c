@@ -163,6 +163,7 @@ static bool policy_equal(const ListenerSettings *a, const ListenerSettings *b)
            (s->pair_count > 0) == (t->pair_count > 0) && str_equal(s->versions, t->versions) &&
            str_equal(s->suites, t->suites) && str_equal(s->groups, t->groups) &&
            s->session_lifetime_s == t->session_lifetime_s &&
+           s->refuse_expired_crls == t->refuse_expired_crls &&
            str_equal(s->key_log_path, t->key_log_path);
 }
 
@@ -171,6 +172,16 @@ static bool paths_equal(const ListenerTls *a, const ListenerTls *b)
     bool equal = a->file_count == b->file_count;
     for (size_t i = 0; equal && i < a->file_count; i++) {
         equal = str_equal(a->files[i].path, b->files[i].path);
+    }
+    return equal;
+}
+
+/* Whether the certificates, and what else there is in files, hold the same bytes. */
+static bool files_equal(const ListenerTls *a, const ListenerTls *b)
+{
+    bool equal = a->file_count == b->file_count;
+    for (size_t i = 0; equal && i < a->file_count; i++) {
+        equal = fingerprint_equal(&a->files[i].identity, &b->files[i].identity);
     }
     return equal;
 }
@@ -189,7 +200,7 @@ static void compare_listener(Differ *d, const ListenerSettings *was, uint32_t in
 {
     const ListenerSettings *is = &d->fresh->listeners[index];
     const char *what = NULL;
-    if (is->tls.pair_count > 0 && !fingerprint_equal(&was->tls.identity, &is->tls.identity)) {
+    if (was->tls.pair_count > 0 && is->tls.pair_count > 0 && !files_equal(&was->tls, &is->tls)) {
         d->diff->renewed[d->diff->renewed_count++] = index;
     }
     if (!policy_equal(was, is)) {

@@ -170,6 +170,103 @@ class Renewal(TlsTest):
         self.assertEqual([c["names"] for c in self.certificates(river)],
                          [["new.example"], ["other.example"]])
 
+    def two_listeners(self):
+        """The second one's key gets broken; the first one's certificate is to be renewed."""
+        other = self.authority.issue("other", ["other.example"])
+        second = self.port()
+        self.address = self.port()
+        river = self.river(proxy([self.listener(self.address), self.listener(second, other)],
+                                 "127.0.0.1:1"), "watch true")
+        with open(other.key, "w", encoding="utf-8") as file:
+            file.write("half of a key")
+        self.replace(self.authority.issue("fresh", ["new.example"]))
+        return river
+
+    def names(self, river):
+        return [c["names"] for c in self.certificates(river)]
+
+    def test_sighup_renews_the_others_where_one_is_broken(self):
+        river = self.two_listeners()
+        river.signal(signal.SIGHUP)
+        wait_until(lambda: "certificates renewed" in river.errors(), "the others are renewed")
+        self.assertIn("configuration not reloaded", river.errors())
+        self.assertEqual(self.names(river), [["new.example"], ["other.example"]])
+
+    def test_so_does_a_change_that_is_watched(self):
+        river = self.two_listeners()
+        wait_until(lambda: "certificates renewed" in river.errors(), "the others are renewed")
+        self.assertEqual(self.names(river), [["new.example"], ["other.example"]])
+        time.sleep(3)  # it looks every second, and what does not check is not tried for ever
+        self.assertLess(river.errors().count("configuration not reloaded"), 4)
+
+    def test_sighup_renews_also_where_the_text_has_a_mistake(self):
+        river = self.start()
+        self.replace(self.authority.issue("fresh", ["new.example"]))
+        with open(river.config, "a", encoding="utf-8") as file:
+            file.write("nonsense\n")
+        river.signal(signal.SIGHUP)
+        wait_until(lambda: "certificates renewed" in river.errors(), "they are renewed")
+        self.assertEqual(self.names(river), [["new.example"]])
+
+    def test_new_certificates_are_named_once_they_serve(self):
+        river = self.start()
+        self.replace(self.authority.issue("fresh", ["new.example"]))
+        worker = river.status()["worker_pid"]
+        river.deaths_expected = True
+        os.kill(worker, signal.SIGSTOP)  # it is killed for that, before it can take them
+        river.signal(signal.SIGHUP)
+        wait_until(lambda: "configuration not reloaded" in river.errors(), "it says so", 30)
+        self.assertNotIn("new certificates", river.errors())
+        river.signal(signal.SIGHUP)
+        wait_until(lambda: "configuration reloaded" in river.errors(), "the next one takes them")
+        self.assertEqual(river.errors().count("new certificates"), 1)
+
+    def test_other_options_are_no_new_certificates(self):
+        river = self.start()
+        with open(river.config, encoding="utf-8") as file:
+            text = file.read()
+        with open(river.config, "w", encoding="utf-8") as file:
+            file.write(text.replace("key-path=", "offer-h2=false key-path="))
+        river.signal(signal.SIGHUP)
+        wait_until(lambda: "configuration reloaded" in river.errors(), "the worker takes it")
+        self.assertNotIn("new certificates", river.errors())
+
+    def test_an_expired_one_in_place_of_a_valid_one_is_a_warning(self):
+        river = self.start()
+        old = self.authority.issue("old", ["a.example"],
+                                   period=("20200101000000Z", "20210101000000Z"))
+        self.assertNotIn("has expired", river.errors())
+        self.replace(old)
+        river.signal(signal.SIGHUP)
+        wait_until(lambda: "configuration reloaded" in river.errors(), "the worker takes it")
+        wait_until(lambda: "certificate has expired" in river.errors(), "it warns")
+        self.assertRegex(river.errors(), r'level=warn msg="certificate has expired" '
+                         rf'listener={self.address} path={self.site.chain}')
+
+    def test_certificates_of_connectors_are_listed_and_noted(self):
+        own = self.authority.issue("own")
+        old = self.authority.issue("old", period=("20200101000000Z", "20210101000000Z"))
+        self.address = self.port()
+
+        def shows(number, pair):
+            return (f'127.0.0.1:{number} tls-sni="a.example" ca-path="{self.authority.pem}" '
+                    f'client-cert-path="{pair.chain}" client-key-path="{pair.key}"')
+
+        river = self.river(proxy(self.listener(self.address), [shows(1, own), shows(2, own)]) +
+                           proxy(self.port(), shows(3, old), name="other"))
+        one, two = river.status()["client_certificates"]
+        self.assertEqual((one["service"], one["connector"], one["connectors"], one["path"],
+                          one["subject"], one["state"]),
+                         ("app", "127.0.0.1:1", 2, own.chain, "CN=own", "valid"))
+        self.assertEqual((two["service"], two["connector"], two["state"], two["not_after_s"]),
+                         ("other", "127.0.0.1:3", "expired", 1609459200))
+        text = command("status", "--control-socket", river.control).stdout
+        self.assertRegex(text, r"CONNECTOR +EXPIRES +DAYS +STATE +CERTIFICATE SHOWN TO IT\n")
+        self.assertRegex(text, r"127.0.0.1:1 .*valid +\S+own.pem \(CN=own\), app, and 1 more\n")
+        self.assertRegex(text, r"127.0.0.1:3 .* -\d+ expired +\S+old.pem \(CN=old\), other\n")
+        self.assertRegex(river.errors(), r'level=warn msg="certificate has expired" '
+                         rf'connector=127.0.0.1:3 path={old.chain}')
+
     def test_changed_files_are_noticed(self):
         river = self.start()
         self.replace(self.authority.issue("fresh", ["new.example"]))
