@@ -25,10 +25,11 @@ class Choice(Test):
         return self.river(proxy(f'{self.listen} cert-path="{first.chain}" key-path="{first.key}" '
                                 f'{{\n{more}\n}}', origin), threads=1)
 
-    def shown(self, *words):
+    def shown(self, *words, name="a.example"):
         """The key of the certificate that such a client is shown, or the alert that it gets."""
-        done = subprocess.run(["openssl", "s_client", "-connect", str(self.listen), "-servername",
-                               "a.example", "-CAfile", self.authority.pem, *words],
+        asked = ["-servername", name] if name else ["-noservername"]
+        done = subprocess.run(["openssl", "s_client", "-connect", str(self.listen), *asked,
+                               "-CAfile", self.authority.pem, *words],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=SECONDS, check=False)
         alert = re.search(r"alert ([a-z ]+):", done.stderr)
@@ -46,6 +47,22 @@ class Choice(Test):
             # Who could do nothing with the other one is shown it all the same, as it always was.
             self.assertEqual(self.shown("-tls1_3", "-groups", "P-256", "-sigalgs",
                                         "ECDSA+SHA384:ECDSA+SHA256"), "ecdsa")
+
+    def test_without_a_name_the_kinds_of_the_listener_s_own_are_the_choice(self):
+        ecdsa = self.authority.issue("ecdsa", ["a.example", "www.a.example"])
+        other = self.authority.issue("other", ["b.example"])
+        for own, second in ((self.rsa, ecdsa), (ecdsa, self.rsa)):
+            self.start(own, other, second)
+            for name in (None, "unknown.example"):
+                self.assertEqual(self.shown(name=name), "ecdsa")
+                self.assertEqual(self.shown("-sigalgs", "RSA-PSS+SHA256", name=name), "rsa")
+        # One that has no DNS name stands alone, and so does one whose first name no other has.
+        address = self.authority.issue("address", ["IP:127.0.0.1"], kind="rsa")
+        for own in (address, self.authority.issue("c", ["c.example", "a.example"], kind="rsa")):
+            self.start(own, ecdsa)
+            self.assertEqual(self.shown(name=None), "rsa")
+            self.assertEqual(self.shown("-sigalgs", "ECDSA+SHA256", name=None),
+                             "handshake failure")
 
     def test_a_client_that_can_verify_none_gets_an_alert(self):
         river = self.start(self.p384)  # whose signatures are made with SHA-384 alone

@@ -37,9 +37,9 @@ class Sessions(Test):
             context.load_cert_chain(client.chain, client.key)
         return context
 
-    def ask(self, context, session=None):
+    def ask(self, context, session=None, at=None):
         """One request; the session for the next, and whether this one was resumed."""
-        with socket.create_connection(self.listen.address, SECONDS) as raw:
+        with socket.create_connection((at or self.listen).address, SECONDS) as raw:
             with context.wrap_socket(raw, server_hostname="a.example", session=session) as secure:
                 self.assertEqual(Peer(secure).ask(get()).status, 200)
                 return secure.session, secure.session_reused
@@ -89,6 +89,22 @@ class Sessions(Test):
             session, _ = self.ask(context)
             if session:
                 self.assertFalse(self.ask(context, session)[1])
+
+    def test_listeners_with_equal_settings_resume_each_other_s_sessions(self):
+        def listener(port, more=""):
+            return (f'{port} cert-path="{self.site.chain}" key-path="{self.site.key}" '
+                    f'{{ client-certificates "optional" ca-path="{self.authority.pem}"; {more} }}')
+
+        first, second, third = (self.port() for _ in range(3))
+        origin = self.origin(always(answer("hello")))
+        self.river(proxy([listener(first), listener(third, "session-lifetime-seconds 3600")],
+                         origin) + proxy(listener(second), origin, name="other"), threads=1)
+        for version in VERSIONS:
+            context = self.context(version, self.authority.issue("client"))
+            session, _ = self.ask(context, at=first)
+            self.assertFalse(self.ask(context, session, at=third)[1])  # one option differs
+            session, _ = self.ask(context, at=first)
+            self.assertTrue(self.ask(context, session, at=second)[1])
 
     def test_without_certificates_sessions_go_on(self):
         self.start()

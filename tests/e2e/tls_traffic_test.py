@@ -221,6 +221,37 @@ class Traffic(Test):
         self.assertEqual(origin.seen[0][1]["subject"], ((("commonName", "river"),),))
         self.assertTrue(any(reused for reused, _ in origin.seen[1:]))
 
+    def test_files_of_connectors_are_read_again_at_a_reload(self):
+        authority = certificates.Authority(self.place, "later")
+        trusted = shutil.copy(self.authority.pem, os.path.join(self.place, "trusted.pem"))
+        own = self.authority.issue("own", subject="/CN=one")
+        origin = self.own(TlsOrigin(always(answer("hello")), self.site, self.authority))
+        port, river = self.start(connector=f'{origin} tls-sni="a.example" proto="h1-only" '
+                                 f'ca-path="{trusted}" client-cert-path="{own.chain}" '
+                                 f'client-key-path="{own.key}"', threads=1)
+
+        def subjects(first=0):
+            return {c["subject"][0][0][1] for _, c in origin.seen[first:]}
+
+        def reload(count):
+            river.signal(signal.SIGHUP)
+            wait_until(lambda: river.errors().count("configuration reloaded") == count,
+                       "it is reloaded")
+
+        self.assertEqual(self.secure(port).ask(get()).status, 200)
+        fresh = self.authority.issue("fresh", subject="/CN=two")
+        shutil.copy(fresh.key, own.key)
+        shutil.copy(fresh.chain, own.chain)
+        self.assertEqual(self.secure(port).ask(get()).status, 200)
+        self.assertEqual(subjects(), {"one"})
+        before = len(origin.seen)
+        reload(1)
+        self.assertEqual(self.secure(port).ask(get()).status, 200)
+        self.assertEqual(subjects(before), {"two"})  # not on a connection from before
+        shutil.copy(authority.pem, trusted)
+        reload(2)
+        self.assertEqual(self.secure(port).ask(get()).status, 502)
+
     def test_origins_that_are_not_trusted_are_refused_unless_that_is_wanted(self):
         other = certificates.Authority(self.place, "other")
         origin = self.own(TlsOrigin(always(answer("hello")), self.site))
