@@ -89,6 +89,10 @@ static Err pair_load(const TlsPair *pair, size_t index, const rustls_certified_k
     if (result != RUSTLS_RESULT_OK && result != RUSTLS_RESULT_INCONSISTENT_KEYS_UNKNOWN) {
         bool differ = result == RUSTLS_RESULT_INCONSISTENT_KEYS_KEYS_MISMATCH;
         rustls_certified_key_free(made);
+        if (result == RUSTLS_RESULT_CERT_OTHER_ERROR) { /* such as one without extensions */
+            return engine_refused_because("the first one is none of X.509 version 3",
+                                          TLS_PART_CHAIN, index, ret_mistake, why);
+        }
         return engine_refused(result, differ ? TLS_PART_PAIR : TLS_PART_CHAIN, index, ret_mistake,
                               why);
     }

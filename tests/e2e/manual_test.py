@@ -46,6 +46,10 @@ def make_certificates(directory):
         own.ocsp(own.issue(name, ["www.example.org"], kind=kind))
     own.issue("shop", ["shop.example.org"])
     own.issue("river")
+    for name in ("orders", "gateway"):
+        clients.issue(name, [name + ".internal"])
+    os.symlink(clients.pem, os.path.join(directory, "ca.pem"))
+    os.symlink(os.path.join(directory, "clients.crl"), os.path.join(directory, "ca.crl"))
     os.mkdir(os.path.join(directory, "www"))
     os.rename(clients.crl(), os.path.join(directory, "clients.crl"))
     with open(os.path.join(directory, "blocked.txt"), "w", encoding="utf-8") as file:

@@ -1,4 +1,5 @@
-"""The manual's chapter about operating: its commands are run, and what they print is compared."""
+"""The manual's chapters about operating and about mutual TLS: their commands are run, and what they
+print is compared."""
 
 import os
 import re
@@ -8,17 +9,17 @@ import time
 from harness import BINARY, Port, Test, main, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CHAPTER = os.path.join(ROOT, "docs", "manual", "operating.md")
+MANUAL = os.path.join(ROOT, "docs", "manual")
 
 
-def blocks(kind):
-    with open(CHAPTER, encoding="utf-8") as file:
+def blocks(chapter, kind):
+    with open(os.path.join(MANUAL, chapter), encoding="utf-8") as file:
         return re.findall(rf"^```{kind}\n(.*?)^```$", file.read(), re.M | re.S)
 
 
-def commands():
-    """Each command, and what it prints; None where the chapter shows nothing."""
-    for block in blocks("console"):
+def commands(chapter):
+    """Each command, and what it prints."""
+    for block in blocks(chapter, "console"):
         for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
             command, _, output = part.partition("\n")
             yield command, output
@@ -28,22 +29,22 @@ def pattern(text):
     return re.escape(text).replace(re.escape("..."), r"[^\0]*?")
 
 
-class Operating(Test):
+class Chapters(Test):
     def setUp(self):
         self.home = self.directory()
         self.port = self.own(Port("127.0.0.1"))
+        self.other_port = self.own(Port("127.0.0.1"))
         self.control = os.path.join(self.home, "control.sock")
-        self.pids = set()
+        self.started = []
         os.mkdir(os.path.join(self.home, "bin"))
         os.symlink(BINARY, os.path.join(self.home, "bin", "river"))
-        with open(os.path.join(self.home, "river.kdl"), "w", encoding="utf-8") as file:
-            file.write(self.here(blocks("kdl")[0]))
         self.environment = {**os.environ, "RIVER_CONTROL_SOCKET": self.control,
                             "PATH": os.path.join(self.home, "bin") + ":" + os.environ["PATH"]}
         self.addCleanup(self.end)
 
     def here(self, text):
         return (text.replace("127.0.0.1:8080", str(self.port))
+                .replace("127.0.0.1:9443", str(self.other_port))
                 .replace("8080\"", str(self.port).split(":")[1] + '"')
                 .replace("/run/river/control.sock", self.control))
 
@@ -54,6 +55,8 @@ class Operating(Test):
             pid = int(match[1])
             os.kill(pid, 2)
             wait_until(lambda: not os.path.exists(self.control), "it ends")
+        for process in self.started:
+            process.wait(10)
 
     def run_command(self, command):
         return subprocess.run(["sh", "-c", command], cwd=self.home, env=self.environment,
@@ -64,12 +67,18 @@ class Operating(Test):
         process = subprocess.Popen(["sh", "-c", "exec " + command], cwd=self.home, stderr=log,
                                    env=self.environment)
         log.close()
-        self.addCleanup(process.wait, 10)
+        self.started.append(process)
         wait_until(lambda: self.run_command("river status").returncode == 0, "it serves")
 
-    def test_the_chapter(self):
+    def write(self, name, text):
+        with open(os.path.join(self.home, name), "w", encoding="utf-8") as file:
+            file.write(self.here(text))
+
+    def follow(self, chapter):
+        """Does what the chapter says; how many commands were run."""
+        self.write("river.kdl", blocks(chapter, "kdl")[0])
         count = 0
-        for command, output in commands():
+        for command, output in commands(chapter):
             with self.subTest(command=command):
                 if command.startswith("kill "):
                     continue
@@ -82,7 +91,14 @@ class Operating(Test):
                 count += 1
                 if command.startswith("river upgrade"):
                     time.sleep(0.2)
-        self.assertGreater(count, 15)
+        return count
+
+    def test_operating(self):
+        self.assertGreater(self.follow("operating.md"), 15)
+
+    def test_mutual_tls(self):
+        self.write("ca.cnf", blocks("mutual-tls.md", "ini")[0])
+        self.assertGreater(self.follow("mutual-tls.md"), 15)
 
 
 if __name__ == "__main__":

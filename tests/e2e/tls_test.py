@@ -56,6 +56,15 @@ class Mistakes(TlsTest):
         self.expect(self.check(self.listener("127.0.0.1:1", wrong)),
                     "other.key is not the key of the certificate beside it")
 
+    def test_a_certificate_without_extensions(self):
+        certificates.openssl("req", "-new", "-key", self.site.key, "-subj", "/CN=old", "-out",
+                             self.path("v1.csr"))
+        certificates.openssl("x509", "-req", "-in", self.path("v1.csr"), "-signkey", self.site.key,
+                             "-out", self.path("v1.pem"))
+        old = certificates.Pair(self.path("v1.pem"), self.site.key)
+        self.expect(self.check(self.listener("127.0.0.1:1", old)),
+                    "v1.pem is no chain of certificates: the first one is none of X.509 version 3")
+
     def test_a_key_with_a_password(self):
         certificates.openssl("rsa", "-aes128", "-passout", "pass:x", "-in",
                              self.authority.issue("r", kind="rsa").key, "-out", self.path("p.key"))
