@@ -29,7 +29,9 @@ def der_of(path):
     return [ssl.PEM_cert_to_DER_cert(text) for text in found]
 
 
-class Identity(Test):
+class IdentityBase(Test):
+    """An authority, and a client whose certificate says much."""
+
     def setUp(self):
         self.place = self.directory()
         self.authority = certificates.Authority(self.place, "ca")
@@ -79,6 +81,8 @@ class Identity(Test):
                          r"DNS:till.example,URI:spiffe://shop/till\205,IP:10.1.2.3,email:a@b.de")
         self.assertEqual(request.get("x-client-print"), hashlib.sha256(certificate).hexdigest())
 
+
+class Identity(IdentityBase):
     def test_a_certificate_is_passed_on(self):
         self.start(HEADERS)
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
