@@ -1,5 +1,6 @@
 """Programs of others that Go builds, once, into the user's cache."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -7,6 +8,11 @@ import unittest
 
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "river")
 BUILD_SECONDS_MAX = 280
+
+
+def find_go():
+    places = os.environ.get("PATH", "") + ":/usr/local/go/bin:/usr/lib/go/bin"
+    return shutil.which("go", path=places)
 
 
 def go_programs(place, *modules):
@@ -17,7 +23,7 @@ def go_programs(place, *modules):
     paths = [os.path.join(directory, name) for name in names]
     if all(os.access(path, os.X_OK) for path in paths):
         return paths
-    go = shutil.which("go", path=os.environ.get("PATH", "") + ":/usr/local/go/bin:/usr/lib/go/bin")
+    go = find_go()
     if not go:
         raise unittest.SkipTest(f"no `go` to build {place} with")
     os.makedirs(directory, exist_ok=True)
@@ -35,3 +41,26 @@ def go_programs(place, *modules):
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return paths
+
+
+def go_source(source):
+    """The path of what one file without dependencies is built to; skips the test as above."""
+    with open(source, "rb") as file:
+        mark = hashlib.sha256(file.read()).hexdigest()[:16]
+    program = os.path.join(CACHE, f"{os.path.basename(source)[:-3]}-{mark}")
+    if os.access(program, os.X_OK):
+        return program
+    go = find_go()
+    if not go:
+        raise unittest.SkipTest(f"no `go` to build {source} with")
+    os.makedirs(CACHE, exist_ok=True)
+    new = f"{program}.{os.getpid()}"
+    try:
+        done = subprocess.run([go, "build", "-o", new, source], stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=BUILD_SECONDS_MAX, check=False, cwd="/")
+    except subprocess.TimeoutExpired:
+        raise unittest.SkipTest(f"building {source} took too long") from None
+    if done.returncode != 0:
+        raise unittest.SkipTest(f"{source} could not be built: " + done.stderr.strip()[-300:])
+    os.replace(new, program)
+    return program
