@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-from harness import Peer, Test, answer, get, main
+from harness import Peer, Test, answer, get, main, proxy
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
@@ -50,6 +50,25 @@ class Tunnels(Test):
         for i in range(100):
             peer.send(frame(b"hello %d" % i, True))
             self.assertEqual(read_frame(peer), b"hello %d" % i)
+
+    def test_a_tunnel_of_the_second_try_is_whole(self):
+        def script(peer):
+            peer.request()
+            peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                      "Upgrade: websocket\r\n\r\n")
+            peer.send(b"x" * 300000)
+
+        dead = self.port()
+        origin, port = self.origin(script), self.port()
+        river = self.river(proxy(port, [dead, origin]), 'log { access "stdout"; }', threads=1)
+        for _ in range(2):  # one of them begins with the other endpoint
+            peer = self.connect(port)
+            self.assertEqual(peer.ask(get("/", *UPGRADE)).status, 101)
+            time.sleep(0.3)  # the origin has closed, and all that it sent waits
+            self.assertEqual(peer.rest(), b"x" * 300000)
+            peer.close()
+        self.assertIn("connect-refused", [r.get("retried", r.get("reason"))
+                                          for r in river.logged(2)])
 
     def test_bytes_right_behind_the_heads_belong_to_the_tunnel(self):
         def script(peer):
