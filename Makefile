@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test soak soak-trouble sim-long mutate check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter bench-scale \
-	bench-router docs clean site setup setup-test
+	bench-router bench-handshakes docs clean site setup setup-test
 
 BUILD := $(or $(RIVER_BUILD),build)
 
@@ -78,6 +78,9 @@ bench-limiter: setup-test ## rate-limit checks a second, many keys and one
 
 bench-scale: setup-test build ## 10,000 services and certificates beside the peers, from the start on
 	@tools/build release tests/bench_shelf && python3 bench/scale.py
+
+bench-handshakes: setup-test build ## TLS 1.3 handshakes, full and resumed, beside nginx
+	@python3 bench/handshakes.py
 
 bench-router: setup-test ## what choosing a route costs, among 10 and among 10,000
 	@tools/build release tests/bench_router && $(BUILD)/release/tests/bench_router
