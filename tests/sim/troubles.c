@@ -34,7 +34,8 @@ static void taint(const FaultPlan *f, uint64_t until_ns)
     }
     for (unsigned i = 0; i < trial->ask_count; i++) {
         Ask *a = &trial->asks[i];
-        bool spared = is_mild(f->kind) && !a->own && !a->touched && a->sends == 0 && !a->quiet && !a->tunnel;
+        bool spared = is_mild(f->kind) && !a->own && !a->touched && a->sends == 0 && !a->quiet &&
+                      !a->tunnel;
         a->tainted = a->tainted || (!a->over && concerns(f, a) && !spared);
         a->garbled = a->garbled || (f->kind == TROUBLE_NASTY && !a->over && concerns(f, a));
     }
