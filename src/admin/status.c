@@ -53,20 +53,67 @@ static void json_process(Text *t, const ProcessStatus *p)
 static const Str answer_names[6] = {S_INIT("none"), S_INIT("1xx"), S_INIT("2xx"),
                                     S_INIT("3xx"),  S_INIT("4xx"), S_INIT("5xx")};
 
+static void json_answers(Text *t, const uint64_t *words)
+{
+    text_byte(t, '{');
+    for (size_t i = 0; i < COUNTER_WIDTH_ANSWERS; i++) {
+        json_number(t, answer_names[i], words[i]);
+    }
+    json_end(t, '}');
+    text_byte(t, ',');
+}
+
+/* How many times there were, their sum, and how many up to each bound but beyond the one before;
+ * "more" has none. */
+static void json_times(Text *t, const uint64_t *words)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        count += words[i];
+    }
+    text_byte(t, '{');
+    json_number(t, S("count"), count);
+    json_number(t, S("sum_us"), words[HISTOGRAM_BUCKETS]);
+    json_key(t, S("ms"));
+    text_byte(t, '{');
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS - 1; i++) {
+        uint8_t room[24];
+        Text bound = text_in(span_of(room, sizeof room));
+        text_u64(&bound, histogram_bounds_ms[i]);
+        json_number(t, text_str(&bound), words[i]);
+    }
+    json_number(t, S("more"), words[HISTOGRAM_BUCKETS - 1]);
+    json_end(t, '}');
+    text_byte(t, '}');
+    text_byte(t, ',');
+}
+
+static void json_sums(Text *t, const CounterTable *table, const void *sums)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const CounterRow *row = &table->rows[i];
+        const uint64_t *words = counters_row(row, sums);
+        switch (row->kind) {
+        case COUNTER_COUNT:
+            json_number(t, row->key, words[0]);
+            break;
+        case COUNTER_ANSWERS:
+            json_key(t, row->key);
+            json_answers(t, words);
+            break;
+        case COUNTER_TIME:
+            json_key(t, row->key);
+            json_times(t, words);
+            break;
+        }
+    }
+}
+
 static void json_service(Text *t, const WorkerStatus *w, const ServiceStatus *s)
 {
     text_byte(t, '{');
     json_str(t, S("name"), s->name);
-    json_number(t, S("requests"), s->requests);
-    json_key(t, S("answers"));
-    text_byte(t, '{');
-    for (size_t i = 0; i < 6; i++) {
-        json_number(t, answer_names[i], s->status[i]);
-    }
-    json_end(t, '}');
-    text_byte(t, ',');
-    json_number(t, S("bytes_in"), s->bytes_in);
-    json_number(t, S("bytes_out"), s->bytes_out);
+    json_sums(t, &service_counters, &s->sums);
     json_key(t, S("upstreams"));
     text_byte(t, '[');
     for (size_t i = 0; i < s->origin_count; i++) {
@@ -82,10 +129,7 @@ static void json_origin(Text *t, const OriginStatus *o)
 {
     text_byte(t, '{');
     json_str(t, S("name"), o->name);
-    json_number(t, S("requests"), o->requests);
-    json_number(t, S("failures"), o->failures);
-    json_number(t, S("opened"), o->opened);
-    json_number(t, S("reused"), o->reused);
+    json_sums(t, &origin_counters, &o->sums);
     json_number(t, S("active"), o->active);
     json_number(t, S("idle"), o->idle);
     json_number(t, S("connecting"), o->connecting);
@@ -236,10 +280,10 @@ static void text_services(Text *t, const WorkerStatus *w, size_t width)
     for (size_t i = 0; i < w->service_count; i++) {
         const ServiceStatus *s = &w->services[i];
         print_name(t, s->name, width);
-        text_format(t, " %10llu %10llu %10llu %10llu %10llu", (unsigned long long)s->requests,
-                    (unsigned long long)s->status[2], (unsigned long long)s->status[3],
-                    (unsigned long long)s->status[4], (unsigned long long)s->status[5]);
-        const uint64_t bytes[2] = {s->bytes_in, s->bytes_out};
+        text_format(t, " %10llu %10llu %10llu %10llu %10llu", (unsigned long long)s->sums.requests,
+                    (unsigned long long)s->sums.answers[2], (unsigned long long)s->sums.answers[3],
+                    (unsigned long long)s->sums.answers[4], (unsigned long long)s->sums.answers[5]);
+        const uint64_t bytes[2] = {s->sums.bytes_in, s->sums.bytes_out};
         for (size_t j = 0; j < 2; j++) {
             uint8_t room[24];
             Text size = text_in(span_of(room, sizeof room));
@@ -263,9 +307,9 @@ static void text_origins(Text *t, const WorkerStatus *w, size_t width)
         const OriginStatus *o = &w->origins[i];
         print_name(t, o->name, width);
         text_format(t, " %10u %10u %10u %10u %10llu %10llu %10llu %10llu\n", o->active, o->idle,
-                    o->connecting, o->waiting, (unsigned long long)o->requests,
-                    (unsigned long long)o->failures, (unsigned long long)o->opened,
-                    (unsigned long long)o->reused);
+                    o->connecting, o->waiting, (unsigned long long)o->sums.requests,
+                    (unsigned long long)o->sums.failures, (unsigned long long)o->sums.opened,
+                    (unsigned long long)o->sums.reused);
     }
 }
 

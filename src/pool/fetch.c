@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "pool/origin.h"
 #include "pool/origin_place.h"
+#include "pool/upstream.h"
 #include "transport/head_out.h"
 
 #define FETCH_ARENA_BYTES_MAX (1u << 20)

@@ -139,16 +139,6 @@ void lease_retry(Thread *t, Lease *l)
 
 /* --- using and leaving ----------------------------------------------------------------------- */
 
-Link lease_link(const Thread *t, const Lease *l)
-{
-    MuxStream *s = mux_stream_get(t, l->stream);
-    if (s) {
-        return (Link){.in = &s->in, .stream = s};
-    }
-    Upstream *u = upstream_get(t, l->upstream);
-    return u ? (Link){.wire = &u->wire, .in = &u->in} : (Link){0};
-}
-
 void lease_doubt(Thread *t, const Lease *l, uint64_t since_ms)
 {
     const MuxStream *s = mux_stream_get(t, l->stream);

@@ -42,8 +42,6 @@ Lease *lease_new(Thread *t, Token owner, uint32_t origin, bool fresh);
 /* Asks for the connection, or asks on: to be called when the owner is woken, and at wait_due_ms.
  * ERR_OK: it is there. ERR_AGAIN: not yet. Else there will be none: `fault` says why. */
 MUST_USE Err lease_ask(Thread *t, Lease *l);
-/* The connection, or the stream; neither, as long as there is none, or when it has gone. */
-Link lease_link(const Thread *t, const Lease *l);
 /* Whether a connection or stream was got. */
 static inline bool lease_is_had(const Lease *l)
 {

@@ -70,4 +70,15 @@ static inline Upstream *upstream_get(const Thread *t, Handle h)
     return (Upstream *)pool_get(&t->upstreams, h);
 }
 
+/* The lease's connection, or its stream; neither, as long as there is none, or when it has gone. */
+static inline Link lease_link(const Thread *t, const Lease *l)
+{
+    MuxStream *s = handle_is_none(l->stream) ? NULL : mux_stream_get(t, l->stream);
+    if (s) {
+        return (Link){.in = &s->in, .stream = s};
+    }
+    Upstream *u = upstream_get(t, l->upstream);
+    return u ? (Link){.wire = &u->wire, .in = &u->in} : (Link){0};
+}
+
 #endif

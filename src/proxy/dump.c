@@ -13,11 +13,13 @@ typedef enum RecordKind {
     RECORD_END,
     RECORD_TOTALS,  /* requests of services that are no more; accepted, refused */
     RECORD_FAULT,   /* a code, and how often */
-    RECORD_SERVICE, /* a name, and its counters */
-    RECORD_ORIGIN,  /* a key, and its counters */
+    RECORD_SERVICE_OLD, /* of versions whose counters had no names */
+    RECORD_ORIGIN_OLD,
     RECORD_LIMITER, /* a key, the rule, the secret; the buckets that follow are its */
     RECORD_BUCKETS,
-    RECORD_TICKETS  /* what a listener's TLS is made of, and its keys */
+    RECORD_TICKETS, /* what a listener's TLS is made of, and its keys */
+    RECORD_SERVICE, /* a name, and its counters: a key, how many words, and these */
+    RECORD_ORIGIN   /* a key, and its counters */
 } RecordKind;
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -91,46 +93,41 @@ static Err dump_faults(Dumper *d)
     return ERR_OK;
 }
 
-static Err dump_service(Dumper *d, uint32_t number)
+static Err dump_sums(Dumper *d, RecordKind kind, Str name, const CounterTable *table,
+                     const void *sums)
 {
-    ServiceStatus sum = {0};
-    for (unsigned i = 0; i < d->worker->group.thread_count; i++) {
-        const ServiceCounters *c = &d->worker->group.threads[i]->services[number];
-        sum.requests += counter_read(&c->requests);
-        sum.bytes_in += counter_read(&c->bytes_in);
-        sum.bytes_out += counter_read(&c->bytes_out);
-        for (unsigned k = 0; k < 6; k++) {
-            sum.status[k] += counter_read(&c->status[k]);
+    begin(d, kind);
+    put_str(&d->out, name);
+    for (size_t i = 0; i < table->count; i++) {
+        const CounterRow *row = &table->rows[i];
+        const uint64_t *words = counters_row(row, sums);
+        put_str(&d->out, row->key);
+        put(&d->out, row->width);
+        for (size_t k = 0; k < row->width; k++) {
+            put(&d->out, words[k]);
         }
-    }
-    begin(d, RECORD_SERVICE);
-    put_str(&d->out, roster_name(&d->worker->service_names, number));
-    put(&d->out, sum.requests);
-    put(&d->out, sum.bytes_in);
-    put(&d->out, sum.bytes_out);
-    for (unsigned k = 0; k < 6; k++) {
-        put(&d->out, sum.status[k]);
     }
     return finish(d);
 }
 
+static Err dump_service(Dumper *d, uint32_t number)
+{
+    ServiceSums sums = {0};
+    for (unsigned i = 0; i < d->worker->group.thread_count; i++) {
+        counters_sum(&service_counters, &d->worker->group.threads[i]->services[number], &sums);
+    }
+    Str name = roster_name(&d->worker->service_names, number);
+    return dump_sums(d, RECORD_SERVICE, name, &service_counters, &sums);
+}
+
 static Err dump_origin(Dumper *d, uint32_t number)
 {
-    OriginStatus sum = {0};
+    OriginSums sums = {0};
     for (unsigned i = 0; i < d->worker->group.thread_count; i++) {
-        const OriginCounters *c = &d->worker->group.threads[i]->origins[number];
-        sum.requests += counter_read(&c->requests);
-        sum.failures += counter_read(&c->failures);
-        sum.opened += counter_read(&c->opened);
-        sum.reused += counter_read(&c->reused);
+        counters_sum(&origin_counters, &d->worker->group.threads[i]->origins[number], &sums);
     }
-    begin(d, RECORD_ORIGIN);
-    put_str(&d->out, roster_name(&d->worker->origin_names, number));
-    put(&d->out, sum.requests);
-    put(&d->out, sum.failures);
-    put(&d->out, sum.opened);
-    put(&d->out, sum.reused);
-    return finish(d);
+    Str key = roster_name(&d->worker->origin_names, number);
+    return dump_sums(d, RECORD_ORIGIN, key, &origin_counters, &sums);
 }
 
 static Err dump_buckets(Dumper *d, const Limiter *l)
@@ -326,46 +323,48 @@ static void restore_fault(Restorer *x, Reader *r)
     }
 }
 
+#define ROW_WORDS_MAX 64u
+
+/* Adds the rows that are known, and as wide, to `counters`; NULL: to nothing. Returns the requests
+ * among them. */
+static uint64_t restore_rows(Reader *r, const CounterTable *table, void *counters)
+{
+    uint64_t requests = 0;
+    while (r->rest.len > 0 && !r->broken) {
+        Str key = get_str(r);
+        uint64_t width = get(r);
+        uint64_t words[ROW_WORDS_MAX] = {0};
+        for (uint64_t i = 0; i < width && !r->broken; i++) {
+            uint64_t word = get(r);
+            words[i < ROW_WORDS_MAX ? i : 0] = word;
+        }
+        const CounterRow *row = counters_find(table, key);
+        if (r->broken || !row || row->width != width) {
+            continue;
+        }
+        requests = str_equal(key, S("requests")) ? words[0] : requests;
+        if (counters) {
+            counters_add_row(row, counters, words);
+        }
+    }
+    return requests;
+}
+
 static void restore_service(Restorer *x, Reader *r)
 {
     uint32_t number = 0;
-    Str name = get_str(r);
-    uint64_t words[9];
-    for (size_t i = 0; i < 9; i++) {
-        words[i] = get(r);
-    }
-    if (r->broken) {
-        return;
-    }
-    if (!roster_find(&x->worker->service_names, name, &number)) {
-        x->worker->requests_gone += words[0];
-        return;
-    }
-    ServiceCounters *c = &x->thread->services[number];
-    counter_add(&c->requests, words[0]);
-    counter_add(&c->bytes_in, words[1]);
-    counter_add(&c->bytes_out, words[2]);
-    for (size_t k = 0; k < 6; k++) {
-        counter_add(&c->status[k], words[3 + k]);
-    }
+    bool known = roster_find(&x->worker->service_names, get_str(r), &number);
+    void *counters = known ? &x->thread->services[number] : NULL;
+    uint64_t requests = restore_rows(r, &service_counters, counters);
+    x->worker->requests_gone += known ? 0 : requests;
 }
 
 static void restore_origin(Restorer *x, Reader *r)
 {
     uint32_t number = 0;
-    Str key = get_str(r);
-    uint64_t words[4];
-    for (size_t i = 0; i < 4; i++) {
-        words[i] = get(r);
+    if (roster_find(&x->worker->origin_names, get_str(r), &number)) {
+        (void)restore_rows(r, &origin_counters, &x->thread->origins[number]);
     }
-    if (r->broken || !roster_find(&x->worker->origin_names, key, &number)) {
-        return;
-    }
-    OriginCounters *c = &x->thread->origins[number];
-    counter_add(&c->requests, words[0]);
-    counter_add(&c->failures, words[1]);
-    counter_add(&c->opened, words[2]);
-    counter_add(&c->reused, words[3]);
 }
 
 /* Buckets are only taken by a limiter of the same rule. */

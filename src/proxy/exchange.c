@@ -184,9 +184,13 @@ static void write_counters(Thread *t, Exchange *x)
 {
     ServiceCounters *s = &t->services[x->service->index];
     counter_add(&s->requests, 1);
-    counter_add(&s->status[x->status / 100 % 6], 1);
+    counter_add(&s->answers[x->status / 100 % 6], 1);
     counter_add(&s->bytes_in, x->bytes_in);
     counter_add(&s->bytes_out, x->bytes_out);
+    counter_add_time(s->request_time, t->now_ns / 1000 - x->start_us);
+    if (x->first_byte_us) {
+        counter_add_time(s->first_byte_time, x->first_byte_us);
+    }
 }
 
 static void finish(Thread *t, Exchange *x)

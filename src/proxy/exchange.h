@@ -12,7 +12,7 @@
 #include "proxy/client.h"
 #include "proxy/snapshot.h"
 #include "transport/mux.h"
-#include "pool/lease.h"
+#include "pool/upstream.h"
 #include "transport/link.h"
 
 #define PHASE_TABLE(X)                                                                             \

@@ -21,7 +21,9 @@ Step phase_connect(Thread *t, Exchange *x)
         return FAIL(x->lease ? x->lease->fault : FAULT_MEMORY);
     }
     x->upstream_reused = x->lease->reused;
-    x->connect_us += t->now_ns / 1000 - x->connect_start_us;
+    uint64_t took_us = t->now_ns / 1000 - x->connect_start_us;
+    x->connect_us += took_us;
+    counter_add_time(t->services[x->service->index].connect_time, took_us);
     x->fresh_wanted = false;
     x->stale = false;
     OriginCounters *counters = &t->origins[x->endpoint->origin];

@@ -114,10 +114,7 @@ void lasting_close(Worker *w);
 
 typedef struct OriginStatus {
     Str name; /* the endpoint's address */
-    uint64_t requests;
-    uint64_t failures;
-    uint64_t opened; /* connections */
-    uint64_t reused; /* requests that went over a pooled connection */
+    OriginSums sums;
     uint32_t active;
     uint32_t idle;
     uint32_t connecting;
@@ -126,10 +123,7 @@ typedef struct OriginStatus {
 
 typedef struct ServiceStatus {
     Str name;
-    uint64_t requests;
-    uint64_t status[6]; /* answers by first digit; [0]: none was given */
-    uint64_t bytes_in;
-    uint64_t bytes_out;
+    ServiceSums sums;
     size_t origin_count;
     const uint32_t *origins COUNTED_BY(origin_count); /* indexes into WorkerStatus.origins */
 } ServiceStatus;

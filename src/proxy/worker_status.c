@@ -54,13 +54,7 @@ static Err service_status(Worker *w, Arena *arena, const Service *s, const Servi
 {
     *ret = (ServiceStatus){.name = s->name};
     for (unsigned i = 0; i < w->group.thread_count; i++) {
-        const ServiceCounters *c = &w->group.threads[i]->services[s->index];
-        ret->requests += counter_read(&c->requests);
-        ret->bytes_in += counter_read(&c->bytes_in);
-        ret->bytes_out += counter_read(&c->bytes_out);
-        for (unsigned k = 0; k < 6; k++) {
-            ret->status[k] += counter_read(&c->status[k]);
-        }
+        counters_sum(&service_counters, &w->group.threads[i]->services[s->index], &ret->sums);
     }
     return service_origins(arena, s, m, ret);
 }
@@ -69,11 +63,7 @@ static void origin_status(Worker *w, Origin *o, OriginStatus *ret)
 {
     *ret = (OriginStatus){.name = o->endpoint->name};
     for (unsigned i = 0; i < w->group.thread_count; i++) {
-        const OriginCounters *c = &w->group.threads[i]->origins[o->index];
-        ret->requests += counter_read(&c->requests);
-        ret->failures += counter_read(&c->failures);
-        ret->opened += counter_read(&c->opened);
-        ret->reused += counter_read(&c->reused);
+        counters_sum(&origin_counters, &w->group.threads[i]->origins[o->index], &ret->sums);
         ret->idle += atomic_load_explicit(&o->lists[i].count, memory_order_relaxed);
     }
     uint32_t open = atomic_load(&o->open);
@@ -153,7 +143,7 @@ Err worker_status(Worker *w, Arena *arena, const WorkerStatus **ret)
     for (size_t i = 0; i < snapshot->service_count; i++) {
         ServiceMarks m = {.places = places, .marks = marks, .mark = (uint32_t)i + 1};
         TRY(service_status(w, arena, snapshot->services[i], &m, &services[i]));
-        s->requests += services[i].requests;
+        s->requests += services[i].sums.requests;
     }
     s->service_count = snapshot->service_count;
     s->services = services;

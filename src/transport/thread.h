@@ -13,6 +13,7 @@
 #include "loop/poller.h"
 #include "loop/random.h"
 #include "loop/timer.h"
+#include "transport/counters.h"
 #include "transport/fault.h"
 #include "http/h2.h"
 #include "transport/wire.h"
@@ -93,34 +94,6 @@ enum { /* kinds of messages */
 #define THREAD_OUT_FIELDS_MAX 320u /* of a head that leaves */
 #define THREAD_RAW_BYTES (64u << 10) /* ciphertext of one read */
 #define THREAD_RELIEF_APART_MS 50u /* between the beginnings of two searches for memory */
-
-/* A counter with one writer, read by the status from another thread. */
-typedef _Atomic uint64_t Counter;
-
-static inline void counter_add(Counter *c, uint64_t n)
-{
-    uint64_t value = atomic_load_explicit(c, memory_order_relaxed);
-    atomic_store_explicit(c, value + n, memory_order_relaxed);
-}
-
-static inline uint64_t counter_read(const Counter *c)
-{
-    return atomic_load_explicit(c, memory_order_relaxed);
-}
-
-typedef struct ServiceCounters {
-    Counter requests;
-    Counter status[6]; /* by first digit; [0]: no answer */
-    Counter bytes_in;
-    Counter bytes_out;
-} ServiceCounters;
-
-typedef struct OriginCounters {
-    Counter requests;
-    Counter failures; /* tries that ended in a fault of the origin's */
-    Counter opened;
-    Counter reused;
-} OriginCounters;
 
 typedef struct ParkNode ParkNode;
 typedef struct MuxPlace MuxPlace;

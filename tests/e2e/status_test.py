@@ -45,6 +45,28 @@ class Status(Test):
             self.assertIn(part, worker["memory"])
         self.assertEqual(worker["log_lines_dropped"], {"access": 0, "error": 0})
 
+    def test_times(self):
+        """How long requests took, by bounds; what River answered by itself has no origin's times."""
+        def slow(_):
+            time.sleep(0.06)
+            return answer("late")
+        listen, _, river = self.serve(always(slow))
+        peer = self.connect(listen)
+        for _ in range(3):
+            peer.ask(get())
+        peer.ask(b"GET / HTTP/1.1\r\n\r\n")
+        service = river.status()["worker"]["services"][0]
+        times = service["request_time"]
+        self.assertEqual(times["count"], 4)
+        self.assertEqual(sum(times["ms"].values()), 4)
+        self.assertEqual(list(times["ms"])[:4] + list(times["ms"])[-2:],
+                         ["5", "10", "25", "50", "10000", "more"])
+        self.assertGreaterEqual(times["sum_us"], 3 * 60_000)
+        self.assertEqual(times["ms"]["5"] + times["ms"]["10"] + times["ms"]["25"], 1)
+        first = service["first_byte_time"]
+        self.assertEqual((first["count"], first["ms"]["5"] + first["ms"]["50"]), (3, 0))
+        self.assertEqual(service["connect_time"]["count"], 3)
+
     def test_for_people(self):
         result = command("status", environment={"RIVER_CONTROL_SOCKET": self.river_.control})
         self.assertEqual(result.returncode, 0)

@@ -67,6 +67,10 @@ static void dump_of(Bytes *b)
     counter_add(&old.worker->group.threads[0]->services[old.service].requests, 40);
     counter_add(&old.worker->group.threads[1]->services[old.service].requests, 2);
     counter_add(&old.worker->group.threads[1]->faults[FAULT_RATE_LIMITED], 3);
+    ServiceCounters *times = &old.worker->group.threads[0]->services[old.service];
+    counter_add_time(times->request_time, 4999);
+    counter_add_time(times->request_time, 5000);
+    counter_add_time(times->request_time, UINT64_MAX / 2);
     for (uint64_t client = 0; client < 50; client++) {
         take(&old, client, 10000);
         take(&old, client, 10000);
@@ -85,6 +89,11 @@ TEST("dump: counters and buckets go on where they were")
     one_open(&fresh, &rule);
     EXPECT(worker_restore(fresh.worker, &nothing, str_of(bytes.at, bytes.len), 10200) == ERR_OK);
     EXPECT_U64(requests(&fresh), 42);
+    const Counter *times = fresh.worker->group.threads[0]->services[fresh.service].request_time;
+    EXPECT_U64(counter_read(&times[0]), 1); /* below 5 ms */
+    EXPECT_U64(counter_read(&times[1]), 1); /* 5 ms, to below 10 */
+    EXPECT_U64(counter_read(&times[HISTOGRAM_BUCKETS - 1]), 1);
+    EXPECT_U64(counter_read(&times[HISTOGRAM_BUCKETS]), 9999 + UINT64_MAX / 2);
     EXPECT_U64(counter_read(&fresh.worker->group.threads[0]->faults[FAULT_RATE_LIMITED]), 3);
     for (uint64_t client = 0; client < 50; client++) {
         EXPECT_U64(left(&fresh, client, 10200), 3);
