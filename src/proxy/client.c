@@ -140,7 +140,6 @@ static void handshake_failed(Thread *t, Client *c)
     if (may_say_more(reason)) { /* what it sends now must not reset the alert away */
         wire_unseal(&c->wire);
         c->wire.broken = false;
-        c->wire.readable = true;
         c->over = (ExchangeOver){.is = true, .linger = true};
         client_go_on(t, c);
         return;

@@ -99,12 +99,12 @@ static Err seal_send(Wire *w, const WireRoom *r)
     return tls_take(w->tls, sink_send, &sink);
 }
 
-/* A session that has failed says why (an alert), as far as that can be sent. */
+/* A session that has failed says why (an alert), as far as that can be sent. `readable` stays: what
+ * the socket still has is dropped while the client reads the alert, or a plain answer. */
 static Err seal_failed(Wire *w, const WireRoom *r)
 {
     (void)seal_send(w, r);
     w->broken = true;
-    w->readable = false;
     return ERR_RESET;
 }
 
