@@ -401,15 +401,17 @@ void origin_receive(Thread *t, const Message *m)
 void origin_end(Thread *t, const Message *m)
 {
     Origin *o = origin_at(t, (uint32_t)m->words[0]);
-    MuxPlace *place = mux_place_of(t, o->index);
     Upstream *u;
     while (atomic_load(&o->ends) && (u = park_pop(t, o)) != NULL) {
         upstream_close(t, u, false);
     }
-    u = upstream_get(t, place->upstream);
-    if (u && atomic_load(&o->ends)) {
-        mux_leave(t, u->mux);
+    for (uint32_t i = 0; atomic_load(&o->ends) && i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        u = (Upstream *)pool_at(&t->upstreams, i, &h);
+        if (u && u->mux && u->origin == o->index) {
+            mux_leave(t, u->mux);
+        }
     }
-    place->missed = 0;
+    mux_place_of(t, o->index)->missed = 0;
     atomic_fetch_add(&o->ends_done, 1);
 }

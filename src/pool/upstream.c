@@ -377,6 +377,9 @@ void upstream_mux_flush(Thread *t, Handle h)
         upstream_close(t, u, false);
     } else {
         origin_mux_next(t, origin_of(t, u)); /* a stream may have ended */
+        if (m->count == 0 && atomic_load(&origin_of(t, u)->ends)) {
+            mux_leave(t, m); /* it was dialled for a request of an old configuration */
+        }
         mux_watch(t, u);
     }
 }
