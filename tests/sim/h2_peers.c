@@ -125,7 +125,8 @@ static size_t ask_waiting(void *user, H2Name name, bool *ret_last)
 {
     (void)user;
     const Ask *a = ask_by_id(name);
-    *ret_last = a && !a->quiet;
+    bool apart = a && a->id % 4 == 1 && a->sent < a->sends; /* the end comes a little later */
+    *ret_last = a && !a->quiet && !apart;
     return a ? (size_t)u64_min(a->sends - a->sent, 1u << 20) : 0;
 }
 
@@ -142,10 +143,12 @@ static void pattern_put(uint64_t id, uint64_t at, size_t n, Text *out)
 
 static void ask_pull(void *user, H2Name name, size_t n, Text *out)
 {
-    (void)user;
     Ask *a = ask_by_id(name);
     pattern_put(a->id, a->sent, n, out);
     a->sent += n;
+    if (a->sent == a->sends) {
+        peer_wake_at((Party *)user, lan_now_ns() + LAN_MS);
+    }
 }
 
 static bool no_trailers(void *user, H2Name name)
@@ -189,7 +192,11 @@ void client_consumes(Party *p)
     const ClientPlan *c = client_plan(p);
     for (unsigned i = trial->ask_count; i-- > 0 && p->h2;) {
         Ask *a = &trial->asks[i];
-        if (a->peer != p->self || a->client != p->number || a->held == 0) {
+        bool ours = a->peer == p->self && a->client == p->number;
+        if (ours && !a->over && a->sends > 0 && a->sent == a->sends && a->stream > 0) {
+            h2_resume(p->h2, a->stream); /* which says the end */
+        }
+        if (!ours || a->held == 0) {
             continue;
         }
         size_t n = (size_t)a->held;

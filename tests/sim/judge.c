@@ -15,6 +15,7 @@
 #define BARREN_TURNS_MAX 40u   /* in a row, without time for anything to happen */
 #define BARREN_SECOND_MAX 250u /* of a thread within a second ... */
 #define BARREN_WAITER_MAX 80u  /* ... and for each request that waits for a connection */
+#define ACCEPTS_SECOND_MAX 60u /* that fail, of a thread */
 #define BARREN_SHARE 2u /* ... and this part of those that did something */
 #define ROW_NS (5 * LAN_MS)
 #define IDLE_SEEN_MAX 256u
@@ -30,6 +31,11 @@ static struct {
     unsigned waiters; /* requests at once, within that second */
 } barren[LAN_THREADS_MAX];
 
+static struct {
+    uint64_t second_ns;
+    uint64_t before; /* that second */
+} accepts;
+
 /* --- turns ----------------------------------------------------------------------------------- */
 
 /* Since when clients that should leave are idle. */
@@ -42,7 +48,9 @@ void judge_begin(void)
 {
     span_fill(span_of(seen, sizeof seen), 0);
     span_fill(span_of(barren, sizeof barren), 0);
+    span_fill(span_of(&accepts, sizeof accepts), 0);
     judge_state_begin();
+    judge_relief_begin();
 }
 
 void judge_again(const Thread *t)
@@ -56,9 +64,24 @@ void judge_again(const Thread *t)
     }
 }
 
+/* Listeners rest where nothing can be accepted. */
+static void judge_accepts(void)
+{
+    if (lan_now_ns() > accepts.second_ns + LAN_S) {
+        accepts.second_ns = lan_now_ns();
+        accepts.before = lan_accepts_failed();
+    }
+    uint64_t failed = lan_accepts_failed() - accepts.before;
+    if (failed > (uint64_t)ACCEPTS_SECOND_MAX * trial->plan.threads) {
+        trial_fail("%llu clients in a second could not be accepted", (unsigned long long)failed);
+    }
+}
+
 void judge_turn(Thread *t, uint64_t work_before, bool mail)
 {
+    judge_accepts();
     judge_again(t);
+    judge_relief_turn(t);
     unsigned i = t->index;
     if (lan_now_ns() > barren[i].second_ns + LAN_S) {
         barren[i].second_ns = lan_now_ns();
@@ -108,16 +131,19 @@ void judge_reasons(char *room, size_t bytes)
 
 /* --- sockets --------------------------------------------------------------------------------- */
 
-/* Whether the wire has something that it was not asked for: bytes of its socket, or of its session
+/* Whether the wire has something that nobody has asked it for: bytes of its socket, or of its session
  * (whose first member is the engine), or an end of which it does not know. */
-static bool has_unread(const Wire *w)
+static bool holds(const Wire *w)
 {
-    if (!w->readable) {
-        return false;
-    }
     Engine *const *engine = (Engine *const *)(const void *)w->tls;
     bool end = lan_has_end(w->stream.fd) && !w->ended && !w->broken;
     return lan_unread(w->stream.fd) > 0 || end || (engine && standin_waiting(*engine) > 0);
+}
+
+/* Whether the wire may have something. Who has asked in vain knows that there is nothing. */
+static bool has_unread(const Wire *w, bool parked)
+{
+    return w->readable && (parked ? holds(w) : true);
 }
 
 static bool knows(const Wire *w)
@@ -277,7 +303,7 @@ static void judge_clients(Thread *t)
                        c->state);
         } else if (c->mux && has_unsaid(c->mux, &c->wire)) {
             trial_fail("frames for a client wait, and are not sent");
-        } else if (has_unread(&c->wire) && !client_may_rest(t, c)) {
+        } else if (has_unread(&c->wire, false) && !client_may_rest(t, c)) {
             const Exchange *x = exchange_get(t, c->exchange);
             trial_fail("a client's socket is left unread (%zu bytes, state %u, phase %d)",
                        lan_unread(c->wire.stream.fd), c->state, x ? x->phase : -1);
@@ -308,7 +334,7 @@ static void judge_upstreams(Thread *t)
                        "%zu bytes)", u->state, lan_unread(u->wire.stream.fd));
         } else if (u->mux && has_unsaid(u->mux, &u->wire)) {
             trial_fail("frames for an origin wait, and are not sent");
-        } else if (has_unread(&u->wire) && !upstream_may_rest(t, u)) {
+        } else if (has_unread(&u->wire, u->state == UPSTREAM_PARKED) && !upstream_may_rest(t, u)) {
             trial_fail("an origin's socket is left unread (%zu bytes, state %u, phase %d)",
                        lan_unread(u->wire.stream.fd), u->state, x ? x->phase : -1);
         } else if (u->wire.out.len > 0 && lan_writable(u->wire.stream.fd) && !u->wire.broken) {
@@ -348,6 +374,8 @@ void judge_rest(void)
         judge_upstreams(t);
         judge_served(t);
         judge_state(t);
+        judge_streams(t);
+        judge_relief(t);
     }
 }
 

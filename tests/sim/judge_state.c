@@ -272,3 +272,15 @@ void judge_state(Thread *t)
     judge_doubts(t);
     judge_left_streams(t);
 }
+
+void judge_retired(Thread *t)
+{
+    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        const Upstream *u = (const Upstream *)pool_at(&t->upstreams, i, &h);
+        bool idle = u && (u->mux ? u->mux->count == 0 : u->state == UPSTREAM_PARKED);
+        if (idle && !(u->mux == NULL && t->park_nodes[i].stolen)) {
+            trial_fail("an idle connection stays, and no configuration names its origin");
+        }
+    }
+}

@@ -116,6 +116,8 @@ bool lan_is_forgotten(int fd, bool readable);
 size_t lan_unread(int fd);
 bool lan_has_end(int fd);
 bool lan_writable(int fd);
+/* Calls of accept that have failed but for want of clients. */
+uint64_t lan_accepts_failed(void);
 size_t lan_waiting(int listener);
 bool lan_is_watched(int listener, unsigned thread);
 /* How many threads watch a listener. */

@@ -72,6 +72,7 @@ typedef struct Lan {
     const LanHooks *hooks;
     LanFaults faults;
     uint64_t work;
+    uint64_t accepts_failed;
     uint64_t events;
     size_t held; /* descriptors that River has */
     unsigned thread_count;

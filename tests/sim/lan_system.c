@@ -65,6 +65,7 @@ static int call_accept(int listener, struct sockaddr_storage *ret_peer, socklen_
     }
     if (lan_one_in(lan->faults.accept_one_in)) {
         errno = lan->faults.accept_error;
+        lan->accepts_failed++;
         return -1;
     }
     int end = l->backlog[0];
@@ -460,6 +461,11 @@ size_t lan_unread(int fd)
 bool lan_writable(int fd)
 {
     return end_is_writable(end_of_fd(fd));
+}
+
+uint64_t lan_accepts_failed(void)
+{
+    return lan->accepts_failed;
 }
 
 size_t lan_waiting(int listener)

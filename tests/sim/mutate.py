@@ -2,11 +2,12 @@
 """Deletes each wake-up, re-arm and queue-leaving call of src/proxy and src/loop in turn, and counts
 how many of these mutants the simulation (or a transcript, or a unit test) finds.
 
-    tests/sim/mutate.py [--seeds N] [--jobs N] [--sample N] [--list] [FILE...]
+    tests/sim/mutate.py [--seeds N] [--more N] [--jobs N] [--sample N] [--list] [FILE...]
 
 A mutant is compiled by itself and linked with everything else, which was compiled once, without
-link-time optimization. What is found stops at the first failing seed. The survivors are listed at
-the end; docs/TESTING.md says why each of them is harmless or is found elsewhere.
+link-time optimization. What is found stops at the first failing seed. Whom neither `--seeds` of the
+simulation nor the other programs find is tried with `--more` of its seeds. The survivors are listed
+at the end; docs/TESTING.md says why each of them is harmless or is found elsewhere.
 """
 
 import argparse
@@ -122,14 +123,15 @@ class Builder:
         return os.path.join(WORK, name.replace("/", "-") + ".o")
 
     def is_fresh(self, key):
-        """Whether the object is younger than every source (a header may have changed)."""
+        """Whether the object is younger than its source and every header."""
         target = self.object_of(key)
         if not os.path.exists(target):
             return False
         newest = max(os.path.getmtime(os.path.join(folder, name))
                      for top in ("src", "tests/sim", "tests/unit")
                      for folder, _, names in os.walk(os.path.join(ROOT, top)) for name in names
-                     if name.endswith((".c", ".h")))
+                     if name.endswith(".h"))
+        newest = max(newest, os.path.getmtime(self.source_of(key)))
         return os.path.getmtime(target) > newest
 
     def compile(self, key, source, target):
@@ -158,8 +160,23 @@ class Builder:
         return [key for key in self.commands if is_part(key)]
 
 
-def find(builder, job, seeds):
-    """How a mutant was found; None: it was not; "" when it does not compile."""
+def run(words):
+    """What a program says; None: it passes."""
+    name = os.path.basename(words[0])
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False,
+                              timeout=PROGRAM_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"{name}: never ends"
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stdout.split("\n") if "seed" in line]
+    return f"{name}: {lines[0].strip() if lines else done.returncode}"
+
+
+def find(builder, job, seeds, more):
+    """How a mutant was found; None: it was not; "" when it does not compile. `seeds` of the
+    simulation come first, `more` last."""
     path, first, last, _ = job
     with tempfile.TemporaryDirectory(dir=WORK) as folder:
         source = os.path.join(folder, os.path.basename(path))
@@ -168,27 +185,23 @@ def find(builder, job, seeds):
         changed = os.path.join(folder, "changed.o")
         if not builder.compile(path, source, changed):
             return ""
+        arguments = {"sim": seeds, "wire": (os.path.join(ROOT, "tests/wire"),)}
         for name in (os.path.basename(program) for program in PROGRAMS):
-            words = {"sim": seeds, "wire": (os.path.join(ROOT, "tests/wire"),)}.get(name, ())
             program = os.path.join(folder, name)
             objects = [changed if key == path else builder.object_of(key)
                        for key in builder.objects(name)]
             builder.link_program(objects, program)
-            try:
-                done = subprocess.run([program, *words], capture_output=True, text=True,
-                                      check=False, timeout=PROGRAM_SECONDS)
-            except subprocess.TimeoutExpired:
-                return f"{name}: never ends"
-            if done.returncode != 0:
-                lines = [line for line in done.stdout.split("\n") if "seed" in line]
-                return f"{name}: {lines[0].strip() if lines else done.returncode}"
-    return None
+            how = run([program, *arguments.get(name, ())])
+            if how:
+                return how
+        return run([os.path.join(folder, "sim"), *more]) if more else None
 
 
 def main():
     """Counts."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=1500)
+    parser.add_argument("--seeds", type=int, default=300)
+    parser.add_argument("--more", type=int, default=3000, help="seeds, for those not found")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--first", type=int, default=0, help="seed")
@@ -227,9 +240,11 @@ def main():
         whole = os.path.join(WORK, "sim")
         builder.link_program([builder.object_of(key) for key in builder.objects("sim")], whole)
         seeds = ("--first", str(options.first), str(options.seeds))
+        rest = options.first + options.seeds
+        more = ("--first", str(rest), str(options.more)) if options.more else ()
         if subprocess.run([whole, *seeds], check=False).returncode:
             raise SystemExit("mutate: the simulation fails without any mutation")
-        for job, how in zip(jobs, pool.map(lambda job: find(builder, job, seeds), jobs)):
+        for job, how in zip(jobs, pool.map(lambda job: find(builder, job, seeds, more), jobs)):
             where = f"{job[0]}:{job[1] + 1}: {job[3]}"
             if how is None:
                 survivors.append(where)

@@ -227,17 +227,33 @@ static bool may_pause(void)
 static void introduce(Party *p)
 {
     static const Str header = S("PROXY TCP4 198.51.100.7 192.0.2.80 40000 80\r\n");
-    p->cut_short = conduct_of(p) == CONDUCT_CUTS && trial_pick(2);
-    size_t len = p->cut_short ? header.len / 2 : header.len;
-    size_t n = lan_write(p->end, str_take(header, len));
-    CHECK(n == len);
-    p->introduced = true;
+    bool begun = p->half_said;
+    bool planned = p->number < trial->plan.client_count && !trial->calm;
+    p->cut_short = !begun && planned && trial_pick(4) == 0;
+    p->half_said = !begun && !p->cut_short && planned && may_pause() && trial_pick(3) == 0;
+    bool half = p->cut_short || p->half_said;
+    Str part = str_drop(half ? str_take(header, header.len / 2) : header,
+                        begun ? header.len / 2 : 0);
+    size_t n = lan_write(p->end, part);
+    CHECK(n == part.len || lan_broken(p->end));
+    p->introduced = !p->half_said;
     if (p->cut_short) {
         lan_finish(p->end);
     }
-    if (p->number % 3 == 0 && may_pause()) {
+    if (p->half_said || (p->number % 3 == 0 && may_pause())) {
         p->stall_ns = lan_now_ns() + trial_pick(PAUSE_S) * LAN_S;
     }
+}
+
+#define BABBLE_BYTES 9000u /* more than River reads at once */
+
+/* Says much at once that is no handshake. */
+static void babble(Party *p)
+{
+    size_t len = BABBLE_BYTES;
+    const uint8_t *at = pattern_at(1, 0, &len);
+    (void)!lan_write(p->end, str_of(at, len));
+    p->cut_short = true;
 }
 
 /* A handshake is over: the session begins. */
@@ -339,16 +355,25 @@ void peer_go(Party *p)
         return;
     }
     bool mute = conduct_of(p) == CONDUCT_MUTE;
-    if (p->client && trial->plan.proxied && !p->introduced && !mute) {
+    if (p->client && trial->plan.proxied && !p->introduced && !p->half_said && !mute) {
         introduce(p);
     }
     if (lan_now_ns() < p->stall_ns) {
         peer_wake_at(p, p->stall_ns);
         return;
     }
+    if (p->half_said && !p->introduced) {
+        introduce(p);
+    }
     int self = p->self;
     int end = p->end;
     if (mute || p->cut_short) { /* not even a handshake */
+        static uint8_t dropped[RAW_BYTES];
+        while (p->cut_short && lan_read(p->end, span_of(dropped, sizeof dropped)) > 0) {
+        }
+        if (mute && p->tls && p->number % 2 && !p->cut_short && !trial->plan.proxied) {
+            babble(p);
+        }
         if (lan_ended(p->end)) {
             client_loses(p, "was mute");
         }

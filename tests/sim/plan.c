@@ -369,6 +369,15 @@ void plan_make(Plan *p, uint64_t seed)
     for (unsigned i = 0; i < p->fault_count; i++) {
         fault_make(p, &p->faults[i]);
     }
+    if (p->theme == THEME_RELOAD && p->fault_count > 1 && chance(50)) {
+        FaultPlan *reload = &p->faults[0]; /* a listener comes back, and cannot be watched */
+        reload->kind = TROUBLE_SNAPSHOT;
+        p->faults[1] = (FaultPlan){.on = true,
+                                   .kind = TROUBLE_WATCH,
+                                   .origin = p->faults[1].origin,
+                                   .at_ns = reload->at_ns + reload->for_ns - 5 * LAN_MS,
+                                   .for_ns = between(10, 6000) * LAN_MS};
+    }
 }
 
 /* --- in words -------------------------------------------------------------------------------- */

@@ -193,6 +193,7 @@ typedef struct Party {
     bool gone;  /* its host has vanished: it does nothing any more */
     bool greeted; /* the session is open */
     bool introduced; /* its header of the PROXY protocol is sent */
+    bool half_said;  /* ... or a half of it */
     bool cut_short;  /* ... but for a half, and nothing follows */
     uint64_t begun_ns;
     uint64_t drip_ns; /* since when it drips; 0: it does not */
@@ -384,6 +385,14 @@ void judge_rest(void);
 /* judge_state.c: what of a thread's records must fit together while it sleeps. */
 void judge_state(Thread *t);
 void judge_state_begin(void);
+/* No configuration names an origin any more. */
+void judge_retired(Thread *t);
+/* judge_streams.c: what streams hold meanwhile. */
+void judge_streams(Thread *t);
+/* judge_relief.c: who looks for memory, after a turn and meanwhile. */
+void judge_relief_begin(void);
+void judge_relief_turn(const Thread *t);
+void judge_relief(const Thread *t);
 /* judge_wakes.c: nobody sleeps who could go on. */
 void judge_wakes(void);
 void judge_asks(void);

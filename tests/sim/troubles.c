@@ -146,6 +146,7 @@ static void behave(Party *p)
 void trouble_begins(unsigned i)
 {
     const FaultPlan *f = &trial->plan.faults[i];
+    uint64_t variant = f->at_ns / LAN_MS; /* a number by chance */
     LanHost *host = lan_host_of((int)f->origin);
     taint(f, 0);
     trial->trouble[f->kind][f->origin]++;
@@ -154,7 +155,7 @@ void trouble_begins(unsigned i)
     case TROUBLE_SILENT: host->dial = LAN_SILENT; break;
     case TROUBLE_DIAL_SLOW: host->dial_ns = f->for_ns; break;
     case TROUBLE_RESTART:
-        trial->flipped[f->origin] = f->at_ns % 2;
+        trial->flipped[f->origin] = variant % 2;
         each_peer(f->origin, cut_connected);
         break;
     case TROUBLE_CLOSE_IDLE: each_peer(f->origin, cut_idle); break;
@@ -162,15 +163,15 @@ void trouble_begins(unsigned i)
     case TROUBLE_GOAWAY: each_peer(f->origin, say_goodbye); break;
     case TROUBLE_TRICKLE: host->link.segment = 3; break;
     case TROUBLE_LATENCY: host->link.latency_ns += 20 * LAN_MS; break;
-    case TROUBLE_WALL_JUMP: lan_wall_jump(f->at_ns % 2 ? 86400 * 400 : -86400 * 400); break;
+    case TROUBLE_WALL_JUMP: lan_wall_jump(variant % 2 ? 86400 * 400 : -86400 * 400); break;
     case TROUBLE_CALLS: lan_faults_now()->receive_one_in = 60; break;
     case TROUBLE_WATCH:
         lan_faults_now()->watch_one_in = 3;
-        lan_faults_now()->accept_one_in = f->at_ns % 2 ? 1 : 3;
-        lan_faults_now()->accept_error = f->at_ns % 3 ? EMFILE : EINVAL;
+        lan_faults_now()->accept_one_in = variant % 2 ? 1 : 3;
+        lan_faults_now()->accept_error = variant % 3 ? EMFILE : EINVAL;
         break;
     case TROUBLE_SNAPSHOT: world_snapshot(); break;
-    case TROUBLE_MEMORY: trial->worker->group.budget.max_bytes = (64u << 10) << f->at_ns % 5; break;
+    case TROUBLE_MEMORY: trial->worker->group.budget.max_bytes = (64u << 10) << variant % 5; break;
     case TROUBLE_NASTY: each_peer(f->origin, wake); break;
     case TROUBLE_STALL:
     case TROUBLE_LIE:
