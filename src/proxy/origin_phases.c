@@ -336,10 +336,7 @@ Step phase_reply(Thread *t, Exchange *x)
     if (step.kind == STEP_FAIL && step.fault != FAULT_CLIENT_GONE) {
         return step;
     }
-    if (step.kind == STEP_WAIT && link_has_more(origin) && !link_blocked(client)) {
-        exchange_again(t, x);
-    }
-    return step.kind == STEP_FAIL ? step : NEXT;
+    return step.kind == STEP_FAIL ? step : NEXT; /* RELAY reads on at once */
 }
 
 Step phase_relay(Thread *t, Exchange *x)

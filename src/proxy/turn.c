@@ -42,7 +42,6 @@ static void thread_drain(Thread *t, uint64_t patience_ms)
         return;
     }
     t->draining = true;
-    timer_drop(&t->wheel, &t->relief.timer);
     t->patience_ms = (uint32_t)u64_min(patience_ms, UINT16_MAX);
     (void)!listening_set(t, false);
     thread_tell_draining(t);
