@@ -314,6 +314,13 @@ static bool wrong_place(Party *p, unsigned step)
     return false;
 }
 
+/* An origin that allows one stream, and many again. */
+static bool fewer_streams(Party *p, unsigned step)
+{
+    setting(p, 3, step % 2 ? 100 : 1);
+    return step < 300;
+}
+
 static bool noise(Party *p, unsigned step)
 {
     uint8_t bytes[100];
@@ -342,6 +349,7 @@ static const Step scripts[] = {
     {data_flood, 10 * LAN_MS, "DATA beyond the window"},
     {bad_head, 50 * LAN_MS, "malformed heads"},
     {wrong_place, 0, "frames on streams of others"},
+    {fewer_streams, 5 * LAN_MS, "fewer streams, and more"},
     {noise, 50 * LAN_MS, "noise"},
 };
 

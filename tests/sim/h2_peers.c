@@ -6,6 +6,7 @@
 #include "trial.h"
 
 #define CONSUME_NS (250 * LAN_MS)
+#define END_NS (3 * LAN_MS) /* between a body's last bytes and its end */
 #define HALF_CLOSED_BYTES_MAX 30000u
 
 static const ClientPlan *client_plan(const Party *p)
@@ -125,7 +126,9 @@ static size_t ask_waiting(void *user, H2Name name, bool *ret_last)
 {
     (void)user;
     const Ask *a = ask_by_id(name);
-    bool apart = a && a->id % 4 == 1 && a->sent < a->sends; /* the end comes a little later */
+    /* Some say the end by itself, a little later. */
+    bool apart = a && a->id % 4 == 1 && a->sends > 0 &&
+                 (a->sent < a->sends || lan_now_ns() < a->end_ns);
     *ret_last = a && !a->quiet && !apart;
     return a ? (size_t)u64_min(a->sends - a->sent, 1u << 20) : 0;
 }
@@ -147,7 +150,8 @@ static void ask_pull(void *user, H2Name name, size_t n, Text *out)
     pattern_put(a->id, a->sent, n, out);
     a->sent += n;
     if (a->sent == a->sends) {
-        peer_wake_at((Party *)user, lan_now_ns() + LAN_MS);
+        a->end_ns = lan_now_ns() + END_NS;
+        peer_wake_at((Party *)user, a->end_ns);
     }
 }
 
@@ -195,6 +199,9 @@ void client_consumes(Party *p)
         bool ours = a->peer == p->self && a->client == p->number;
         if (ours && !a->over && a->sends > 0 && a->sent == a->sends && a->stream > 0) {
             h2_resume(p->h2, a->stream); /* which says the end */
+            if (lan_now_ns() < a->end_ns) {
+                peer_wake_at(p, a->end_ns);
+            }
         }
         if (!ours || a->held == 0) {
             continue;
@@ -313,7 +320,8 @@ static size_t serve_waiting(void *user, H2Name name, bool *ret_last)
     (void)user;
     const Serve *s = serve_named(name);
     /* Some say the end by itself, a little later. */
-    bool apart = s && s->ask && s->ask->id % 4 == 1 && s->at < s->size;
+    bool apart = s && s->ask && s->ask->id % 4 == 1 && s->size > 0 &&
+                 (s->at < s->size || lan_now_ns() < s->end_ns);
     *ret_last = !s || (serve_is_all(s) && !apart);
     return s ? (size_t)u64_min(serve_ready(s), 1u << 20) : 0;
 }
@@ -325,7 +333,8 @@ static void serve_pull(void *user, H2Name name, size_t n, Text *out)
     s->at += n;
     s->ask->touched = true;
     if (s->at == s->size) {
-        peer_wake_at((Party *)user, lan_now_ns() + LAN_MS);
+        s->end_ns = lan_now_ns() + END_NS;
+        peer_wake_at((Party *)user, s->end_ns);
     }
 }
 
@@ -389,6 +398,9 @@ void h2_origin_goes_on(Party *p)
         }
         serve_paces(p, s);
         h2_resume(p->h2, s->stream);
+        if (lan_now_ns() < s->end_ns) {
+            peer_wake_at(p, s->end_ns);
+        }
     }
 }
 

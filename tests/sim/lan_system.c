@@ -345,12 +345,18 @@ static int call_poll_wait(int poller, struct epoll_event *events, int room, int 
                 (struct epoll_event){.events = EPOLLIN, .data.u64 = l->token[index]};
         }
     }
-    if (mailbox_is_full(p)) {
-        events[count++] = (struct epoll_event){.events = EPOLLIN, .data.u64 = p->mailbox_token};
+    struct epoll_event mail = {.events = EPOLLIN, .data.u64 = p->mailbox_token};
+    bool full = mailbox_is_full(p);
+    bool first = random_next(&lan->random) % 2;
+    if (full && first) {
+        events[count++] = mail;
     }
     int before = count; /* a listener's event is no work yet: the clients that it brings are */
     count = ends_give(p, index, events, room, count);
     lan->work += (uint64_t)(count - before);
+    if (full && !first) {
+        events[count++] = mail;
+    }
     lan->events += (uint64_t)count;
     if (p->alarm_due) {
         p->alarm_due = false;

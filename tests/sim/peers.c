@@ -247,11 +247,16 @@ static void introduce(Party *p)
 
 #define BABBLE_BYTES 9000u /* more than River reads at once */
 
-/* Says much at once that is no handshake. */
+/* Says much at once that is no handshake; or begins with one, and does not hear the answer. */
 static void babble(Party *p)
 {
     size_t len = BABBLE_BYTES;
     const uint8_t *at = pattern_at(1, 0, &len);
+    p->raw_deaf = p->number % 4 == 1;
+    if (p->raw_deaf) {
+        seal_flush(p);
+        (void)!lan_write(p->end, queue_str(&p->out));
+    }
     (void)!lan_write(p->end, str_of(at, len));
     p->cut_short = true;
 }
@@ -369,7 +374,8 @@ void peer_go(Party *p)
     int end = p->end;
     if (mute || p->cut_short) { /* not even a handshake */
         static uint8_t dropped[RAW_BYTES];
-        while (p->cut_short && lan_read(p->end, span_of(dropped, sizeof dropped)) > 0) {
+        while (p->cut_short && !p->raw_deaf &&
+               lan_read(p->end, span_of(dropped, sizeof dropped)) > 0) {
         }
         if (mute && p->tls && p->number % 2 && !p->cut_short && !trial->plan.proxied) {
             babble(p);

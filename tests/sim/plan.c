@@ -255,6 +255,10 @@ static void client_make(Plan *p, ClientPlan *c, unsigned index)
         client_hoards(c, index);
     }
     client_bounds(p, c);
+    if (c->conduct == CONDUCT_MUTE && index % 4 == 1) { /* less than a handshake */
+        c->link.send_bytes = 1000;
+        c->link.receive_bytes = 1000;
+    }
 }
 
 /* --- faults ---------------------------------------------------------------------------------- */

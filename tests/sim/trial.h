@@ -153,6 +153,7 @@ typedef struct Ask {
     uint64_t held;  /* received over HTTP/2, and the window not opened */
     uint64_t begun_ns;
     uint64_t moved_ns; /* the answer last grew */
+    uint64_t end_ns;   /* its body's end is said, which comes by itself */
     uint64_t due_ns; /* must be over by then, if it is not slow */
 } Ask;
 
@@ -174,6 +175,7 @@ typedef struct Serve { /* an origin's view of one */
     uint64_t got;
     uint64_t held;
     uint64_t due_ns;
+    uint64_t end_ns; /* as in Ask */
 } Serve;
 
 /* --- peers ----------------------------------------------------------------------------------- */

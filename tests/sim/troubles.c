@@ -194,15 +194,28 @@ static void host_as_planned(unsigned origin)
     lan_host((int)origin, &is);
 }
 
+static bool is_on(FaultKind kind)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < ORIGINS_MAX; i++) {
+        count += trial->trouble[kind][i];
+    }
+    return count > 0;
+}
+
 void trouble_ends(unsigned i)
 {
     const FaultPlan *f = &trial->plan.faults[i];
     trial->trouble[f->kind][f->origin]--;
     host_as_planned(f->origin);
     taint(f, lan_now_ns() + felt_ns(f));
-    lan_faults_now()->receive_one_in = 0;
-    lan_faults_now()->watch_one_in = 0;
-    lan_faults_now()->accept_one_in = 0;
+    if (!is_on(TROUBLE_CALLS)) {
+        lan_faults_now()->receive_one_in = 0;
+    }
+    if (!is_on(TROUBLE_WATCH)) {
+        lan_faults_now()->watch_one_in = 0;
+        lan_faults_now()->accept_one_in = 0;
+    }
     if (f->kind == TROUBLE_SNAPSHOT) {
         world_snapshot();
     }
