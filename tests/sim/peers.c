@@ -189,7 +189,14 @@ static void write_out(Party *p)
     size_t n = lan_write(p->end, str_take(queue_str(&p->out), most));
     queue_skip(&p->out, n);
     p->drip_ns = p->out.len > 0 ? p->drip_ns : 0;
-    if (p->ending && !p->finished && p->out.len == 0 && !lan_broken(p->end)) {
+    bool ends = p->ending && !p->finished && p->out.len == 0 && !lan_broken(p->end);
+    if (ends && p->tls && p->greeted && p->number % 2 && !p->said_end) { /* half of them say so */
+        p->said_end = true;
+        engine_finish(p->tls);
+        seal_flush(p);
+        queue_skip(&p->out, lan_write(p->end, queue_str(&p->out)));
+    }
+    if (ends && p->out.len == 0) {
         p->finished = true;
         lan_finish(p->end);
     }

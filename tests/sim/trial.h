@@ -192,6 +192,7 @@ typedef struct Party {
     bool client; /* else an origin's side */
     bool finished; /* it has said its end */
     bool ending; /* it will, once all is sent */
+    bool said_end; /* ... of its TLS session */
     bool gone;  /* its host has vanished: it does nothing any more */
     bool greeted; /* the session is open */
     bool introduced; /* its header of the PROXY protocol is sent */
