@@ -311,6 +311,9 @@ Err origin_take(Thread *t, Origin *o, Lease *l)
 Err origin_wait_more(Thread *t, Origin *o, Lease *l)
 {
     if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
+        if (l->place) { /* it was asked for HTTP/1, and turned out to speak HTTP/2 */
+            origin_unwait(t, l);
+        }
         return mux_place_take(t, o, l);
     }
     if (l->queued) { /* it was asked for HTTP/2, and turned out to speak HTTP/1 */
