@@ -9,16 +9,20 @@
 
 /* Since when memory has been scarce whenever somebody slept; 0: it is not. */
 static uint64_t scarce_ms[LAN_THREADS_MAX];
+/* What was known of a thread's last look. */
+static uint64_t look_ms[LAN_THREADS_MAX];
 
 void judge_relief_begin(void)
 {
+    span_fill(span_of(look_ms, sizeof look_ms), 0);
     span_fill(span_of(scarce_ms, sizeof scarce_ms), 0);
 }
 
 /* A look that has not found enough is followed by another one. */
 void judge_relief_turn(const Thread *t)
 {
-    bool looked = t->relief.look_ms == t->now_ms + APART_MS;
+    bool looked = t->relief.look_ms != look_ms[t->index]; /* at the end of this turn */
+    look_ms[t->index] = t->relief.look_ms;
     bool lacks = thread_is_scarce(t, thread_spare(t));
     if (looked && lacks && !t->draining && trial->worker->budget.max_bytes > 0 &&
         timer_due_ms(&t->wheel, t->relief.timer) > t->now_ms + AGAIN_MS) {

@@ -255,7 +255,8 @@ static void client_make(Plan *p, ClientPlan *c, unsigned index)
         client_hoards(c, index);
     }
     client_bounds(p, c);
-    if (c->conduct == CONDUCT_MUTE && index % 4 == 1) { /* less than a handshake */
+    /* Less than a handshake. How slowly it is taken River judges when it looks, and no sooner. */
+    if (c->conduct == CONDUCT_MUTE && index % 4 == 1 && p->seed % 4 != 1) {
         c->link.send_bytes = 1000;
         c->link.receive_bytes = 1000;
     }
@@ -369,6 +370,7 @@ void plan_make(Plan *p, uint64_t seed)
         OriginPlan *o = &p->origins[i];
         o->idle_ns += o->idle_ns > 0 ? 300 * LAN_MS : 0; /* whoever was paused has the time, too */
     }
+    p->flips = p->theme != THEME_SCARCE;
     p->proxied = chance(10) && !p->hoards;
     for (unsigned i = 0; i < p->fault_count; i++) {
         fault_make(p, &p->faults[i]);
