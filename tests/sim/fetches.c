@@ -98,6 +98,7 @@ static void own_start(Own *o, Ask *a)
     plan.body = str_of(pattern_at(a->id, 0, &sends), sends);
     a->tainted |= plan.timeout_ms < 60000 || plan.body_bytes_max < UINT64_MAX || own_is_tainted(a);
     thread_clock(t); /* it may have slept for long */
+    trial->knocked[o->thread] = true; /* as whoever starts one runs on that thread */
     Err err = fetch_start(t, &plan, &o->fetch);
     if (err != ERR_OK) {
         if (err != ERR_MEMORY) {
@@ -113,7 +114,6 @@ static void own_start(Own *o, Ask *a)
         o->cancel_ns = lan_now_ns() + own_pick(3000 * LAN_MS);
         lan_timer(o->cancel_ns, TIMER_FETCH_GOES_ON, (uint64_t)(o - owns));
     }
-    trial->knocked[o->thread] = true;
 }
 
 void fetches_start(void)

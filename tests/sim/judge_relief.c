@@ -24,7 +24,7 @@ void judge_relief_turn(const Thread *t)
     bool looked = t->relief.look_ms != look_ms[t->index]; /* at the end of this turn */
     look_ms[t->index] = t->relief.look_ms;
     bool lacks = thread_is_scarce(t, thread_spare(t));
-    if (looked && lacks && !t->draining && trial->worker->budget.max_bytes > 0 &&
+    if (looked && lacks && !t->draining && trial->worker->group.budget.max_bytes > 0 &&
         timer_due_ms(&t->wheel, t->relief.timer) > t->now_ms + AGAIN_MS) {
         trial_fail("thread %u has looked for memory, and does not look again", t->index);
     }
@@ -34,10 +34,10 @@ void judge_relief(const Thread *t)
 {
     uint64_t *since_ms = &scarce_ms[t->index];
     uint64_t now_ms = lan_now_ns() / LAN_MS;
-    bool scarce = trial->worker->budget.max_bytes > 0 && !t->draining &&
+    bool scarce = trial->worker->group.budget.max_bytes > 0 && !t->draining &&
                   thread_is_scarce(t, thread_spare(t));
     *since_ms = !scarce ? 0 : *since_ms ? *since_ms : now_ms;
-    uint64_t wanted_ms = atomic_load(&trial->worker->relief_ms);
+    uint64_t wanted_ms = atomic_load(&trial->worker->group.relief_ms);
     wanted_ms -= u64_min(wanted_ms, APART_MS);
     if (scarce && wanted_ms > *since_ms && now_ms > wanted_ms + ROUND_MS &&
         t->relief.look_ms < wanted_ms) {

@@ -468,7 +468,7 @@ static void retire(void)
     }
     world_run(lan_now_ns() + RETIRED_NS, false);
     for (unsigned i = 0; i < trial->plan.threads && !trial_failed(); i++) {
-        judge_retired(trial->worker->threads[i]);
+        judge_retired(trial->worker->group.threads[i]);
     }
 }
 
