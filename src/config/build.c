@@ -23,11 +23,6 @@ Err builder_open(Builder *b, Worker *w, TlsShelf *shelf)
     return err;
 }
 
-Err build_keep(Arena *a, Str *s)
-{
-    return arena_copy(a, *s, s) ? ERR_OK : ERR_MEMORY;
-}
-
 /* Frees the parts that no generation has and no exchange uses. */
 static bool tidy_parts(Builder *b)
 {

@@ -116,7 +116,11 @@ typedef struct Build {
 } Build;
 
 /* Makes a slice's bytes the part's own. */
-MUST_USE Err build_keep(Arena *a, Str *s);
+MUST_USE static inline Err build_keep(Arena *a, Str *s)
+{
+    return arena_copy(a, *s, s) ? ERR_OK : ERR_MEMORY;
+}
+
 /* A service that has not been built yet (build_part.c). */
 MUST_USE Err build_part(Build *b, const ServiceSettings *from, Part **ret);
 /* Gives up all that a part holds; nobody uses it. */

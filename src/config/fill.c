@@ -2,41 +2,6 @@
 #include "config/fill.h"
 
 #include "config/check.h"
-#include "config/value.h"
-
-size_t fill_count(const KdlNode *node)
-{
-    size_t count = 0;
-    for (const KdlNode *n = node->children; n; n = n->next) {
-        count++;
-    }
-    return count;
-}
-
-Err fill_address(Arena *a, Str text, SettingsAddress *ret)
-{
-    CHECK(value_address(text, ret) == ADDRESS_OK);
-    return value_address_text(a, ret) ? ERR_OK : ERR_MEMORY;
-}
-
-Err fill_lower(Arena *a, Str from, Str *ret)
-{
-    Span room = {0};
-    if (!arena_span(a, from.len, &room)) {
-        return ERR_MEMORY;
-    }
-    for (size_t i = 0; i < from.len; i++) {
-        room.at[i] = byte_lower(str_at(from, i));
-    }
-    *ret = span_str(room);
-    return ERR_OK;
-}
-
-Str fill_source(const Filler *f, const KdlNode *node)
-{
-    Location at = node ? node->whole : (Location){0};
-    return node && f->toml ? f->text : str_slice(f->text, at.from, at.from + at.len);
-}
 
 static LogPlace place_from(Str text)
 {
@@ -140,6 +105,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     settings->services = list;
     fill_usual(&f.usual);
     TRY(fill_files_open(&f));
+    fill_platform_open(&f);
     TRY(fill_listeners_open(&f, listeners));
     uint32_t i = 0;
     for (const KdlNode *n = services.node->children; n; n = n->next, i++) {
@@ -148,6 +114,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     TRY(fill_listeners_close(&f, settings));
     TRY(fill_roots(&f, settings));
     TRY(fill_files(&f, settings));
+    fill_platform(&f, settings);
     settings->document = document;
     settings->valid_until = f.valid_until;
     settings->silent = checker->diagnostics->count == 0;

@@ -116,8 +116,6 @@ MUST_USE Err fill_service(Filler *f, Section section, uint32_t index, ServiceSet
 const ServiceSettings *fill_find_again(const Filler *f, const KdlNode *node);
 MUST_USE Err fill_again(Filler *f, const KdlNode *node, uint32_t index,
                         const ServiceSettings *was);
-/* Whether settings over a base can have the base's directories. */
-bool fill_roots_again(const Filler *f);
 /* The addresses of all services: room for so many; those of one service; and, at the end, the list
  * of them with the services of each (fill_listeners.c). */
 MUST_USE Err fill_listeners_open(Filler *f, size_t room);
@@ -140,8 +138,12 @@ MUST_USE Err fill_files(Filler *f, Settings *settings);
 /* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
  * read, which is said once for each place. */
 MUST_USE Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good);
-/* Whether the system's authorities may stand there. */
-bool fill_is_platform(Str path);
+/* The system's authorities (fill_platform.c): as the base has them, if they are where they were;
+ * read, because something at `at` needs them, *io_good becoming false where there are none; and
+ * what is known of them in the end. */
+void fill_platform_open(Filler *f);
+MUST_USE Err fill_platform_roots(Filler *f, Location at, bool *io_good);
+void fill_platform(const Filler *f, Settings *settings);
 /* Whether both ask clients for certificates in the same way. */
 bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b);
 /* TLS of a listener and of a connector, with their files read and tried (fill_tls.c). */
@@ -164,6 +166,7 @@ MUST_USE Err fill_roots(Filler *f, Settings *settings);
 MUST_USE Err fill_action(Filler *f, Section place, Str route_path, ActionSettings *ret);
 /* The routes of a service; its normalisation is known (fill_routes.c). */
 MUST_USE Err fill_routes(Filler *f, Section routes, ServiceSettings *ret);
+/* What several of them need (fill_node.c). */
 MUST_USE Err fill_address(Arena *a, Str text, SettingsAddress *ret);
 /* A copy in lower case. */
 MUST_USE Err fill_lower(Arena *a, Str from, Str *ret);

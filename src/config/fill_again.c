@@ -29,14 +29,3 @@ Err fill_again(Filler *f, const KdlNode *node, uint32_t index, const ServiceSett
     bool fits = f->memory_bytes_max == 0 || f->limiter_bytes <= f->memory_bytes_max / 2;
     return fits ? ERR_OK : ERR_AGAIN; /* the rule that is too much can be named then */
 }
-
-/* A directory more or less changes their numbers, and one that is gone is a mistake. */
-bool fill_roots_again(const Filler *f)
-{
-    bool same = f->roots.paths.count == 0 && f->serving_count == f->base->serving_count;
-    bool looks = f->files && f->files->directory;
-    for (size_t i = 0; same && looks && i < f->base->root_count; i++) {
-        same = f->files->directory(f->files->context, f->base->roots[i]) == ERR_OK;
-    }
-    return same;
-}

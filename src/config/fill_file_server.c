@@ -66,13 +66,25 @@ Err fill_file_server(Filler *f, Section section, FileServerSettings *ret)
     return root_index(f, ret->base_path, &ret->root);
 }
 
+/* Whether settings over a base can have its directories. One more or less changes their numbers,
+ * and one that is gone is a mistake. */
+static bool roots_same(const Filler *f)
+{
+    bool same = f->roots.paths.count == 0 && f->serving_count == f->base->serving_count;
+    bool looks = f->files && f->files->directory;
+    for (size_t i = 0; same && looks && i < f->base->root_count; i++) {
+        same = f->files->directory(f->files->context, f->base->roots[i]) == ERR_OK;
+    }
+    return same;
+}
+
 Err fill_roots(Filler *f, Settings *settings)
 {
     settings->serving_count = f->serving_count;
     if (f->base) {
         settings->root_count = f->base->root_count;
         settings->roots = f->base->roots;
-        return fill_roots_again(f) ? ERR_OK : ERR_AGAIN;
+        return roots_same(f) ? ERR_OK : ERR_AGAIN;
     }
     Str *list = arena_array(f->arena, Str, f->roots.paths.count + 1);
     if (!list) {

@@ -69,9 +69,6 @@ Err fill_files(Filler *f, Settings *settings)
     settings->file_count = f->known.count;
     settings->files = list;
     settings->file_places = f->known.paths;
-    settings->platform_roots = f->platform_roots;
-    settings->platform_identity = f->platform_identity;
-    settings->platform_file = f->platform_file;
     return ERR_OK;
 }
 
@@ -131,17 +128,6 @@ static Err look_again(Filler *f, const Settings *base)
     return ERR_OK;
 }
 
-/* The system's authorities are where they were: nor has an earlier place got a file. */
-static bool is_platform_same(const Filler *f, const Settings *base)
-{
-    bool same = base->platform_roots.len > 0 && !f->known.list[base->platform_file].changed;
-    for (size_t i = 0; same && f->files && i < base->platform_file; i++) {
-        const FileSettings *was = &base->files[i];
-        same = !fill_is_platform(was->path) || f->known.list[i].now == was->mark;
-    }
-    return same;
-}
-
 Err fill_files_open(Filler *f)
 {
     const Settings *base = f->base;
@@ -159,13 +145,7 @@ Err fill_files_open(Filler *f)
         known->list[i] = (FillFile){.file = base->files[i], .read = true};
         known->list[i].file.named = false;
     }
-    TRY(f->files ? look_again(f, base) : ERR_OK);
-    if (is_platform_same(f, base)) {
-        f->platform_roots = base->platform_roots;
-        f->platform_identity = base->platform_identity;
-        f->platform_file = base->platform_file;
-    }
-    return ERR_OK;
+    return f->files ? look_again(f, base) : ERR_OK;
 }
 
 /* ---- reading ---- */

@@ -22,22 +22,6 @@ Err fill_listeners_open(Filler *f, size_t room)
     return whole ? str_map_open(f->arena, room, &l->addresses) : ERR_MEMORY;
 }
 
-static bool file_equal(const FileSettings *a, const FileSettings *b)
-{
-    return str_equal(a->path, b->path);
-}
-
-bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b)
-{
-    bool equal =
-        a->clients == b->clients && a->refuse_expired_crls == b->refuse_expired_crls;
-    for (size_t i = 0; i < TLS_FILES_OF_CLIENTS && a->pair_count && b->pair_count; i++) {
-        equal = equal && file_equal(&a->files[a->pair_count * TLS_FILES_OF_PAIR + i],
-                                    &b->files[b->pair_count * TLS_FILES_OF_PAIR + i]);
-    }
-    return equal;
-}
-
 /* The name of an option in which two ways to listen at one address differ; empty: they do not. What
  * is decided before a request has named its host can be decided in one way only. */
 static Str difference(const ListenerSettings *a, const ListenerSettings *b)

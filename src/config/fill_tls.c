@@ -10,15 +10,6 @@
 
 #define SHOWN(s) STR_ARG(str_take((s), PATH_SHOWN_MAX))
 
-/* Where the system's authorities are, on the systems that there are. */
-static const Str platform_paths[] = {
-    S_INIT("/etc/ssl/certs/ca-certificates.crt"), /* Debian, Arch, Gentoo */
-    S_INIT("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"), /* Fedora, RHEL */
-    S_INIT("/etc/pki/tls/certs/ca-bundle.crt"),
-    S_INIT("/etc/ssl/ca-bundle.pem"), /* SUSE */
-    S_INIT("/etc/ssl/cert.pem"),      /* Alpine */
-};
-
 /* ---- certificates ---- */
 
 /* A certificate works, but not at this time. */
@@ -141,6 +132,22 @@ static Err try_pair(Filler *f, const ListenerTls *tls, const Trial *t, size_t in
                 text_str(&why));
     *io_good = false;
     return ERR_OK;
+}
+
+static bool file_equal(const FileSettings *a, const FileSettings *b)
+{
+    return str_equal(a->path, b->path);
+}
+
+bool fill_clients_equal(const ListenerTls *a, const ListenerTls *b)
+{
+    bool equal =
+        a->clients == b->clients && a->refuse_expired_crls == b->refuse_expired_crls;
+    for (size_t i = 0; i < TLS_FILES_OF_CLIENTS && a->pair_count && b->pair_count; i++) {
+        equal = equal && file_equal(&a->files[a->pair_count * TLS_FILES_OF_PAIR + i],
+                                    &b->files[b->pair_count * TLS_FILES_OF_PAIR + i]);
+    }
+    return equal;
 }
 
 /* Whether servers of both can be made or neither, their certificates aside. */
@@ -335,35 +342,6 @@ Err fill_listener_tls(Filler *f, Section one, ListenerSettings *ret)
 
 /* ---- connectors ---- */
 
-bool fill_is_platform(Str path)
-{
-    bool found = false;
-    for (size_t i = 0; i < SCHEMA_COUNT(platform_paths); i++) {
-        found = found || str_equal(path, platform_paths[i]);
-    }
-    return found;
-}
-
-static Err read_platform_roots(Filler *f, Location at, bool *io_good)
-{
-    for (size_t i = 0; i < SCHEMA_COUNT(platform_paths) && f->platform_roots.len == 0; i++) {
-        uint32_t place = 0;
-        if (fill_file(f, platform_paths[i], &place) == ERR_MEMORY) {
-            return ERR_MEMORY;
-        }
-        const FillFile *file = &f->known.list[place];
-        f->platform_roots = file->failed ? STR_NONE : file->file.bytes;
-        f->platform_identity = file->file.identity;
-        f->platform_file = place;
-    }
-    if (f->platform_roots.len == 0 && f->files) {
-        check_report(f->checker, SEVERITY_ERROR, where_at(at), S("add ca-path=\"FILE\""),
-                     "this system has no file of trusted authorities");
-        *io_good = false;
-    }
-    return f->platform_roots.len > 0 ? fill_name_file(f, f->platform_file) : ERR_OK;
-}
-
 /* The dates of the certificate that an origin is shown. */
 static Err check_own_dates(Filler *f, const ConnectorTls *tls, const KdlNode *node)
 {
@@ -441,7 +419,7 @@ Err fill_connector_tls(Filler *f, Section one, ConnectorSettings *ret)
     TRY(fill_file_named(f, node_property(one.node, S("client-cert-path")), &tls->chain, &good));
     TRY(fill_file_named(f, node_property(one.node, S("client-key-path")), &tls->key, &good));
     if (tls->verify && tls->roots.path.len == 0) {
-        TRY(read_platform_roots(f, sni->value.location, &good));
+        TRY(fill_platform_roots(f, sni->value.location, &good));
     }
     identify_connector(f, ret);
     fingerprint_join(&f->identity, &tls->identity); /* the system's roots, too */

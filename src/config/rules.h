@@ -28,7 +28,7 @@ void rules_action(Checker *c, const KdlNode *service);
 /* Who listens where, and for which hosts (rules_listeners.c). */
 void rules_listeners(Checker *c, Arena *a, const KdlNode *services);
 
-/* A mistake of fixed words. */
+/* A mistake of fixed words (rules_mistake.c). */
 void rules_error(Checker *c, Location at, Str help, const char *message);
 /* Two properties of which neither makes sense alone. */
 void rules_pair(Checker *c, const KdlNode *node, Str one, Str other);

@@ -1,0 +1,37 @@
+/* fill_node.c - what several options need: nodes counted, their text, addresses, lower case. */
+#include "config/fill.h"
+#include "config/value.h"
+
+size_t fill_count(const KdlNode *node)
+{
+    size_t count = 0;
+    for (const KdlNode *n = node->children; n; n = n->next) {
+        count++;
+    }
+    return count;
+}
+
+Err fill_address(Arena *a, Str text, SettingsAddress *ret)
+{
+    CHECK(value_address(text, ret) == ADDRESS_OK);
+    return value_address_text(a, ret) ? ERR_OK : ERR_MEMORY;
+}
+
+Err fill_lower(Arena *a, Str from, Str *ret)
+{
+    Span room = {0};
+    if (!arena_span(a, from.len, &room)) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < from.len; i++) {
+        room.at[i] = byte_lower(str_at(from, i));
+    }
+    *ret = span_str(room);
+    return ERR_OK;
+}
+
+Str fill_source(const Filler *f, const KdlNode *node)
+{
+    Location at = node ? node->whole : (Location){0};
+    return node && f->toml ? f->text : str_slice(f->text, at.from, at.from + at.len);
+}
