@@ -1,4 +1,4 @@
-/* dumping.c - one question to the worker, and what comes then. */
+/* dumping.c - one question to the worker, and its answer. */
 #include "app/dumping.h"
 
 #include <fcntl.h>
@@ -10,53 +10,83 @@
 #define ANSWER_MS 10000u
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-static void go_on(Supervisor *s, bool good)
+static void drop_file(Dumping *d)
 {
-    Dumping d = s->dumping;
-    s->dumping = (Dumping){.fd = -1};
-    if (!good) {
-        LOG(WARN, "counters and rate limits begin anew: the worker could not tell them");
+    if (d->fd >= 0) {
+        (void)close(d->fd);
+        d->fd = -1;
     }
-    d.then(s, good ? d.fd : -1);
-    (void)close(d.fd);
 }
 
-void dumping_begin(Supervisor *s, DumpThen *then)
+static void end(Dumping *d)
 {
+    d->state = DUMP_OVER;
+    d->deadline_ms = supervisor_clock_ms();
+}
+
+static void give_up(Dumping *d)
+{
+    LOG(WARN, "counters and rate limits begin anew: the worker could not tell them");
+    drop_file(d);
+    end(d);
+}
+
+void dumping_begin(Supervisor *s, DumpPurpose purpose)
+{
+    Dumping *d = &s->dumping;
     const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
-    int fd = serving && serving->ready
-                 ? memfd_create("river-state", MFD_CLOEXEC | MFD_ALLOW_SEALING)
-                 : -1;
-    if (fd < 0) {
-        then(s, -1);
+    drop_file(d);
+    *d = (Dumping){.state = DUMP_ASKED,
+                   .purpose = purpose,
+                   .fd = serving && serving->ready
+                             ? memfd_create("river-state", MFD_CLOEXEC | MFD_ALLOW_SEALING)
+                             : -1,
+                   .deadline_ms = supervisor_clock_ms() + ANSWER_MS};
+    if (d->fd < 0) {
+        end(d);
         return;
     }
-    ChannelMessage question = {.kind = CHANNEL_DUMP, .fd_count = 1, .fds = {fd}};
-    s->dumping =
-        (Dumping){.fd = fd, .deadline_ms = supervisor_clock_ms() + ANSWER_MS, .then = then};
+    ChannelMessage question = {.kind = CHANNEL_DUMP, .fd_count = 1, .fds = {d->fd}};
     if (channel_order_patiently(&serving->channel, &question) != ERR_OK) {
-        go_on(s, false);
+        give_up(d);
     }
+}
+
+bool dumping_take(Supervisor *s, Dump *ret)
+{
+    Dumping *d = &s->dumping;
+    if (d->state != DUMP_OVER) {
+        return false;
+    }
+    *ret = (Dump){.purpose = d->purpose, .fd = d->fd};
+    *d = (Dumping){.fd = -1};
+    return true;
 }
 
 /* What the worker has written is only taken once nobody can change it any more. */
 void dumping_on_message(Supervisor *s, const KeptWorker *from, bool good)
 {
-    if (s->dumping.fd >= 0 && from->role == KEPT_SERVING) {
-        go_on(s, good && fcntl(s->dumping.fd, F_ADD_SEALS, SEALS) == 0);
+    Dumping *d = &s->dumping;
+    if (d->state != DUMP_ASKED || from->role != KEPT_SERVING) {
+        return;
+    }
+    if (good && fcntl(d->fd, F_ADD_SEALS, SEALS) == 0) {
+        end(d);
+    } else {
+        give_up(d);
     }
 }
 
 void dumping_on_death(Supervisor *s, KeptRole role)
 {
-    if (s->dumping.fd >= 0 && role == KEPT_SERVING) {
-        go_on(s, false);
+    if (s->dumping.state == DUMP_ASKED && role == KEPT_SERVING) {
+        give_up(&s->dumping);
     }
 }
 
 void dumping_keep_deadlines(Supervisor *s, uint64_t now_ms)
 {
-    if (s->dumping.fd >= 0 && now_ms >= s->dumping.deadline_ms) {
-        go_on(s, false);
+    if (s->dumping.state == DUMP_ASKED && now_ms >= s->dumping.deadline_ms) {
+        give_up(&s->dumping);
     }
 }

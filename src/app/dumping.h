@@ -7,18 +7,34 @@
 
 typedef struct Supervisor Supervisor;
 
-/* What comes then: `fd` is a file with the dump, closed by the caller behind the call; -1: there is
- * none, and one goes on without. */
-typedef void DumpThen(Supervisor *s, int fd);
+typedef enum DumpPurpose {
+    DUMP_FOR_RELOAD, /* for a fresh worker */
+    DUMP_FOR_UPGRADE /* for another River's */
+} DumpPurpose;
+
+typedef enum DumpState {
+    DUMP_NONE,  /* nobody asks */
+    DUMP_ASKED, /* the worker is to answer */
+    DUMP_OVER   /* it has, or it will not */
+} DumpState;
 
 typedef struct Dumping {
-    int fd; /* -1: nobody is asked */
-    uint64_t deadline_ms;
-    DumpThen *then;
+    DumpState state;
+    DumpPurpose purpose;
+    int fd; /* the file; -1: none */
+    uint64_t deadline_ms; /* for the answer; when it is over, for the one who takes it */
 } Dumping;
 
-/* Asks; `then` is called later, or at once where there is nobody to ask. One at a time. */
-void dumping_begin(Supervisor *s, DumpThen *then);
+/* How it went. */
+typedef struct Dump {
+    DumpPurpose purpose;
+    int fd; /* a file with it, the caller's to close; -1: there is none, and one goes on without */
+} Dump;
+
+/* Asks; where there is nobody to ask, it is over at once. One at a time: it ends an earlier one. */
+void dumping_begin(Supervisor *s, DumpPurpose purpose);
+/* Whether it is over; then *ret is how it went, and nobody asks any more. */
+bool dumping_take(Supervisor *s, Dump *ret);
 /* The worker has answered, or has died, or does not answer in time. */
 void dumping_on_message(Supervisor *s, const KeptWorker *from, bool good);
 void dumping_on_death(Supervisor *s, KeptRole role);

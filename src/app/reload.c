@@ -279,8 +279,7 @@ static Err send_configuration(const KeptWorker *w, const Configuration *c)
     return channel_order_patiently(&w->channel, &message);
 }
 
-/* A fresh worker begins with what the one that serves has told. */
-static void start_fresh(Supervisor *s, int state)
+void reload_on_dump(Supervisor *s, int fd)
 {
     Reload *r = &s->reload;
     if (r->state != RELOAD_DUMPING) {
@@ -289,7 +288,7 @@ static void start_fresh(Supervisor *s, int state)
     KeptWorker *coming = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->next);
     setup.logs = &r->logs;
-    setup.state = state;
+    setup.state = fd;
     r->state = RELOAD_COMING;
     Err err = keeper_start(&s->keeper, &setup, KEPT_COMING, supervisor_clock_ms(), &coming);
     if (err != ERR_OK) {
@@ -311,7 +310,7 @@ static Err hand_to_worker(Supervisor *s, Text *why)
     TRY(logs_open(&s->next->settings->system.log, &r->logs, why));
     LOG(INFO, "the next configuration needs a fresh worker");
     r->state = RELOAD_DUMPING;
-    dumping_begin(s, start_fresh);
+    dumping_begin(s, DUMP_FOR_RELOAD);
     return ERR_OK;
 }
 

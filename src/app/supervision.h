@@ -1,5 +1,8 @@
-/* supervision.h - the supervisor's state, for the files that share it: supervisor.c (start, loop,
- * end), reload.c (other configurations) and answers.c (the control socket). */
+/* supervision.h - the supervisor's state, for the files that share it, and what is common to them.
+ *
+ * Each knows only those behind it: supervisor.c (the loop), supervisor_start.c and answers.c (the
+ * control socket), upgrade.c, reload.c, dumping.c and supervisor_files.c, supervision.c. What goes
+ * the other way is a result, which the loop takes to whom it is for. */
 #ifndef APP_SUPERVISION_H
 #define APP_SUPERVISION_H
 
@@ -65,6 +68,7 @@ typedef struct Upgrade {
     uint64_t deadline_ms; /* of the next step; 0: none */
 } Upgrade;
 
+#define STOP_GRACE_MS 3000u /* for a worker that was told to stop, before it is killed */
 #define CONFIGURATIONS 3u /* the one that holds, the one before, and the next */
 
 struct Supervisor {
@@ -100,38 +104,61 @@ struct Supervisor {
     uint8_t room[CHANNEL_BYTES_MAX];
 };
 
+/* ---- in common (supervision.c) ---- */
+
 uint64_t supervisor_clock_ms(void);
-/* Tells the service manager that all is well: after the start, and after each reload. */
-void supervisor_notify_serving(Supervisor *s);
 /* What a worker is started with. */
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c);
 /* An order for one worker. */
 void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value);
 /* Ends a worker that shall finish what it has; it is killed when it does not in time. */
 void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind);
+bool supervisor_has_workers(const Supervisor *s);
+/* Tells a worker that it is the one that serves, and where the next supervisor would knock. */
+void supervisor_confirm(const Supervisor *s, const KeptWorker *w);
+/* Another River has everything: this one finishes what is open, and ends. */
+void supervisor_retire(Supervisor *s);
+/* Gives the service manager the listeners to keep; what it does not take now, again later. */
+void supervisor_store_listeners(Supervisor *s);
+/* Tells the service manager that all is well: after the start, and after each reload. */
+void supervisor_notify_serving(Supervisor *s);
 
-/* The start: reads the configuration (an exit status, and what was wrong); keeps what of `system`
- * holds until the end; and opens everything, to the fork of the first worker. */
+/* ---- what one River has at a time (supervisor_files.c) ---- */
+
+/* Where the control socket is to be; stays empty, with a warning, where it can be nowhere. */
+void supervisor_find_control(Supervisor *s, Arena *arena);
+/* The control socket, and where an orphan is met. A River without it serves all the same, unless
+ * the socket was asked for; then `why` tells a person what failed. */
+MUST_USE Err supervisor_open_control(Supervisor *s, Arena *arena, Text *why);
+/* The pid file, if there is to be one. */
+MUST_USE Err supervisor_open_pid_file(Supervisor *s, Text *why);
+/* Takes all of them, once the River before has let go of them. */
+void supervisor_claim_files(Supervisor *s);
+/* Closes the place where an orphan is met, and removes its file. */
+void supervisor_close_orphan(Supervisor *s);
+
+/* ---- the start (supervisor_start.c) ---- */
+
+/* Reads the configuration (an exit status, and what was wrong); keeps what of `system` holds until
+ * the end; and opens everything, to the fork of the first worker. */
 int supervisor_load(Supervisor *s, Arena *arena, Text *why);
 MUST_USE Err supervisor_keep_system(Supervisor *s, Arena *arena);
 MUST_USE Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why);
-/* Takes the control socket and the pid file, once the River before has let go of them. */
-void supervisor_claim_files(Supervisor *s);
-/* Tells a worker that it is the one that serves, and where the next supervisor would knock. */
-void supervisor_confirm(const Supervisor *s, const KeptWorker *w);
-/* Closes that place, and removes its file. */
-void supervisor_close_orphan(Supervisor *s);
-/* Another River has everything: this one finishes what is open, and ends. */
-void supervisor_retire(Supervisor *s);
 
-/* Serves the control socket (answers.c); a worker's part of an answer; and what is answered when
+/* ---- the control socket (answers.c) ---- */
+
+/* Serves the control socket; a worker's part of an answer; and what is answered when
  * the worker has died over a question. */
 void answers_serve(Supervisor *s);
 void answers_on_message(Supervisor *s, const ChannelMessage *message);
 void answers_without_worker(Supervisor *s);
 
+/* ---- other configurations (reload.c) ---- */
+
 /* Begins a reload; `client` (NULL: nobody) gets the answer, at once or (`wait`) at its end. */
 void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wait);
+/* What the worker that serves has told is there (dumping.h): the fresh one begins with it. */
+void reload_on_dump(Supervisor *s, int fd);
 /* A worker says how it went. */
 void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *message);
 /* A worker that leaves takes nobody any more. */

@@ -5,19 +5,13 @@
  */
 #include "app/supervisor.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "app/activation.h"
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
@@ -28,78 +22,11 @@
 #include "base/number.h"
 #include "proxy/worker.h"
 
-#define STOP_GRACE_MS 3000u  /* for a worker that was told to stop, before it is killed */
-#define DRAIN_GRACE_MS 5000u /* beyond the drain's own deadline */
 #define BLOCK_BYTES 65536u
 #define MESSAGES_A_TURN 64u /* of one worker: others wait, too */
 #define POLL_MAX (3 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
 
-uint64_t supervisor_clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- orders to workers ---- */
-
-void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value)
-{
-    ChannelMessage message = {.kind = kind, .value = value};
-    if (w->role != KEPT_NONE && channel_order(&w->channel, &message) != ERR_OK) {
-        LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
-    }
-}
-
-void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
-{
-    uint64_t limit_ms = kind == CHANNEL_STOP ? 0 : s->current->settings->system.drain_timeout_ms;
-    uint64_t grace_ms = kind == CHANNEL_STOP ? STOP_GRACE_MS : DRAIN_GRACE_MS;
-    w->role = KEPT_LEAVING;
-    if (!w->stuck) { /* else it has been told to die already, and soon */
-        w->kill_at_ms = supervisor_clock_ms() + limit_ms + grace_ms;
-    }
-    supervisor_order(w, kind, limit_ms);
-}
-
-static bool has_workers(const Supervisor *s)
-{
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        if (s->keeper.workers[i].role != KEPT_NONE) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void supervisor_confirm(const Supervisor *s, const KeptWorker *w)
-{
-    ChannelMessage order = {
-        .kind = CHANNEL_CONFIRMED, .fd_count = 1, .fds = {s->orphan.fd}};
-    if (channel_order_patiently(&w->channel, &order) != ERR_OK) {
-        LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
-    }
-}
-
-void supervisor_close_orphan(Supervisor *s)
-{
-    if (s->orphan.fd >= 0) {
-        ListenSet set = {.room = 1, .at = &s->orphan, .count = 1}; /* system call */
-        listen_close(&set, NULL, true);
-    }
-}
-
-void supervisor_retire(Supervisor *s)
-{
-    listen_close(&s->current->listeners, NULL, false);
-    s->state = STATE_DRAINING;
-    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
-    if (serving) {
-        supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
-    } else if (!has_workers(s)) {
-        s->state = STATE_OVER;
-    }
-}
 
 /* Ends all workers that there are. */
 static void dismiss_all(Supervisor *s, ChannelKind kind)
@@ -202,24 +129,7 @@ static void reopen_logs(Supervisor *s)
 static bool worker_is_well(Supervisor *s)
 {
     const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
-    return s->state == STATE_SERVING ? w && w->ready && !w->stuck : has_workers(s);
-}
-
-static void store_listeners(Supervisor *s)
-{
-    bool done = store_add(&s->notify, &s->current->listeners);
-    s->store_at_ms = done ? 0 : supervisor_clock_ms() + NOTIFY_AGAIN_MS;
-}
-
-void supervisor_notify_serving(Supervisor *s)
-{
-    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
-    if (s->state == STATE_SERVING && w && w->ready) {
-        const Settings *settings = s->current->settings;
-        notify_ready(&s->notify, settings->service_count, settings->listener_count,
-                     (uint64_t)w->pid, supervisor_clock_ms());
-        store_listeners(s);
-    }
+    return s->state == STATE_SERVING ? w && w->ready && !w->stuck : supervisor_has_workers(s);
 }
 
 /* ---- what can happen ---- */
@@ -264,7 +174,7 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
     if (s->state != STATE_SERVING) {
         s->exit_status = clean ? s->exit_status : EXIT_FAILED;
-        if (!has_workers(s)) {
+        if (!supervisor_has_workers(s)) {
             s->state = STATE_OVER;
         }
         return;
@@ -376,6 +286,23 @@ static void start_worker(Supervisor *s, uint64_t now)
     }
 }
 
+/* Whoever has asked for a dump goes on with it. */
+static void take_dump(Supervisor *s)
+{
+    Dump dump;
+    if (!dumping_take(s, &dump)) {
+        return;
+    }
+    if (dump.purpose == DUMP_FOR_RELOAD) {
+        reload_on_dump(s, dump.fd);
+    } else {
+        upgrade_on_dump(s, dump.fd);
+    }
+    if (dump.fd >= 0) {
+        (void)close(dump.fd);
+    }
+}
+
 /* A worker is missing, and none comes. */
 static bool needs_worker(Supervisor *s)
 {
@@ -393,7 +320,7 @@ static void keep_deadlines(Supervisor *s)
         reload_keep_deadlines(s, now);
         upgrade_keep_deadlines(s, now);
         if (s->store_at_ms != 0 && now >= s->store_at_ms) {
-            store_listeners(s);
+            supervisor_store_listeners(s);
         }
     }
     bool serves = s->state == STATE_SERVING;
@@ -486,6 +413,7 @@ static void run_loop(Supervisor *s)
         }
         take_signals(s);
         answers_serve(s);
+        take_dump(s);
         if (s->state != STATE_OVER) {
             keep_deadlines(s);
         }

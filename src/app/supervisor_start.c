@@ -16,11 +16,7 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
-#include "app/machine.h"
-#include "app/pidfile.h"
 #include "app/upgrade.h"
-#include "base/number.h"
-#include "proxy/worker.h"
 
 #define START_PATIENCE_MS 1000u /* for an address that is in use */
 #define START_TICK_MS 20u
@@ -42,74 +38,6 @@ static Err block_signals(int *ret)
     return *ret < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
-static unsigned count_threads(const Settings *settings)
-{
-    unsigned threads = settings->system.threads;
-    return (unsigned)size_min(threads == 0 ? machine_cores() : threads, THREADS_MAX);
-}
-
-WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
-{
-    return (WorkerSetup){
-        .configuration = c,
-        .logs = &s->logs,
-        .threads = count_threads(c->settings),
-        .shelf = s->source.shelf,
-        .state = -1};
-}
-
-/* Where the control socket is to be; stays empty, with a warning, where it can be nowhere. */
-static void find_control(Supervisor *s, Arena *arena)
-{
-    uint8_t room[128];
-    Text found = text_in(span_of(room, sizeof room));
-    s->control_path = s->system.control_socket;
-    if (s->control_path.len > 0) {
-        return;
-    }
-    Err err = control_default_path(true, &found);
-    if (err == ERR_OK && !arena_copy(arena, text_str(&found), &s->control_path)) {
-        err = ERR_MEMORY;
-    }
-    if (err != ERR_OK) {
-        LOG(WARN, "no control socket", LOG_STR("path", text_str(&found)),
-            LOG_STR("why", str_from_c(err_sentence(err))));
-    }
-}
-
-/* Without it an orphaned worker still serves, but its listeners cannot be taken over. */
-static void open_orphan(Supervisor *s, Arena *arena)
-{
-    Err err = orphan_listen(s->control_path, arena, &s->orphan);
-    if (err != ERR_OK) {
-        LOG(WARN, "should this process die, the next River cannot take over from its worker",
-            LOG_STR("why", str_from_c(err_sentence(err))));
-    }
-}
-
-/* A River without a control socket serves all the same, unless the socket was asked for. */
-static Err open_control(Supervisor *s, Arena *arena, Text *why)
-{
-    uint8_t room[512];
-    Text own_why = text_in(span_of(room, sizeof room));
-    bool asked_for = s->system.control_socket.len > 0;
-    control_none(&s->control);
-    if (s->control_path.len == 0) {
-        return ERR_OK;
-    }
-    Err err = control_open(&s->control, s->control_path, asked_for ? why : &own_why);
-    if (err == ERR_OK) {
-        open_orphan(s, arena);
-        return ERR_OK;
-    }
-    control_none(&s->control);
-    if (!asked_for) {
-        LOG(WARN, "no control socket", LOG_STR("path", s->control_path),
-            LOG_STR("why", text_str(&own_why)));
-    }
-    return asked_for ? err : ERR_OK;
-}
-
 /* What of `system` holds until River ends, in memory that stays. */
 Err supervisor_keep_system(Supervisor *s, Arena *arena)
 {
@@ -118,25 +46,6 @@ Err supervisor_keep_system(Supervisor *s, Arena *arena)
                 arena_copy(arena, s->system.control_socket, &s->system.control_socket) &&
                 arena_copy(arena, s->system.upgrade_socket, &s->system.upgrade_socket);
     return kept ? ERR_OK : ERR_MEMORY;
-}
-
-static Err open_pid_file(Supervisor *s, Text *why)
-{
-    Str path = s->system.pid_file;
-    return path.len > 0 ? pidfile_write(path, &s->pid_file, why) : ERR_OK;
-}
-
-void supervisor_claim_files(Supervisor *s)
-{
-    uint8_t room[512];
-    Text why = text_in(span_of(room, sizeof room));
-    if (open_control(s, s->arena, &why) != ERR_OK || open_pid_file(s, &why) != ERR_OK) {
-        LOG(ERROR, "River serves, but without a file of its own", LOG_STR("why", text_str(&why)));
-    }
-    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
-    if (serving && serving->ready) {
-        supervisor_confirm(s, serving);
-    }
 }
 
 /* Opens what the configuration names. An address may still be held by a River that has just ended.
@@ -183,7 +92,7 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
     TRY(cage_prepare(s->current->settings, why));
     notify_open(&s->notify, s->launch->notify, supervisor_clock_ms());
-    find_control(s, arena);
+    supervisor_find_control(s, arena);
     bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
     if (takes_over) {
         TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
@@ -198,8 +107,8 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
         TRY(daemon_start(&s->daemon_pipe));
     }
     if (!takes_over) {
-        TRY(open_control(s, arena, why));
-        TRY(open_pid_file(s, why));
+        TRY(supervisor_open_control(s, arena, why));
+        TRY(supervisor_open_pid_file(s, why));
     }
     keeper_init(&s->keeper);
     s->started_ms = supervisor_clock_ms();

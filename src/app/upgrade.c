@@ -218,14 +218,13 @@ static Err send_listeners(int fd, const ListenSet *set, bool passed)
     return ERR_OK;
 }
 
-/* The last that is given. */
-static void hand_over_state(Supervisor *s, int state)
+void upgrade_on_dump(Supervisor *s, int fd)
 {
     Upgrade *u = &s->upgrade;
     if (u->fd < 0) {
         return; /* it was cancelled meanwhile */
     }
-    Err err = state >= 0 ? handover_send(u->fd, HANDOVER_STATE, STR_NONE, &state, 1) : ERR_OK;
+    Err err = fd >= 0 ? handover_send(u->fd, HANDOVER_STATE, STR_NONE, &fd, 1) : ERR_OK;
     err = err == ERR_OK ? handover_send(u->fd, HANDOVER_OVER, STR_NONE, NULL, 0) : err;
     if (err != ERR_OK) {
         cancel(s, str_from_c(err_sentence(err)));
@@ -245,7 +244,7 @@ static void hand_over(Supervisor *s)
     if (err != ERR_OK) {
         cancel(s, str_from_c(err_sentence(err)));
     } else {
-        dumping_begin(s, hand_over_state);
+        dumping_begin(s, DUMP_FOR_UPGRADE);
     }
 }
 

@@ -26,6 +26,9 @@ void takeover_on_readable(Supervisor *s);
 void upgrade_begin(Supervisor *s, Str path, ControlClient *client);
 /* Hands over to the one that waits at the upgrade socket (SIGQUIT). */
 void upgrade_to_waiting(Supervisor *s);
+/* What its worker has counted and remembers is there (dumping.h; -1: it is not): the last that is
+ * given. */
+void upgrade_on_dump(Supervisor *s, int fd);
 /* The new one has said something, or its process has ended. */
 void upgrade_on_readable(Supervisor *s);
 void upgrade_keep_deadlines(Supervisor *s, uint64_t now_ms);
