@@ -12,6 +12,8 @@ import os
 import re
 import sys
 
+import circles
+
 ROOMS = {"base": 0, "loop": 1, "http": 1, "net": 2, "transport": 3, "pool": 4, "proxy": 5,
          "filter": 6, "balance": 6, "admin": 7, "config": 8, "app": 9}
 FUNCTION_LINES_MAX = 70
@@ -19,6 +21,7 @@ FILE_LINES_MAX = 600
 COLUMNS_MAX = 100
 README_LINES_MAX = 40
 ADAPTER_LINES_MAX = 1450
+CIRCLE_UNITS_MAX = 4
 
 # Outside `base` these calls have a replacement that knows lengths, budgets or errors.
 BANNED = {
@@ -109,6 +112,15 @@ def check_layers(tree):
                 yield source.path, number, f'include "room/file.h", not "{include[1]}"'
             elif room != source.room and ROOMS[room] >= ROOMS[source.room]:
                 yield source.path, number, f"{source.room} may not know {room}"
+
+
+def check_circles(tree):
+    """At most four units call each other in a circle (circles.py)."""
+    for circle in circles.circles(circles.edges_of(circles.units_of(tree.room_sources()))):
+        if len(circle) > CIRCLE_UNITS_MAX:
+            room, name = circle[0].split("/")
+            yield (f"src/{room}/{name}" + ("" if name.endswith(".h") else ".c"), 1,
+                   f"{len(circle)} units call each other in a circle: {' '.join(circle)}")
 
 
 def check_function_lines(tree):
@@ -285,8 +297,8 @@ class Tree:
                 yield path, self.lines(path)
 
 
-RULES = [check_layers, check_function_lines, check_file_lines, check_columns, check_banned_calls,
-         check_slice_pointers, check_system_call_marks, check_foreign_headers,
+RULES = [check_layers, check_circles, check_function_lines, check_file_lines, check_columns,
+         check_banned_calls, check_slice_pointers, check_system_call_marks, check_foreign_headers,
          check_opening_comment, check_conditional_code, check_readmes, check_adapters,
          check_left_overs]
 
@@ -302,7 +314,7 @@ def main():
     root = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.dirname(here))
     sys.path.insert(0, here)
     import selftest  # pylint: disable=import-outside-toplevel
-    passed, failed = selftest.run_all(run)
+    passed, failed = selftest.run_all(run, Tree)
     for rule, violations in run(root):
         for path, number, message in violations:
             print(f"{path}:{number}: {message}")

@@ -7,7 +7,11 @@ every function that a table calls `.member`, if the unit knows the table's type;
 kind of a token or message (TOKEN_..., MESSAGE_...) reaches those to whom the thread hands it, that
 is, whose functions are called for `case` of that kind. A unit may name its own objects
 (TOKEN_EXCHANGE in exchange_state.c), and a token that somebody else has made is opaque: to keep it
-and to wake it reaches nobody.
+and to wake it reaches nobody. What is not seen: a function that is handed over as an argument.
+
+Equal names are no calls: a member of a structure, a variable, or a static function that is called
+like somebody else's function. A function that several files define, of which a build has one,
+reaches all of them.
 """
 
 import re
@@ -18,6 +22,11 @@ WORD = re.compile(r"[A-Za-z_]\w*")
 THROUGH = re.compile(r"(?:->|\.)\s*([a-z_]\w*)\s*\(")
 ENTRY = re.compile(r"\.([a-z_]\w*)\s*=\s*&?([a-z_]\w*)\b(?!\s*\()")
 TYPE = re.compile(r"\b([A-Z]\w*[a-z]\w*)\b(?:\)\s*\{|[ \*]+\w+(?:\[\w*\])*\s*=\s*\{)")
+# What stands before a name where it is declared; no keyword is a type.
+DECLARED = re.compile(r"\b(?!return\b|else\b|case\b|goto\b|sizeof\b)[A-Za-z_]\w*(?: +\**| *\*+ ?)"
+                      r"([a-z_]\w*)\s*(?=[=;,)\[])")
+NAMED = re.compile(r"(?<![\w.])(?<!->)[a-z_]\w*")
+CALL = re.compile(r"(?<![\w.])(?<!->)([a-z_]\w*)\(")
 CASE = re.compile(r"case ((?:TOKEN|MESSAGE)_\w+):")
 KIND = re.compile(r"\b(?:TOKEN|MESSAGE)_[A-Z_]+\b")
 
@@ -34,7 +43,7 @@ def bodies(text):
 
 def is_own(unit, kind):
     """Whether a token of that kind names an object of this unit: TOKEN_EXCHANGE in exchange_*."""
-    return kind.split("_")[1].lower() in re.split(r"[/_.]", unit)
+    return kind.split("_")[1].lower() in re.split(r"[_.]", unit.split("/")[1])
 
 
 class Unit:
@@ -56,6 +65,14 @@ class Unit:
             private = "static" in match[1].split() and source.path.endswith(".c")
             (self.private if private else self.public).add(match[2])
 
+    def variables(self):
+        """Names that are declared and never called: no functions, whoever has one of that name."""
+        return set(DECLARED.findall(self.code)) - set(CALL.findall(self.code))
+
+    def named(self):
+        """Names that may be of others' functions: neither its own nor members nor variables."""
+        return set(NAMED.findall(self.code)) - self.private - self.public - self.variables()
+
 
 def units_of(sources):
     units = {}
@@ -65,48 +82,57 @@ def units_of(sources):
     return units
 
 
-def handlers(units, owner):
-    """For each kind of token or message, the units of the functions behind its `case`."""
+def owners_of(units):
+    """{function: units that define it}."""
+    owners = {}
+    for unit in units.values():
+        for function in unit.public:
+            owners.setdefault(function, set()).add(unit.name)
+    return owners
+
+
+def defined_by(unit, function, owners):
+    """The units of a function that this one names."""
+    return {unit.name} if function in unit.private else owners.get(function, set())
+
+
+def handlers(units, owners):
+    """{kind of token or message: the units of the functions behind its `case`}."""
     found = {}
     for unit in units.values():
         for match in CASE.finditer(unit.code):
             body = unit.code[match.end():]
             body = body[:re.search(r"\bbreak;|\breturn\b[^;]*;|\n    default:|\n}", body).end()]
-            for word in WORD.findall(body):
-                if word in owner:
-                    found.setdefault(match[1], set()).add(owner[word])
+            for word in NAMED.findall(body):
+                found.setdefault(match[1], set()).update(owners.get(word, ()))
     return found
 
 
-def tables_of(units, owner):
+def tables_of(units, owners):
     """{member: {(type of the table, unit of the function)}}."""
     tables = {}
     for unit in units.values():
         for match in ENTRY.finditer(unit.code):
             member, function = match.groups()
-            to = unit.name if function in unit.private else owner.get(function)
             types = list(TYPE.finditer(unit.code, 0, match.start()))
-            if to and types:
+            for to in defined_by(unit, function, owners) if types else ():
                 tables.setdefault(member, set()).add((types[-1][1], to))
     return tables
 
 
 def edges_of(units):
     """{unit: units that it calls}."""
-    owner = {}
-    for unit in units.values():
-        for function in unit.public:
-            owner[function] = unit.name
-    tables = tables_of(units, owner)
-    reached = handlers(units, owner)
+    owners = owners_of(units)
+    tables = tables_of(units, owners)
+    reached = handlers(units, owners)
     edges = {}
     for unit in units.values():
-        to = {owner[w] for w in set(WORD.findall(unit.code)) if w in owner}
-        to -= {owner[w] for w in unit.private if w in owner}
+        to = set()
+        for function in unit.named():
+            to |= owners.get(function, set())
         known = set(WORD.findall(unit.code + units.get(unit.name + ".h", unit).code))
         for member in THROUGH.findall(unit.code):
-            for kind, name in tables.get(member, ()):
-                to |= {name} if kind in known else set()
+            to |= {name for kind, name in tables.get(member, ()) if kind in known}
         cases = {m[1] for m in CASE.finditer(unit.code)}
         for kind in set(KIND.findall(unit.code)) - cases:
             to |= set() if is_own(unit.name, kind) else reached.get(kind, set())

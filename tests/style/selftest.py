@@ -1,7 +1,17 @@
-"""Plants one violation of each rule in a small tree and expects exactly that rule to fire."""
+"""Plants one violation of each rule in a small tree and expects exactly that rule to fire; and
+tries what circles.py takes for a call."""
 
 import os
 import tempfile
+
+import circles
+
+
+
+def link(i, to):
+    """One of five units in a chain, or at its end."""
+    return f"/* link{i}.c - a link. */\nvoid link{i}(void)\n{{\n    {to}();\n}}\n"
+
 
 CLEAN = {
     "src/base/str.h": "/* str.h - slices. */\n",
@@ -11,6 +21,8 @@ CLEAN = {
     "src/loop/README.md": "time\n",
     "src/http/head.c": "/* head.c - heads; a memcpy( in a comment is fine. */\n",
     "src/http/README.md": "heads\n",
+    **{f"src/http/link{i}.c": link(i, f"link{i + 1}") for i in range(4)},
+    "src/http/link4.c": link(4, "link1"),
     "src/net/tls.c": "/* tls.c - TLS. */\n#include <rustls.h>\n"
                      "int g(Str s)\n{\n    return feed(s.at, s.len); /* foreign call */\n}\n",
     "src/net/socket.c": "/* socket.c - sockets. */\nint f(Str s)\n{\n"
@@ -24,6 +36,7 @@ PLANTED = [
     ("layers", "src/loop/timer.c", '/* timer.c - time. */\n#include "http/head.h"\n'),
     ("layers", "src/base/str.h", '/* str.h - slices. */\n#include "net/tls.h"\n'),
     ("layers", "src/net/tls.c", '/* tls.c - TLS. */\n#include "socket.h"\n'),
+    ("circles", "src/http/link4.c", link(4, "link0")),
     ("function_lines", "src/http/head.c", "/* head.c - h. */\nint g(void)\n{\n" + LONG + "\n}\n"),
     ("file_lines", "src/http/head.c", "/* head.c - heads. */\n" + "int f(void);\n" * 600),
     ("columns", "src/http/head.c", "/* head.c - heads. */\n/* " + "x" * 100 + " */\n"),
@@ -45,6 +58,50 @@ PLANTED = [
     ("left_overs", "src/http/head.c", "/* head.c - heads. TO" "DO: write it */\n"),
 ]
 
+# What is tried; files of a room; the calls that circles.py sees in them.
+CALLS = [
+    ("a call", {"a.c": "void a(void)\n{\n    b(1);\n}\n",
+                "b.c": "void b(int x)\n{\n}\n"}, {"a": {"b"}}),
+    ("a call of what a header does", {"a.c": "void a(void)\n{\n    b(1);\n}\n",
+                                      "b.h": "static inline int b(int x)\n{\n    return x;\n}\n"},
+     {"a": {"b.h"}}),
+    ("a header that only declares", {"a.c": "void a(void)\n{\n}\n", "a.h": "void b(void);\n",
+                                     "b.c": "void b(void)\n{\n}\n"}, {}),
+    ("a function in a table", {"a.c": "static const Row rows[] = {{1, b}};\n",
+                               "b.c": "void b(int x)\n{\n}\n"}, {"a": {"b"}}),
+    ("a call through a table", {"a.c": "int a(const Kind *k)\n{\n    return k->open(1);\n}\n",
+                                "b.c": "static int f(int x)\n{\n    return x;\n}\n"
+                                       "const Kind b = {.open = f};\n"}, {"a": {"b"}}),
+    ("a table of another type", {"a.c": "int a(const Sort *s)\n{\n    return s->open(1);\n}\n",
+                                 "b.c": "static int f(int x)\n{\n    return x;\n}\n"
+                                        "const Kind b = {.open = f};\n"}, {}),
+    ("a token", {"a.c": "void a(void)\n{\n    wake(TOKEN_BELL);\n}\n",
+                 "turn.c": "void turn(int kind)\n{\n    switch (kind) {\n"
+                           "    case TOKEN_BELL:\n        ring();\n        break;\n    }\n}\n",
+                 "b.c": "void ring(void)\n{\n}\n"}, {"a": {"b"}, "turn": {"b"}}),
+    ("a token of its own", {"bell_wait.c": "void a(void)\n{\n    wake(TOKEN_BELL);\n}\n",
+                            "turn.c": "void turn(int kind)\n{\n    switch (kind) {\n"
+                                      "    case TOKEN_BELL:\n        ring();\n        break;\n"
+                                      "    }\n}\n",
+                            "bell.c": "void ring(void)\n{\n}\n"}, {"turn": {"bell"}}),
+    ("a static function of that name", {"a.c": "static void b(void)\n{\n}\n"
+                                               "void a(void)\n{\n    b();\n    c();\n}\n",
+                                        "b.c": "void b(void)\n{\n}\nvoid c(void)\n{\n}\n"},
+     {"a": {"b"}}),
+    ("only a static function of that name", {"a.c": "static void b(void)\n{\n}\n"
+                                                    "void a(void)\n{\n    b();\n}\n",
+                                             "b.c": "void b(void)\n{\n}\n"}, {}),
+    ("a member of that name", {"a.c": "int a(X *x)\n{\n    return x->b + x->y.b;\n}\n",
+                               "b.c": "void b(void)\n{\n}\n"}, {}),
+    ("a variable of that name", {"a.c": "int a(X *b)\n{\n    uint64_t c = 1;\n"
+                                        "    return b + c;\n}\n",
+                                 "b.c": "void b(void)\n{\n}\nint c(void)\n{\n}\n"}, {}),
+    ("one of two that a build has", {"a.c": "void a(void)\n{\n    b();\n}\n",
+                                     "b_one.c": "void b(void)\n{\n}\n",
+                                     "b_two.c": "void b(void)\n{\n}\n"},
+     {"a": {"b_one", "b_two"}}),
+]
+
 
 def plant(root, files):
     for path, text in files.items():
@@ -62,9 +119,27 @@ def fired(run, files):
         return [rule.__name__[6:] for rule, violations in run(root) if violations]
 
 
-def run_all(run):
-    """(passed, failed) of the planted violations."""
-    results = [("a clean tree", fired(run, CLEAN) == [])]
+def calls(tree_of, files):
+    """{unit: units that it calls} in a room of these files; without those that call nobody."""
+    with tempfile.TemporaryDirectory() as root:
+        plant(root, {f"src/net/{name}": text for name, text in files.items()})
+        units = circles.units_of(tree_of(root).room_sources())
+        edges = {name[4:]: {to[4:] for to in found}
+                 for name, found in circles.edges_of(units).items()}
+        return {name: found for name, found in edges.items() if found}
+
+
+def finds_circles():
+    """Whether it finds two circles, one within a chain, the larger one first."""
+    edges = {"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"e"}, "e": {"c"}, "f": {"a"}}
+    return circles.circles(edges) == [["c", "d", "e"], ["a", "b"]]
+
+
+def run_all(run, tree_of):
+    """(passed, failed) of the planted violations and of what circles.py is tried with."""
+    results = [("a clean tree", fired(run, CLEAN) == []), ("circles", finds_circles())]
+    for name, files, expected in CALLS:
+        results.append((name, calls(tree_of, files) == expected))
     for rule, path, text in PLANTED:
         results.append((f"{rule} in {path}", fired(run, {**CLEAN, path: text}) == [rule]))
     for name, held in results:
