@@ -2,9 +2,9 @@
 #ifndef CONFIG_CHECK_H
 #define CONFIG_CHECK_H
 
-#include "config/kdl.h"
 #include "config/load.h"
 #include "config/schema.h"
+#include "kdl/kdl.h"
 
 /* Where a value was written: in the file, or elsewhere ("RIVER_LOG_LEVEL"). */
 typedef struct Where {

@@ -11,9 +11,9 @@
 #ifndef CONFIG_LOAD_H
 #define CONFIG_LOAD_H
 
-#include "config/diagnostic.h"
 #include "config/override.h"
 #include "config/settings.h"
+#include "kdl/diagnostic.h"
 #include "net/tls.h"
 
 #define CONFIG_TEXT_BYTES_MAX (16u << 20) /* a longer file is refused */

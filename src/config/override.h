@@ -5,7 +5,7 @@
 #ifndef CONFIG_OVERRIDE_H
 #define CONFIG_OVERRIDE_H
 
-#include "config/diagnostic.h"
+#include "kdl/diagnostic.h"
 
 /* name, environment variable, command line flag ("" for none), path in the file, sentence */
 #define OVERRIDE_TABLE(X)                                                                          \

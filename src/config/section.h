@@ -5,8 +5,8 @@
 #ifndef CONFIG_SECTION_H
 #define CONFIG_SECTION_H
 
-#include "config/kdl.h"
 #include "config/schema.h"
+#include "kdl/kdl.h"
 
 typedef struct Section {
     const SchemaNode *schema;

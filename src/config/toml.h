@@ -5,8 +5,8 @@
 #ifndef CONFIG_TOML_H
 #define CONFIG_TOML_H
 
-#include "config/kdl.h"
 #include "config/load.h"
+#include "kdl/kdl.h"
 
 /* `version` is what kdl_print shall write the tree as (1 or 2). With `compat`, keys that River
  * ignored are warnings. Errors as of kdl_parse. */

@@ -4,7 +4,7 @@
 #ifndef CONFIG_TOML_TREE_H
 #define CONFIG_TOML_TREE_H
 
-#include "config/diagnostic.h"
+#include "kdl/diagnostic.h"
 
 #define TOML_TEXT_BYTES_MAX (1u << 20)
 #define TOML_DEPTH_MAX 32u /* tables and arrays within each other */

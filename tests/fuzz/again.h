@@ -4,8 +4,8 @@
 #define TESTS_FUZZ_AGAIN_H
 
 #include "config/diff.h"
-#include "config/kdl.h"
 #include "config/settings.h"
+#include "kdl/kdl.h"
 
 static inline Str again_print(Arena *a, const Settings *s)
 {

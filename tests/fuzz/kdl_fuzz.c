@@ -1,7 +1,7 @@
 /* kdl_fuzz.c - KDL documents: what is printed reads as the same and prints as itself, every place
  * lies within the text, and mistakes can always be shown. The first byte chooses the version. */
-#include "config/kdl.h"
-#include "config/kdl_lex.h"
+#include "kdl/kdl.h"
+#include "kdl/lex.h"
 
 #include "fuzz.h"
 

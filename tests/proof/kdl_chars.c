@@ -5,7 +5,7 @@
  * bytes: 128 quick 8
  */
 #include "harness.h"
-#include "config/kdl_lex.c"
+#include "kdl/lex.c"
 
 void prove(size_t len)
 {

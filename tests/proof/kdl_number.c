@@ -1,10 +1,10 @@
 /* kdl_number.c - the shape of KDL's numbers, and whether a text is an identifier.
  *
- * sources: config/kdl_lex.c base/str.c
+ * sources: kdl/lex.c base/str.c
  * bytes: 64 quick 6
  */
 #include "harness.h"
-#include "config/kdl_lex.h"
+#include "kdl/lex.h"
 
 void prove(size_t len)
 {

@@ -1,12 +1,12 @@
 /* kdl_token.c - one token of a KDL document at every position, in both versions, and the search for
  * what no document may hold.
  *
- * sources: config/kdl_lex.c base/str.c
+ * sources: kdl/lex.c base/str.c
  * options: -eva-use-spec kdl_code_point,kdl_newline,kdl_space,identifier_char
  * bytes: 128 quick 6
  */
 #include "harness.h"
-#include "config/kdl_lex.h"
+#include "kdl/lex.h"
 
 void prove(size_t len)
 {

@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_KDL_SUPPORT_H
 #define TESTS_UNIT_KDL_SUPPORT_H
 
-#include "config/kdl.h"
+#include "kdl/kdl.h"
 
 typedef struct KdlFixture {
     Budget budget;

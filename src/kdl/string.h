@@ -1,9 +1,9 @@
-/* kdl_string.h - what the quoted strings of a KDL document say. */
-#ifndef CONFIG_KDL_STRING_H
-#define CONFIG_KDL_STRING_H
+/* quoted.h - what the quoted strings of a KDL document say. */
+#ifndef KDL_QUOTED_H
+#define KDL_QUOTED_H
 
 #include "base/arena.h"
-#include "config/kdl_lex.h"
+#include "kdl/lex.h"
 
 /* The value of a string token: a part of `text` where nothing had to be changed, else a copy in the
  * arena. ERR_MEMORY. ERR_SYNTAX: *ret_fault and bytes [*ret_from, *ret_to) say what is wrong. */

@@ -1,13 +1,13 @@
-/* kdl_parse.c - from tokens to the tree, for KDL 1 and 2 (kdl.dev, "Full Grammar").
+/* parse.c - from tokens to the tree, for KDL 1 and 2 (kdl.dev, "Full Grammar").
  *
  * Recursive descent, one function for each rule of the grammar. A mistake is noted and the rest of
  * its node skipped, so that one run reports all of them. Depth and size are bounded. */
-#include "config/kdl_parse.h"
+#include "kdl/parse.h"
 
 #include "base/number.h"
-#include "config/kdl_lex.h"
-#include "config/kdl_number.h"
-#include "config/kdl_string.h"
+#include "kdl/lex.h"
+#include "kdl/number.h"
+#include "kdl/quoted.h"
 
 typedef struct Parser {
     Arena *arena;

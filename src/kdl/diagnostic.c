@@ -1,8 +1,8 @@
 /* diagnostic.c - collecting mistakes, and showing each with its line underlined. */
-#include "config/diagnostic.h"
+#include "kdl/diagnostic.h"
 
 #include "base/number.h"
-#include "config/kdl_lex.h"
+#include "kdl/lex.h"
 
 #define MESSAGE_BYTES_MAX 1024u
 #define SHOWN_BYTES_MAX 160u /* of a source line */

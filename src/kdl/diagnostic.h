@@ -1,9 +1,9 @@
-/* diagnostic.h - mistakes in a configuration: collected, sorted, and shown with their line.
+/* diagnostic.h - mistakes in a text: collected, sorted, and shown with their line.
  *
  * A diagnostic points at bytes of one text (a span), or at none when it is about the command line
  * or the environment. It knows nothing of KDL or of options. */
-#ifndef CONFIG_DIAGNOSTIC_H
-#define CONFIG_DIAGNOSTIC_H
+#ifndef KDL_DIAGNOSTIC_H
+#define KDL_DIAGNOSTIC_H
 
 #include "base/arena.h"
 #include "base/text.h"

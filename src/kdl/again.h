@@ -1,14 +1,14 @@
-/* kdl_again.h - a text beside the one before: nodes that need not be read again (internal to the
+/* again.h - a text beside the one before: nodes that need not be read again (internal to the
  * room; see kdl_parse_again).
  *
  * Both texts are gone through side by side. Where a node begins, the next nodes of the text before
  * are compared with what stands there; a node that has to be read is then looked for by its name,
  * to find out where the text before goes on. So a text in which little was added, changed or taken
  * away costs one comparison of its bytes. */
-#ifndef CONFIG_KDL_AGAIN_H
-#define CONFIG_KDL_AGAIN_H
+#ifndef KDL_AGAIN_H
+#define KDL_AGAIN_H
 
-#include "config/kdl.h"
+#include "kdl/kdl.h"
 
 typedef struct KdlAgain {
     const KdlDocument *before;

@@ -1,10 +1,10 @@
-/* kdl_print.c - the canonical form of a document: one way to write whatever was read.
+/* print.c - the canonical form of a document: one way to write whatever was read.
  *
  * It is the form which the kdl-org test suite compares against. Printing what was printed changes
  * nothing. */
-#include "config/kdl.h"
+#include "kdl/kdl.h"
 
-#include "config/kdl_lex.h"
+#include "kdl/lex.h"
 
 #define INDENT_SPACES 4u
 

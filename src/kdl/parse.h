@@ -1,9 +1,9 @@
-/* kdl_parse.h - reading a text as one version of KDL (internal to the room; see kdl_parse). */
-#ifndef CONFIG_KDL_PARSE_H
-#define CONFIG_KDL_PARSE_H
+/* parse.h - reading a text as one version of KDL (internal to the room; see kdl_parse). */
+#ifndef KDL_PARSE_H
+#define KDL_PARSE_H
 
-#include "config/kdl.h"
-#include "config/kdl_again.h"
+#include "kdl/again.h"
+#include "kdl/kdl.h"
 
 /* `version` is 1 or 2; `again` (NULL: none) finds nodes that need not be read. ERR_SYNTAX,
  * ERR_LIMIT, ERR_MEMORY as of kdl_parse. */

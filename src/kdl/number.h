@@ -1,9 +1,9 @@
-/* kdl_number.h - numbers of a KDL document as exact decimal text. */
-#ifndef CONFIG_KDL_NUMBER_H
-#define CONFIG_KDL_NUMBER_H
+/* number.h - numbers of a KDL document as exact decimal text. */
+#ifndef KDL_NUMBER_H
+#define KDL_NUMBER_H
 
 #include "base/arena.h"
-#include "config/kdl_lex.h"
+#include "kdl/lex.h"
 
 #define KDL_NUMBER_BYTES_MAX 1024u /* longer ones are refused: converting them is quadratic */
 

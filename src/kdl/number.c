@@ -1,8 +1,8 @@
-/* kdl_number.c - the canonical decimal text of KDL's numbers.
+/* number.c - the canonical decimal text of KDL's numbers.
  *
  * No number is ever rounded: integers of any base become exact decimal digits, and fractions keep
  * the digits that were written. */
-#include "config/kdl_number.h"
+#include "kdl/number.h"
 
 #include "base/text.h"
 

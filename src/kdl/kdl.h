@@ -1,10 +1,10 @@
 /* kdl.h - documents of the KDL language, versions 1 and 2, as a tree with places (kdl.dev).
  *
  * The tree lies in an arena and points into the text. It knows nothing of River's options. */
-#ifndef CONFIG_KDL_H
-#define CONFIG_KDL_H
+#ifndef KDL_KDL_H
+#define KDL_KDL_H
 
-#include "config/diagnostic.h"
+#include "kdl/diagnostic.h"
 
 #define KDL_DEPTH_MAX 64u       /* children blocks within each other */
 #define KDL_TEXT_BYTES_MAX (16u << 20)

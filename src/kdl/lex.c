@@ -1,7 +1,7 @@
-/* kdl_lex.c - KDL's tokens, versions 1 and 2 (kdl.dev, "Full Grammar").
+/* lex.c - KDL's tokens, versions 1 and 2 (kdl.dev, "Full Grammar").
  *
  * Plain loops over str_peek, so that the proof sees every access bounded. */
-#include "config/kdl_lex.h"
+#include "kdl/lex.h"
 
 #define BYTE_ORDER_MARK 0xFEFFu
 

@@ -1,9 +1,9 @@
-/* kdl_string.c - escapes, raw strings, and the dedenting of multi-line strings.
+/* quoted.c - escapes, raw strings, and the dedenting of multi-line strings.
  *
  * A multi-line string is read as the specification orders it: first white-space escapes are taken
  * out and newlines become LF, then the closing line's indent is cut off every line, and only then
  * the other escapes are resolved. */
-#include "config/kdl_string.h"
+#include "kdl/quoted.h"
 
 #include "base/number.h"
 #include "base/text.h"

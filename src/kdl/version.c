@@ -1,9 +1,9 @@
-/* kdl_version.c - which version of KDL a text is in: what it says, or else what it can be read as.
+/* version.c - which version of KDL a text is in: what it says, or else what it can be read as.
  *
  * It knows nothing of the grammar. */
-#include "config/kdl.h"
+#include "kdl/kdl.h"
 
-#include "config/kdl_parse.h"
+#include "kdl/parse.h"
 
 int kdl_marked_version(Str text)
 {

@@ -1,11 +1,11 @@
-/* kdl_again.c - which nodes of a text stand in the one before, byte for byte.
+/* again.c - which nodes of a text stand in the one before, byte for byte.
  *
  * Reading a node begins in the same state wherever it stands (behind a terminator, outside of
  * strings and comments), and nothing behind its line has a say in it: so the same bytes, from its
  * name to the end of its last line, are the same node. */
-#include "config/kdl_again.h"
+#include "kdl/again.h"
 
-#include "config/kdl_parse.h"
+#include "kdl/parse.h"
 
 #define AHEAD_MAX 4u         /* nodes that may have been taken out in one place without a search */
 #define PATIENCE_MAX 200000u /* names that are looked at in all, when nodes are searched for */

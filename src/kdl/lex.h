@@ -1,9 +1,9 @@
-/* kdl_lex.h - the words of KDL: from bytes at a position to one token (a leaf, proved).
+/* lex.h - the words of KDL: from bytes at a position to one token (a leaf, proved).
  *
  * Versions 1 and 2 of the language share this lexer; where they differ, `version` decides. A token
  * is a pair of positions: nothing is copied and nothing allocated. It must not know the tree. */
-#ifndef CONFIG_KDL_LEX_H
-#define CONFIG_KDL_LEX_H
+#ifndef KDL_LEX_H
+#define KDL_LEX_H
 
 #include "base/str.h"
 
