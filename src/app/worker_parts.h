@@ -9,7 +9,7 @@
 #include "app/cage.h"
 #include "app/channel.h"
 #include "app/worker_process.h"
-#include "config/build.h"
+#include "build/build.h"
 
 /* A bound socket for the next configuration. */
 typedef struct PendingSocket {

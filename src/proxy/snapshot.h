@@ -1,6 +1,6 @@
 /* snapshot.h - what the configuration has become: immutable services, listeners and clusters.
  *
- * Built off the request path (config/build.c) and only read afterwards. A reload makes another
+ * Built off the request path (build/build.c) and only read afterwards. A reload makes another
  * snapshot, which shares with the one before it the services that are the same. What changes while
  * River runs (pools, counters, limiters) is the worker's and named by a number, which stays the
  * same as long as the name does: Endpoint.origin names an Origin, Service.index counters. */

@@ -1,6 +1,6 @@
 /* build_test.c - snapshots, one after the other: what they share, what is built anew, and what goes
  * when nobody uses it any more. */
-#include "config/build.h"
+#include "build/build.h"
 #include "config/diff.h"
 #include "config_support.h"
 #include "tls_support.h"

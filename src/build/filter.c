@@ -1,5 +1,5 @@
-/* build_filter.c - a service's chains of filters, and the limiters of their rules. */
-#include "config/build.h"
+/* filter.c - a service's chains of filters, and the limiters of their rules. */
+#include "build/build.h"
 
 /* What was written, in the part's own memory; `bytes` of files are only needed for the set-up. */
 static Err values_keep(Arena *a, const FilterSettings *from, FilterValue **ret)

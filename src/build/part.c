@@ -1,5 +1,5 @@
-/* build_part.c - a service: its limits and rules, copied out of the settings. */
-#include "config/build.h"
+/* part.c - a service: its limits and rules, copied out of the settings. */
+#include "build/build.h"
 
 #define PART_BYTES_MAX (256u << 20)
 

@@ -5,8 +5,8 @@
  * settings, so that those can go at once. Snapshots share parts that are the same (by the identity
  * of their settings); a part is freed when no snapshot has it and no exchange uses it. Everything
  * here runs on the worker's main thread, beside the traffic. */
-#ifndef CONFIG_BUILD_H
-#define CONFIG_BUILD_H
+#ifndef BUILD_BUILD_H
+#define BUILD_BUILD_H
 
 #include "base/str_map.h"
 #include "config/settings.h"
@@ -121,27 +121,27 @@ MUST_USE static inline Err build_keep(Arena *a, Str *s)
     return arena_copy(a, *s, s) ? ERR_OK : ERR_MEMORY;
 }
 
-/* A service that has not been built yet (build_part.c). */
+/* A service that has not been built yet (part.c). */
 MUST_USE Err build_part(Build *b, const ServiceSettings *from, Part **ret);
 /* Gives up all that a part holds; nobody uses it. */
 void part_drop(Builder *b, Part *p);
-/* What answers the requests of a service (build_route.c). */
+/* What answers the requests of a service (route.c). */
 MUST_USE Err build_routes(Build *b, const ServiceSettings *from, Service *ret);
 /* Gives up what routes hold outside of the arena, and what the part holds of the worker's. */
 void drop_routes(Builder *b, Part *p);
-/* The filters of a service (build_filter.c). */
+/* The filters of a service (filter.c). */
 MUST_USE Err build_chains(Build *b, const ServiceSettings *from, Service *ret);
 void drop_chains(Builder *b, Part *p);
 /* What receives requests for all services at an address, the listener's place: it stands for the
  * one for all other hosts, or else the first, with the strictest limits of all. `was` is the
- * listener before, or NULL (build_hosts.c). */
+ * listener before, or NULL (hosts.c). */
 MUST_USE Err build_reception(Build *b, const ListenerSettings *from, uint32_t place,
                              const Listener *was, const Service **ret);
 void drop_name_tables(Generation *g);
-/* The listeners (build_listener.c): those of the settings, and those that leave. */
+/* The listeners (listener.c): those of the settings, and those that leave. */
 MUST_USE Err build_listeners(Build *b);
 void drop_listeners(Generation *g);
-/* TLS (build_tls.c). Parts hold clients by their numbers. */
+/* TLS (tls.c). Parts hold clients by their numbers. */
 MUST_USE Err build_server(const ListenerSettings *from, int key_log_fd, TlsShelf *shelf,
                           Arena *scratch, TlsServer **ret);
 MUST_USE Err hold_client(Build *b, const ConnectorSettings *from, uint32_t *ret);

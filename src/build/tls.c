@@ -1,6 +1,6 @@
-/* build_tls.c - servers of listeners and clients of connectors. Equal clients are one: they share
+/* tls.c - servers of listeners and clients of connectors. Equal clients are one: they share
  * remembered sessions. */
-#include "config/build.h"
+#include "build/build.h"
 
 #include "config/material.h"
 #include "loop/log.h"

@@ -1,6 +1,6 @@
-/* build_hosts.c - several services at one address: what receives their requests, and which names
+/* hosts.c - several services at one address: what receives their requests, and which names
  * are whose. The table of names is kept from one snapshot to the next while those stay the same. */
-#include "config/build.h"
+#include "build/build.h"
 
 #include "base/number.h"
 

@@ -1,6 +1,6 @@
-/* build_listener.c - addresses where clients arrive, and those that leave, while they still have
+/* listener.c - addresses where clients arrive, and those that leave, while they still have
  * clients. */
-#include "config/build.h"
+#include "build/build.h"
 
 #include "base/number.h"
 

@@ -1,8 +1,8 @@
-/* build_route.c - where requests go: clusters with their balancing tables, the shared pool of each
+/* route.c - where requests go: clusters with their balancing tables, the shared pool of each
  * endpoint, River's own answers, and the router that chooses among routes. */
 #include "balance/policies.h"
 #include "base/number.h"
-#include "config/build.h"
+#include "build/build.h"
 #include "filter/file_server.h"
 
 #define ORIGIN_KEY_BYTES_MAX 512u

@@ -1,5 +1,5 @@
 /* build.c - generations of the snapshot: what is shared, what is built, and what may be freed. */
-#include "config/build.h"
+#include "build/build.h"
 
 #include "base/number.h"
 
