@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/cage.h"
+#include "cage/cage.h"
 #include "loop/log.h"
 
 #define LISTS_BLOCK_BYTES 16384u

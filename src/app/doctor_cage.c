@@ -9,12 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/account.h"
-#include "app/cage_calls.h"
-#include "app/cage_landlock.h"
 #include "app/control.h"
 #include "app/doctor.h"
 #include "base/number.h"
+#include "cage/account.h"
+#include "cage/calls.h"
+#include "cage/landlock.h"
 
 #define CALL_GET_MDWE 66
 #define ANSWER_BYTES_MAX 65536u

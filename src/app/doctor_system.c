@@ -6,11 +6,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "app/account.h"
 #include "app/doctor.h"
 #include "app/machine.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "cage/account.h"
 #include "loop/system.h"
 
 #define MEBIBYTE (UINT64_C(1) << 20)

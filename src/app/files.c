@@ -8,9 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app/account.h"
 #include "app/machine.h"
 #include "base/number.h"
+#include "cage/account.h"
 #include "loop/system.h"
 
 #define SETTLED_SECONDS 2

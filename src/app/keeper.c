@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/cage.h"
 #include "app/channel.h"
+#include "cage/cage.h"
 #include "loop/crash.h"
 #include "loop/log.h"
 

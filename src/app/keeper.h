@@ -8,9 +8,9 @@
 
 #include <sys/types.h>
 
-#include "app/cage.h"
 #include "app/channel.h"
 #include "app/worker_process.h"
+#include "cage/cage.h"
 #include "loop/crash.h"
 
 #define KEEPER_DEATHS 5u

@@ -6,10 +6,10 @@
 
 #include <poll.h>
 
-#include "app/cage.h"
 #include "app/channel.h"
 #include "app/worker_process.h"
 #include "build/build.h"
+#include "cage/cage.h"
 
 /* A bound socket for the next configuration. */
 typedef struct PendingSocket {

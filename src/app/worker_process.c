@@ -374,7 +374,7 @@ static void serve(WorkerProcess *p)
 
 /* ---- life ---- */
 
-/* Everything up to serving, in the order that the cage asks for (app/cage.h). */
+/* Everything up to serving, in the order that the cage asks for (cage/cage.h). */
 static Err start(WorkerProcess *p)
 {
     const Configuration *c = p->setup->configuration;

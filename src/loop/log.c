@@ -514,7 +514,7 @@ static Err start_writer(Log *log, const LogOptions *options)
         atomic_store(&log->next_fds[s], options->fds[s]);
     }
     TRY(err_from_errno(pthread_create(&log->writer, NULL, writer_main, log)));
-    /* What a thread asks of the system to begin with, it may not ask later (app/cage.h). */
+    /* What a thread asks of the system to begin with, it may not ask later (cage/cage.h). */
     gate_wait(&log->gate, 1);
     return ERR_OK;
 }

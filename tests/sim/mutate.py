@@ -26,7 +26,7 @@ BUILD = os.environ.get("RIVER_BUILD", os.path.join(ROOT, "build"))
 RELEASE = os.path.join(BUILD, "release")
 WORK = os.path.join(BUILD, "mutate")
 ROOMS = ("base", "loop", "http", "net", "transport", "pool", "proxy", "balance", "filter")
-MORE_ROOMS = ("kdl", "config", "build", "admin", "app")
+MORE_ROOMS = ("kdl", "config", "build", "cage", "admin", "app")
 # In this order, until one of them fails.
 PROGRAMS = ("sim/sim", "sim/wire", "sim/calls", "sim/records", "unit/unit")
 

@@ -15,7 +15,8 @@ import sys
 import circles
 
 ROOMS = {"base": 0, "loop": 1, "http": 1, "kdl": 1, "net": 2, "transport": 3, "pool": 4, "proxy": 5,
-         "filter": 6, "balance": 6, "admin": 7, "config": 8, "build": 9, "app": 10}
+         "filter": 6, "balance": 6, "admin": 7, "config": 8, "build": 9, "cage": 9,
+         "app": 10}
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 COLUMNS_MAX = 100

@@ -11,12 +11,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "app/account.h"
-#include "app/cage.h"
-#include "app/cage_calls.h"
-#include "app/cage_landlock.h"
-#include "app/cage_limits.h"
-#include "app/call_names.h"
+#include "cage/account.h"
+#include "cage/cage.h"
+#include "cage/call_names.h"
+#include "cage/calls.h"
+#include "cage/landlock.h"
+#include "cage/rlimits.h"
 #include "test.h"
 
 #define PROCESS 4711u

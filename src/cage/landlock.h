@@ -1,10 +1,10 @@
-/* cage_landlock.h - Landlock: what of the file system, the network and other processes stays in
+/* landlock.h - Landlock: what of the file system, the network and other processes stays in
  * reach. Best effort: each kernel is asked for what it knows.
  *
  * Raw system calls: the C library wraps none of them, and its headers may be older than the
  * kernel. */
-#ifndef APP_CAGE_LANDLOCK_H
-#define APP_CAGE_LANDLOCK_H
+#ifndef CAGE_LANDLOCK_H
+#define CAGE_LANDLOCK_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* call_names.h - the names of system calls, for people who read the log. The table is made while
  * building (call_names.py). */
-#ifndef APP_CALL_NAMES_H
-#define APP_CALL_NAMES_H
+#ifndef CAGE_CALL_NAMES_H
+#define CAGE_CALL_NAMES_H
 
 #include "base/str.h"
 

@@ -24,7 +24,7 @@ def main():
         sys.exit("the headers name hardly any system call")
     with open(output, "w", encoding="utf-8") as file:
         file.write("/* Made by call_names.py: the system calls of this architecture. */\n"
-                   '#include "app/call_names.h"\n\nconst CallName call_names[] = {\n')
+                   '#include "cage/call_names.h"\n\nconst CallName call_names[] = {\n')
         file.writelines(f'    {{{number}, S_INIT("{name}")}},\n' for number, name in rows)
         file.write(f"}};\nconst size_t call_name_count = {len(rows)};\n")
 

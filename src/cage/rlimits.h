@@ -1,6 +1,6 @@
-/* cage_limits.h - what the system gives a caged worker at most. */
-#ifndef APP_CAGE_LIMITS_H
-#define APP_CAGE_LIMITS_H
+/* rlimits.h - what the system gives a caged worker at most. */
+#ifndef CAGE_RLIMITS_H
+#define CAGE_RLIMITS_H
 
 #include <stdbool.h>
 #include <stdint.h>

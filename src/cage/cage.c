@@ -1,5 +1,5 @@
 /* cage.c - the two steps into the cage, and what is said about it. */
-#include "app/cage.h"
+#include "cage/cage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,11 +8,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "app/account.h"
-#include "app/cage_calls.h"
-#include "app/cage_landlock.h"
-#include "app/cage_limits.h"
-#include "app/call_names.h"
+#include "cage/account.h"
+#include "cage/call_names.h"
+#include "cage/calls.h"
+#include "cage/landlock.h"
+#include "cage/rlimits.h"
 #include "loop/log.h"
 
 #define SOCKET_DIRECTORIES_MAX 256u

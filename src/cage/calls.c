@@ -1,10 +1,10 @@
-/* cage_calls.c - the table of system calls, and the program that is made of it.
+/* calls.c - the table of system calls, and the program that is made of it.
  *
  * Found by watching all of the end-to-end tests, then read against the sources: a call that only
  * happens once in a while (realloc, an interrupted wait) must be here as well. The calls of the
  * data path stand first, for kernels before 5.11, which walk the program at every call; later ones
  * remember what is always allowed. */
-#include "app/cage_calls.h"
+#include "cage/calls.h"
 
 #include <errno.h>
 #include <fcntl.h>

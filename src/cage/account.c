@@ -1,5 +1,5 @@
 /* account.c - names to ids, and the worker's change of identity. */
-#include "app/account.h"
+#include "cage/account.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,5 +1,5 @@
-/* cage_landlock.c - a ruleset by the kernel's version, and the way into it. */
-#include "app/cage_landlock.h"
+/* landlock.c - a ruleset by the kernel's version, and the way into it. */
+#include "cage/landlock.h"
 
 #include <errno.h>
 #include <sys/syscall.h>

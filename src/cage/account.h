@@ -2,8 +2,8 @@
  *
  * The supervisor looks names up when it reads the configuration and keeps its own identity; only
  * the worker changes, once, before it has any thread but its first. */
-#ifndef APP_ACCOUNT_H
-#define APP_ACCOUNT_H
+#ifndef CAGE_ACCOUNT_H
+#define CAGE_ACCOUNT_H
 
 #include "base/text.h"
 #include "config/load.h"

@@ -1,10 +1,10 @@
-/* cage_calls.h - seccomp: the system calls that a caged worker may make, and no others.
+/* calls.h - seccomp: the system calls that a caged worker may make, and no others.
  *
- * The list is a table of rows (cage_calls.c); a row may bind arguments. It becomes a program of the
+ * The list is a table of rows (calls.c); a row may bind arguments. It becomes a program of the
  * kernel's packet filter. A call that no row allows raises SIGSYS, whose handler notes the call's
  * number (loop/crash.h) before the worker ends. */
-#ifndef APP_CAGE_CALLS_H
-#define APP_CAGE_CALLS_H
+#ifndef CAGE_CALLS_H
+#define CAGE_CALLS_H
 
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -41,8 +41,8 @@ typedef struct CallRow {
     CallTest tests[CALL_TESTS_MAX];
 } CallRow;
 
-/* What the build adds: nothing, or what a sanitizer's reports need (cage_plain.c,
- * cage_sanitizer.c; the build chooses). */
+/* What the build adds: nothing, or what a sanitizer's reports need (plain.c,
+ * sanitizer.c; the build chooses). */
 typedef struct CallExtras {
     bool for_sanitizer; /* Landlock lets files be read; memory and processes have no limit */
     size_t count;

@@ -1,5 +1,5 @@
-/* cage_limits.c - resource limits, as a table; and memory's, which must be computed. */
-#include "app/cage_limits.h"
+/* rlimits.c - resource limits, as a table; and memory's, which must be computed. */
+#include "cage/rlimits.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -14,8 +14,8 @@
  * to Unix sockets only in the directories of its plan (Linux 7.1). A configuration that needs more,
  * another user, or another `sandbox`, needs another worker.
  */
-#ifndef APP_CAGE_H
-#define APP_CAGE_H
+#ifndef CAGE_CAGE_H
+#define CAGE_CAGE_H
 
 #include "base/text.h"
 #include "config/settings.h"

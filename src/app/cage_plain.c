@@ -1,4 +1,0 @@
-/* cage_plain.c - what a build without a sanitizer adds to the cage's table: nothing. */
-#include "app/cage_calls.h"
-
-const CallExtras call_extras = {.count = 0};
