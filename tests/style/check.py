@@ -13,6 +13,7 @@ import re
 import sys
 
 import circles
+import names
 
 ROOMS = {"base": 0, "loop": 1, "http": 1, "kdl": 1, "net": 2, "transport": 3, "pool": 4, "proxy": 5,
          "filter": 6, "balance": 6, "admin": 7, "config": 8, "build": 9, "cage": 9,
@@ -214,6 +215,14 @@ def check_foreign_headers(tree):
             yield path, number, f"<{name}> belongs to {places[0][0]} alone"
 
 
+def check_header_names(tree):
+    """No header is called like one of the system's: its room would include it instead."""
+    for source in tree.room_sources():
+        name = os.path.basename(source.path)
+        if name.endswith(".h") and name[:-2] in OURS_TO_USE:
+            yield source.path, 1, f"<{name}> is the system's"
+
+
 def check_opening_comment(tree):
     """Each file opens with what it is."""
     for source in tree.sources:
@@ -243,6 +252,24 @@ def check_readmes(tree):
             yield path, 1, "the room has no README.md"
         elif len(tree.lines(path)) > README_LINES_MAX:
             yield path, README_LINES_MAX + 1, f"more than {README_LINES_MAX} lines"
+
+
+def check_names(tree):
+    """What documents name exists (names.py; it has a list of exceptions)."""
+    yield from names.violations(tree)
+
+
+def check_lists(tree):
+    """A room's meson.build lists its files sorted, one a line."""
+    for path in [p for p in tree.paths if re.fullmatch(r"src/\w+/meson\.build", p)]:
+        before = ""
+        for number, line in enumerate(tree.lines(path), 1):
+            files = re.findall(r"'(\w+\.c)'", line) if re.match(r"\s+'", line) else []
+            if len(files) > 1:
+                yield path, number, "more than one file a line"
+            elif files and files[0] < before:
+                yield path, number, f"{files[0]} comes before {before}"
+            before = files[0] if files else ""
 
 
 def check_adapters(tree):
@@ -300,8 +327,8 @@ class Tree:
 
 RULES = [check_layers, check_circles, check_function_lines, check_file_lines, check_columns,
          check_banned_calls, check_slice_pointers, check_system_call_marks, check_foreign_headers,
-         check_opening_comment, check_conditional_code, check_readmes, check_adapters,
-         check_left_overs]
+         check_header_names, check_opening_comment, check_conditional_code, check_readmes,
+         check_names, check_lists, check_adapters, check_left_overs]
 
 
 def run(root):

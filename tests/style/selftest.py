@@ -10,7 +10,7 @@ import circles
 
 def link(i, to):
     """One of five units in a chain, or at its end."""
-    return f"/* link{i}.c - a link. */\nvoid link{i}(void)\n{{\n    {to}();\n}}\n"
+    return f"/* link{i}.c - a link. */\nvoid link_{i}(void)\n{{\n    {to}();\n}}\n"
 
 
 CLEAN = {
@@ -18,16 +18,18 @@ CLEAN = {
     "src/base/README.md": "slices\n",
     "src/loop/timer.c": '/* timer.c - time. */\n#include <time.h>\n#include "base/str.h"\n'
                         "int timer_fire(Str s)\n{\n    return s.at[0];\n}\n",
-    "src/loop/README.md": "time\n",
-    "src/http/head.c": "/* head.c - heads; a memcpy( in a comment is fine. */\n",
+    "src/loop/README.md": "time: `timer.c`, `link_1`, `link_1()`, `base/str.h`, `ti*`\n",
+    "src/loop/meson.build": "library('loop', b ? 'z.c' : 'y.c',\n    'a.c',\n    'timer.c')\n",
+    "src/http/head.c": "/* head.c - heads; a memcpy( or cut_off in a comment is fine. */\n",
     "src/http/README.md": "heads\n",
-    **{f"src/http/link{i}.c": link(i, f"link{i + 1}") for i in range(4)},
-    "src/http/link4.c": link(4, "link1"),
+    **{f"src/http/link{i}.c": link(i, f"link_{i + 1}") for i in range(4)},
+    "src/http/link4.c": link(4, "link_1"),
     "src/net/tls.c": "/* tls.c - TLS. */\n#include <rustls.h>\n"
                      "int g(Str s)\n{\n    return feed(s.at, s.len); /* foreign call */\n}\n",
     "src/net/socket.c": "/* socket.c - sockets. */\nint f(Str s)\n{\n"
                         "    return write(1, s.at, s.len); /* system call */\n}\n",
-    "src/net/README.md": "peers\n",
+    "src/net/README.md": "peers; `SOMETHING`, `some-option`, `other/thing`\n",
+    "docs/HOUSE.md": "`link1.c`, `src/http`, `HOUSE.md`\n```\n`no_such`\n```\n`name.c`\n",
     "deps/src/lib.rs": "//! Adapters.\n" + "// A comment.\n\n" * 1250,
 }
 LONG = "\n".join("    f();" for _ in range(70))
@@ -36,7 +38,7 @@ PLANTED = [
     ("layers", "src/loop/timer.c", '/* timer.c - time. */\n#include "http/head.h"\n'),
     ("layers", "src/base/str.h", '/* str.h - slices. */\n#include "net/tls.h"\n'),
     ("layers", "src/net/tls.c", '/* tls.c - TLS. */\n#include "socket.h"\n'),
-    ("circles", "src/http/link4.c", link(4, "link0")),
+    ("circles", "src/http/link4.c", link(4, "link_0")),
     ("function_lines", "src/http/head.c", "/* head.c - h. */\nint g(void)\n{\n" + LONG + "\n}\n"),
     ("file_lines", "src/http/head.c", "/* head.c - heads. */\n" + "int f(void);\n" * 600),
     ("columns", "src/http/head.c", "/* head.c - heads. */\n/* " + "x" * 100 + " */\n"),
@@ -49,11 +51,22 @@ PLANTED = [
     ("system_call_marks", "src/http/head.c", "/* head.c - h. */\nf(s.at); /* system call */\n"),
     ("system_call_marks", "src/http/head.c", "/* head.c - h. */\nf(s.at); /* foreign call */\n"),
     ("foreign_headers", "src/net/socket.c", "/* socket.c - sockets. */\n#include <rustls.h>\n"),
+    ("header_names", "src/net/string.h", "/* string.h - texts. */\n"),
     ("opening_comment", "src/http/head.c", "int x;\n"),
     ("opening_comment", "src/http/head.c", "/* tail.c - the wrong name. */\n"),
     ("conditional_code", "src/http/head.c", "/* head.c - */\nint g(void)\n{\n#if X\n#endif\n}\n"),
     ("readmes", "src/http/README.md", "line\n" * 41),
     ("readmes", "src/http/README.md", None),
+    ("names", "src/loop/README.md", "`timer_gone`\n"),
+    ("names", "src/loop/README.md", "`gone.c`\n"),
+    ("names", "src/loop/README.md", "`str.h`\n"),
+    ("names", "src/loop/README.md", "`str.*`\n"),
+    ("names", "docs/HOUSE.md", "`loop/str.h`\n"),
+    ("names", "docs/HOUSE.md", "`src/gone`\n"),
+    ("names", "docs/HOUSE.md", "`Timer.gone`\n"),
+    ("names", "docs/HOUSE.md", "a comment names `cut_off`\n"),
+    ("lists", "src/loop/meson.build", "    'timer.c',\n    'mailbox.c',\n"),
+    ("lists", "src/loop/meson.build", "    'mailbox.c', 'timer.c',\n"),
     ("adapters", "deps/src/lib.rs", "pub fn f() {}\n" * 1451),
     ("left_overs", "src/http/head.c", "/* head.c - heads. TO" "DO: write it */\n"),
 ]
