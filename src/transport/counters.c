@@ -6,7 +6,7 @@ const uint32_t histogram_bounds_ms[HISTOGRAM_BUCKETS - 1] = HISTOGRAM_BOUNDS;
 #define ROW(Sums, member, kind_, key_)                                                             \
     {.key = S_INIT(key_),                                                                          \
      .kind = COUNTER_##kind_,                                                                      \
-     .at = offsetof(Sums, member) / sizeof(uint64_t),                                              \
+     .first = offsetof(Sums, member) / sizeof(uint64_t),                                           \
      .width = COUNTER_WIDTH_##kind_},
 
 static const CounterRow service_rows[] = {
@@ -43,13 +43,13 @@ void counters_add_row(const CounterRow *row, void *counters, const uint64_t *wor
 {
     Counter *to = (Counter *)counters;
     for (size_t i = 0; i < row->width; i++) {
-        counter_add(&to[row->at + i], words[i]);
+        counter_add(&to[row->first + i], words[i]);
     }
 }
 
 const uint64_t *counters_row(const CounterRow *row, const void *sum)
 {
-    return (const uint64_t *)sum + row->at;
+    return (const uint64_t *)sum + row->first;
 }
 
 const CounterRow *counters_find(const CounterTable *table, Str key)

@@ -15,7 +15,8 @@
 /* A counter with one writer, read by others. */
 typedef _Atomic uint64_t Counter;
 
-/* COUNT: a number. ANSWERS: one for each first digit of a status, [0] for none. TIME: a histogram. */
+/* COUNT: a number. ANSWERS: one for each first digit of a status, [0] for none. TIME: a
+ * histogram. */
 #define SERVICE_COUNTERS(X)                                                                        \
     X(requests, COUNT, "requests")                                                                 \
     X(answers, ANSWERS, "answers")                                                                 \
@@ -69,7 +70,7 @@ typedef enum CounterKind { COUNTER_COUNT, COUNTER_ANSWERS, COUNTER_TIME } Counte
 typedef struct CounterRow {
     Str key;
     CounterKind kind;
-    size_t at;    /* words in front of it */
+    size_t first; /* words in front of it */
     size_t width; /* in words */
 } CounterRow;
 

@@ -46,7 +46,7 @@ class Status(Test):
         self.assertEqual(worker["log_lines_dropped"], {"access": 0, "error": 0})
 
     def test_times(self):
-        """How long requests took, by bounds; what River answered by itself has no origin's times."""
+        """By bounds; what River answered by itself has no origin's times."""
         def slow(_):
             time.sleep(0.06)
             return answer("late")

@@ -21,6 +21,12 @@ EXCEPTIONS = {
     "SO_RCVLOWAT": "an option of the kernel's that was not taken",
     "SO_SNDBUF": "an option of the kernel's that stays as it is",
     "in_bounds": "Frama-C's word",
+    "certificate_expired": "an alert of TLS",
+    "certificate_required": "an alert of TLS",
+    "certificate_revoked": "an alert of TLS",
+    "handshake_failure": "an alert of TLS",
+    "no_application_protocol": "an alert of TLS",
+    "unable_to_verify_leaf_signature": "an error of Node",
 }
 OURS = "tests/style/names.py"
 TOPS = ("src", "tests", "docs", "tools", "deps", "dist", "examples", "bench")
