@@ -97,9 +97,17 @@ Token lease_on_again(const Thread *t, Handle h)
     return l->owner;
 }
 
+/* Most leases are served at once. */
+static void lease_unwait(Thread *t, Lease *l)
+{
+    if (UNLIKELY(l->waits || l->queued || l->place)) {
+        origin_unwait(t, l);
+    }
+}
+
 void lease_attach(Thread *t, Lease *l, Upstream *u)
 {
-    origin_unwait(t, l);
+    lease_unwait(t, l);
     l->upstream = u->self;
     l->reused = u->served > 0 || u->rested;
     u->served++;
@@ -118,7 +126,7 @@ void lease_connected(Thread *t, Lease *l, Upstream *u)
 void lease_attach_stream(Thread *t, Lease *l, MuxStream *s, bool reused)
 {
     soft_check(!lease_is_had(l));
-    origin_unwait(t, l);
+    lease_unwait(t, l);
     l->stream = s->self;
     l->reused = reused;
 }
@@ -153,9 +161,9 @@ bool lease_is_refused(Thread *t, const Lease *l)
     return u && upstream_is_refused(t, u);
 }
 
-static void forget(Thread *t, Lease *l)
+static void lease_forget(Thread *t, Lease *l)
 {
-    origin_unwait(t, l);
+    lease_unwait(t, l);
     pool_give(&t->leases, l->self);
 }
 
@@ -163,7 +171,7 @@ void lease_end(Thread *t, Lease *l, bool abort)
 {
     Upstream *u = upstream_get(t, l->upstream);
     MuxStream *s = mux_stream_get(t, l->stream);
-    forget(t, l);
+    lease_forget(t, l);
     if (s) {
         upstream_leave_stream(t, s, false);
     }
@@ -176,7 +184,7 @@ void lease_release(Thread *t, Lease *l, const LeaseEnd *how)
 {
     MuxStream *s = mux_stream_get(t, l->stream);
     if (s) {
-        forget(t, l);
+        lease_forget(t, l);
         upstream_leave_stream(t, s, how->complete);
         return;
     }
@@ -187,7 +195,7 @@ void lease_release(Thread *t, Lease *l, const LeaseEnd *how)
         lease_end(t, l, !whole);
         return;
     }
-    forget(t, l);
+    lease_forget(t, l);
     upstream_announced(t, u, how->keep_alive_ms);
     origin_return(t, u);
 }

@@ -383,11 +383,8 @@ static void client_read_proxy(Thread *t, Client *c)
 
 void client_wake_exchange(Thread *t, Handle exchange)
 {
-    const Exchange *x = exchange_get(t, exchange);
-    Handle client = x ? x->client : HANDLE_NONE;
-    exchange_wake(t, exchange);
-    Client *c = client_get(t, client);
-    if (c) {
+    Client *c = client_get(t, exchange_wake(t, exchange));
+    if (c && c->over.is) {
         client_go_on(t, c);
     }
 }
@@ -435,8 +432,10 @@ void client_on_ready(Thread *t, Handle h, unsigned what)
         client_read(t, c);
         return;
     case CLIENT_BUSY:
-        exchange_wake(t, c->exchange);
-        client_go_on(t, c);
+        (void)exchange_wake(t, c->exchange);
+        if (c->over.is) {
+            client_go_on(t, c);
+        }
         return;
     case CLIENT_FLUSH:
         client_flush(t, c);
@@ -472,8 +471,10 @@ void client_on_timer(Thread *t, Handle h)
         refuse(t, c, FAULT_HEAD_TIMEOUT, STR_NONE);
         return;
     case CLIENT_BUSY:
-        exchange_wake(t, c->exchange);
-        client_go_on(t, c);
+        (void)exchange_wake(t, c->exchange);
+        if (c->over.is) {
+            client_go_on(t, c);
+        }
         return;
     case CLIENT_FLUSH:
         client_flush_watch(t, c);

@@ -126,6 +126,7 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     if (x->phase == PHASE_ANSWER) { /* a file cannot be read: other words, if none were said */
         answer_forget(x);
     }
+    x->paused_ms = 0;
     x->looking = false;
     x->loading = false;
     if (x->replied || x->answered || row->status == 0 || is_malformed(x, fault)) {
@@ -346,12 +347,15 @@ static void exchange_run(Thread *t, Exchange *x)
     crash_note_clear(t->index);
 }
 
-void exchange_wake(Thread *t, Handle h)
+Handle exchange_wake(Thread *t, Handle h)
 {
     Exchange *x = exchange_get(t, h);
-    if (x) {
-        exchange_run(t, x);
+    if (!x) {
+        return HANDLE_NONE;
     }
+    Handle client = handle_is_none(x->client_stream) ? x->client : HANDLE_NONE;
+    exchange_run(t, x);
+    return client;
 }
 
 void exchange_cut(Thread *t, Exchange *x, Fault fault)

@@ -116,6 +116,7 @@ struct Exchange {
     const Respond *respond; /* what ANSWER sends, or NULL: a fault's own words, or `answer` */
     const Respond *refusal; /* a filter's words for its fault, or NULL */
     size_t filter_at;       /* where the filters of the request go on */
+    uint64_t paused_ms;     /* since when one of them makes it wait; 0: none does */
     size_t limit_at;
     struct LimitTaken *taken; /* tokens that rules granted, the last first (filter/limit.c) */
     HeadEdit *request_edit; /* the fields for the origin, where filters have been at them */
@@ -149,9 +150,9 @@ void exchange_start_stream(Thread *t, Client *c, MuxStream *s);
 /* Answers a fault found before there was a whole head, on a connection that then ends. False: there
  * is no room for that. */
 MUST_USE bool exchange_refuse(Thread *t, Client *c, Fault fault, Str head);
-/* Something happened on one of the exchange's sides, or a deadline came: goes on as far as it
- * goes. */
-void exchange_wake(Thread *t, Handle h);
+/* Something happened on one of the exchange's sides, or a deadline came: goes on as far as it goes.
+ * Returns the client that sees to what follows; none: nothing does. */
+Handle exchange_wake(Thread *t, Handle h);
 /* Cuts it: River stops, or its client's connection has gone. */
 void exchange_cut(Thread *t, Exchange *x, Fault fault);
 

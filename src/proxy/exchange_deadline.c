@@ -4,6 +4,7 @@
 #include "proxy/worker.h"
 
 #define FILE_WAIT_MS 30000u /* for one open or read of a file */
+#define FILTER_WAIT_MS 60000u /* for a filter that has paused the request */
 
 static void sooner(Deadline *d, uint64_t due_ms, Fault fault)
 {
@@ -142,6 +143,9 @@ Deadline exchange_deadline(Thread *t, Exchange *x)
     if (x->phase == PHASE_CONNECT) {
         sooner(&d, x->lease->wait_due_ms, FAULT_NONE);
         sooner(&d, x->lease->wait_end_ms, FAULT_CONNECT_WAIT);
+    }
+    if (UNLIKELY(x->paused_ms != 0)) {
+        sooner(&d, x->paused_ms + FILTER_WAIT_MS, FAULT_FILTER_TIMEOUT);
     }
     if (x->looking || x->loading) {
         sooner(&d, x->progress_up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);

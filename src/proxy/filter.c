@@ -37,11 +37,32 @@ static Verdict wait_longest(Thread *t, Exchange *x, const FilterChain *chain, si
     return v;
 }
 
-Verdict filter_run_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at)
+/* Whether a request may wait in that stage, or be answered there. */
+static bool stage_waits(FilterStage stage)
+{
+    return stage == STAGE_REQUEST;
+}
+
+/* A verdict that its stage does not know, or a failure of nothing, is a bug of the filter, which
+ * costs this request. */
+static Verdict verdict_known(Verdict v, FilterStage stage)
+{
+    bool known = v.kind == VERDICT_PASS || (v.kind == VERDICT_FAIL && v.fault != FAULT_NONE) ||
+                 ((v.kind == VERDICT_PAUSE || v.kind == VERDICT_ANSWER) && stage_waits(stage));
+    if (LIKELY(known)) {
+        return v;
+    }
+    soft_check(false);
+    return (Verdict){.kind = VERDICT_FAIL, .fault = FAULT_INTERNAL_FILTER};
+}
+
+Verdict filter_run_request(Thread *t, Exchange *x, FilterStage stage, const FilterChain *chain,
+                           size_t *at)
 {
     for (; *at < chain->count; (*at)++) {
         const FilterUse *use = &chain->uses[*at];
         Verdict v = use->kind->request ? use->kind->request(t, x, use->state) : PASS;
+        v = verdict_known(v, stage);
         if (v.kind == VERDICT_FAIL) {
             undo(t, x, chain, *at);
             v = wait_longest(t, x, chain, *at, v);
@@ -69,6 +90,7 @@ Verdict filter_run_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEd
     for (size_t i = 0; i < chain->count; i++) {
         const FilterUse *use = &chain->uses[i];
         Verdict v = use->kind->head ? use->kind->head(t, x, use->state, edit) : PASS;
+        v = verdict_known(v, STAGE_RESPONSE);
         if (v.kind != VERDICT_PASS) {
             return v;
         }
@@ -81,6 +103,7 @@ Verdict filter_run_body(Thread *t, Exchange *x, const FilterChain *chain, uint64
     for (size_t i = 0; i < chain->count; i++) {
         const FilterUse *use = &chain->uses[i];
         Verdict v = use->kind->body ? use->kind->body(t, x, use->state, bytes, data) : PASS;
+        v = verdict_known(v, STAGE_RESPONSE_BODY);
         if (v.kind != VERDICT_PASS) {
             return v;
         }

@@ -41,7 +41,8 @@ typedef struct Respond {
 
 typedef enum VerdictKind {
     VERDICT_PASS,
-    VERDICT_PAUSE,  /* the filter is asked again when the exchange is woken (STAGE_REQUEST only) */
+    VERDICT_PAUSE,  /* the filter is asked again when the exchange is woken (STAGE_REQUEST only);
+                     * one that never wakes it ends in FAULT_FILTER_TIMEOUT */
     VERDICT_ANSWER, /* `respond` is the answer (STAGE_REQUEST only) */
     VERDICT_FAIL    /* `fault` happened; `respond`, where set, is how it is answered */
 } VerdictKind;
@@ -120,15 +121,20 @@ typedef struct FilterChain {
 bool filter_refuses(const FilterChain *chain, const IpAddress *client);
 
 /* For the functions below, which leave it to these where there is a filter: a service without
- * filters pays a comparison. */
-Verdict filter_run_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at);
+ * filters pays a comparison. A verdict that the stage does not know becomes
+ * FAULT_INTERNAL_FILTER. */
+Verdict filter_run_request(Thread *t, Exchange *x, FilterStage stage, const FilterChain *chain,
+                           size_t *at);
 Verdict filter_run_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit);
 Verdict filter_run_body(Thread *t, Exchange *x, const FilterChain *chain, uint64_t bytes, Str data);
 
-/* Runs STAGE_REQUEST or STAGE_LIMIT from *at on, which is left where a filter pauses. */
-static inline Verdict filter_request(Thread *t, Exchange *x, const FilterChain *chain, size_t *at)
+/* Runs STAGE_REQUEST, STAGE_LIMIT or STAGE_PEER from *at on, which is left where a filter
+ * pauses. */
+static inline Verdict filter_request(Thread *t, Exchange *x, FilterStage stage,
+                                     const FilterChain *chains, size_t *at)
 {
-    return chain->count == 0 ? PASS : filter_run_request(t, x, chain, at);
+    const FilterChain *chain = &chains[stage];
+    return chain->count == 0 ? PASS : filter_run_request(t, x, stage, chain, at);
 }
 
 /* Runs a stage of heads. */

@@ -201,8 +201,10 @@ Step phase_route(Thread *t, Exchange *x)
 }
 
 /* What a filter's verdict means for the phase. */
-static Step step_of(Exchange *x, Verdict v)
+static Step step_of(const Thread *t, Exchange *x, Verdict v)
 {
+    uint64_t paused_ms = x->paused_ms ? x->paused_ms : t->now_ms;
+    x->paused_ms = v.kind == VERDICT_PAUSE ? paused_ms : 0;
     switch (v.kind) {
     case VERDICT_PASS:
         return NEXT;
@@ -230,9 +232,9 @@ static Verdict ask_body(Thread *t, Exchange *x)
 Step phase_ask(Thread *t, Exchange *x)
 {
     const FilterChain *chains = x->service->chains;
-    Verdict v = filter_request(t, x, &chains[STAGE_REQUEST], &x->filter_at);
+    Verdict v = filter_request(t, x, STAGE_REQUEST, chains, &x->filter_at);
     if (v.kind == VERDICT_PASS) {
-        v = filter_request(t, x, &chains[STAGE_LIMIT], &x->limit_at);
+        v = filter_request(t, x, STAGE_LIMIT, chains, &x->limit_at);
     }
     if (v.kind == VERDICT_PASS) {
         v = ask_body(t, x);
@@ -247,7 +249,7 @@ Step phase_ask(Thread *t, Exchange *x)
     } else if (v.kind == VERDICT_PASS && route->handler.kind) {
         v = route->handler.kind->request(t, x, route->handler.state);
     }
-    return step_of(x, v);
+    return step_of(t, x, v);
 }
 
 /* What a policy that hashes looks at: the path without the query, maybe behind the client's
@@ -309,9 +311,9 @@ Step phase_pick(Thread *t, Exchange *x)
 {
     const Cluster *cluster = x->route->cluster;
     size_t at = 0;
-    Verdict v = filter_request(t, x, &x->service->chains[STAGE_PEER], &at);
+    Verdict v = filter_request(t, x, STAGE_PEER, x->service->chains, &at);
     if (v.kind != VERDICT_PASS) {
-        return step_of(x, v);
+        return step_of(t, x, v);
     }
     if (x->tries == 0 && cluster->endpoint_count > 1) {
         x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);

@@ -115,6 +115,9 @@ typedef enum Retry {
       "the file became shorter while it was sent")                                                 \
     X(STREAM_IDLE, "stream-idle", 504, NONE, NEVER,                                                \
       "nothing moved for too long between client and origin")                                      \
+    X(FILTER_TIMEOUT, "filter-timeout", 503, RIVER, NEVER, "a filter did not come back in time")   \
+    X(INTERNAL_FILTER, "internal-filter", 500, RIVER, NEVER,                                       \
+      "a bug in River: a filter said what its stage does not know")                                \
     X(INTERNAL_DEADLINE, "internal-deadline", 500, RIVER, NEVER,                                   \
       "a bug in River: a deadline without an effect")                                              \
     X(TUNNEL_IDLE, "tunnel-idle", 0, NONE, NEVER, "nothing moved through the tunnel for too long") \

@@ -56,6 +56,7 @@ static void service_make(Site *s, unsigned i, uint64_t scale_ms)
         v->route.handler = (FilterUse){.kind = &filter_file_server, .state = &s->files};
     } else {
         v->route.cluster = &s->clusters[i];
+        v->chains[STAGE_REQUEST] = pauses_chain();
     }
     limits_make(&v->limits, scale_ms);
     s->service_list[i] = v;
@@ -345,6 +346,8 @@ static void on_timer(uint32_t kind, uint64_t what)
         fetches_start();
     } else if (kind == TIMER_FETCH_GOES_ON) {
         fetches_go_on((unsigned)what);
+    } else if (kind == TIMER_PAUSE_OVER) {
+        pause_over(what);
     } else if (kind == TIMER_DISK) {
         disk_goes_on();
     } else {

@@ -137,6 +137,9 @@ typedef struct Ask {
     bool tunnel;
     bool probe;
     bool own;     /* River's: fetches.c */
+    bool woken;   /* after a pause: pauses.c */
+    unsigned waiter_thread;
+    Token waiter; /* its exchange, which pauses */
     bool garbled; /* frames by hand are part of it: no byte is as expected */
     bool touched; /* the origin has sent some of its answer */
     const char *why; /* it failed; NULL: it did not */
@@ -297,7 +300,8 @@ enum {
     TIMER_TROUBLE_OVER,
     TIMER_DISK,
     TIMER_FETCH,
-    TIMER_FETCH_GOES_ON
+    TIMER_FETCH_GOES_ON,
+    TIMER_PAUSE_OVER
 };
 
 /* Bytes that body `id` has from `at` on. */
@@ -335,6 +339,10 @@ bool client_h1_judges(Party *p);
 
 /* Another request, as far as the test's books go; NULL: no room. */
 Ask *client_asks(Party *p);
+
+/* pauses.c */
+FilterChain pauses_chain(void);
+void pause_over(uint64_t id);
 
 /* fetches.c */
 void fetches_begin(void);
