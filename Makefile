@@ -77,7 +77,7 @@ bench-limiter: setup-test ## rate-limit checks a second, many keys and one
 	@tools/build release tests/bench_limiter && $(BUILD)/release/tests/bench_limiter $(THREADS)
 
 bench-scale: setup-test build ## 10,000 services and certificates beside the peers, from the start on
-	@tools/build release tests/bench_shelf && python3 bench/scale.py
+	@tools/build release tests/bench_certificate_cache && python3 bench/scale.py
 
 bench-handshakes: setup-test build ## TLS 1.3 handshakes, full and resumed, beside nginx
 	@python3 bench/handshakes.py

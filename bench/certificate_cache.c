@@ -1,7 +1,7 @@
-/* shelf.c - what a listener with many certificates costs: made for the first time, made again when
- * one of them has changed, and asked for a name.
+/* certificate_cache.c - what a listener with many certificates costs: made for the first time, made
+ * again when one of them has changed, and asked for a name.
  *
- *     shelf DIRECTORY COUNT
+ *     cache DIRECTORY COUNT
  *
  * The directory holds 0.pem, 0.key and so on (bench/scale.py makes them), with one more pair than
  * COUNT. Time is the processor's; memory is what the allocator gave out. */
@@ -40,7 +40,7 @@ static Str read_file(Arena *a, const char *directory, unsigned number, const cha
     FILE *file = fopen(path, "rb");
     size_t len = file ? fread(room, 1, sizeof room, file) : 0;
     if (!file || !arena_copy(a, str_of(room, len), &copy)) {
-        fprintf(stderr, "shelf: cannot read %s\n", path);
+        fprintf(stderr, "cache: cannot read %s\n", path);
         exit(1);
     }
     fclose(file);
@@ -56,7 +56,7 @@ static TlsServer *make(const TlsServerPlan *plan, double *ret_ms)
     TlsServer *server = NULL;
     double start = cpu_ms();
     if (tls_server_new(plan, &server, &mistake, &why) != ERR_OK) {
-        fprintf(stderr, "shelf: pair %zu: %.*s\n", mistake.index, STR_ARG(text_str(&why)));
+        fprintf(stderr, "cache: pair %zu: %.*s\n", mistake.index, STR_ARG(text_str(&why)));
         exit(1);
     }
     *ret_ms = cpu_ms() - start;
@@ -87,11 +87,11 @@ int main(int argc, char **argv)
     unsigned count = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
     Blocks blocks;
     Arena arena;
-    TlsShelf *shelf = NULL;
+    CertificateCache *cache = NULL;
     blocks_init(&blocks, NULL, 1u << 20, 0);
     arena_init(&arena, &blocks, 1u << 30);
-    if (count == 0 || count > COUNT_MAX || tls_shelf_new(&shelf) != ERR_OK) {
-        fprintf(stderr, "usage: shelf DIRECTORY COUNT\n");
+    if (count == 0 || count > COUNT_MAX || certificate_cache_new(&cache) != ERR_OK) {
+        fprintf(stderr, "usage: cache DIRECTORY COUNT\n");
         return 2;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -103,7 +103,7 @@ int main(int argc, char **argv)
                           .offer_h2 = true,
                           .offer_h1 = true,
                           .key_log_fd = -1,
-                          .shelf = shelf};
+                          .cache = cache};
     double ms = 0;
     double before = used_mib();
     TlsServer *server = make(&plan, &ms);
@@ -125,11 +125,11 @@ int main(int argc, char **argv)
     look_up(server, count);
     tls_server_unref(server);
     double start = cpu_ms();
-    tls_shelf_sweep(shelf);
-    tls_shelf_sweep(shelf);
+    certificate_cache_sweep(cache);
+    certificate_cache_sweep(cache);
     printf("sweeping them all away       %11.1f ms, %zu left\n", cpu_ms() - start,
-           tls_shelf_count(shelf));
-    tls_shelf_drop(shelf);
+           certificate_cache_count(cache));
+    certificate_cache_drop(cache);
     arena_reset(&arena);
     blocks_drop(&blocks);
     return 0;

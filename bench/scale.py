@@ -330,10 +330,10 @@ def main():
             (measure_reloads if options.reload else measure)(plan, options.river, options.rounds)
     if options.reload:
         return 0
-    shelf = os.path.join(ROOT, "build", "release", "tests", "bench_shelf")
-    if os.path.exists(shelf):
+    cache = os.path.join(ROOT, "build", "release", "tests", "bench_certificate_cache")
+    if os.path.exists(cache):
         print("the TLS listener by itself, processor time:", flush=True)
-        subprocess.run([shelf, options.certificates, str(options.count)], check=True)
+        subprocess.run([cache, options.certificates, str(options.count)], check=True)
     return 0
 
 

@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include "app/certificates.h"
+
+#include "base/clock.h"
 #include "app/channel.h"
 #include "app/trust.h"
 #include "app/upgrade.h"
@@ -21,7 +23,7 @@ static void answer_crls(Supervisor *s, ControlClient *client)
     uint8_t least[64];
     int64_t now_s = s->source.files->config.now_s;
     arena_init(&arena, &s->blocks, STATUS_BYTES_MAX);
-    if (certificates_crls(s->current->settings, s->source.shelf, now_s, &arena, &list, &count) !=
+    if (certificates_crls(s->current->settings, s->source.cache, now_s, &arena, &list, &count) !=
             ERR_OK ||
         !arena_span(&arena, status_crls_bytes(list, count), &room)) {
         count = 0;
@@ -64,7 +66,7 @@ static void answer_certificates(Supervisor *s, ControlClient *client)
     bool json = client->ask == CONTROL_STATUS_JSON;
     arena_init(&arena, &s->blocks, STATUS_BYTES_MAX);
     files_look_at_clock(s->source.files);
-    if (certificates_list(s->current->settings, s->source.shelf, s->source.files->config.now_s,
+    if (certificates_list(s->current->settings, s->source.cache, s->source.files->config.now_s,
                           &arena, &list, &count) != ERR_OK ||
         !arena_span(&arena, status_certificates_bytes(list, count), &room)) {
         count = 0;
@@ -128,8 +130,8 @@ void answers_on_message(Supervisor *s, const ChannelMessage *message)
 
 static ProcessStatus process_status(Supervisor *s)
 {
-    uint64_t now = supervisor_clock_ms();
-    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    uint64_t now = clock_ms();
+    const KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
     return (ProcessStatus){
         .version = S(RIVER_VERSION),
         .state = s->state == STATE_SERVING ? S("serving") : S("draining"),
@@ -137,7 +139,7 @@ static ProcessStatus process_status(Supervisor *s)
         .worker_pid = serving ? (uint64_t)serving->pid : 0,
         .up_ms = now - s->started_ms,
         .worker_up_ms = serving ? now - serving->started_ms : 0,
-        .restarts = s->keeper.restarts,
+        .restarts = s->manager.restarts,
         .reloads = s->reload.count,
     };
 }
@@ -150,7 +152,7 @@ static void answer_status(Supervisor *s, ControlClient *client)
     uint8_t room[1024];
     uint8_t cage_room[256];
     Text t = text_in(span_of(room, sizeof room));
-    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    const KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
     status.cage = serving && serving->ready
                       ? cage_text(span_of(cage_room, sizeof cage_room), serving->cage)
                       : STR_NONE;
@@ -170,8 +172,8 @@ static void answer_status(Supervisor *s, ControlClient *client)
 /* A worker of the same user could connect, too, as no kernel before 7.1 keeps it from that. */
 static bool is_worker(const Supervisor *s, int process)
 {
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->keeper.workers[i];
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE && w->pid == process) {
             return true;
         }
@@ -212,7 +214,7 @@ static void obey_client(Supervisor *s, ControlClient *client)
 void answers_serve(Supervisor *s)
 {
     ControlClient *client;
-    while ((client = control_serve(&s->control, supervisor_clock_ms())) != NULL) {
+    while ((client = control_serve(&s->control, clock_ms())) != NULL) {
         obey_client(s, client);
     }
 }

@@ -7,20 +7,20 @@
 #define WHY_BYTES_MAX 256u
 
 /* What becomes of the OCSP response of a pair, whose files these are. */
-static Err add_staple(CertificateStatus *row, const FileSettings *files, TlsShelf *shelf,
+static Err add_staple(CertificateStatus *row, const FileSettings *files, CertificateCache *cache,
                       int64_t now_s, Arena *a)
 {
     uint8_t room[WHY_BYTES_MAX];
     Text why = text_in(span_of(room, sizeof room));
     TlsStaple staple;
-    TRY(material_staple(files, shelf, &staple));
+    TRY(material_staple(files, cache, &staple));
     tls_staple_print(tls_staple_at(&staple, now_s), staple.detail, &why);
     row->ocsp_path = files[TLS_FILE_OCSP].path;
     row->staple_until_s = staple.until;
     return arena_copy(a, text_str(&why), &row->not_stapled) ? ERR_OK : ERR_MEMORY;
 }
 
-Err certificates_list(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
+Err certificates_list(const Settings *settings, CertificateCache *cache, int64_t now_s, Arena *a,
                       const CertificateStatus **ret, size_t *ret_count)
 {
     size_t most = 0;
@@ -47,7 +47,7 @@ Err certificates_list(const Settings *settings, TlsShelf *shelf, int64_t now_s, 
                                               .names = about.names,
                                               .not_before_s = about.not_before,
                                               .not_after_s = about.not_after};
-            TRY(add_staple(&list[count], files, shelf, now_s, a));
+            TRY(add_staple(&list[count], files, cache, now_s, a));
             count++;
         }
     }
@@ -96,7 +96,7 @@ static Str crl_state(const TlsCrl *crl, int64_t now_s)
 }
 
 /* What a listener's lists are; none where they cannot be read any more. */
-static Err read_crls(const ListenerSettings *listener, TlsShelf *shelf, Arena *a,
+static Err read_crls(const ListenerSettings *listener, CertificateCache *cache, Arena *a,
                      const TlsCrl **ret, size_t *ret_count)
 {
     *ret_count = 0;
@@ -104,7 +104,7 @@ static Err read_crls(const ListenerSettings *listener, TlsShelf *shelf, Arena *a
         return ERR_OK;
     }
     TlsServerPlan plan = material_clients_plan(&listener->tls);
-    plan.shelf = shelf;
+    plan.cache = cache;
     Err err = tls_crls_read(&plan, a, ret, ret_count);
     return err == ERR_MEMORY ? err : ERR_OK;
 }
@@ -140,14 +140,14 @@ static Err add_crls(CrlRows *rows, const ListenerSettings *listener, const TlsCr
     return ERR_OK;
 }
 
-Err certificates_crls(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
+Err certificates_crls(const Settings *settings, CertificateCache *cache, int64_t now_s, Arena *a,
                       const CrlStatus **ret, size_t *ret_count)
 {
     CrlRows rows = {0};
     for (size_t i = 0; i < settings->listener_count; i++) {
         const TlsCrl *crls = NULL;
         size_t count = 0;
-        TRY(read_crls(&settings->listeners[i], shelf, a, &crls, &count));
+        TRY(read_crls(&settings->listeners[i], cache, a, &crls, &count));
         if (count > 0) {
             TRY(add_crls(&rows, &settings->listeners[i], crls, count, now_s, a));
         }

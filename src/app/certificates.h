@@ -7,16 +7,16 @@
 #include "config/settings.h"
 
 /* In the order of the listeners, as they are at `now_s`; what is returned lies in the arena.
- * `shelf` is where they were parsed to. ERR_MEMORY only. */
-MUST_USE Err certificates_list(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
-                               const CertificateStatus **ret, size_t *ret_count);
+ * `cache` is where they were parsed to. ERR_MEMORY only. */
+MUST_USE Err certificates_list(const Settings *settings, CertificateCache *cache, int64_t now_s,
+                               Arena *a, const CertificateStatus **ret, size_t *ret_count);
 
 /* The same of those that connectors show to origins: each once for a service. */
 MUST_USE Err certificates_own(const Settings *settings, Arena *a, const OwnCertificateStatus **ret,
                               size_t *ret_count);
 
 /* The same of their lists of revoked certificates. */
-MUST_USE Err certificates_crls(const Settings *settings, TlsShelf *shelf, int64_t now_s, Arena *a,
-                               const CrlStatus **ret, size_t *ret_count);
+MUST_USE Err certificates_crls(const Settings *settings, CertificateCache *cache, int64_t now_s,
+                               Arena *a, const CrlStatus **ret, size_t *ret_count);
 
 #endif

@@ -95,26 +95,26 @@ static Err load_whole(Configuration *c, const Source *source, const Configuratio
     report->shown = STR_NONE;
     report->mistakes = 0;
     TRY(memory_open(&c->own));
-    tls_shelf_turn(source->shelf);
+    certificate_cache_turn(source->cache);
     TRY(load(c, source, old, &before, report));
-    tls_shelf_sweep(source->shelf); /* what this one does not want */
-    c->own->shelf_count = tls_shelf_count(source->shelf);
+    certificate_cache_sweep(source->cache); /* what this one does not want */
+    c->own->cache_count = certificate_cache_count(source->cache);
     return ERR_OK;
 }
 
-/* Over a base it is not known what of the shelf is wanted still, so it only grows: certificates
+/* Over a base it is not known what of the cache is wanted still, so it only grows: certificates
  * that were renewed lie there, with their keys. */
-static bool is_shelf_full(const Source *source, const Configuration *before)
+static bool is_cache_full(const Source *source, const Configuration *before)
 {
     const SettingsMemory *base = before->base ? before->base : before->own;
-    return tls_shelf_count(source->shelf) > 2 * base->shelf_count + SHELF_SLACK;
+    return certificate_cache_count(source->cache) > 2 * base->cache_count + SHELF_SLACK;
 }
 
 Err configuration_load(Configuration *c, const Source *source, const ConfigurationOrigin *origin,
                        ConfigurationReport *report)
 {
     configuration_none(c);
-    bool over = origin && !is_shelf_full(source, origin->before);
+    bool over = origin && !is_cache_full(source, origin->before);
     Err err = over ? load_over(c, source, origin, report) : ERR_AGAIN;
     err = err == ERR_AGAIN ? load_whole(c, source, origin, report) : err;
     err = err == ERR_OK ? region_seal(&c->own->region) : err;

@@ -15,7 +15,7 @@
 typedef struct SettingsMemory {
     Region region; /* sealed when it is full, and shared with workers */
     unsigned holders;
-    size_t shelf_count; /* what was on the shelf when the settings had been read whole */
+    size_t cache_count; /* what was in the cache when the settings had been read whole */
 } SettingsMemory;
 
 typedef struct Configuration {

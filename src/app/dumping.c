@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "app/supervision.h"
 
 #define ANSWER_MS 10000u
@@ -21,7 +22,7 @@ static void drop_file(Dumping *d)
 static void end(Dumping *d)
 {
     d->state = DUMP_OVER;
-    d->deadline_ms = supervisor_clock_ms();
+    d->deadline_ms = clock_ms();
 }
 
 static void give_up(Dumping *d)
@@ -34,14 +35,14 @@ static void give_up(Dumping *d)
 void dumping_begin(Supervisor *s, DumpPurpose purpose)
 {
     Dumping *d = &s->dumping;
-    const KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    const KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
     drop_file(d);
     *d = (Dumping){.state = DUMP_ASKED,
                    .purpose = purpose,
                    .fd = serving && serving->ready
                              ? memfd_create("river-state", MFD_CLOEXEC | MFD_ALLOW_SEALING)
                              : -1,
-                   .deadline_ms = supervisor_clock_ms() + ANSWER_MS};
+                   .deadline_ms = clock_ms() + ANSWER_MS};
     if (d->fd < 0) {
         end(d);
         return;

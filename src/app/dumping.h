@@ -3,7 +3,7 @@
 #ifndef APP_DUMPING_H
 #define APP_DUMPING_H
 
-#include "app/keeper.h"
+#include "app/process_manager.h"
 
 typedef struct Supervisor Supervisor;
 

@@ -66,22 +66,22 @@ static ConfigFormat format_of(const Command *c)
 
 static Err source_open(const Command *c, Files *files, Source *ret)
 {
-    TlsShelf *shelf = NULL;
-    TRY(tls_shelf_new(&shelf));
+    CertificateCache *cache = NULL;
+    TRY(certificate_cache_new(&cache));
     files_open(files);
     *ret = (Source){.path = c->file,
                     .format = format_of(c),
                     .compat = c->compat,
                     .overrides = &c->overrides,
                     .files = files,
-                    .shelf = shelf};
+                    .cache = cache};
     return ERR_OK;
 }
 
 static void source_close(Source *source)
 {
     files_close(source->files);
-    tls_shelf_drop(source->shelf);
+    certificate_cache_drop(source->cache);
 }
 
 /* Reads the file. Returns an exit status. */

@@ -12,7 +12,7 @@
 /* A walk; `since_s` is what the last one has seen, 0 where all is new. */
 typedef struct Walk {
     const Settings *settings;
-    TlsShelf *shelf;
+    CertificateCache *cache;
     Arena *scratch;
     int64_t now_s;
     int64_t since_s;
@@ -104,13 +104,13 @@ static void walk_pairs(Walk *w, const ListenerSettings *listener)
             material_pair(&files[TLS_FILE_CHAIN], &files[TLS_FILE_KEY], &files[TLS_FILE_OCSP]);
         TlsValidity holds;
         TlsMistake mistake;
-        if (tls_pair_try(&pair, w->shelf, &holds, &mistake, NULL) == ERR_OK) {
+        if (tls_pair_try(&pair, w->cache, &holds, &mistake, NULL) == ERR_OK) {
             Place at = {LOG_STR("listener", listener->address.text),
                         files[TLS_FILE_CHAIN].path};
             note_certificate(w, &at, &holds);
         }
         TlsStaple staple;
-        if (material_staple(files, w->shelf, &staple) == ERR_OK) {
+        if (material_staple(files, w->cache, &staple) == ERR_OK) {
             note_staple(w, listener->address.text, files[TLS_FILE_OCSP].path, &staple);
         }
     }
@@ -129,7 +129,7 @@ static void walk_own(Walk *w)
         TlsPair pair = material_pair(&tls->chain, &tls->key, NULL);
         TlsValidity holds;
         TlsMistake mistake;
-        if (tls_pair_try(&pair, w->shelf, &holds, &mistake, NULL) == ERR_OK) {
+        if (tls_pair_try(&pair, w->cache, &holds, &mistake, NULL) == ERR_OK) {
             Place at = {LOG_STR("connector", own[i].first->address.text), tls->chain.path};
             note_certificate(w, &at, &holds);
         }
@@ -141,7 +141,7 @@ static void walk_lists(Walk *w, const ListenerSettings *listener)
     const TlsCrl *list = NULL;
     size_t count = 0;
     TlsServerPlan plan = material_clients_plan(&listener->tls);
-    plan.shelf = w->shelf;
+    plan.cache = w->cache;
     if (tls_crls_read(&plan, w->scratch, &list, &count) != ERR_OK) {
         return; /* it was read when it was tried */
     }
@@ -151,14 +151,14 @@ static void walk_lists(Walk *w, const ListenerSettings *listener)
     }
 }
 
-void notes_take(Notes *n, const Settings *settings, TlsShelf *shelf, int64_t now_s, bool all,
-                Arena *scratch)
+void notes_take(Notes *n, const Settings *settings, CertificateCache *cache, int64_t now_s,
+                bool all, Arena *scratch)
 {
     if (!all && now_s < n->due_s) {
         return;
     }
     Walk w = {.settings = settings,
-              .shelf = shelf,
+              .cache = cache,
               .scratch = scratch,
               .now_s = now_s,
               .since_s = all ? 0 : n->seen_s,

@@ -12,8 +12,8 @@ typedef struct Notes {
 } Notes;
 
 /* Logs what is so at `now_s` and has not been said; with `all` the settings are new, and nothing
- * has been. `shelf` is where their files were parsed to. Until something is due this is cheap. */
-void notes_take(Notes *n, const Settings *settings, TlsShelf *shelf, int64_t now_s, bool all,
-                Arena *scratch);
+ * has been. `cache` is where their files were parsed to. Until something is due this is cheap. */
+void notes_take(Notes *n, const Settings *settings, CertificateCache *cache, int64_t now_s,
+                bool all, Arena *scratch);
 
 #endif

@@ -1,5 +1,5 @@
-/* keeper.c - births and deaths of workers. */
-#include "app/keeper.h"
+/* process_manager.c - births and deaths of workers. */
+#include "app/process_manager.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,14 +15,14 @@
 
 #define LOOK (WNOHANG | WUNTRACED | WCONTINUED)
 
-void keeper_init(Keeper *k)
+void manager_init(ProcessManager *k)
 {
-    *k = (Keeper){0};
+    *k = (ProcessManager){0};
 }
 
-KeptWorker *keeper_find(Keeper *k, KeptRole role)
+KeptWorker *manager_find(ProcessManager *k, KeptRole role)
 {
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
         if (k->workers[i].role == role) {
             return &k->workers[i];
         }
@@ -43,10 +43,10 @@ static Err fork_worker(KeptWorker *w, const WorkerSetup *setup, const ChannelEnd
     return w->pid < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
-Err keeper_start(Keeper *k, const WorkerSetup *setup, KeptRole role, uint64_t now_ms,
-                 KeptWorker **ret)
+Err manager_start(ProcessManager *k, const WorkerSetup *setup, KeptRole role, uint64_t now_ms,
+                  KeptWorker **ret)
 {
-    KeptWorker *place = keeper_find(k, KEPT_NONE);
+    KeptWorker *place = manager_find(k, KEPT_NONE);
     KeptWorker w = {.role = role, .process = -1, .channel = CHANNEL_CLOSED, .started_ms = now_ms};
     ChannelEnd worker_end = CHANNEL_CLOSED;
     if (!place) {
@@ -127,7 +127,7 @@ static void log_death(const KeptWorker *w, int status)
 static void note_stop(KeptWorker *w, bool stopped, uint64_t now_ms)
 {
     if (w->role != KEPT_LEAVING && !w->stuck) {
-        w->kill_at_ms = stopped ? now_ms + KEEPER_STOPPED_MS : 0;
+        w->kill_at_ms = stopped ? now_ms + MANAGER_STOPPED_MS : 0;
     }
     if (stopped) {
         LOG(ERROR, "worker was stopped by a signal", LOG_U64("pid", (uint64_t)w->pid));
@@ -159,7 +159,7 @@ static bool look(pid_t pid, int *ret_status)
     return found == pid;
 }
 
-void keeper_reap_strangers(const Keeper *k, pid_t other)
+void manager_reap_strangers(const ProcessManager *k, pid_t other)
 {
     for (;;) {
         siginfo_t child = {0};
@@ -167,18 +167,19 @@ void keeper_reap_strangers(const Keeper *k, pid_t other)
             child.si_pid == other) {
             return;
         }
-        for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+        for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
             if (k->workers[i].role != KEPT_NONE && k->workers[i].pid == child.si_pid) {
-                return; /* keeper_reap takes it, then the others' turn comes */
+                return; /* manager_reap takes it, then the others' turn comes */
             }
         }
         (void)waitpid(child.si_pid, NULL, WNOHANG);
     }
 }
 
-bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int *ret_status)
+bool manager_reap(ProcessManager *k, bool expected, uint64_t now_ms, KeptWorker *ret,
+                  int *ret_status)
 {
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
         KeptWorker *w = &k->workers[i];
         int status = 0;
         if (w->role == KEPT_NONE || !look(w->pid, &status)) {
@@ -200,14 +201,14 @@ bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int
     return false;
 }
 
-void keeper_plan_restart(Keeper *k, uint64_t now_ms)
+void manager_plan_restart(ProcessManager *k, uint64_t now_ms)
 {
-    uint64_t *oldest = &k->deaths_ms[k->death_count % KEEPER_DEATHS];
+    uint64_t *oldest = &k->deaths_ms[k->death_count % MANAGER_DEATHS];
     *oldest = now_ms;
     k->death_count++;
     /* The ring's next entry is the fourth death before this one. */
-    uint64_t fourth_before = k->deaths_ms[k->death_count % KEEPER_DEATHS];
-    bool often = k->death_count >= KEEPER_DEATHS && now_ms - fourth_before < KEEPER_WINDOW_MS;
-    k->start_at_ms = now_ms + (often ? KEEPER_PAUSE_MS : 0);
+    uint64_t fourth_before = k->deaths_ms[k->death_count % MANAGER_DEATHS];
+    bool often = k->death_count >= MANAGER_DEATHS && now_ms - fourth_before < MANAGER_WINDOW_MS;
+    k->start_at_ms = now_ms + (often ? MANAGER_PAUSE_MS : 0);
     k->restarts++;
 }

@@ -1,10 +1,11 @@
-/* keeper.h - keeps one worker alive: starts it, notices its death, says what it died of, and plans
- * the next one. While one takes over from another there are two, or more where several leave.
+/* process_manager.h - keeps one worker alive: starts it, notices its death, says what it died of,
+ * and plans the next one. While one takes over from another there are two, or more where several
+ * leave.
  *
  * A worker that dies is replaced at once; from the fifth death within ten seconds on, after a
  * second, so that a worker that cannot live does not eat a processor. */
-#ifndef APP_KEEPER_H
-#define APP_KEEPER_H
+#ifndef APP_PROCESS_MANAGER_H
+#define APP_PROCESS_MANAGER_H
 
 #include <sys/types.h>
 
@@ -13,11 +14,11 @@
 #include "cage/cage.h"
 #include "loop/crash.h"
 
-#define KEEPER_DEATHS 5u
-#define KEEPER_WINDOW_MS 10000u
-#define KEEPER_PAUSE_MS 1000u
-#define KEEPER_STOPPED_MS 700u /* a worker that is stopped (SIGSTOP) for so long is killed */
-#define KEEPER_WORKERS_MAX 8u
+#define MANAGER_DEATHS 5u
+#define MANAGER_WINDOW_MS 10000u
+#define MANAGER_PAUSE_MS 1000u
+#define MANAGER_STOPPED_MS 700u /* a worker that is stopped (SIGSTOP) for so long is killed */
+#define MANAGER_WORKERS_MAX 8u
 
 typedef enum KeptRole {
     KEPT_NONE,    /* the place is free */
@@ -39,28 +40,29 @@ typedef struct KeptWorker {
     uint64_t kill_at_ms; /* 0: it may live */
 } KeptWorker;
 
-typedef struct Keeper {
-    KeptWorker workers[KEEPER_WORKERS_MAX];
+typedef struct ProcessManager {
+    KeptWorker workers[MANAGER_WORKERS_MAX];
     unsigned restarts;
     uint64_t start_at_ms; /* when the next one is due; 0: not waiting */
     unsigned death_count;
-    uint64_t deaths_ms[KEEPER_DEATHS]; /* a ring */
-} Keeper;
+    uint64_t deaths_ms[MANAGER_DEATHS]; /* a ring */
+} ProcessManager;
 
-void keeper_init(Keeper *k);
+void manager_init(ProcessManager *k);
 /* Forks a worker. ERR_FULL: there are too many that leave. */
-MUST_USE Err keeper_start(Keeper *k, const WorkerSetup *setup, KeptRole role, uint64_t now_ms,
-                          KeptWorker **ret);
+MUST_USE Err manager_start(ProcessManager *k, const WorkerSetup *setup, KeptRole role,
+                           uint64_t now_ms, KeptWorker **ret);
 /* The worker in that role, or NULL. Of those that leave, any. */
-KeptWorker *keeper_find(Keeper *k, KeptRole role);
+KeptWorker *manager_find(ProcessManager *k, KeptRole role);
 /* Looks whether a worker has ended. Then *ret is what it was, *ret_status its wait status, and its
  * place is free. What it died of is logged unless `expected`. Call again until false. A worker of
  * which the system knows nothing (ECHILD) is gone, too; it counts as killed. */
-bool keeper_reap(Keeper *k, bool expected, uint64_t now_ms, KeptWorker *ret, int *ret_status);
+bool manager_reap(ProcessManager *k, bool expected, uint64_t now_ms, KeptWorker *ret,
+                  int *ret_status);
 /* Reaps children that are no workers and not `other` (0: none): those that came with exec, and as
  * process 1 every orphan. */
-void keeper_reap_strangers(const Keeper *k, pid_t other);
+void manager_reap_strangers(const ProcessManager *k, pid_t other);
 /* Decides when the next worker starts. */
-void keeper_plan_restart(Keeper *k, uint64_t now_ms);
+void manager_plan_restart(ProcessManager *k, uint64_t now_ms);
 
 #endif

@@ -8,6 +8,8 @@
  * sockets, and the old one finishes what it has. Until the commit everything of the old
  * configuration stays open; a worker that dies meanwhile starts again with the old one. */
 #include "app/store.h"
+
+#include "base/clock.h"
 #include "app/supervision.h"
 
 #include <unistd.h>
@@ -17,7 +19,7 @@
 
 #define ANSWER_BYTES_MAX (32u << 20) /* the text of a file is among it */
 #define WORKER_ANSWER_MS 60000u /* for a worker to take a configuration up, or to start */
-#define LEAVER_MS 5000u         /* for a worker that leaves to close its listeners */
+#define DRAINING_MS 5000u         /* for a worker that leaves to close its listeners */
 #define LOOK_MS 10000u          /* how often it is looked whether certificates have changed */
 #define WATCH_MS 1000u          /* the same for all files, where that is asked for */
 #define MISTAKES_LOGGED_MAX 20u
@@ -117,8 +119,8 @@ static void take_notes(Supervisor *s, bool all)
     Arena scratch;
     files_look_at_clock(s->source.files);
     arena_init(&scratch, &s->blocks, NOTES_BYTES_MAX);
-    notes_take(&s->notes, s->current->settings, s->source.shelf, s->source.files->config.now_s,
-               all, &scratch);
+    notes_take(&s->notes, s->current->settings, s->source.cache, s->source.files->config.now_s, all,
+               &scratch);
     arena_reset(&scratch);
 }
 
@@ -162,7 +164,7 @@ static void log_renewed(Supervisor *s, const Settings *old, const Settings *fres
 /* Every newcomer is served by what holds now. */
 static void tell_reloaded(Supervisor *s)
 {
-    s->reload.leaver = 0;
+    s->reload.draining = 0;
     conclude(s, waiting_client(s), 0, S("reloaded\n"));
 }
 
@@ -191,7 +193,7 @@ static void commit(Supervisor *s)
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
     /* What was gone back from still stands in the files. */
     r->mark = r->seen = mark_files(s, r->kind == RELOAD_ROLLBACK);
-    look_again_at(s, supervisor_clock_ms());
+    look_again_at(s, clock_ms());
     supervisor_notify_serving(s);
     if (r->kind == RELOAD_RENEW) {
         LOG(INFO, "certificates renewed");
@@ -202,7 +204,7 @@ static void commit(Supervisor *s)
     }
     log_renewed(s, old->settings, s->current->settings);
     take_notes(s, true);
-    if (r->leaver == 0) {
+    if (r->draining == 0) {
         tell_reloaded(s);
     }
 }
@@ -228,8 +230,8 @@ static void fail(Supervisor *s, Str reason)
 
 void reload_abandon(Supervisor *s)
 {
-    KeptWorker *coming = keeper_find(&s->keeper, KEPT_COMING);
-    if (s->reload.leaver != 0) {
+    KeptWorker *coming = manager_find(&s->manager, KEPT_COMING);
+    if (s->reload.draining != 0) {
         tell_reloaded(s);
     }
     if (s->reload.state != RELOAD_NONE) {
@@ -290,7 +292,7 @@ void reload_on_dump(Supervisor *s, int fd)
     setup.logs = &r->logs;
     setup.state = fd;
     r->state = RELOAD_COMING;
-    Err err = keeper_start(&s->keeper, &setup, KEPT_COMING, supervisor_clock_ms(), &coming);
+    Err err = manager_start(&s->manager, &setup, KEPT_COMING, clock_ms(), &coming);
     if (err != ERR_OK) {
         fail(s, str_from_c(err_sentence(err)));
     }
@@ -300,8 +302,8 @@ void reload_on_dump(Supervisor *s, int fd)
 static Err hand_to_worker(Supervisor *s, Text *why)
 {
     Reload *r = &s->reload;
-    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
-    uint64_t now = supervisor_clock_ms();
+    KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
+    uint64_t now = clock_ms();
     r->deadline_ms = now + WORKER_ANSWER_MS;
     if (serving && serving->ready && !r->anew && configuration_same_worker(s->current, s->next)) {
         r->state = RELOAD_ASKED;
@@ -331,18 +333,18 @@ void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *me
 
 void reload_on_deaf(Supervisor *s, const KeptWorker *w)
 {
-    if (w->pid == s->reload.leaver) {
+    if (w->pid == s->reload.draining) {
         tell_reloaded(s);
     }
 }
 
 void reload_on_ready(Supervisor *s, KeptWorker *w)
 {
-    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
     if (serving) {
         supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
-        s->reload.leaver = serving->pid;
-        s->reload.leaver_until_ms = supervisor_clock_ms() + LEAVER_MS;
+        s->reload.draining = serving->pid;
+        s->reload.draining_until_ms = clock_ms() + DRAINING_MS;
     }
     w->role = KEPT_SERVING;
     commit(s);
@@ -352,7 +354,7 @@ void reload_mend_listeners(Supervisor *s)
 {
     if (listen_mend(&s->current->listeners, s->current->settings)) {
         s->reload.anew = true;
-        s->reload.anew_at_ms = supervisor_clock_ms() + ANEW_MS;
+        s->reload.anew_at_ms = clock_ms() + ANEW_MS;
     }
 }
 
@@ -368,7 +370,7 @@ void reload_on_death(Supervisor *s, const KeptWorker *w)
 
 void reload_keep_deadlines(Supervisor *s, uint64_t now_ms)
 {
-    if (s->reload.leaver != 0 && now_ms >= s->reload.leaver_until_ms) {
+    if (s->reload.draining != 0 && now_ms >= s->reload.draining_until_ms) {
         tell_reloaded(s);
     }
     if (s->reload.state == RELOAD_NONE && s->reload.again) {
@@ -391,7 +393,7 @@ void reload_keep_deadlines(Supervisor *s, uint64_t now_ms)
         return;
     }
     KeptWorker *slow =
-        keeper_find(&s->keeper, s->reload.state == RELOAD_COMING ? KEPT_COMING : KEPT_SERVING);
+        manager_find(&s->manager, s->reload.state == RELOAD_COMING ? KEPT_COMING : KEPT_SERVING);
     fail(s, S("the worker has not answered in time"));
     if (slow) { /* it may have taken it up half: what it goes by is not known */
         slow->kill_at_ms = now_ms;
@@ -404,10 +406,10 @@ uint64_t reload_due_ms(const Supervisor *s)
     if (r->state != RELOAD_NONE) {
         return r->deadline_ms;
     }
-    uint64_t due = r->again ? supervisor_clock_ms() : r->look_at_ms;
+    uint64_t due = r->again ? clock_ms() : r->look_at_ms;
     due = r->anew && (due == 0 || r->anew_at_ms < due) ? r->anew_at_ms : due;
-    bool sooner = r->leaver != 0 && (due == 0 || r->leaver_until_ms < due);
-    return sooner ? r->leaver_until_ms : due;
+    bool sooner = r->draining != 0 && (due == 0 || r->draining_until_ms < due);
+    return sooner ? r->draining_until_ms : due;
 }
 
 /* ---- the beginning ---- */
@@ -556,7 +558,7 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
         }
         return;
     }
-    if (s->reload.leaver != 0) {
+    if (s->reload.draining != 0) {
         tell_reloaded(s); /* there is one client that waits */
     }
     Arena arena;
@@ -565,7 +567,7 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
     ConfigurationReport report = {.arena = &arena, .why = text_in(span_of(room, sizeof room))};
     s->reload.kind = kind;
     reload_mend_listeners(s);
-    notify_reloading(&s->notify, supervisor_clock_ms());
+    notify_reloading(&s->notify, clock_ms());
     Err err = reload_load(s, kind, client, wait, &report);
     if (err != ERR_OK) {
         report_failure(s, client, kind, err, &report);

@@ -58,7 +58,7 @@ Err source_load(const Source *s, Arena *a, Str text, const SourceBefore *before,
                              .compat = s->compat,
                              .format = s->format,
                              .files = &s->files->config,
-                             .shelf = s->shelf,
+                             .cache = s->cache,
                              .renew = before->renew,
                              .base = before->base,
                              .latest = before->latest};

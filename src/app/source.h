@@ -10,7 +10,7 @@ typedef struct Source {
     ConfigCompat compat;
     const ConfigOverrides *overrides; /* of the command line and the environment */
     Files *files;
-    TlsShelf *shelf; /* for what the files of TLS are parsed to */
+    CertificateCache *cache; /* for what the files of TLS are parsed to */
 } Source;
 
 /* Reads the file's text; *ret_mark as of files_mark. What went wrong: `why`. */

@@ -4,19 +4,13 @@
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "app/machine.h"
 #include "app/store.h"
 #include "base/number.h"
 #include "proxy/worker.h"
 
 #define DRAIN_GRACE_MS 5000u /* beyond the drain's own deadline */
-
-uint64_t supervisor_clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- workers ---- */
 
@@ -32,7 +26,7 @@ WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
         .configuration = c,
         .logs = &s->logs,
         .threads = count_threads(c->settings),
-        .shelf = s->source.shelf,
+        .cache = s->source.cache,
         .state = -1};
 }
 
@@ -50,15 +44,15 @@ void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
     uint64_t grace_ms = kind == CHANNEL_STOP ? STOP_GRACE_MS : DRAIN_GRACE_MS;
     w->role = KEPT_LEAVING;
     if (!w->stuck) { /* else it has been told to die already, and soon */
-        w->kill_at_ms = supervisor_clock_ms() + limit_ms + grace_ms;
+        w->kill_at_ms = clock_ms() + limit_ms + grace_ms;
     }
     supervisor_order(w, kind, limit_ms);
 }
 
 bool supervisor_has_workers(const Supervisor *s)
 {
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        if (s->keeper.workers[i].role != KEPT_NONE) {
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        if (s->manager.workers[i].role != KEPT_NONE) {
             return true;
         }
     }
@@ -78,7 +72,7 @@ void supervisor_retire(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, false);
     s->state = STATE_DRAINING;
-    KeptWorker *serving = keeper_find(&s->keeper, KEPT_SERVING);
+    KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
     if (serving) {
         supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
     } else if (!supervisor_has_workers(s)) {
@@ -91,16 +85,16 @@ void supervisor_retire(Supervisor *s)
 void supervisor_store_listeners(Supervisor *s)
 {
     bool done = store_add(&s->notify, &s->current->listeners);
-    s->store_at_ms = done ? 0 : supervisor_clock_ms() + NOTIFY_AGAIN_MS;
+    s->store_at_ms = done ? 0 : clock_ms() + NOTIFY_AGAIN_MS;
 }
 
 void supervisor_notify_serving(Supervisor *s)
 {
-    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
+    const KeptWorker *w = manager_find(&s->manager, KEPT_SERVING);
     if (s->state == STATE_SERVING && w && w->ready) {
         const Settings *settings = s->current->settings;
         notify_ready(&s->notify, settings->service_count, settings->listener_count,
-                     (uint64_t)w->pid, supervisor_clock_ms());
+                     (uint64_t)w->pid, clock_ms());
         supervisor_store_listeners(s);
     }
 }

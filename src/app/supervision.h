@@ -10,7 +10,7 @@
 #include "app/configuration.h"
 #include "app/control.h"
 #include "app/dumping.h"
-#include "app/keeper.h"
+#include "app/process_manager.h"
 #include "app/notes.h"
 #include "app/notify.h"
 #include "app/orphan.h"
@@ -38,8 +38,8 @@ typedef struct Reload {
     ReloadKind kind;
     uint32_t client; /* who waits for its end; 0: nobody */
     uint64_t deadline_ms;
-    pid_t leaver; /* the worker before, which may still take newcomers; 0: none */
-    uint64_t leaver_until_ms; /* so long the client waits for it */
+    pid_t draining; /* the worker before, which may still take newcomers; 0: none */
+    uint64_t draining_until_ms; /* so long the client waits for it */
     Logs logs;           /* of a fresh worker that starts */
     bool again;          /* asked for meanwhile (SIGHUP) */
     uint64_t look_at_ms; /* when it is looked whether files have changed */
@@ -90,7 +90,7 @@ struct Supervisor {
     Control control;
     Str control_path;    /* where it is; empty: nowhere */
     ListenSocket orphan; /* for a worker that outlives us; fd -1: none */
-    Keeper keeper;
+    ProcessManager manager;
     Watch watch;
     CageState cage_told; /* what the log says that workers have closed */
     Notify notify;
@@ -106,7 +106,6 @@ struct Supervisor {
 
 /* ---- in common (supervision.c) ---- */
 
-uint64_t supervisor_clock_ms(void);
 /* What a worker is started with. */
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c);
 /* An order for one worker. */

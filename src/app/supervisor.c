@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
@@ -24,7 +25,7 @@
 
 #define BLOCK_BYTES 65536u
 #define MESSAGES_A_TURN 64u /* of one worker: others wait, too */
-#define POLL_MAX (3 + 2 * KEEPER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
+#define POLL_MAX (3 + 2 * MANAGER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
 
 /* ---- orders to workers ---- */
 
@@ -32,8 +33,8 @@
 static void dismiss_all(Supervisor *s, ChannelKind kind)
 {
     bool any = false;
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        KeptWorker *w = &s->keeper.workers[i];
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        KeptWorker *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE) {
             supervisor_dismiss(s, w, kind);
             any = true;
@@ -58,7 +59,7 @@ static void begin_stop(Supervisor *s)
     LOG(INFO, "stopping");
     reload_abandon(s);
     s->state = STATE_STOPPING;
-    notify_stopping(&s->notify, S("stopping"), supervisor_clock_ms());
+    notify_stopping(&s->notify, S("stopping"), clock_ms());
     dismiss_all(s, CHANNEL_STOP);
     refuse_newcomers(s);
 }
@@ -68,7 +69,7 @@ static void begin_drain(Supervisor *s)
     LOG(INFO, "draining", LOG_U64("timeout_ms", s->current->settings->system.drain_timeout_ms));
     reload_abandon(s);
     s->state = STATE_DRAINING;
-    notify_stopping(&s->notify, S("draining: open requests finish"), supervisor_clock_ms());
+    notify_stopping(&s->notify, S("draining: open requests finish"), clock_ms());
     dismiss_all(s, CHANNEL_DRAIN);
     refuse_newcomers(s);
 }
@@ -84,8 +85,8 @@ static void reopen_key_log(Supervisor *s, const KeyLog *file)
     }
     ChannelMessage message = {
         .kind = CHANNEL_KEY_LOG, .bytes = file->path, .fd_count = 1, .fds = {file->fd}};
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->keeper.workers[i];
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE && channel_order_patiently(&w->channel, &message) != ERR_OK) {
             LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
         }
@@ -107,8 +108,8 @@ static void reopen_logs(Supervisor *s)
     ChannelMessage message = {.kind = CHANNEL_LOGS,
                               .fd_count = LOG_STREAMS,
                               .fds = {fresh.fds[LOG_TO_ERROR], fresh.fds[LOG_TO_ACCESS]}};
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->keeper.workers[i];
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE && channel_order(&w->channel, &message) != ERR_OK) {
             LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
         }
@@ -128,7 +129,7 @@ static void reopen_logs(Supervisor *s)
 /* Whether traffic is served, as far as the supervisor can know: then the watchdog hears of it. */
 static bool worker_is_well(Supervisor *s)
 {
-    const KeptWorker *w = keeper_find(&s->keeper, KEPT_SERVING);
+    const KeptWorker *w = manager_find(&s->manager, KEPT_SERVING);
     return s->state == STATE_SERVING ? w && w->ready && !w->stuck : supervisor_has_workers(s);
 }
 
@@ -187,14 +188,14 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
     }
     s->reload.anew = false; /* the next worker has what we have */
     answers_without_worker(s);
-    if (!w->ready && s->keeper.restarts == 0 && s->reload.count == 0) {
+    if (!w->ready && s->manager.restarts == 0 && s->reload.count == 0) {
         LOG(ERROR, "the first worker could not start");
         s->state = STATE_OVER;
         s->exit_status = EXIT_FAILED;
         return;
     }
-    notify_status(&s->notify, S("the worker died; the next one starts"), supervisor_clock_ms());
-    keeper_plan_restart(&s->keeper, supervisor_clock_ms());
+    notify_status(&s->notify, S("the worker died; the next one starts"), clock_ms());
+    manager_plan_restart(&s->manager, clock_ms());
 }
 
 static void log_serving(const Supervisor *s, const KeptWorker *w)
@@ -280,8 +281,8 @@ static void start_worker(Supervisor *s, uint64_t now)
 {
     KeptWorker *w = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->current);
-    if (keeper_start(&s->keeper, &setup, KEPT_SERVING, now, &w) != ERR_OK) {
-        s->keeper.start_at_ms = now + KEEPER_PAUSE_MS;
+    if (manager_start(&s->manager, &setup, KEPT_SERVING, now, &w) != ERR_OK) {
+        s->manager.start_at_ms = now + MANAGER_PAUSE_MS;
         LOG(ERROR, "worker cannot be forked");
     }
 }
@@ -306,13 +307,13 @@ static void take_dump(Supervisor *s)
 /* A worker is missing, and none comes. */
 static bool needs_worker(Supervisor *s)
 {
-    return s->state == STATE_SERVING && !keeper_find(&s->keeper, KEPT_SERVING);
+    return s->state == STATE_SERVING && !manager_find(&s->manager, KEPT_SERVING);
 }
 
 static void keep_deadlines(Supervisor *s)
 {
-    uint64_t now = supervisor_clock_ms();
-    if (needs_worker(s) && now >= s->keeper.start_at_ms) {
+    uint64_t now = clock_ms();
+    if (needs_worker(s) && now >= s->manager.start_at_ms) {
         start_worker(s, now);
     }
     if (s->state == STATE_SERVING) {
@@ -324,9 +325,9 @@ static void keep_deadlines(Supervisor *s)
         }
     }
     bool serves = s->state == STATE_SERVING;
-    watch_keep(&s->watch, serves ? keeper_find(&s->keeper, KEPT_SERVING) : NULL, now);
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        KeptWorker *w = &s->keeper.workers[i];
+    watch_keep(&s->watch, serves ? manager_find(&s->manager, KEPT_SERVING) : NULL, now);
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        KeptWorker *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE && w->kill_at_ms != 0 && now >= w->kill_at_ms) {
             LOG(ERROR, "worker did not end in time: killed", LOG_U64("pid", (uint64_t)w->pid));
             (void)kill(w->pid, SIGKILL);
@@ -347,14 +348,14 @@ static void sooner(uint64_t *due, uint64_t other)
 /* Milliseconds until keep_deadlines has something to do; -1: nothing. */
 static int wait_ms(Supervisor *s)
 {
-    uint64_t now = supervisor_clock_ms();
+    uint64_t now = clock_ms();
     uint64_t due = 0;
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->keeper.workers[i];
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->manager.workers[i];
         sooner(&due, w->role != KEPT_NONE ? w->kill_at_ms : 0);
     }
     if (needs_worker(s)) {
-        sooner(&due, u64_max(s->keeper.start_at_ms, 1));
+        sooner(&due, u64_max(s->manager.start_at_ms, 1));
     }
     if (s->state == STATE_SERVING) {
         sooner(&due, reload_due_ms(s));
@@ -377,8 +378,8 @@ static size_t gather(Supervisor *s, struct pollfd *fds)
 {
     size_t count = 0;
     fds[count++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
-    for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->keeper.workers[i];
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        const KeptWorker *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE) {
             fds[count++] = (struct pollfd){.fd = w->process, .events = POLLIN};
             fds[count++] = (struct pollfd){.fd = w->channel.answers, .events = POLLIN};
@@ -395,16 +396,16 @@ static void run_loop(Supervisor *s)
         struct pollfd fds[POLL_MAX];
         size_t count = gather(s, fds);
         (void)poll(fds, count, wait_ms(s));
-        for (size_t i = 0; i < KEEPER_WORKERS_MAX; i++) {
-            take_messages(s, &s->keeper.workers[i]);
+        for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+            take_messages(s, &s->manager.workers[i]);
         }
         int status = 0;
         KeptWorker ended;
-        while (keeper_reap(&s->keeper, s->state != STATE_SERVING, supervisor_clock_ms(), &ended,
+        while (manager_reap(&s->manager, s->state != STATE_SERVING, clock_ms(), &ended,
                            &status)) {
             on_worker_end(s, &ended, status);
         }
-        keeper_reap_strangers(&s->keeper, s->upgrade.pid);
+        manager_reap_strangers(&s->manager, s->upgrade.pid);
         if (s->takeover.fd >= 0) {
             takeover_on_readable(s);
         }

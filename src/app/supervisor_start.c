@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "app/activation.h"
 #include "app/channel.h"
 #include "app/daemon.h"
@@ -53,11 +54,11 @@ Err supervisor_keep_system(Supervisor *s, Arena *arena)
 static Err open_patiently(Supervisor *s, Text *why)
 {
     const struct timespec pause = {.tv_nsec = START_TICK_MS * 1000000L};
-    uint64_t deadline_ms = supervisor_clock_ms() + START_PATIENCE_MS;
+    uint64_t deadline_ms = clock_ms() + START_PATIENCE_MS;
     for (;;) {
         why->len = 0;
         Err err = configuration_open(s->current, s->source.files, &s->takeover.sockets, why);
-        if (err != ERR_EXISTS || supervisor_clock_ms() >= deadline_ms) {
+        if (err != ERR_EXISTS || clock_ms() >= deadline_ms) {
             return err;
         }
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
@@ -91,7 +92,7 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
     TRY(cage_prepare(s->current->settings, why));
-    notify_open(&s->notify, s->launch->notify, supervisor_clock_ms());
+    notify_open(&s->notify, s->launch->notify, clock_ms());
     supervisor_find_control(s, arena);
     bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
     if (takes_over) {
@@ -110,13 +111,13 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
         TRY(supervisor_open_control(s, arena, why));
         TRY(supervisor_open_pid_file(s, why));
     }
-    keeper_init(&s->keeper);
-    s->started_ms = supervisor_clock_ms();
+    manager_init(&s->manager);
+    s->started_ms = clock_ms();
     reload_first(s, s->started_ms);
     KeptWorker *w = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->current);
     setup.state = s->takeover.state;
-    Err err = keeper_start(&s->keeper, &setup, KEPT_SERVING, s->started_ms, &w);
+    Err err = manager_start(&s->manager, &setup, KEPT_SERVING, s->started_ms, &w);
     if (s->takeover.state >= 0) {
         (void)close(s->takeover.state);
         s->takeover.state = -1;

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "app/activation.h"
 #include "app/handover.h"
 #include "app/pidfile.h"
@@ -237,7 +238,7 @@ void upgrade_on_dump(Supervisor *s, int fd)
 static void hand_over(Supervisor *s)
 {
     Upgrade *u = &s->upgrade;
-    u->deadline_ms = supervisor_clock_ms() + READY_MS;
+    u->deadline_ms = clock_ms() + READY_MS;
     reload_mend_listeners(s);
     Err err = send_listeners(u->fd, &s->current->listeners, false);
     err = err == ERR_OK ? send_listeners(u->fd, &s->current->listeners, true) : err;
@@ -364,7 +365,7 @@ void upgrade_to_waiting(Supervisor *s)
         return;
     }
     s->upgrade.tries_left = RETRIES;
-    try_to_reach(s, supervisor_clock_ms());
+    try_to_reach(s, clock_ms());
 }
 
 /* The new one serves: what can only be one's is its own now, and ours ends. */
@@ -376,7 +377,7 @@ static void commit(Supervisor *s, Str lines)
     control_stop_listening(&s->control);
     supervisor_close_orphan(s);
     pidfile_release(&s->pid_file);
-    notify_successor(&s->notify, pid, supervisor_clock_ms());
+    notify_successor(&s->notify, pid, clock_ms());
     if (handover_send(s->upgrade.fd, HANDOVER_RELEASED, STR_NONE, NULL, 0) != ERR_OK) {
         LOG(WARN, "the new River has gone before it was told");
     }

@@ -5,7 +5,7 @@
 #ifndef APP_WATCH_H
 #define APP_WATCH_H
 
-#include "app/keeper.h"
+#include "app/process_manager.h"
 #include "app/stuck.h"
 #include "proxy/worker.h"
 

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "app/breakin.h"
+
+#include "base/clock.h"
 #include "app/handover.h"
 #include "app/worker_parts.h"
 
@@ -65,7 +67,7 @@ static void take_signals(WorkerProcess *p)
             obey_signal(p, info.ssi_signo);
         } else { /* the supervisor has got it, too, or will tell */
             o->signal = info.ssi_signo;
-            o->signal_ms = worker_clock_ms();
+            o->signal_ms = clock_ms();
         }
     }
 }
@@ -75,7 +77,7 @@ static void take_signals(WorkerProcess *p)
 void orphan_begin(WorkerProcess *p)
 {
     Orphan *o = &p->orphan;
-    uint64_t now = worker_clock_ms();
+    uint64_t now = clock_ms();
     o->is_one = true;
     if (p->ending) {
         return;
@@ -96,7 +98,7 @@ void orphan_begin(WorkerProcess *p)
 static void say(WorkerProcess *p)
 {
     Orphan *o = &p->orphan;
-    uint64_t now = worker_clock_ms();
+    uint64_t now = clock_ms();
     if (o->is_one && !p->ending && now >= o->say_at_ms) {
         LOG(WARN, "no supervisor: this worker goes on alone; start River again",
             LOG_U64("pid", (uint64_t)getpid()));
@@ -202,7 +204,7 @@ size_t orphan_poll(const WorkerProcess *p, struct pollfd *fds)
 
 int orphan_tick_ms(const WorkerProcess *p)
 {
-    uint64_t now = worker_clock_ms();
+    uint64_t now = clock_ms();
     uint64_t at = p->orphan.say_at_ms;
     bool says = p->orphan.is_one && !p->ending;
     return !says ? -1 : at > now ? (int)(at - now) : 0;

@@ -60,7 +60,6 @@ typedef struct WorkerProcess {
     uint8_t room[CHANNEL_BYTES_MAX];
 } WorkerProcess;
 
-uint64_t worker_clock_ms(void);
 
 /* Another configuration, as the supervisor orders it: its sockets, then its settings. */
 void worker_take_sockets(WorkerProcess *p, const ChannelMessage *message);

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "admin/status.h"
+
+#include "base/clock.h"
 #include "app/activation.h"
 #include "app/breakin.h"
 #include "app/daemon.h"
@@ -30,13 +32,6 @@
 #define ADOPT_TICK_MS 2     /* ... a reload whether all threads have taken it up */
 #define TIDY_TICK_MS 100    /* ... it is looked what may be freed */
 #define LOG_STOP_MS 2000u
-
-uint64_t worker_clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- the start ---- */
 
@@ -163,7 +158,7 @@ static Err start_threads(WorkerProcess *p)
     p->root_count = c->root_count;
     p->roots = c->roots;
     TRY(worker_build(&plan, &p->worker));
-    TRY(builder_open(&p->builder, p->worker, p->setup->shelf));
+    TRY(builder_open(&p->builder, p->worker, p->setup->cache));
     TRY(build_first(p));
     region_unmap_all();
     worker_state_restore(p->worker, &p->builder.newest->snapshot, p->setup->state);
@@ -273,7 +268,7 @@ void worker_begin_drain(WorkerProcess *p, uint64_t limit_ms, bool refuse)
     if (!p->ending) {
         p->ending = true;
         p->handed_over = !refuse;
-        p->stop_at_ms = worker_clock_ms() + limit_ms;
+        p->stop_at_ms = clock_ms() + limit_ms;
         worker_drain(p->worker, refuse ? 0 : CLIENT_PATIENCE_MS);
     }
 }
@@ -365,7 +360,7 @@ static void serve(WorkerProcess *p)
         orphan_serve(p);
         worker_tidy(p);
         let_go(p);
-        if (p->stop_at_ms != 0 && worker_clock_ms() >= p->stop_at_ms) {
+        if (p->stop_at_ms != 0 && clock_ms() >= p->stop_at_ms) {
             LOG(WARN, "drain deadline passed: open requests are cut");
             worker_begin_stop(p);
         }

@@ -13,7 +13,7 @@
 typedef struct WorkerSetup {
     const Configuration *configuration; /* open */
     const Logs *logs;
-    TlsShelf *shelf; /* what was parsed when the configuration was checked */
+    CertificateCache *cache; /* what was parsed when the configuration was checked */
     unsigned threads;
     int state; /* what the worker before has written (proxy/dump.h); -1: nothing */
 } WorkerSetup;

@@ -108,10 +108,10 @@ void worker_reload(WorkerProcess *p, const ChannelMessage *message)
 static void close_left(const WorkerProcess *p)
 {
     Generation *g = p->builder.newest;
-    for (size_t i = 0; i < g->leaver_count; i++) {
-        if (!g->leavers[i].closed) {
-            (void)close(g->snapshot.listeners[g->leavers[i].place]->fd);
-            g->leavers[i].closed = true;
+    for (size_t i = 0; i < g->draining_count; i++) {
+        if (!g->draining[i].closed) {
+            (void)close(g->snapshot.listeners[g->draining[i].place]->fd);
+            g->draining[i].closed = true;
         }
     }
 }

@@ -12,11 +12,6 @@ static size_t find_within(Str s, uint8_t byte, size_t from, size_t to)
     return to;
 }
 
-static bool is_blank(int c)
-{
-    return c == ' ' || c == '\t';
-}
-
 bool prefix_lines_next(PrefixLines *lines, Str *ret_content)
 {
     Str s = lines->text;
@@ -29,10 +24,10 @@ bool prefix_lines_next(PrefixLines *lines, Str *ret_content)
         if (to == end && to > from && str_at(s, to - 1) == '\r') {
             to--;
         }
-        while (from < to && is_blank(str_at(s, from))) {
+        while (from < to && byte_is_blank(str_at(s, from))) {
             from++;
         }
-        while (from < to && is_blank(str_at(s, to - 1))) {
+        while (from < to && byte_is_blank(str_at(s, to - 1))) {
             to--;
         }
         if (from < to) {

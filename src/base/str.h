@@ -156,6 +156,12 @@ static inline uint8_t byte_lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
+/* A space or a tab: white space within a line. */
+static inline bool byte_is_blank(int c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static inline bool byte_is_digit(int c)
 {
     return c >= '0' && c <= '9';

@@ -8,9 +8,9 @@
 
 /* ---- life ---- */
 
-Err builder_open(Builder *b, Worker *w, TlsShelf *shelf)
+Err builder_open(Builder *b, Worker *w, CertificateCache *cache)
 {
-    *b = (Builder){.worker = w, .shelf = shelf};
+    *b = (Builder){.worker = w, .cache = cache};
     blocks_init(&b->blocks, NULL, PART_BLOCK_BYTES, 64);
     b->clients = (TlsClient **)memory_reserve(sizeof(TlsClient *) * POOL_ORIGINS_MAX);
     Err err = roster_open(&b->client_names, POOL_ORIGINS_MAX);
@@ -45,9 +45,9 @@ static bool tidy_parts(Builder *b)
 static void generation_drop(Builder *b, Generation *g)
 {
     drop_listeners(g);
-    for (size_t i = 0; i < g->leaver_count; i++) {
-        if (g->leavers[i].home) {
-            g->leavers[i].home->holders--;
+    for (size_t i = 0; i < g->draining_count; i++) {
+        if (g->draining[i].home) {
+            g->draining[i].home->holders--;
         }
     }
     for (size_t i = 0; i < g->part_count; i++) {
@@ -61,16 +61,16 @@ static void generation_drop(Builder *b, Generation *g)
 }
 
 /* Lets go of where the listeners came from whose last client has gone. */
-static bool tidy_leavers(Builder *b, Generation *g)
+static bool tidy_draining(Builder *b, Generation *g)
 {
     bool more = false;
-    for (size_t i = 0; i < g->leaver_count; i++) {
-        Leaver *leaver = &g->leavers[i];
-        if (leaver->home && worker_listener_clients(b->worker, leaver->place) == 0) {
-            leaver->home->holders--;
-            leaver->home = NULL;
+    for (size_t i = 0; i < g->draining_count; i++) {
+        DrainingListener *listener = &g->draining[i];
+        if (listener->home && worker_listener_clients(b->worker, listener->place) == 0) {
+            listener->home->holders--;
+            listener->home = NULL;
         }
-        more = more || leaver->home;
+        more = more || listener->home;
     }
     return more;
 }
@@ -81,7 +81,7 @@ static bool tidy_generations(Builder *b)
     if (!worker_has_adopted(b->worker, b->newest->snapshot.number)) {
         return true;
     }
-    bool more = tidy_leavers(b, b->newest);
+    bool more = tidy_draining(b, b->newest);
     for (Generation **link = &b->newest->next; *link;) {
         Generation *g = *link;
         if (g->holders > 0 || worker_pins(b->worker, g->part) > 0) {
@@ -101,8 +101,8 @@ bool builder_tidy(Builder *b)
     bool parts = tidy_parts(b);
     bool origins = worker_tidy_origins(b->worker);
     bool more = generations || parts || origins;
-    if (!more && b->shelf) {
-        tls_shelf_sweep(b->shelf);
+    if (!more && b->cache) {
+        certificate_cache_sweep(b->cache);
     }
     return more;
 }

@@ -54,11 +54,11 @@ typedef struct NameTable {
 } NameTable;
 
 /* A listener that leaves, and the snapshot in which it took clients. */
-typedef struct Leaver {
+typedef struct DrainingListener {
     uint32_t place;
     struct Generation *home; /* NULL: all of its clients have gone */
     bool closed; /* its socket (the owner's to know) */
-} Leaver;
+} DrainingListener;
 
 /* A snapshot, and what it holds. */
 typedef struct Generation {
@@ -66,12 +66,12 @@ typedef struct Generation {
     Arena arena;
     Snapshot snapshot;
     uint32_t part;    /* where exchanges are counted that use what lies in this arena */
-    uint32_t holders; /* generations that have leavers from here */
+    uint32_t holders; /* generations that have draining listeners from here */
     size_t part_count;
     Part **parts COUNTED_BY(part_count);
-    size_t leaver_room;
-    Leaver *leavers COUNTED_BY(leaver_room);
-    size_t leaver_count;
+    size_t draining_room;
+    DrainingListener *draining COUNTED_BY(draining_room);
+    size_t draining_count;
     size_t table_count;
     NameTable **tables COUNTED_BY(table_count); /* by listeners' places; NULL: there is none */
 } Generation;
@@ -81,15 +81,15 @@ typedef struct Builder {
     Blocks blocks;
     Generation *newest; /* published, or about to be; older ones behind it */
     Part *parts;        /* all that there are */
-    TlsShelf *shelf;      /* what was parsed before; NULL: nothing */
+    CertificateCache *cache;      /* what was parsed before; NULL: nothing */
     Roster client_names;  /* of connectors that speak TLS */
     TlsClient **clients;  /* by their numbers */
     uint64_t number;
 } Builder;
 
-/* ERR_MEMORY. The worker must outlive it, and so must the shelf (NULL: none), which it sweeps when
+/* ERR_MEMORY. The worker must outlive it, and so must the cache (NULL: none), which it sweeps when
  * what it replaced has gone. */
-MUST_USE Err builder_open(Builder *b, Worker *w, TlsShelf *shelf);
+MUST_USE Err builder_open(Builder *b, Worker *w, CertificateCache *cache);
 /* When the worker's threads have ended. */
 void builder_close(Builder *b);
 
@@ -135,14 +135,14 @@ void drop_chains(Builder *b, Part *p);
 /* What receives requests for all services at an address, the listener's place: it stands for the
  * one for all other hosts, or else the first, with the strictest limits of all. `was` is the
  * listener before, or NULL (hosts.c). */
-MUST_USE Err build_reception(Build *b, const ListenerSettings *from, uint32_t place,
-                             const Listener *was, const Service **ret);
+MUST_USE Err build_default_service(Build *b, const ListenerSettings *from, uint32_t place,
+                                   const Listener *was, const Service **ret);
 void drop_name_tables(Generation *g);
 /* The listeners (listener.c): those of the settings, and those that leave. */
 MUST_USE Err build_listeners(Build *b);
 void drop_listeners(Generation *g);
 /* TLS (tls.c). Parts hold clients by their numbers. */
-MUST_USE Err build_server(const ListenerSettings *from, int key_log_fd, TlsShelf *shelf,
+MUST_USE Err build_server(const ListenerSettings *from, int key_log_fd, CertificateCache *cache,
                           Arena *scratch, TlsServer **ret);
 MUST_USE Err hold_client(Build *b, const ConnectorSettings *from, uint32_t *ret);
 void release_client(Builder *b, uint32_t client);

@@ -83,7 +83,7 @@ static Err take_table(Build *b, const ListenerSettings *from, uint32_t place, co
     return ERR_OK;
 }
 
-/* ---- the reception ---- */
+/* ---- the default service ---- */
 
 static void least(uint64_t *into, uint64_t n)
 {
@@ -125,22 +125,22 @@ static Err make_hosts(const Build *b, const ListenerSettings *from, const HostNa
     return ERR_OK;
 }
 
-Err build_reception(Build *b, const ListenerSettings *from, uint32_t place, const Listener *was,
-                    const Service **ret)
+Err build_default_service(Build *b, const ListenerSettings *from, uint32_t place,
+                          const Listener *was, const Service **ret)
 {
     TRY(take_table(b, from, place, was));
     Hosts *hosts = NULL;
-    Service *reception = arena_new(&b->generation->arena, Service);
+    Service *joint = arena_new(&b->generation->arena, Service);
     TRY(make_hosts(b, from, &b->generation->tables[place]->names, &hosts));
-    if (!reception) {
+    if (!joint) {
         return ERR_MEMORY;
     }
-    *reception = hosts->otherwise ? *hosts->otherwise : *hosts->services[0];
-    reception->hosts = hosts;
-    reception->part = b->generation->part;
+    *joint = hosts->otherwise ? *hosts->otherwise : *hosts->services[0];
+    joint->hosts = hosts;
+    joint->part = b->generation->part;
     for (size_t i = 0; i < from->service_count; i++) {
-        limits_join(&reception->limits, &hosts->services[i]->limits);
+        limits_join(&joint->limits, &hosts->services[i]->limits);
     }
-    *ret = reception;
+    *ret = joint;
     return ERR_OK;
 }

@@ -42,7 +42,7 @@ static Err server_of(const Build *b, Making *m, size_t i, const Listener *was, T
     if (was && was->tls && fingerprint_equal(&was->tls_identity, &from->tls.identity)) {
         *ret = tls_server_ref(was->tls);
     } else {
-        TRY(build_server(from, b->inputs->key_logs[i], b->builder->shelf, &b->generation->arena,
+        TRY(build_server(from, b->inputs->key_logs[i], b->builder->cache, &b->generation->arena,
                          ret));
     }
     str_map_add(&m->servers, 0, identity_of(from), first);
@@ -67,7 +67,7 @@ static Err listener_build(Build *b, Making *m, size_t i, uint32_t place, const L
     TRY(build_keep(&b->generation->arena, &ret->name));
     TRY(server_of(b, m, i, was, &ret->tls));
     bool shared = from->service_count > 1 || b->settings->services[only]->host_count > 0;
-    return shared ? build_reception(b, from, place, was, &ret->service) : ERR_OK;
+    return shared ? build_default_service(b, from, place, was, &ret->service) : ERR_OK;
 }
 
 /* ---- all of them ---- */
@@ -85,7 +85,7 @@ static Err free_place(const Snapshot *before, const Snapshot *s, uint32_t *io_fr
     return at < s->listener_count ? ERR_OK : ERR_FULL;
 }
 
-static Err add_leaver(Build *b, const Listener *was, Leaver leaver)
+static Err add_draining(Build *b, const Listener *was, DrainingListener listener)
 {
     Generation *g = b->generation;
     Listener *l = arena_new(&g->arena, Listener);
@@ -95,32 +95,32 @@ static Err add_leaver(Build *b, const Listener *was, Leaver leaver)
     *l = *was;
     l->leaving = true;
     l->tls = was->tls ? tls_server_ref(was->tls) : NULL;
-    CHECK(g->leaver_count < g->leaver_room);
-    g->leavers[g->leaver_count++] = leaver;
-    leaver.home->holders++;
-    g->snapshot.listeners[leaver.place] = l;
+    CHECK(g->draining_count < g->draining_room);
+    g->draining[g->draining_count++] = listener;
+    listener.home->holders++;
+    g->snapshot.listeners[listener.place] = l;
     return ERR_OK;
 }
 
 /* Those that left before, and still have clients. */
-static Err keep_leavers(Build *b, const Generation *before)
+static Err keep_draining(Build *b, const Generation *before)
 {
-    for (size_t i = 0; i < before->leaver_count; i++) {
-        const Leaver *leaver = &before->leavers[i];
-        if (leaver->home && worker_listener_clients(b->builder->worker, leaver->place) > 0) {
-            TRY(add_leaver(b, before->snapshot.listeners[leaver->place], *leaver));
+    for (size_t i = 0; i < before->draining_count; i++) {
+        const DrainingListener *listener = &before->draining[i];
+        if (listener->home && worker_listener_clients(b->builder->worker, listener->place) > 0) {
+            TRY(add_draining(b, before->snapshot.listeners[listener->place], *listener));
         }
     }
     return ERR_OK;
 }
 
 /* Those that the settings do not name any more. */
-static Err find_leavers(Build *b, Generation *before, const bool *stays)
+static Err find_draining(Build *b, Generation *before, const bool *stays)
 {
     for (uint32_t i = 0; i < before->snapshot.listener_count; i++) {
         const Listener *was = before->snapshot.listeners[i];
         if (was && !was->leaving && !stays[i]) {
-            TRY(add_leaver(b, was, (Leaver){.place = i, .home = before}));
+            TRY(add_draining(b, was, (DrainingListener){.place = i, .home = before}));
         }
     }
     return ERR_OK;
@@ -146,11 +146,11 @@ static Err lists_open(Build *b, const Generation *before)
     const Listener **listeners =
         (const Listener **)arena_alloc_array(&g->arena, places, sizeof(Listener *));
     NameTable **tables = (NameTable **)arena_alloc_array(&g->arena, places, sizeof(NameTable *));
-    g->leavers = arena_array(&g->arena, Leaver, old + 1);
-    if (!listeners || !tables || !g->leavers) {
+    g->draining = arena_array(&g->arena, DrainingListener, old + 1);
+    if (!listeners || !tables || !g->draining) {
         return ERR_MEMORY;
     }
-    g->leaver_room = old + 1;
+    g->draining_room = old + 1;
     g->table_count = places;
     g->tables = tables;
     g->snapshot.listener_count = places;
@@ -192,12 +192,12 @@ Err build_listeners(Build *b)
     if (!stays || !m.all) {
         return ERR_MEMORY;
     }
-    TRY(keep_leavers(b, before));
+    TRY(keep_draining(b, before));
     uint32_t next = 0;
     for (size_t i = 0; i < count; i++) {
         TRY(make_listener(b, &m, &before->snapshot, i, &next, stays));
     }
-    TRY(find_leavers(b, before, stays));
+    TRY(find_draining(b, before, stays));
     Snapshot *s = &g->snapshot;
     while (s->listener_count > 0 && !s->listeners[s->listener_count - 1]) {
         s->listener_count--;

@@ -22,7 +22,7 @@ static Err client_build(Build *b, const ConnectorSettings *from, TlsClient **ret
     Text why = text_in(span_of(room, sizeof room));
     TlsMistake mistake;
     TlsClientPlan plan = material_client_plan(from, b->settings->platform_roots);
-    plan.shelf = b->builder->shelf;
+    plan.cache = b->builder->cache;
     Err err = tls_client_new(&plan, ret, &mistake, &why);
     return err == ERR_OK ? ERR_OK : refused(err, from->tls.name, &why);
 }
@@ -51,8 +51,8 @@ void release_client(Builder *b, uint32_t client)
 
 /* ---- servers ---- */
 
-Err build_server(const ListenerSettings *from, int key_log_fd, TlsShelf *shelf, Arena *scratch,
-                 TlsServer **ret)
+Err build_server(const ListenerSettings *from, int key_log_fd, CertificateCache *cache,
+                 Arena *scratch, TlsServer **ret)
 {
     const ListenerTls *tls = &from->tls;
     uint8_t room[256];
@@ -63,7 +63,7 @@ Err build_server(const ListenerSettings *from, int key_log_fd, TlsShelf *shelf, 
         return ERR_MEMORY;
     }
     TlsServerPlan plan = material_server_plan(tls, pairs, key_log_fd);
-    plan.shelf = shelf;
+    plan.cache = cache;
     Err err = tls_server_new(&plan, ret, &mistake, &why);
     return err == ERR_OK ? ERR_OK : refused(err, from->address.text, &why);
 }

@@ -76,7 +76,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     Filler f = {.arena = a,
                 .checker = checker,
                 .files = options->files,
-                .shelf = options->shelf,
+                .cache = options->cache,
                 .renew = options->renew,
                 .base = options->base,
                 .latest = options->latest ? options->latest : options->base,

@@ -81,7 +81,7 @@ typedef struct Filler {
     int64_t valid_until; /* the earliest end of a certificate so far, in seconds since 1970 */
     bool toml;
     FillFiles known;
-    TlsShelf *shelf;         /* may be NULL */
+    CertificateCache *cache;         /* may be NULL */
     ListenerTls tried;       /* one whose policy works */
     StrMap tried_connectors; /* the identities of those that work */
     Str platform_roots;

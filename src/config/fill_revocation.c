@@ -67,7 +67,7 @@ Err fill_check_crls(Filler *f, const ListenerTls *tls, Location at)
     const TlsCrl *list = NULL;
     size_t count = 0;
     TlsServerPlan plan = material_clients_plan(tls);
-    plan.shelf = f->shelf;
+    plan.cache = f->cache;
     Err err = tls_crls_read(&plan, f->arena, &list, &count);
     if (err != ERR_OK) {
         return err == ERR_MEMORY ? err : ERR_OK; /* what is wrong with them was said */
@@ -95,7 +95,7 @@ Err fill_check_staple(Filler *f, const FileSettings *files, Location at)
     uint8_t room[WHY_BYTES_MAX];
     Text why = text_in(span_of(room, sizeof room));
     TlsStaple staple;
-    TRY(material_staple(files, f->shelf, &staple));
+    TRY(material_staple(files, f->cache, &staple));
     TlsStapleState state = tls_staple_at(&staple, f->files->now_s);
     if (state == TLS_STAPLE_GOOD) {
         f->valid_until = staple.until < f->valid_until ? staple.until : f->valid_until;

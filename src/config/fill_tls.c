@@ -110,7 +110,7 @@ static Err try_pair(Filler *f, const ListenerTls *tls, const Trial *t, size_t in
         material_pair(&files[TLS_FILE_CHAIN], &files[TLS_FILE_KEY], &files[TLS_FILE_OCSP]);
     TlsValidity holds = {0};
     TlsMistake mistake = {0};
-    Err err = tls_pair_try(&pair, f->shelf, &holds, &mistake, &why);
+    Err err = tls_pair_try(&pair, f->cache, &holds, &mistake, &why);
     if (err == ERR_OK) {
         size_t at = index * TLS_FILES_OF_PAIR + TLS_FILE_CHAIN;
         check_dates(f, &holds, place_of_file(t, at, node->name_at));
@@ -171,7 +171,7 @@ static Err try_policy(Filler *f, const ListenerTls *tls, const Trial *t, Section
     TlsMistake mistake = {0};
     TlsServerPlan plan = material_server_plan(tls, pairs, -1);
     plan.pair_count = 1;
-    plan.shelf = f->shelf;
+    plan.cache = f->cache;
     Err err = tls_server_new(&plan, &server, &mistake, &why);
     tls_server_unref(server);
     *io_good = err == ERR_OK;
@@ -349,7 +349,7 @@ static Err check_own_dates(Filler *f, const ConnectorTls *tls, const KdlNode *no
     TlsMistake mistake = {0};
     TlsPair own = material_pair(&tls->chain, &tls->key, NULL);
     if (tls->chain.path.len > 0) {
-        TRY(tls_pair_try(&own, f->shelf, &holds, &mistake, NULL));
+        TRY(tls_pair_try(&own, f->cache, &holds, &mistake, NULL));
         check_dates(f, &holds, node_property(node, S("client-cert-path"))->value.location);
     }
     return ERR_OK;
@@ -369,7 +369,7 @@ static Err try_connector(Filler *f, const ConnectorSettings *connector, const Kd
         return check_own_dates(f, tls, node);
     }
     TlsClientPlan plan = material_client_plan(connector, f->platform_roots);
-    plan.shelf = f->shelf;
+    plan.cache = f->cache;
     Err err = tls_client_new(&plan, &client, &mistake, &why);
     tls_client_unref(client);
     if (err == ERR_OK) {

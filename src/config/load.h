@@ -55,7 +55,7 @@ typedef struct ConfigOptions {
     ConfigCompat compat;
     ConfigFormat format;
     const ConfigFiles *files; /* NULL: they are neither read nor checked */
-    TlsShelf *shelf; /* the caller's, for what the files of TLS are parsed to; NULL: none */
+    CertificateCache *cache; /* the caller's, for what the files of TLS are parsed to; NULL: none */
     /* Only the certificates of listeners are read again; other files hold what they held for these
      * settings. A listener whose files do not check keeps its own, with a warning. NULL: all files
      * are read, and each must check. */

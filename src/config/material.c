@@ -14,7 +14,7 @@ TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const 
     return pair;
 }
 
-Err material_staple(const FileSettings *files, TlsShelf *shelf, TlsStaple *ret)
+Err material_staple(const FileSettings *files, CertificateCache *cache, TlsStaple *ret)
 {
     const FileSettings *ocsp = &files[TLS_FILE_OCSP];
     if (ocsp->path.len == 0 || ocsp->bytes.len == 0) {
@@ -23,7 +23,7 @@ Err material_staple(const FileSettings *files, TlsShelf *shelf, TlsStaple *ret)
         return ERR_OK;
     }
     TlsPair pair = material_pair(&files[TLS_FILE_CHAIN], &files[TLS_FILE_KEY], ocsp);
-    return tls_pair_staple(&pair, shelf, ret);
+    return tls_pair_staple(&pair, cache, ret);
 }
 
 TlsServerPlan material_clients_plan(const ListenerTls *tls)

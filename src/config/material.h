@@ -9,7 +9,7 @@
 TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const FileSettings *ocsp);
 /* What the OCSP response of a pair is worth, whose files these are: TLS_STAPLE_NONE where none is
  * named. ERR_MEMORY only. */
-MUST_USE Err material_staple(const FileSettings *files, TlsShelf *shelf, TlsStaple *ret);
+MUST_USE Err material_staple(const FileSettings *files, CertificateCache *cache, TlsStaple *ret);
 /* What of a listener's plan is about its clients; the rest is empty. */
 TlsServerPlan material_clients_plan(const ListenerTls *tls);
 /* Where its lists of revoked certificates are; empty: nowhere. */

@@ -36,11 +36,6 @@ enum ChunkState {
 
 #define PLAIN_DIGITS_MAX 8u /* digits of a size that is read in one go */
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* A byte that ends the size or an extension: the next state, or the fault. */
 static HttpFault line_goes_on(ChunkDecoder *d, uint8_t c, HttpFault fallback)
 {
@@ -48,7 +43,7 @@ static HttpFault line_goes_on(ChunkDecoder *d, uint8_t c, HttpFault fallback)
         d->state = CHUNK_EXT_NAME_FIRST;
     } else if (c == '\r') {
         d->state = CHUNK_SIZE_LF;
-    } else if (is_blank(c)) {
+    } else if (byte_is_blank(c)) {
         d->state = CHUNK_EXT_BLANK;
     } else {
         return c == '\n' ? HTTP_FAULT_BARE_LF : fallback;
@@ -63,7 +58,7 @@ static HttpFault size_byte(ChunkDecoder *d, uint8_t c)
         if (d->state != CHUNK_SIZE) {
             return HTTP_FAULT_CHUNK_SIZE;
         }
-        if (is_blank(c)) {
+        if (byte_is_blank(c)) {
             d->state = CHUNK_SIZE_BLANK;
             return HTTP_FAULT_NONE;
         }
@@ -84,7 +79,7 @@ static HttpFault extension_name_byte(ChunkDecoder *d, uint8_t c)
         d->state = CHUNK_EXT_NAME;
         return HTTP_FAULT_NONE;
     }
-    if (is_blank(c)) {
+    if (byte_is_blank(c)) {
         if (d->state == CHUNK_EXT_NAME) {
             d->state = CHUNK_EXT_NAME_BLANK;
         }
@@ -116,7 +111,7 @@ static HttpFault extension_value_byte(ChunkDecoder *d, uint8_t c)
         d->state = CHUNK_EXT_QUOTED;
         return HTTP_FAULT_NONE;
     }
-    return is_blank(c) ? HTTP_FAULT_NONE : HTTP_FAULT_CHUNK_EXTENSION;
+    return byte_is_blank(c) ? HTTP_FAULT_NONE : HTTP_FAULT_CHUNK_EXTENSION;
 }
 
 /* RFC 9110 §5.6.4: qdtext and quoted-pair hold no control character but HTAB. */
@@ -146,7 +141,7 @@ static HttpFault extension_blank_byte(ChunkDecoder *d, uint8_t c)
         d->state = CHUNK_SIZE_LF;
         return HTTP_FAULT_NONE;
     }
-    return is_blank(c) ? HTTP_FAULT_NONE : HTTP_FAULT_CHUNK_EXTENSION;
+    return byte_is_blank(c) ? HTTP_FAULT_NONE : HTTP_FAULT_CHUNK_EXTENSION;
 }
 
 static HttpFault size_line_end(ChunkDecoder *d, uint8_t c)

@@ -190,15 +190,10 @@ static size_t member_end(Str list, size_t from)
     return list.len;
 }
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
 bool list_bounds(Str list, size_t *at, size_t *ret_from, size_t *ret_to)
 {
     size_t from = *at;
-    while (from < list.len && (is_blank(str_at(list, from)) || str_at(list, from) == ',')) {
+    while (from < list.len && (byte_is_blank(str_at(list, from)) || str_at(list, from) == ',')) {
         from++;
     }
     if (from >= list.len) {
@@ -207,7 +202,7 @@ bool list_bounds(Str list, size_t *at, size_t *ret_from, size_t *ret_to)
     }
     size_t end = member_end(list, from);
     size_t to = end;
-    while (to > from && is_blank(str_at(list, to - 1))) {
+    while (to > from && byte_is_blank(str_at(list, to - 1))) {
         to--;
     }
     *at = end;

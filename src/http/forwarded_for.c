@@ -36,11 +36,6 @@ Err forwarded_address(Str s, IpAddress *ret)
     return ip_parse(s, ret);
 }
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* Where the entry begins that ends at `end`: behind a comma, or at the start. */
 static size_t entry_start(Str line, size_t end)
 {
@@ -60,10 +55,10 @@ bool forwarded_last(Str line, size_t *end, size_t *ret_from, size_t *ret_to)
     }
     size_t from = entry_start(line, to);
     *end = from > 0 ? from - 1 : 0;
-    while (from < to && is_blank(str_at(line, from))) {
+    while (from < to && byte_is_blank(str_at(line, from))) {
         from++;
     }
-    while (to > from && is_blank(str_at(line, to - 1))) {
+    while (to > from && byte_is_blank(str_at(line, to - 1))) {
         to--;
     }
     *ret_from = from;

@@ -201,11 +201,6 @@ void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *
 
 #define KEEP_ALIVE_SECONDS_MAX 86400u
 
-static bool is_blank(int c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* Reads the member [from, to) of a Keep-Alive list; false when it is not "timeout=...". */
 static bool keep_alive_member(Str list, size_t from, size_t to, uint64_t *ret_ms)
 {
@@ -214,14 +209,14 @@ static bool keep_alive_member(Str list, size_t from, size_t to, uint64_t *ret_ms
         equals++;
     }
     size_t name_end = equals;
-    while (name_end > from && is_blank(str_peek(list, name_end - 1))) {
+    while (name_end > from && byte_is_blank(str_peek(list, name_end - 1))) {
         name_end--;
     }
     if (equals >= to || !str_stands_nocase(list, from, name_end, S("timeout"))) {
         return false;
     }
     size_t digits = equals + 1;
-    while (digits < to && is_blank(str_peek(list, digits))) {
+    while (digits < to && byte_is_blank(str_peek(list, digits))) {
         digits++;
     }
     uint64_t seconds = 0;

@@ -39,15 +39,10 @@ static bool name_is_lower(Str name)
     return field_name_valid(name);
 }
 
-static bool is_blank(int c)
-{
-    return c == ' ' || c == '\t';
-}
-
 bool h2_value_valid(Str value)
 {
     bool blank = value.len > 0 &&
-                 (is_blank(str_at(value, 0)) || is_blank(str_at(value, value.len - 1)));
+                 (byte_is_blank(str_at(value, 0)) || byte_is_blank(str_at(value, value.len - 1)));
     return !blank && field_value_valid(value);
 }
 

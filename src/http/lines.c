@@ -23,16 +23,11 @@ HttpFault byte_fault(Str head, size_t i, HttpFault at_end, HttpFault fallback)
     return fallback;
 }
 
-static inline bool is_blank(int c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* Why no colon follows a token that goes from `start` to `end`. */
 COLD static HttpFault name_fault(Str head, size_t start, size_t end)
 {
     int c = str_peek(head, end);
-    if (is_blank(c)) {
+    if (byte_is_blank(c)) {
         /* RFC 9112 §5.2 (a folded line) and §5.1 (space before the colon): both let two readers
          * see different fields. */
         return end == start ? HTTP_FAULT_FOLDING : HTTP_FAULT_FIELD_COLON;
@@ -55,7 +50,7 @@ HttpFault field_line_read(Str head, size_t *at, Field *ret)
         return name_fault(head, start, name_end);
     }
     size_t from = name_end + 1;
-    while (is_blank(str_peek(head, from))) {
+    while (byte_is_blank(str_peek(head, from))) {
         from++;
     }
     size_t end = scan_value(head, from);
@@ -64,7 +59,7 @@ HttpFault field_line_read(Str head, size_t *at, Field *ret)
         return value_fault(head, end);
     }
     size_t to = end;
-    while (to > from && is_blank(str_peek(head, to - 1))) {
+    while (to > from && byte_is_blank(str_peek(head, to - 1))) {
         to--;
     }
     ret->name = str_slice(head, start, name_end);

@@ -91,11 +91,6 @@ static void ranges_add(Ranges *r, ByteRange more)
     }
 }
 
-static bool is_blank(int c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* Behind "bytes=", or 0 where the value does not begin so. Units are case-insensitive
  * (RFC 9110 §14.1). */
 static size_t skip_unit(Str s)
@@ -114,13 +109,13 @@ RangeVerdict range_judge(Str value, uint64_t size, Ranges *ret)
     }
     while (at < value.len) {
         int c = str_peek(value, at);
-        if (is_blank(c) || c == ',') { /* empty members count for nothing (RFC 9110 §5.6.1) */
+        if (byte_is_blank(c) || c == ',') { /* empty members count for nothing (RFC 9110 §5.6.1) */
             at++;
             continue;
         }
         size_t comma = str_find(value, ',', at);
         size_t to = comma;
-        while (to > at && is_blank(str_peek(value, to - 1))) {
+        while (to > at && byte_is_blank(str_peek(value, to - 1))) {
             to--;
         }
         ByteRange range = {0};

@@ -21,9 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "loop/gate.h"
 #include "loop/quote.h"
-#include "loop/stamp.h"
+#include "loop/timestamp.h"
 
 #define LOG_PAUSE_MS 5
 #define LOG_STUCK_MS 100       /* how often a writer that cannot write looks at `stopping` */
@@ -83,13 +84,6 @@ Str log_level_name(LogLevel level)
 {
     CHECK((size_t)level < sizeof level_names / sizeof level_names[0]);
     return level_names[level];
-}
-
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* ---- the producer's side ---- */
@@ -177,7 +171,7 @@ static void print_field(Text *t, const LogField *field)
 static void print_event(Text *t, LogLevel level, const LogField *fields, size_t count)
 {
     text_add(t, S("time="));
-    stamp_print(t, stamp_now_us());
+    timestamp_print(t, timestamp_now_us());
     print_field(t, &(LogField){.key = S_INIT("level"), .text = log_level_name(level)});
     for (size_t i = 0; i < count; i++) {
         size_t before = t->len;

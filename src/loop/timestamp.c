@@ -1,12 +1,13 @@
-/* stamp.c - days to dates, after Howard Hinnant's "chrono-compatible low-level date algorithms". */
-#include "loop/stamp.h"
+/* timestamp.c - days to dates, after Howard Hinnant's "chrono-compatible low-level date
+ * algorithms". */
+#include "loop/timestamp.h"
 
 #include <time.h>
 
 #define US_PER_SECOND UINT64_C(1000000)
 #define SECONDS_PER_DAY UINT64_C(86400)
 
-typedef struct Stamp {
+typedef struct Timestamp {
     unsigned year;
     unsigned month; /* 1..12 */
     unsigned day;   /* 1..31 */
@@ -14,21 +15,21 @@ typedef struct Stamp {
     unsigned minute;
     unsigned second;
     unsigned ms;
-} Stamp;
+} Timestamp;
 
 static const Str month_names[12] = {
     S_INIT("Jan"), S_INIT("Feb"), S_INIT("Mar"), S_INIT("Apr"), S_INIT("May"), S_INIT("Jun"),
     S_INIT("Jul"), S_INIT("Aug"), S_INIT("Sep"), S_INIT("Oct"), S_INIT("Nov"), S_INIT("Dec"),
 };
 
-uint64_t stamp_now_us(void)
+uint64_t timestamp_now_us(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * US_PER_SECOND + (uint64_t)now.tv_nsec / 1000;
 }
 
-static Stamp stamp_split(uint64_t unix_us)
+static Timestamp timestamp_split(uint64_t unix_us)
 {
     uint64_t seconds = unix_us / US_PER_SECOND;
     uint64_t in_day = seconds % SECONDS_PER_DAY;
@@ -41,7 +42,7 @@ static Stamp stamp_split(uint64_t unix_us)
     uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     uint64_t month_from_march = (5 * day_of_year + 2) / 153;
     uint64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-    return (Stamp){
+    return (Timestamp){
         .year = (unsigned)(year_of_era + era * 400 + (month <= 2 ? 1 : 0)),
         .month = (unsigned)month,
         .day = (unsigned)(day_of_year - (153 * month_from_march + 2) / 5 + 1),
@@ -64,7 +65,7 @@ static void print_digits(Text *t, unsigned n, unsigned digits)
     }
 }
 
-static void print_clock(Text *t, const Stamp *s)
+static void print_clock(Text *t, const Timestamp *s)
 {
     print_digits(t, s->hour, 2);
     text_byte(t, ':');
@@ -73,9 +74,9 @@ static void print_clock(Text *t, const Stamp *s)
     print_digits(t, s->second, 2);
 }
 
-void stamp_print(Text *t, uint64_t unix_us)
+void timestamp_print(Text *t, uint64_t unix_us)
 {
-    Stamp s = stamp_split(unix_us);
+    Timestamp s = timestamp_split(unix_us);
     print_digits(t, s.year, 4);
     text_byte(t, '-');
     print_digits(t, s.month, 2);
@@ -88,9 +89,9 @@ void stamp_print(Text *t, uint64_t unix_us)
     text_byte(t, 'Z');
 }
 
-void stamp_print_combined(Text *t, uint64_t unix_us)
+void timestamp_print_combined(Text *t, uint64_t unix_us)
 {
-    Stamp s = stamp_split(unix_us);
+    Timestamp s = timestamp_split(unix_us);
     print_digits(t, s.day, 2);
     text_byte(t, '/');
     text_add(t, month_names[(s.month + 11) % 12]);

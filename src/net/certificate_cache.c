@@ -1,14 +1,14 @@
-/* tls_shelf.c - a table of parsed things by the fingerprints of their bytes.
+/* certificate_cache.c - a table of parsed things by the fingerprints of their bytes.
  *
  * Open addressing, never more than half full; built anew when it grows and when it is swept. */
-#include "net/tls_shelf.h"
+#include "net/certificate_cache.h"
 
 #define PLACES_FIRST 64u
 #define CRLS_FIRST 8u
 #define SCRATCH_BLOCK_BYTES 4096u
 #define SCRATCH_BYTES_MAX (64u << 20)
 
-struct TlsShelf {
+struct CertificateCache {
     HashSecret secret;
     uint64_t round; /* sweeps so far */
     size_t room;    /* a power of two, or 0 */
@@ -49,118 +49,119 @@ static TlsParsed *parsed_new(Fingerprint print)
 /* ---- the table ---- */
 
 /* Where it stands, or would stand. The fingerprint is keyed, so nobody makes them fall together. */
-static size_t place_of(const TlsShelf *shelf, Fingerprint print)
+static size_t place_of(const CertificateCache *cache, Fingerprint print)
 {
-    size_t mask = shelf->room - 1;
+    size_t mask = cache->room - 1;
     size_t at = (size_t)print.words[0] & mask;
-    while (shelf->places[at] && !fingerprint_equal(&shelf->places[at]->print, &print)) {
+    while (cache->places[at] && !fingerprint_equal(&cache->places[at]->print, &print)) {
         at = (at + 1) & mask;
     }
     return at;
 }
 
 /* Moves what `keep` lets pass into a table of this size, and drops the rest. */
-static Err rebuild(TlsShelf *shelf, size_t room, bool (*keep)(const TlsShelf *, const TlsParsed *))
+static Err rebuild(CertificateCache *cache, size_t room,
+                   bool (*keep)(const CertificateCache *, const TlsParsed *))
 {
     TlsParsed **places = (TlsParsed **)memory_new(NULL, room * sizeof *places);
     if (!places) {
         return ERR_MEMORY;
     }
-    TlsShelf fresh = {.secret = shelf->secret, .round = shelf->round, .room = room};
+    CertificateCache fresh = {.secret = cache->secret, .round = cache->round, .room = room};
     fresh.places = places;
-    for (size_t i = 0; i < shelf->room; i++) {
-        TlsParsed *p = shelf->places[i];
-        if (p && keep(shelf, p)) {
+    for (size_t i = 0; i < cache->room; i++) {
+        TlsParsed *p = cache->places[i];
+        if (p && keep(cache, p)) {
             fresh.places[place_of(&fresh, p->print)] = p;
             fresh.count++;
         } else {
             tls_parsed_unref(p);
         }
     }
-    memory_drop(NULL, (void *)shelf->places, shelf->room * sizeof *places);
-    *shelf = fresh;
+    memory_drop(NULL, (void *)cache->places, cache->room * sizeof *places);
+    *cache = fresh;
     return ERR_OK;
 }
 
-static bool keep_all(const TlsShelf *shelf, const TlsParsed *p)
+static bool keep_all(const CertificateCache *cache, const TlsParsed *p)
 {
-    (void)shelf;
+    (void)cache;
     (void)p;
     return true;
 }
 
-static bool is_wanted(const TlsShelf *shelf, const TlsParsed *p)
+static bool is_wanted(const CertificateCache *cache, const TlsParsed *p)
 {
-    return p->round == shelf->round || atomic_load_explicit(&p->refs, memory_order_acquire) > 1;
+    return p->round == cache->round || atomic_load_explicit(&p->refs, memory_order_acquire) > 1;
 }
 
 /* A reference, or NULL. */
-static TlsParsed *shelf_find(TlsShelf *shelf, Fingerprint print)
+static TlsParsed *cache_find(CertificateCache *cache, Fingerprint print)
 {
-    TlsParsed *p = shelf && shelf->room > 0 ? shelf->places[place_of(shelf, print)] : NULL;
+    TlsParsed *p = cache && cache->room > 0 ? cache->places[place_of(cache, print)] : NULL;
     if (!p) {
         return NULL;
     }
-    p->round = shelf->round;
+    p->round = cache->round;
     return parsed_ref(p);
 }
 
-/* Without memory it stays off the shelf, and its owner has it all the same. */
-static void shelf_add(TlsShelf *shelf, TlsParsed *p)
+/* Without memory it is not kept here; its owner has it all the same. */
+static void cache_add(CertificateCache *cache, TlsParsed *p)
 {
-    if (!shelf) {
+    if (!cache) {
         return;
     }
-    if (2 * (shelf->count + 1) > shelf->room) {
-        size_t room = shelf->room > 0 ? 2 * shelf->room : PLACES_FIRST;
-        if (rebuild(shelf, room, keep_all) != ERR_OK) {
+    if (2 * (cache->count + 1) > cache->room) {
+        size_t room = cache->room > 0 ? 2 * cache->room : PLACES_FIRST;
+        if (rebuild(cache, room, keep_all) != ERR_OK) {
             return;
         }
     }
-    p->round = shelf->round;
-    shelf->places[place_of(shelf, p->print)] = parsed_ref(p);
-    shelf->count++;
+    p->round = cache->round;
+    cache->places[place_of(cache, p->print)] = parsed_ref(p);
+    cache->count++;
 }
 
-Err tls_shelf_new(TlsShelf **ret)
+Err certificate_cache_new(CertificateCache **ret)
 {
-    TlsShelf *shelf = (TlsShelf *)memory_new(NULL, sizeof *shelf);
-    if (!shelf) {
+    CertificateCache *cache = (CertificateCache *)memory_new(NULL, sizeof *cache);
+    if (!cache) {
         return ERR_MEMORY;
     }
-    hash_secret_make(&shelf->secret);
-    *ret = shelf;
+    hash_secret_make(&cache->secret);
+    *ret = cache;
     return ERR_OK;
 }
 
-void tls_shelf_drop(TlsShelf *shelf)
+void certificate_cache_drop(CertificateCache *cache)
 {
-    if (!shelf) {
+    if (!cache) {
         return;
     }
-    for (size_t i = 0; i < shelf->room; i++) {
-        tls_parsed_unref(shelf->places[i]);
+    for (size_t i = 0; i < cache->room; i++) {
+        tls_parsed_unref(cache->places[i]);
     }
-    memory_drop(NULL, (void *)shelf->places, shelf->room * sizeof(TlsParsed *));
-    memory_drop(NULL, shelf, sizeof *shelf);
+    memory_drop(NULL, (void *)cache->places, cache->room * sizeof(TlsParsed *));
+    memory_drop(NULL, cache, sizeof *cache);
 }
 
-void tls_shelf_turn(TlsShelf *shelf)
+void certificate_cache_turn(CertificateCache *cache)
 {
-    shelf->round++;
+    cache->round++;
 }
 
-void tls_shelf_sweep(TlsShelf *shelf)
+void certificate_cache_sweep(CertificateCache *cache)
 {
     /* Without memory the next sweep will do it. */
-    if (shelf->room == 0 || rebuild(shelf, shelf->room, is_wanted) == ERR_OK) {
-        shelf->round++;
+    if (cache->room == 0 || rebuild(cache, cache->room, is_wanted) == ERR_OK) {
+        cache->round++;
     }
 }
 
-size_t tls_shelf_count(const TlsShelf *shelf)
+size_t certificate_cache_count(const CertificateCache *cache)
 {
-    return shelf->count;
+    return cache->count;
 }
 
 /* ---- parsing ---- */
@@ -178,20 +179,20 @@ typedef enum Kind {
 #define PRINT_TEXTS 3u
 
 /* The lengths are in it whole; SipHash by itself takes in their last byte. */
-static Fingerprint print_of(const TlsShelf *shelf, Kind kind, Str one, Str two, Str three)
+static Fingerprint print_of(const CertificateCache *cache, Kind kind, Str one, Str two, Str three)
 {
     const Str texts[PRINT_TEXTS] = {one, two, three};
     uint64_t words[1 + 3 * PRINT_TEXTS] = {(uint64_t)kind};
-    if (!shelf) {
+    if (!cache) {
         return (Fingerprint){{0}};
     }
     for (size_t i = 0; i < PRINT_TEXTS; i++) {
-        Fingerprint part = hash_str_wide(&shelf->secret, texts[i]);
+        Fingerprint part = hash_str_wide(&cache->secret, texts[i]);
         words[1 + 3 * i] = texts[i].len;
         words[2 + 3 * i] = part.words[0];
         words[3 + 3 * i] = part.words[1];
     }
-    return hash_str_wide(&shelf->secret, str_of(words, sizeof words));
+    return hash_str_wide(&cache->secret, str_of(words, sizeof words));
 }
 
 static bool is_none(const Fingerprint *print)
@@ -200,25 +201,26 @@ static bool is_none(const Fingerprint *print)
 }
 
 /* Of a fingerprint that came with the plan. */
-static Fingerprint print_of_print(const TlsShelf *shelf, Kind kind, const Fingerprint *print)
+static Fingerprint print_of_print(const CertificateCache *cache, Kind kind,
+                                  const Fingerprint *print)
 {
     Str words = str_of(print->words, sizeof print->words);
-    return print_of(shelf, kind, words, STR_NONE, STR_NONE);
+    return print_of(cache, kind, words, STR_NONE, STR_NONE);
 }
 
-static Fingerprint print_of_pair(const TlsShelf *shelf, const TlsPair *pair)
+static Fingerprint print_of_pair(const CertificateCache *cache, const TlsPair *pair)
 {
     return is_none(&pair->print)
-               ? print_of(shelf, KIND_PAIR, pair->chain, pair->key, pair->ocsp)
-               : print_of_print(shelf, KIND_PAIR_PRINTED, &pair->print);
+               ? print_of(cache, KIND_PAIR, pair->chain, pair->key, pair->ocsp)
+               : print_of_print(cache, KIND_PAIR_PRINTED, &pair->print);
 }
 
 static Fingerprint print_of_crls(const TlsServerPlan *plan)
 {
     const Fingerprint *print = &plan->clients_print;
-    return is_none(print) ? print_of(plan->shelf, KIND_CRLS, plan->client_crls, plan->client_roots,
+    return is_none(print) ? print_of(plan->cache, KIND_CRLS, plan->client_crls, plan->client_roots,
                                      STR_NONE)
-                          : print_of_print(plan->shelf, KIND_CRLS_PRINTED, print);
+                          : print_of_print(plan->cache, KIND_CRLS_PRINTED, print);
 }
 
 static Err keep_names(TlsParsed *p, Str names)
@@ -269,11 +271,11 @@ static Err pair_fill(TlsParsed *p, const TlsPair *pair, size_t index, TlsMistake
     return err;
 }
 
-Err tls_parsed_pair(TlsShelf *shelf, const TlsPair *pair, size_t index, TlsParsed **ret,
+Err tls_parsed_pair(CertificateCache *cache, const TlsPair *pair, size_t index, TlsParsed **ret,
                     TlsMistake *ret_mistake, Text *why)
 {
-    Fingerprint print = print_of_pair(shelf, pair);
-    TlsParsed *p = shelf_find(shelf, print);
+    Fingerprint print = print_of_pair(cache, pair);
+    TlsParsed *p = cache_find(cache, print);
     if (p) {
         *ret = p;
         return ERR_OK;
@@ -287,17 +289,17 @@ Err tls_parsed_pair(TlsShelf *shelf, const TlsPair *pair, size_t index, TlsParse
         tls_parsed_unref(p);
         return err;
     }
-    shelf_add(shelf, p);
+    cache_add(cache, p);
     *ret = p;
     return ERR_OK;
 }
 
-Err tls_parsed_roots(TlsShelf *shelf, Str pem, bool strict, TlsPart part, TlsParsed **ret,
+Err tls_parsed_roots(CertificateCache *cache, Str pem, bool strict, TlsPart part, TlsParsed **ret,
                      TlsMistake *ret_mistake, Text *why)
 {
     Kind kind = strict ? KIND_ROOTS_STRICT : KIND_ROOTS;
-    Fingerprint print = print_of(shelf, kind, pem, STR_NONE, STR_NONE);
-    TlsParsed *p = shelf_find(shelf, print);
+    Fingerprint print = print_of(cache, kind, pem, STR_NONE, STR_NONE);
+    TlsParsed *p = cache_find(cache, print);
     if (p) {
         *ret = p;
         return ERR_OK;
@@ -311,7 +313,7 @@ Err tls_parsed_roots(TlsShelf *shelf, Str pem, bool strict, TlsPart part, TlsPar
         tls_parsed_unref(p);
         return err;
     }
-    shelf_add(shelf, p);
+    cache_add(cache, p);
     *ret = p;
     return ERR_OK;
 }
@@ -319,7 +321,7 @@ Err tls_parsed_roots(TlsShelf *shelf, Str pem, bool strict, TlsPart part, TlsPar
 Err tls_parsed_crls(const TlsServerPlan *plan, TlsParsed **ret, TlsMistake *ret_mistake, Text *why)
 {
     Fingerprint print = print_of_crls(plan);
-    TlsParsed *p = shelf_find(plan->shelf, print);
+    TlsParsed *p = cache_find(plan->cache, print);
     if (p) {
         *ret = p;
         return ERR_OK;
@@ -333,7 +335,7 @@ Err tls_parsed_crls(const TlsServerPlan *plan, TlsParsed **ret, TlsMistake *ret_
         tls_parsed_unref(p);
         return err;
     }
-    shelf_add(plan->shelf, p);
+    cache_add(plan->cache, p);
     *ret = p;
     return ERR_OK;
 }
@@ -382,22 +384,22 @@ Err tls_crls_read(const TlsServerPlan *plan, Arena *a, const TlsCrl **ret, size_
     return ERR_OK;
 }
 
-Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret, TlsMistake *ret_mistake,
-                 Text *why)
+Err tls_pair_try(const TlsPair *pair, CertificateCache *cache, TlsValidity *ret,
+                 TlsMistake *ret_mistake, Text *why)
 {
     TlsParsed *p = NULL;
-    TRY(tls_parsed_pair(shelf, pair, 0, &p, ret_mistake, why));
+    TRY(tls_parsed_pair(cache, pair, 0, &p, ret_mistake, why));
     *ret = p->validity;
     ret->has_names = p->names_len > 0;
     tls_parsed_unref(p);
     return ERR_OK;
 }
 
-Err tls_pair_staple(const TlsPair *pair, TlsShelf *shelf, TlsStaple *ret)
+Err tls_pair_staple(const TlsPair *pair, CertificateCache *cache, TlsStaple *ret)
 {
     TlsParsed *p = NULL;
     TlsMistake mistake;
-    Err err = tls_parsed_pair(shelf, pair, 0, &p, &mistake, NULL);
+    Err err = tls_parsed_pair(cache, pair, 0, &p, &mistake, NULL);
     if (err == ERR_OK) {
         *ret = engine_key_staple(p->key);
         tls_parsed_unref(p);

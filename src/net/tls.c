@@ -7,7 +7,7 @@
 #include "base/number.h"
 #include "net/tls_hello.h"
 #include "net/tls_meter.h"
-#include "net/tls_shelf.h"
+#include "net/certificate_cache.h"
 
 #define CONFIG_BLOCK_BYTES 4096u
 #define CONFIG_BYTES_MAX (64u << 20)
@@ -118,7 +118,7 @@ static Err pairs_parse(TlsServer *s, const TlsServerPlan *plan, TlsMistake *ret_
     s->pair_count = plan->pair_count;
     s->pairs = pairs;
     for (size_t i = 0; i < s->pair_count; i++) {
-        TRY(tls_parsed_pair(plan->shelf, &plan->pairs[i], i, &s->pairs[i], ret_mistake, why));
+        TRY(tls_parsed_pair(plan->cache, &plan->pairs[i], i, &s->pairs[i], ret_mistake, why));
     }
     return ERR_OK;
 }
@@ -147,7 +147,7 @@ static Err server_make(TlsServer *s, const TlsServerPlan *plan, TlsMistake *ret_
     TRY(pairs_parse(s, plan, ret_mistake, why));
     TRY(names_make(s));
     if (plan->clients != TLS_CLIENTS_NONE) {
-        TRY(tls_parsed_roots(plan->shelf, plan->client_roots, true, TLS_PART_CLIENT_ROOTS,
+        TRY(tls_parsed_roots(plan->cache, plan->client_roots, true, TLS_PART_CLIENT_ROOTS,
                              &s->client_roots, ret_mistake, why));
     }
     if (plan->clients != TLS_CLIENTS_NONE && plan->client_crls.len > 0) {
@@ -223,11 +223,11 @@ size_t tls_server_identity(const TlsServer *s, Str host)
 static Err client_make(TlsClient *c, const TlsClientPlan *plan, TlsMistake *ret_mistake, Text *why)
 {
     if (plan->verify) {
-        TRY(tls_parsed_roots(plan->shelf, plan->roots, !plan->roots_of_platform, TLS_PART_ROOTS,
+        TRY(tls_parsed_roots(plan->cache, plan->roots, !plan->roots_of_platform, TLS_PART_ROOTS,
                              &c->roots, ret_mistake, why));
     }
     if (plan->own.chain.len > 0) {
-        TRY(tls_parsed_pair(plan->shelf, &plan->own, 0, &c->own, ret_mistake, why));
+        TRY(tls_parsed_pair(plan->cache, &plan->own, 0, &c->own, ret_mistake, why));
     }
     return engine_client_new(&c->config.arena, plan, c->own ? c->own->key : NULL,
                              c->roots ? c->roots->roots : NULL, &c->engine, ret_mistake, why);

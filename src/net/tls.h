@@ -17,7 +17,7 @@
 typedef struct Tls Tls;
 typedef struct TlsServer TlsServer;
 typedef struct TlsClient TlsClient;
-typedef struct TlsShelf TlsShelf;
+typedef struct CertificateCache CertificateCache;
 
 /* --- what a listener is ---------------------------------------------------------------------- */
 
@@ -31,7 +31,7 @@ typedef struct TlsPair {
     Str chain;
     Str key;
     Str ocsp; /* DER of an OCSP response to staple while it is good; empty: none */
-    Fingerprint print; /* the same only for the same three; zero: the shelf makes one */
+    Fingerprint print; /* the same only for the same three; zero: the cache makes one */
 } TlsPair;
 
 typedef enum TlsClientPolicy { TLS_CLIENTS_NONE, TLS_CLIENTS_OPTIONAL, TLS_CLIENTS_REQUIRED }
@@ -49,10 +49,10 @@ typedef struct TlsServerPlan {
     Str client_roots; /* PEM */
     Str client_crls;  /* PEM; empty: none */
     bool refuse_expired_crls; /* nobody gets in by a list that is past its nextUpdate */
-    Fingerprint clients_print; /* the same only for the same two; zero: the shelf makes one */
+    Fingerprint clients_print; /* the same only for the same two; zero: the cache makes one */
     uint32_t session_lifetime_s; /* that resumed sessions follow each other; 0: none is resumed */
     int key_log_fd;   /* -1: none; borrowed, lines in NSS key log format are written to it */
-    TlsShelf *shelf;  /* NULL: everything is parsed for this server alone */
+    CertificateCache *cache;  /* NULL: everything is parsed for this server alone */
 } TlsServerPlan;
 
 /* What was wrong with a plan, for a diagnostic. */
@@ -139,7 +139,7 @@ typedef struct TlsValidity {
     int64_t not_after;
     bool has_names; /* DNS names, by which it can be chosen */
 } TlsValidity;
-MUST_USE Err tls_pair_try(const TlsPair *pair, TlsShelf *shelf, TlsValidity *ret,
+MUST_USE Err tls_pair_try(const TlsPair *pair, CertificateCache *cache, TlsValidity *ret,
                           TlsMistake *ret_mistake, Text *why);
 
 /* What an OCSP response is worth for the certificate that it is to be stapled to (RFC 6960): only a
@@ -168,7 +168,7 @@ typedef struct TlsStaple {
 } TlsStaple;
 
 /* The response of a pair; TLS_STAPLE_NONE also for a pair that cannot be used. ERR_MEMORY only. */
-MUST_USE Err tls_pair_staple(const TlsPair *pair, TlsShelf *shelf, TlsStaple *ret);
+MUST_USE Err tls_pair_staple(const TlsPair *pair, CertificateCache *cache, TlsStaple *ret);
 /* What it is at this time. */
 TlsStapleState tls_staple_at(const TlsStaple *staple, int64_t now_s);
 /* Why it is not stapled, as a sentence; nothing for a good one. */
@@ -176,18 +176,18 @@ void tls_staple_print(TlsStapleState state, unsigned detail, Text *out);
 
 /* --- what is parsed once --------------------------------------------------------------------- */
 
-/* A shelf holds certificates with their keys, and sets of authorities, as they were parsed. Servers
+/* A cache holds certificates with their keys, and sets of authorities, as they were parsed. Servers
  * and clients whose plans name it share what was parsed from equal bytes. It tells bytes apart by
  * fingerprints of 128 bits (its own, under a secret, or those that come with pairs), and keeps none
  * of them. It belongs to one thread, but what it gave may be used by any; a fork copies it like
  * everything else. */
-MUST_USE Err tls_shelf_new(TlsShelf **ret);
-void tls_shelf_drop(TlsShelf *shelf); /* NULL is fine; servers and clients keep what they have */
+MUST_USE Err certificate_cache_new(CertificateCache **ret);
+void certificate_cache_drop(CertificateCache *cache); /* NULL: nothing */
 /* What is asked for from now on stays at the next sweep; what was asked for before does not. */
-void tls_shelf_turn(TlsShelf *shelf);
+void certificate_cache_turn(CertificateCache *cache);
 /* Lets go of what nobody uses, and nobody has asked for since the last sweep. */
-void tls_shelf_sweep(TlsShelf *shelf);
-size_t tls_shelf_count(const TlsShelf *shelf);
+void certificate_cache_sweep(CertificateCache *cache);
+size_t certificate_cache_count(const CertificateCache *cache);
 
 /* --- what a connector is --------------------------------------------------------------------- */
 
@@ -200,7 +200,7 @@ typedef struct TlsClientPlan {
     bool offer_h2;
     bool offer_h1;
     int key_log_fd;
-    TlsShelf *shelf; /* NULL: everything is parsed for this client alone */
+    CertificateCache *cache; /* NULL: everything is parsed for this client alone */
 } TlsClientPlan;
 
 MUST_USE Err tls_client_new(const TlsClientPlan *plan, TlsClient **ret, TlsMistake *ret_mistake,

@@ -2,7 +2,7 @@
 #include "proxy/access.h"
 
 #include "loop/quote.h"
-#include "loop/stamp.h"
+#include "loop/timestamp.h"
 
 /* How long a value may become when it is escaped; the sum leaves room for the rest of a line. */
 #define TARGET_ROOM 2048u
@@ -120,7 +120,7 @@ static void print_keys(Line *l, const AccessRecord *r)
     print_client(&client_text, r);
     uint8_t time[32];
     Text time_text = text_in(span_of(time, sizeof time));
-    stamp_print(&time_text, r->time_us);
+    timestamp_print(&time_text, r->time_us);
 
     line_str(l, S("time"), text_str(&time_text), NAME_ROOM);
     line_str(l, S("request_id"), r->request_id, NAME_ROOM);
@@ -177,7 +177,7 @@ static void print_combined(Text *t, const AccessRecord *r)
         ip_print(t, r->client);
     }
     text_add(t, S(" - - ["));
-    stamp_print_combined(t, r->time_us);
+    timestamp_print_combined(t, r->time_us);
     text_add(t, S("] "));
     combined_request(t, r);
     text_byte(t, ' ');

@@ -1,10 +1,10 @@
-/* lasting.c - what of a worker outlives its snapshots: counters of services, pools of origins and
+/* registry.c - what of a worker outlives its snapshots: counters of services, pools of origins and
  * limiters, each by a number that its name keeps for as long as any snapshot has it. */
 #include "proxy/worker.h"
 
 #include "proxy/exchange.h"
 
-Err lasting_open(Worker *w)
+Err registry_open(Worker *w)
 {
     w->services = (ServiceState *)memory_reserve(sizeof(ServiceState) * WORKER_SERVICES_MAX);
     w->group.origins = (Origin *)memory_reserve(sizeof(Origin) * POOL_ORIGINS_MAX);
@@ -18,7 +18,7 @@ Err lasting_open(Worker *w)
     return roster_open(&w->part_names, WORKER_PARTS_MAX);
 }
 
-void lasting_close(Worker *w)
+void registry_close(Worker *w)
 {
     for (uint32_t i = 0; i < w->origin_names.touched; i++) {
         if (roster_name(&w->origin_names, i).len > 0) {

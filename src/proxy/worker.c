@@ -79,7 +79,7 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
     w->group.idle_upstreams_max = plan->idle_upstreams_max;
     w->group.thread_count = plan->threads;
     gate_init(&w->gate);
-    Err err = lasting_open(w);
+    Err err = registry_open(w);
     if (plan->files_max && err == ERR_OK) {
         err = disk_start(&w->group.budget, &w->disk);
     }
@@ -104,7 +104,7 @@ void worker_free(Worker *w)
             memory_release(w->group.threads[i], sizeof(Thread));
         }
     }
-    lasting_close(w);
+    registry_close(w);
     gate_drop(&w->gate);
     memory_release(w, sizeof *w);
 }

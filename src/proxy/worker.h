@@ -93,7 +93,7 @@ void worker_tell(Worker *w, const Message *m);
 
 /* What outlives snapshots: a number for each name that is held, the same as long as anybody holds
  * it. The main thread holds and releases; threads use the numbers of parts that they have pinned.
- * ERR_FULL: there are too many; ERR_MEMORY. (lasting.c) */
+ * ERR_FULL: there are too many; ERR_MEMORY. (registry.c) */
 MUST_USE Err worker_hold_service(Worker *w, Str name, uint32_t *ret);
 void worker_release_service(Worker *w, uint32_t number);
 /* `key` begins with the endpoint's name and says all in which its pool may differ from others. */
@@ -109,8 +109,8 @@ void worker_give_part(Worker *w, uint32_t part);
 /* How many exchanges use a part. Once no thread's snapshot names it, it only becomes less. */
 uint64_t worker_pins(const Worker *w, uint32_t part);
 /* For worker_build and worker_free. */
-MUST_USE Err lasting_open(Worker *w);
-void lasting_close(Worker *w);
+MUST_USE Err registry_open(Worker *w);
+void registry_close(Worker *w);
 
 typedef struct OriginStatus {
     Str name; /* the endpoint's address */

@@ -10,7 +10,7 @@
 #include "admin/status.h"
 #include "app/channel.h"
 #include "app/command.h"
-#include "app/keeper.h"
+#include "app/process_manager.h"
 #include "app/trust.h"
 #include "test.h"
 
@@ -99,19 +99,19 @@ TEST("app: the help fits its room and names every command")
 
 TEST("app: a worker is replaced at once, from the fifth death in ten seconds on after a second")
 {
-    Keeper k;
-    keeper_init(&k);
+    ProcessManager k;
+    manager_init(&k);
     for (uint64_t death = 1; death <= 4; death++) {
-        keeper_plan_restart(&k, 20000 + death);
+        manager_plan_restart(&k, 20000 + death);
         EXPECT_U64(k.start_at_ms, 20000 + death);
     }
-    keeper_plan_restart(&k, 20005);
-    EXPECT_U64(k.start_at_ms, 20005 + KEEPER_PAUSE_MS);
-    keeper_plan_restart(&k, 21006);
-    EXPECT_U64(k.start_at_ms, 21006 + KEEPER_PAUSE_MS);
+    manager_plan_restart(&k, 20005);
+    EXPECT_U64(k.start_at_ms, 20005 + MANAGER_PAUSE_MS);
+    manager_plan_restart(&k, 21006);
+    EXPECT_U64(k.start_at_ms, 21006 + MANAGER_PAUSE_MS);
     EXPECT_U64(k.restarts, 6);
     /* Four of the last five lie within ten seconds: that is not often. */
-    keeper_plan_restart(&k, 40000);
+    manager_plan_restart(&k, 40000);
     EXPECT_U64(k.start_at_ms, 40000);
 }
 
@@ -267,14 +267,14 @@ static pid_t forgotten_child(void)
 
 TEST("app: a worker of which the system knows nothing is gone")
 {
-    Keeper k;
+    ProcessManager k;
     KeptWorker ended = {0};
     int status = 0;
-    keeper_init(&k);
+    manager_init(&k);
     k.workers[0] = (KeptWorker){
         .role = KEPT_SERVING, .pid = forgotten_child(), .process = -1, .channel = CHANNEL_CLOSED};
-    EXPECT(keeper_reap(&k, true, 1000, &ended, &status));
+    EXPECT(manager_reap(&k, true, 1000, &ended, &status));
     EXPECT(WIFSIGNALED(status));
-    EXPECT(keeper_find(&k, KEPT_SERVING) == NULL);
-    EXPECT(!keeper_reap(&k, true, 1000, &ended, &status));
+    EXPECT(manager_find(&k, KEPT_SERVING) == NULL);
+    EXPECT(!manager_reap(&k, true, 1000, &ended, &status));
 }

@@ -1,22 +1,22 @@
-/* tls_shelf_test.c - what was parsed once is shared, by bytes alone, and goes when nobody wants
- * it any more. */
+/* certificate_cache_test.c - what was parsed once is shared, by bytes alone, and goes when nobody
+ * wants it any more. */
 #include <time.h>
 
 #include "test.h"
 #include "tls_support.h"
 
-static TlsShelf *shelf_of(void)
+static CertificateCache *cache_of(void)
 {
-    TlsShelf *shelf = NULL;
-    EXPECT(tls_shelf_new(&shelf) == ERR_OK);
-    return shelf;
+    CertificateCache *cache = NULL;
+    EXPECT(certificate_cache_new(&cache) == ERR_OK);
+    return cache;
 }
 
 /* What nobody asked for since it was put there goes at the second sweep. */
-static void sweep_twice(TlsShelf *shelf)
+static void sweep_twice(CertificateCache *cache)
 {
-    tls_shelf_sweep(shelf);
-    tls_shelf_sweep(shelf);
+    certificate_cache_sweep(cache);
+    certificate_cache_sweep(cache);
 }
 
 static bool opens(TlsServer *server, Str name)
@@ -31,59 +31,59 @@ static bool opens(TlsServer *server, Str name)
     return open;
 }
 
-TEST("tls shelf: equal pairs are parsed once, whichever server asks, and both serve")
+TEST("tls cache: equal pairs are parsed once, whichever server asks, and both serve")
 {
-    TlsShelf *shelf = shelf_of();
+    CertificateCache *cache = cache_of();
     TlsServerPlan plan = server_plan("a", "wild", NULL, NULL);
-    plan.shelf = shelf;
+    plan.cache = cache;
     TlsServer *one = server_of(&plan);
-    EXPECT_U64(tls_shelf_count(shelf), 2);
+    EXPECT_U64(certificate_cache_count(cache), 2);
     plan = server_plan("wild", "exact", NULL, NULL);
-    plan.shelf = shelf;
+    plan.cache = cache;
     TlsServer *two = server_of(&plan);
-    EXPECT_U64(tls_shelf_count(shelf), 3);
+    EXPECT_U64(certificate_cache_count(cache), 3);
     EXPECT(opens(one, S("a.example")) && opens(one, S("x.wild.example")));
     EXPECT(opens(two, S("x.wild.example")) && opens(two, S("exact.wild.example")));
     EXPECT(!opens(two, S("a.example")));
     tls_server_unref(one);
     EXPECT(opens(two, S("x.wild.example")));
-    tls_shelf_drop(shelf);
+    certificate_cache_drop(cache);
     EXPECT(opens(two, S("x.wild.example")));
     tls_server_unref(two);
 }
 
-TEST("tls shelf: a sweep leaves what somebody uses or has just asked for")
+TEST("tls cache: a sweep leaves what somebody uses or has just asked for")
 {
-    TlsShelf *shelf = shelf_of();
+    CertificateCache *cache = cache_of();
     TlsServerPlan plan = server_plan("a", "wild", "exact", NULL);
-    plan.shelf = shelf;
+    plan.cache = cache;
     TlsServer *old = server_of(&plan);
     plan = server_plan("a", "wild", "ed", NULL);
-    plan.shelf = shelf;
+    plan.cache = cache;
     TlsServer *fresh = server_of(&plan);
-    EXPECT_U64(tls_shelf_count(shelf), 4);
-    sweep_twice(shelf);
-    EXPECT_U64(tls_shelf_count(shelf), 4);
+    EXPECT_U64(certificate_cache_count(cache), 4);
+    sweep_twice(cache);
+    EXPECT_U64(certificate_cache_count(cache), 4);
     tls_server_unref(old);
-    EXPECT_U64(tls_shelf_count(shelf), 4);
-    tls_shelf_sweep(shelf);
-    EXPECT_U64(tls_shelf_count(shelf), 3); /* "exact" is gone */
+    EXPECT_U64(certificate_cache_count(cache), 4);
+    certificate_cache_sweep(cache);
+    EXPECT_U64(certificate_cache_count(cache), 3); /* "exact" is gone */
     tls_server_unref(fresh);
     TlsValidity holds;
     TlsMistake mistake;
     TlsPair pair = fixture_pair("a");
-    EXPECT(tls_pair_try(&pair, shelf, &holds, &mistake, NULL) == ERR_OK);
-    tls_shelf_sweep(shelf);
-    EXPECT_U64(tls_shelf_count(shelf), 1); /* "a", which was asked for since the sweep before */
-    tls_shelf_sweep(shelf);
-    EXPECT_U64(tls_shelf_count(shelf), 0);
-    tls_shelf_sweep(shelf);
-    tls_shelf_drop(shelf);
+    EXPECT(tls_pair_try(&pair, cache, &holds, &mistake, NULL) == ERR_OK);
+    certificate_cache_sweep(cache);
+    EXPECT_U64(certificate_cache_count(cache), 1); /* "a" was asked for meanwhile */
+    certificate_cache_sweep(cache);
+    EXPECT_U64(certificate_cache_count(cache), 0);
+    certificate_cache_sweep(cache);
+    certificate_cache_drop(cache);
 }
 
-TEST("tls shelf: what differs in a byte is another thing, and mistakes are found all the same")
+TEST("tls cache: what differs in a byte is another thing, and mistakes are found all the same")
 {
-    TlsShelf *shelf = shelf_of();
+    CertificateCache *cache = cache_of();
     TlsPair good = fixture_pair("a");
     TlsPair stapled = good;
     TlsPair mixed = {.chain = good.chain, .key = fixture("wild.key")};
@@ -92,20 +92,20 @@ TEST("tls shelf: what differs in a byte is another thing, and mistakes are found
     TlsMistake mistake = {0};
     stapled.ocsp = fixture("a.ocsp");
     for (unsigned round = 0; round < 2; round++) {
-        EXPECT(tls_pair_try(&good, shelf, &holds, &mistake, NULL) == ERR_OK);
-        EXPECT(tls_pair_try(&stapled, shelf, &holds, &mistake, NULL) == ERR_OK);
-        EXPECT(tls_pair_try(&shifted, shelf, &holds, &mistake, NULL) == ERR_OK);
-        EXPECT(tls_pair_try(&mixed, shelf, &holds, &mistake, NULL) == ERR_SYNTAX);
+        EXPECT(tls_pair_try(&good, cache, &holds, &mistake, NULL) == ERR_OK);
+        EXPECT(tls_pair_try(&stapled, cache, &holds, &mistake, NULL) == ERR_OK);
+        EXPECT(tls_pair_try(&shifted, cache, &holds, &mistake, NULL) == ERR_OK);
+        EXPECT(tls_pair_try(&mixed, cache, &holds, &mistake, NULL) == ERR_SYNTAX);
         EXPECT(mistake.part == TLS_PART_PAIR && mistake.index == 0);
-        EXPECT_U64(tls_shelf_count(shelf), 3);
+        EXPECT_U64(certificate_cache_count(cache), 3);
     }
-    tls_shelf_drop(shelf);
+    certificate_cache_drop(cache);
 }
 
-TEST("tls shelf: it keeps none of the bytes, and knows them again wherever they lie")
+TEST("tls cache: it keeps none of the bytes, and knows them again wherever they lie")
 {
     static uint8_t rooms[2][16384];
-    TlsShelf *shelf = shelf_of();
+    CertificateCache *cache = cache_of();
     TlsPair from = fixture_pair("a");
     TlsServer *servers[2];
     for (size_t i = 0; i < 2; i++) {
@@ -116,36 +116,36 @@ TEST("tls shelf: it keeps none of the bytes, and knows them again wherever they 
         TlsPair pair = {.chain = span_str(chain), .key = span_str(key)};
         TlsServerPlan plan = server_plan("a", NULL, NULL, NULL);
         plan.pairs = &pair;
-        plan.shelf = shelf;
+        plan.cache = cache;
         servers[i] = server_of(&plan);
         span_fill(span_of(rooms[i], sizeof rooms[i]), 'x');
     }
-    EXPECT_U64(tls_shelf_count(shelf), 1);
+    EXPECT_U64(certificate_cache_count(cache), 1);
     for (size_t i = 0; i < 2; i++) {
         EXPECT(opens(servers[i], S("b.example")));
         tls_server_unref(servers[i]);
     }
-    tls_shelf_drop(shelf);
+    certificate_cache_drop(cache);
 }
 
-TEST("tls shelf: clients share authorities, and those who ask strictly have their own")
+TEST("tls cache: clients share authorities, and those who ask strictly have their own")
 {
-    TlsShelf *shelf = shelf_of();
+    CertificateCache *cache = cache_of();
     TlsClient *clients[3];
     for (size_t i = 0; i < 3; i++) {
         TlsClientPlan plan = client_plan(i == 0 ? S("a.example") : S("b.example"));
-        plan.shelf = shelf;
+        plan.cache = cache;
         plan.roots_of_platform = i == 2;
         plan.own = i == 1 ? fixture_pair("client") : plan.own;
         clients[i] = client_of(&plan);
     }
-    EXPECT_U64(tls_shelf_count(shelf), 3); /* two kinds of authorities, and the pair */
+    EXPECT_U64(certificate_cache_count(cache), 3); /* two kinds of authorities, and the pair */
     TlsServerPlan plan = server_plan("a", NULL, NULL, NULL);
     plan.clients = TLS_CLIENTS_OPTIONAL;
     plan.client_roots = fixture("ca.pem");
-    plan.shelf = shelf;
+    plan.cache = cache;
     TlsServer *server = server_of(&plan);
-    EXPECT_U64(tls_shelf_count(shelf), 4); /* a server's authorities are a strict client's too */
+    EXPECT_U64(certificate_cache_count(cache), 4); /* authorities are shared */
     for (size_t i = 0; i < 3; i++) {
         Ends e;
         ends_open(&e, server, clients[i]);
@@ -157,16 +157,16 @@ TEST("tls shelf: clients share authorities, and those who ask strictly have thei
         tls_client_unref(clients[i]);
     }
     tls_server_unref(server);
-    sweep_twice(shelf);
-    EXPECT_U64(tls_shelf_count(shelf), 0);
-    tls_shelf_drop(shelf);
+    sweep_twice(cache);
+    EXPECT_U64(certificate_cache_count(cache), 0);
+    certificate_cache_drop(cache);
 }
 
-TEST("tls shelf: it grows, and many certificates of one name cost no more than others")
+TEST("tls cache: it grows, and many certificates of one name cost no more than others")
 {
     enum { COUNT = 20000 };
     static TlsPair pairs[COUNT];
-    TlsShelf *shelf = shelf_of();
+    CertificateCache *cache = cache_of();
     static uint8_t room[COUNT / 100][8];
     TlsPair a = fixture_pair("a");
     for (size_t i = 0; i < COUNT; i++) {
@@ -175,7 +175,7 @@ TEST("tls shelf: it grows, and many certificates of one name cost no more than o
     TlsServerPlan plan = server_plan("a", NULL, NULL, NULL);
     plan.pair_count = COUNT;
     plan.pairs = pairs;
-    plan.shelf = shelf;
+    plan.cache = cache;
     clock_t start = clock();
     TlsServer *server = server_of(&plan);
     EXPECT(clock() - start < 10 * CLOCKS_PER_SEC); /* comparing each with each takes minutes */
@@ -193,15 +193,15 @@ TEST("tls shelf: it grows, and many certificates of one name cost no more than o
         text_byte(&text, '\n');
         text_add(&text, a.chain);
         TlsPair pair = {.chain = text_str(&text), .key = a.key};
-        EXPECT(tls_pair_try(&pair, shelf, &holds, &mistake, NULL) == ERR_OK);
-        EXPECT_U64(tls_shelf_count(shelf), i + 2);
+        EXPECT(tls_pair_try(&pair, cache, &holds, &mistake, NULL) == ERR_OK);
+        EXPECT_U64(certificate_cache_count(cache), i + 2);
     }
-    sweep_twice(shelf);
-    EXPECT_U64(tls_shelf_count(shelf), 0);
-    tls_shelf_drop(shelf);
+    sweep_twice(cache);
+    EXPECT_U64(certificate_cache_count(cache), 0);
+    certificate_cache_drop(cache);
 }
 
-TEST("tls shelf: a pair that is tried tells from when until when it holds")
+TEST("tls cache: a pair that is tried tells from when until when it holds")
 {
     Blocks blocks;
     Arena arena;
@@ -222,19 +222,19 @@ TEST("tls shelf: a pair that is tried tells from when until when it holds")
     blocks_drop(&blocks);
 }
 
-TEST("tls shelf: without memory nothing is lost, whichever allocation fails")
+TEST("tls cache: without memory nothing is lost, whichever allocation fails")
 {
     bool done = false;
     (void)tls_known(TLS_LIST_SUITES); /* what is made once for all is made before */
     for (long n = 0; n < 200 && !done; n++) {
-        TlsShelf *shelf = shelf_of();
+        CertificateCache *cache = cache_of();
         TlsServer *server = NULL;
         TlsClient *client = NULL;
         TlsMistake mistake = {0};
         TlsServerPlan plan = server_plan("a", "wild", NULL, NULL);
         TlsClientPlan asks = client_plan(S("a.example"));
-        plan.shelf = shelf;
-        asks.shelf = shelf;
+        plan.cache = cache;
+        asks.cache = cache;
         asks.own = fixture_pair("client");
         memory_fail_after(n);
         Err err = tls_server_new(&plan, &server, &mistake, NULL);
@@ -243,12 +243,12 @@ TEST("tls shelf: without memory nothing is lost, whichever allocation fails")
         EXPECT((err == ERR_OK) == (server != NULL) && (other == ERR_OK) == (client != NULL));
         EXPECT(err == ERR_OK || (err == ERR_MEMORY && mistake.part == TLS_PART_MEMORY));
         EXPECT(other == ERR_OK || other == ERR_MEMORY);
-        done = err == ERR_OK && other == ERR_OK && tls_shelf_count(shelf) == 4;
+        done = err == ERR_OK && other == ERR_OK && certificate_cache_count(cache) == 4;
         EXPECT(!server || opens(server, S("a.example")));
         tls_server_unref(server);
         tls_client_unref(client);
-        tls_shelf_sweep(shelf);
-        tls_shelf_drop(shelf);
+        certificate_cache_sweep(cache);
+        certificate_cache_drop(cache);
     }
     EXPECT(done);
 }

@@ -114,11 +114,11 @@ static Str text_of(const Shape *shape, unsigned count)
 }
 
 /* Processor time of one load, and what the arena holds afterwards. */
-static double load_timed(Str text, TlsShelf *shelf, size_t *ret_bytes)
+static double load_timed(Str text, CertificateCache *cache, size_t *ret_bytes)
 {
     static const ConfigFiles files = {
         .read = read_any, .directory = any_directory, .now_s = INT64_C(1800000000)};
-    ConfigOptions options = {.files = &files, .shelf = shelf};
+    ConfigOptions options = {.files = &files, .cache = cache};
     Loaded l;
     clock_t start = clock();
     load_with(&l, text, &options);
@@ -133,12 +133,13 @@ static double load_timed(Str text, TlsShelf *shelf, size_t *ret_bytes)
     return spent;
 }
 
-static double best_of(const Shape *shape, unsigned count, TlsShelf *shelf, size_t *ret_bytes)
+static double best_of(const Shape *shape, unsigned count, CertificateCache *cache,
+                      size_t *ret_bytes)
 {
     Str text = text_of(shape, count);
     double best = 1e9;
     for (unsigned i = 0; i < TRIES; i++) {
-        double spent = load_timed(text, shelf, ret_bytes);
+        double spent = load_timed(text, cache, ret_bytes);
         best = spent < best ? spent : best;
     }
     return best;
@@ -147,12 +148,12 @@ static double best_of(const Shape *shape, unsigned count, TlsShelf *shelf, size_
 TEST("config: what a large configuration costs grows with its size, not with the square of it")
 {
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-        TlsShelf *shelf = NULL;
+        CertificateCache *cache = NULL;
         size_t few_bytes = 0;
         size_t many_bytes = 0;
-        EXPECT(tls_shelf_new(&shelf) == ERR_OK);
-        double few = best_of(&shapes[i], FEW, shelf, &few_bytes);
-        double many = best_of(&shapes[i], MANY, shelf, &many_bytes);
+        EXPECT(certificate_cache_new(&cache) == ERR_OK);
+        double few = best_of(&shapes[i], FEW, cache, &few_bytes);
+        double many = best_of(&shapes[i], MANY, cache, &many_bytes);
         bool fits = many < few * TIMES_MAX && many_bytes < few_bytes * 9;
         EXPECT(fits);
         if (!fits || many_bytes / MANY > SERVICE_BYTES_MAX) {
@@ -160,7 +161,7 @@ TEST("config: what a large configuration costs grows with its size, not with the
                    few * 1e3, few_bytes >> 10, FEW, many * 1e3, many_bytes >> 10, MANY);
         }
         EXPECT(many_bytes / MANY <= SERVICE_BYTES_MAX);
-        tls_shelf_drop(shelf);
+        certificate_cache_drop(cache);
     }
 }
 

@@ -1,4 +1,4 @@
-/* log_test.c - rings, their writer, stamps and quoting. */
+/* log_test.c - rings, their writer, timestamps and quoting. */
 #include "loop/log.h"
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "loop/crash.h"
 #include "loop/quote.h"
-#include "loop/stamp.h"
+#include "loop/timestamp.h"
 #include "test.h"
 
 typedef struct Reader {
@@ -61,7 +61,7 @@ static void sleep_ms(long ms)
     (void)nanosleep(&t, NULL);
 }
 
-TEST("stamps are right at the ends of months, leap days and centuries")
+TEST("timestamps are right at the ends of months, leap days and centuries")
 {
     static const struct {
         uint64_t seconds;
@@ -78,10 +78,10 @@ TEST("stamps are right at the ends of months, leap days and centuries")
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t room[64];
         Text t = text_in(span_of(room, sizeof room));
-        stamp_print(&t, rows[i].seconds * 1000000 + 42999);
+        timestamp_print(&t, rows[i].seconds * 1000000 + 42999);
         EXPECT_STR(text_str(&t), rows[i].text);
         t = text_in(span_of(room, sizeof room));
-        stamp_print_combined(&t, rows[i].seconds * 1000000);
+        timestamp_print_combined(&t, rows[i].seconds * 1000000);
         EXPECT_STR(text_str(&t), rows[i].combined);
     }
 }
@@ -237,12 +237,12 @@ TEST("a reader that never reads costs lines, not time, and the loss is told")
     EXPECT(log_start(&options, NULL, &log) == ERR_OK);
     log_bind(log, 0);
     EXPECT(log_has(LOG_TO_ACCESS) && log_has(LOG_TO_ERROR));
-    uint64_t start = stamp_now_us();
+    uint64_t start = timestamp_now_us();
     unsigned kept = 0;
     for (unsigned i = 0; i < 20000; i++) {
         kept += log_line(LOG_TO_ACCESS, S("a line that nobody reads, of some length, again"));
     }
-    EXPECT(stamp_now_us() - start < 2000000);
+    EXPECT(timestamp_now_us() - start < 2000000);
     EXPECT(kept < 20000);
     EXPECT_U64(log_dropped(log, LOG_TO_ACCESS), 20000 - kept);
     log_stop(log, 50);

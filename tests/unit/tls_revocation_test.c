@@ -225,19 +225,19 @@ TEST("tls revocation: what is said of each list")
 
 TEST("tls revocation: lists are parsed once, with the authorities that they were parsed for")
 {
-    TlsShelf *shelf = NULL;
-    EXPECT(tls_shelf_new(&shelf) == ERR_OK);
+    CertificateCache *cache = NULL;
+    EXPECT(certificate_cache_new(&cache) == ERR_OK);
     TlsServerPlan plan = clients_plan(LIST("key-one.pem"), LIST("one-2.crl"));
-    plan.shelf = shelf;
+    plan.cache = cache;
     EXPECT(lets_in(&plan, "alice"));
-    size_t count = tls_shelf_count(shelf);
+    size_t count = certificate_cache_count(cache);
     plan = clients_plan(LIST("key-one.pem"), LIST("one-2.crl"));
-    plan.shelf = shelf;
+    plan.cache = cache;
     EXPECT(!lets_in(&plan, "bob"));
-    EXPECT_U64(tls_shelf_count(shelf), count);
+    EXPECT_U64(certificate_cache_count(cache), count);
     plan = clients_plan(LIST("key-one.pem", "key-two.pem"), LIST("one-2.crl"));
-    plan.shelf = shelf;
+    plan.cache = cache;
     EXPECT(!lets_in(&plan, "bob"));
-    EXPECT_U64(tls_shelf_count(shelf), count + 2);
-    tls_shelf_drop(shelf);
+    EXPECT_U64(certificate_cache_count(cache), count + 2);
+    certificate_cache_drop(cache);
 }
