@@ -3,11 +3,14 @@ said of those that do not, and what happens when one expires while River runs.""
 
 import os
 import shutil
+import signal
+import socket
 import ssl
 import time
 
 import certificates
-from harness import Test, always, answer, command, connect, get, main, proxy, wait_until
+from harness import (SECONDS, Peer, Test, always, answer, command, connect, get, main, proxy,
+                     wait_until)
 
 REFUSED = (ssl.SSLError, ConnectionError, EOFError, AssertionError)
 
@@ -163,6 +166,33 @@ class Lists(Test):
         wait_until(lambda: "certificates renewed" in river.errors(), "a good one is taken", 40)
         self.assertFalse(self.gets(self.alice))
         self.assertTrue(self.gets(self.bob))
+
+    def test_who_was_revoked_does_not_resume(self):
+        """Its ticket is from before; a session that is resumed shows no certificate."""
+        def ask(context, session=None):
+            with socket.create_connection(self.address.address, SECONDS) as raw:
+                with context.wrap_socket(raw, server_hostname="a.example",
+                                         session=session) as secure:
+                    self.assertEqual(Peer(secure).ask(get()).status, 200)
+                    return secure.session, secure.session_reused
+
+        lists = self.joined("c.crl", self.old.list("o", 1))
+        river = self.start(lists, roots=self.old.pem)
+        before = []
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = ssl.create_default_context(cafile=self.authority.pem)
+            context.minimum_version = context.maximum_version = version
+            context.load_cert_chain(self.bob.chain, self.bob.key)
+            session, _ = ask(context)
+            session, reused = ask(context, session)
+            self.assertTrue(reused)
+            before.append((context, session))
+        self.joined("c.crl", self.old.list("o2", 2, [self.bob]))
+        river.signal(signal.SIGHUP)
+        wait_until(lambda: not self.gets(self.bob), "the list is taken", 40)
+        for context, session in before:
+            with self.assertRaises(REFUSED):
+                ask(context, session)
 
     def test_a_list_expires_while_river_runs(self):
         lists = self.old.list("o", 1, period=(stamp(-60), stamp(6)))
