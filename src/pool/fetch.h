@@ -27,7 +27,8 @@ typedef bool FetchSink(void *context, Thread *t, Handle fetch, Str bytes);
 typedef struct FetchPlan {
     uint32_t origin; /* whose pool (Endpoint.origin) */
     Token owner;     /* woken when it is over; TOKEN_NONE: nobody, who turns the thread looks */
-    bool fresh;      /* over a connection that has served nothing, and is closed afterwards */
+    bool fresh;      /* over a connection that has served nothing, and is closed afterwards; of
+                      * HTTP/2 it is a stream of the pool's connection all the same */
     Str method;
     Str target; /* path and query, or "*" */
     Str host;
