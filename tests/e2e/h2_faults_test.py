@@ -131,8 +131,8 @@ class Faults(Test):
         held = []
 
         def handler(session, stream):
+            held.append((session, stream))  # before the client may see anything of it
             session.send(answers([OK, ("content-length", "5")], b"abc", end=False)(stream.number))
-            held.append((session, stream))
         origin = self.own(H2Origin(handler))
         self.front(f'{origin} proto="h2-only"', threads=1)
         client = self.client()
