@@ -395,11 +395,13 @@ uint64_t mux_look(const Thread *t, MuxStream *s, uint64_t timeout_ms, uint64_t *
     if (s->pulled) {
         s->pulled = false;
         s->end = wire_end(w);
-        s->look_ms = u64_min(s->look_ms, t->now_ms + apart_ms);
+        s->look_ms = s->looked ? u64_min(s->look_ms, t->now_ms + apart_ms) : s->look_ms;
     }
-    uint64_t look_ms = s->looked ? s->look_ms : *progress_ms + apart_ms;
-    if (look_ms > t->now_ms) {
-        return look_ms;
+    if (s->look_ms == 0) {
+        s->look_ms = t->now_ms + apart_ms; /* however much moves until then */
+    }
+    if (s->look_ms > t->now_ms) {
+        return s->look_ms;
     }
     uint64_t acked = u64_min(wire_acked(w), s->end);
     if (s->looked && acked > s->acked) {
@@ -450,7 +452,8 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
 /* What it has sent, and what the peer may still send, has had its time. */
 static void linger_over(Thread *t, Mux *m, MuxStream *s)
 {
-    uint64_t progress_ms = 0; /* it is looked at now */
+    uint64_t progress_ms = 0;
+    s->look_ms = s->looked ? s->look_ms : t->now_ms; /* the first look is now */
     size_t acked = 0;
     size_t moved = mux_moved(s);
     bool first = !s->looked;
