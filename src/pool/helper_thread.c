@@ -170,10 +170,7 @@ void helper_thread_turn(HelperThread *h, int timeout_ms)
     for (uint32_t i = 0; i < count; i++) {
         again_one(t, t->again[i]);
     }
-    for (uint32_t i = count; i < t->again_count; i++) {
-        t->again[i - count] = t->again[i];
-    }
-    t->again_count -= count;
+    thread_again_done(t, count);
     flush_handle(t);
     t->descriptors_wanted = false; /* nobody is idle: it waits, and tries again */
 }

@@ -264,10 +264,7 @@ static void again_handle(Thread *t)
     for (uint32_t i = 0; i < count; i++) {
         again_one(t, t->again[i]);
     }
-    for (uint32_t i = count; i < t->again_count; i++) {
-        t->again[i - count] = t->again[i];
-    }
-    t->again_count -= count;
+    thread_again_done(t, count);
 }
 
 /* HTTP/2 connections send what this turn has given them. */

@@ -206,6 +206,14 @@ void thread_again_token(Thread *t, Token token)
     t->again[t->again_count++] = token;
 }
 
+void thread_again_done(Thread *t, uint32_t count)
+{
+    for (uint32_t i = count; i < t->again_count; i++) {
+        t->again[i - count] = t->again[i];
+    }
+    t->again_count -= count;
+}
+
 void thread_flush_token(Thread *t, Token token)
 {
     CHECK(t->flush_count < t->flush_room);

@@ -192,6 +192,8 @@ void thread_clock(Thread *t);
 void thread_again_wire(Thread *t, Wire *w);
 /* The same for any token, whose owner remembers that it was queued, or is queued once. */
 void thread_again_token(Thread *t, Token token);
+/* The first `count` of Thread.again had their turn; what was queued meanwhile waits for another. */
+void thread_again_done(Thread *t, uint32_t count);
 /* An HTTP/2 connection has something to send: once, at the end of the turn. */
 void thread_flush_token(Thread *t, Token token);
 /* One more request is under way, or one less: kept so that Worker.admitted is never less than all
