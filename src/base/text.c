@@ -15,6 +15,17 @@ void text_u64(Text *t, uint64_t n)
     text_add(t, str_of(digits + at, sizeof digits - at));
 }
 
+void text_digits(Text *t, unsigned n, unsigned digits)
+{
+    unsigned power = 1;
+    for (unsigned i = 1; i < digits; i++) {
+        power *= 10;
+    }
+    for (; power > 0; power /= 10) {
+        text_byte(t, (uint8_t)('0' + n / power % 10));
+    }
+}
+
 void text_hex(Text *t, uint64_t n, unsigned digits_min)
 {
     uint8_t digits[16];

@@ -77,6 +77,8 @@ static inline void text_line(Text *t, Str name, Str value)
     ensures room_is_kept: t->len <= t->room.len;
     ensures truth: t->overflow == 0 || t->overflow == 1; */
 void text_u64(Text *t, uint64_t n);
+/* The last `digits` decimal digits of n (1 to 9), with zeros in front. */
+void text_digits(Text *t, unsigned n, unsigned digits);
 
 /* `n` in hexadecimal, lower case, at least `digits_min` digits. */
 /*@ requires room_is_kept: t->len <= t->room.len;

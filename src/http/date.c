@@ -83,35 +83,23 @@ static Moment moment_from(int64_t seconds, int *ret_weekday)
     return m;
 }
 
-/* `n` in exactly `digits` decimal digits. */
-static void digits_print(Text *t, int n, int digits)
-{
-    int unit = 1;
-    for (int i = 1; i < digits; i++) {
-        unit *= 10;
-    }
-    for (; unit > 0; unit /= 10) {
-        text_byte(t, (uint8_t)('0' + n / unit % 10));
-    }
-}
-
 void date_print(Text *t, int64_t seconds)
 {
     int weekday = 0;
     Moment m = moment_from(seconds, &weekday);
     text_add(t, day_names[weekday]);
     text_add(t, S(", "));
-    digits_print(t, m.day, 2);
+    text_digits(t, (unsigned)m.day, 2);
     text_byte(t, ' ');
     text_add(t, month_names[m.month]);
     text_byte(t, ' ');
-    digits_print(t, m.year, 4);
+    text_digits(t, (unsigned)m.year, 4);
     text_byte(t, ' ');
-    digits_print(t, m.hour, 2);
+    text_digits(t, (unsigned)m.hour, 2);
     text_byte(t, ':');
-    digits_print(t, m.minute, 2);
+    text_digits(t, (unsigned)m.minute, 2);
     text_byte(t, ':');
-    digits_print(t, m.second, 2);
+    text_digits(t, (unsigned)m.second, 2);
     text_add(t, S(" GMT"));
 }
 

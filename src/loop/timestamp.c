@@ -53,50 +53,38 @@ static Timestamp timestamp_split(uint64_t unix_us)
     };
 }
 
-/* `n` with leading zeros. */
-static void print_digits(Text *t, unsigned n, unsigned digits)
-{
-    unsigned power = 1;
-    for (unsigned i = 1; i < digits; i++) {
-        power *= 10;
-    }
-    for (; power > 0; power /= 10) {
-        text_byte(t, (uint8_t)('0' + n / power % 10));
-    }
-}
-
 static void print_clock(Text *t, const Timestamp *s)
 {
-    print_digits(t, s->hour, 2);
+    text_digits(t, s->hour, 2);
     text_byte(t, ':');
-    print_digits(t, s->minute, 2);
+    text_digits(t, s->minute, 2);
     text_byte(t, ':');
-    print_digits(t, s->second, 2);
+    text_digits(t, s->second, 2);
 }
 
 void timestamp_print(Text *t, uint64_t unix_us)
 {
     Timestamp s = timestamp_split(unix_us);
-    print_digits(t, s.year, 4);
+    text_digits(t, s.year, 4);
     text_byte(t, '-');
-    print_digits(t, s.month, 2);
+    text_digits(t, s.month, 2);
     text_byte(t, '-');
-    print_digits(t, s.day, 2);
+    text_digits(t, s.day, 2);
     text_byte(t, 'T');
     print_clock(t, &s);
     text_byte(t, '.');
-    print_digits(t, s.ms, 3);
+    text_digits(t, s.ms, 3);
     text_byte(t, 'Z');
 }
 
 void timestamp_print_combined(Text *t, uint64_t unix_us)
 {
     Timestamp s = timestamp_split(unix_us);
-    print_digits(t, s.day, 2);
+    text_digits(t, s.day, 2);
     text_byte(t, '/');
     text_add(t, month_names[(s.month + 11) % 12]);
     text_byte(t, '/');
-    print_digits(t, s.year, 4);
+    text_digits(t, s.year, 4);
     text_byte(t, ':');
     print_clock(t, &s);
     text_add(t, S(" +0000"));

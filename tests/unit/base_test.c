@@ -245,3 +245,14 @@ TEST("a map that grows keeps all that it holds, and the same when there is no mo
     arena_reset(&arena);
     blocks_drop(&blocks);
 }
+
+TEST("digits have zeros in front, and no more of them than are asked for")
+{
+    uint8_t room[16];
+    Text t = text_in(span_of(room, sizeof room));
+    text_digits(&t, 7, 2);
+    text_digits(&t, 0, 3);
+    text_digits(&t, 2026, 4);
+    text_digits(&t, 12345, 2);
+    EXPECT_STR(text_str(&t), S("07000202645"));
+}
