@@ -153,14 +153,14 @@ static Verdict block_request(Thread *t, Exchange *x, const void *state)
 {
     (void)t;
     const CidrFilter *f = (const CidrFilter *)state;
-    return cidr_holds(&f->set, &x->client_ip) ? refuse(f, FAULT_ADDRESS_BLOCKED) : PASS;
+    return cidr_holds(&f->set, &x->request.client_ip) ? refuse(f, FAULT_ADDRESS_BLOCKED) : PASS;
 }
 
 static Verdict allow_request(Thread *t, Exchange *x, const void *state)
 {
     (void)t;
     const CidrFilter *f = (const CidrFilter *)state;
-    return cidr_holds(&f->set, &x->client_ip) ? PASS : refuse(f, FAULT_ADDRESS_NOT_ALLOWED);
+    return cidr_holds(&f->set, &x->request.client_ip) ? PASS : refuse(f, FAULT_ADDRESS_NOT_ALLOWED);
 }
 
 static bool block_refuses(const void *state, const IpAddress *client)

@@ -30,20 +30,20 @@ static Verdict refuse(Fault fault)
 /* Room for the fields of the answer; NULL when there is none. */
 static AnswerField *answer_fields(Exchange *x)
 {
-    if (!x->answer.fields) {
-        x->answer.fields = arena_array(&x->arena, AnswerField, FIELDS_MAX);
-        x->answer.field_count = 0;
+    if (!x->own.answer.fields) {
+        x->own.answer.fields = arena_array(&x->arena, AnswerField, FIELDS_MAX);
+        x->own.answer.field_count = 0;
     }
-    return (AnswerField *)(uintptr_t)x->answer.fields;
+    return (AnswerField *)(uintptr_t)x->own.answer.fields;
 }
 
 static bool add_field(Exchange *x, Str name, Str value)
 {
     AnswerField *fields = answer_fields(x);
-    if (!fields || x->answer.field_count >= FIELDS_MAX) {
+    if (!fields || x->own.answer.field_count >= FIELDS_MAX) {
         return false;
     }
-    fields[x->answer.field_count++] = (AnswerField){.name = name, .value = value};
+    fields[x->own.answer.field_count++] = (AnswerField){.name = name, .value = value};
     return true;
 }
 
@@ -79,7 +79,7 @@ static bool add_range(Exchange *x, const ByteRange *range, uint64_t size)
  * nor a control character, so it never names another host. */
 static Verdict redirect(Exchange *x, Str decoded, bool directory)
 {
-    const RequestHead *r = &x->request;
+    const RequestHead *r = &x->request.head;
     Span room;
     if (!arena_span(&x->arena, 3 * decoded.len + r->query.len + 4, &room)) {
         return refuse(FAULT_MEMORY);
@@ -97,8 +97,8 @@ static Verdict redirect(Exchange *x, Str decoded, bool directory)
     if (to.overflow) {
         return refuse(FAULT_MEMORY);
     }
-    x->answer.location = text_str(&to);
-    x->answer.status = 308;
+    x->own.answer.location = text_str(&to);
+    x->own.answer.status = 308;
     return ANSWERED;
 }
 
@@ -106,16 +106,16 @@ static Verdict redirect(Exchange *x, Str decoded, bool directory)
 
 static bool answer_one(Exchange *x, uint64_t from, uint64_t to)
 {
-    x->answer_piece = (AnswerPiece){.from = from, .to = to};
-    x->answer.pieces = &x->answer_piece;
-    x->answer.piece_count = to > from;
-    x->answer.length = to - from;
+    x->own.piece = (AnswerPiece){.from = from, .to = to};
+    x->own.answer.pieces = &x->own.piece;
+    x->own.answer.piece_count = to > from;
+    x->own.answer.length = to - from;
     return true;
 }
 
 static bool answer_range(Exchange *x, const ByteRange *range, uint64_t size)
 {
-    x->answer.status = 206;
+    x->own.answer.status = 206;
     return add_range(x, range, size) && answer_one(x, range->from, range->to);
 }
 
@@ -152,7 +152,7 @@ static bool multipart_type(Exchange *x, Str boundary)
     Text t = text_in(room);
     text_add(&t, S("multipart/byteranges; boundary="));
     text_add(&t, boundary);
-    x->answer.content_type = text_str(&t);
+    x->own.answer.content_type = text_str(&t);
     return !t.overflow;
 }
 
@@ -162,14 +162,14 @@ static bool answer_parts(Thread *t, Exchange *x, const Ranges *ranges, uint64_t 
     size_t count = 2 * ranges->count + 1;
     AnswerPiece *pieces = arena_array(&x->arena, AnswerPiece, count);
     Span room;
-    Str type = x->answer.content_type;
+    Str type = x->own.answer.content_type;
     if (!pieces || !arena_span(&x->arena, BOUNDARY_BYTES, &room)) {
         return false;
     }
     Text boundary = text_in(room);
     text_hex(&boundary, random_next(&t->random), 16);
     text_hex(&boundary, random_next(&t->random), 16);
-    x->answer.length = 0;
+    x->own.answer.length = 0;
     for (size_t i = 0; i <= ranges->count; i++) {
         const ByteRange *range = i < ranges->count ? &ranges->list[i] : NULL;
         Str *head = &pieces[2 * i].bytes;
@@ -177,15 +177,15 @@ static bool answer_parts(Thread *t, Exchange *x, const Ranges *ranges, uint64_t 
             return false;
         }
         *head = i == 0 ? str_drop(*head, 2) : *head; /* nothing stands before the first */
-        x->answer.length += head->len;
+        x->own.answer.length += head->len;
         if (range) {
             pieces[2 * i + 1] = (AnswerPiece){.from = range->from, .to = range->to};
-            x->answer.length += range->to - range->from;
+            x->own.answer.length += range->to - range->from;
         }
     }
-    x->answer.status = 206;
-    x->answer.pieces = pieces;
-    x->answer.piece_count = count;
+    x->own.answer.status = 206;
+    x->own.answer.pieces = pieces;
+    x->own.answer.piece_count = count;
     return multipart_type(x, text_str(&boundary));
 }
 
@@ -193,9 +193,9 @@ static bool answer_parts(Thread *t, Exchange *x, const Ranges *ranges, uint64_t 
 static RangeVerdict ranges_of(const Exchange *x, const File *f, const Validators *v, int64_t now,
                               Ranges *ret)
 {
-    const Fields *fields = &x->request.fields;
+    const Fields *fields = &x->request.head.fields;
     const Field *field = fields_find(fields, FIELD_RANGE);
-    if (!field || x->request.method != METHOD_GET || !conditional_range(fields, v, now)) {
+    if (!field || x->request.head.method != METHOD_GET || !conditional_range(fields, v, now)) {
         return RANGE_IGNORED;
     }
     for (size_t i = 0; i < fields->count; i++) {
@@ -219,7 +219,7 @@ static Verdict answer_body(Thread *t, Exchange *x, const File *f, const Validato
                                   : answer_parts(t, x, &ranges, size);
         break;
     case RANGE_IGNORED:
-        x->answer.status = 200;
+        x->own.answer.status = 200;
         whole = answer_one(x, 0, size);
         break;
     }
@@ -238,16 +238,16 @@ static Verdict answer_file(Thread *t, Exchange *x, const File *f)
     if (!whole) {
         return refuse(FAULT_MEMORY);
     }
-    switch (conditional_judge(&x->request.fields, x->request.method, &v, now)) {
+    switch (conditional_judge(&x->request.head.fields, x->request.head.method, &v, now)) {
     case CONDITION_FAILED:
         return refuse(FAULT_FILE_CONDITION);
     case CONDITION_NOT_MODIFIED:
-        x->answer.status = 304;
+        x->own.answer.status = 304;
         return ANSWERED;
     case CONDITION_HOLDS:
         break;
     }
-    x->answer.content_type = media_type_of(span_str(f->path));
+    x->own.answer.content_type = media_type_of(span_str(f->path));
     return answer_body(t, x, f, &v, now);
 }
 
@@ -289,13 +289,13 @@ static bool below_prefix(const FileServer *s, Str decoded, Str *ret)
 /* Looks the path up; the exchange is asked again when it must wait. */
 static Verdict find(Thread *t, Exchange *x, const FileServer *s, Str path)
 {
-    Err err = file_cache_find(t, s->root, path, exchange_token(x), &x->file);
+    Err err = file_cache_find(t, s->root, path, exchange_token(x), &x->file.handle);
     if (err == ERR_AGAIN) {
-        x->progress_up_ms = x->looking ? x->progress_up_ms : t->now_ms;
-        x->looking = true;
+        x->pace.up_ms = x->file.looking ? x->pace.up_ms : t->now_ms;
+        x->file.looking = true;
         return PAUSE;
     }
-    x->looking = false;
+    x->file.looking = false;
     return err == ERR_OK ? PASS : not_found(err);
 }
 
@@ -303,12 +303,12 @@ static Verdict find(Thread *t, Exchange *x, const FileServer *s, Str path)
 static Verdict file_server_request(Thread *t, Exchange *x, const void *state)
 {
     const FileServer *s = (const FileServer *)state;
-    if (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD) {
+    if (x->request.head.method != METHOD_GET && x->request.head.method != METHOD_HEAD) {
         return add_field(x, S("Allow"), S("GET, HEAD")) ? refuse(FAULT_FILE_METHOD)
                                                         : refuse(FAULT_MEMORY);
     }
     Text out = text_in(t->output);
-    FilePath found = file_path_decode(x->request.path, &out);
+    FilePath found = file_path_decode(x->request.head.path, &out);
     Str decoded = text_str(&out);
     Str path = STR_NONE;
     if (found.verdict == FILE_PATH_IMPOSSIBLE || (found.hidden && !s->dotfiles) ||
@@ -327,7 +327,7 @@ static Verdict file_server_request(Thread *t, Exchange *x, const void *state)
     if (v.kind != VERDICT_PASS) {
         return v;
     }
-    const File *f = file_cache_get(t, x->file);
+    const File *f = file_cache_get(t, x->file.handle);
     if (f->facts.kind == FILE_KIND_DIRECTORY) {
         return found.directory ? refuse(FAULT_FILE_MISSING) : redirect(x, decoded, true);
     }

@@ -159,15 +159,15 @@ static Verdict rule_take(Thread *t, Exchange *x, const Rule *r, uint64_t key)
     if (!grant.granted) {
         return refuse(x, r, grant.wait_ms);
     }
-    *taken = (LimitTaken){.next = x->taken, .rule = r, .grant = grant};
-    x->taken = taken;
+    *taken = (LimitTaken){.next = x->filters.taken, .rule = r, .grant = grant};
+    x->filters.taken = taken;
     return PASS;
 }
 
 static void rule_undo(Thread *t, Exchange *x, const void *state)
 {
     (void)t;
-    for (const LimitTaken *taken = x->taken; taken; taken = taken->next) {
+    for (const LimitTaken *taken = x->filters.taken; taken; taken = taken->next) {
         if (taken->rule == state) {
             limiter_give_back(&taken->grant);
             return; /* a rule takes once */
@@ -183,26 +183,26 @@ static const Limiter *limiter_of(const Thread *t, const Rule *r)
 static Verdict source_request(Thread *t, Exchange *x, const void *state)
 {
     const Rule *r = (const Rule *)state;
-    return rule_take(t, x, r, source_key(limiter_of(t, r), x->client_ip, r->ipv6_prefix));
+    return rule_take(t, x, r, source_key(limiter_of(t, r), x->request.client_ip, r->ipv6_prefix));
 }
 
 static uint64_t source_wait(Thread *t, Exchange *x, const void *state)
 {
     const Rule *r = (const Rule *)state;
     const Limiter *l = limiter_of(t, r);
-    return limiter_wait(l, source_key(l, x->client_ip, r->ipv6_prefix), t->now_ms);
+    return limiter_wait(l, source_key(l, x->request.client_ip, r->ipv6_prefix), t->now_ms);
 }
 
 /* The key of a path in a rule with `max-buckets`; all are one in the others. */
 static uint64_t uri_key(const Limiter *l, const Rule *r, const Exchange *x)
 {
-    return r->buckets.buckets_max ? limiter_key_str(l, x->request.path) : 0;
+    return r->buckets.buckets_max ? limiter_key_str(l, x->request.head.path) : 0;
 }
 
 static Verdict uri_request(Thread *t, Exchange *x, const void *state)
 {
     const Rule *r = (const Rule *)state;
-    return pattern_matches(r->pattern, x->request.path)
+    return pattern_matches(r->pattern, x->request.head.path)
                ? rule_take(t, x, r, uri_key(limiter_of(t, r), r, x))
                : PASS;
 }
@@ -211,7 +211,7 @@ static uint64_t uri_wait(Thread *t, Exchange *x, const void *state)
 {
     const Rule *r = (const Rule *)state;
     const Limiter *l = limiter_of(t, r);
-    return pattern_matches(r->pattern, x->request.path)
+    return pattern_matches(r->pattern, x->request.head.path)
                ? limiter_wait(l, uri_key(l, r, x), t->now_ms)
                : 0;
 }

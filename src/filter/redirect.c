@@ -73,7 +73,7 @@ static void add_target(Text *out, const Redirect *s, const RequestHead *r)
 static Err add_authority(Text *out, const Redirect *s, const Thread *t, const Exchange *x)
 {
     Authority theirs = {0};
-    if (authority_split(x->request.host, &theirs) != ERR_OK && s->host.len == 0) {
+    if (authority_split(x->request.head.host, &theirs) != ERR_OK && s->host.len == 0) {
         return ERR_SYNTAX;
     }
     bool brackets = s->host.len == 0 && str_find(theirs.host, ':', 0) < theirs.host.len;
@@ -107,12 +107,12 @@ static Verdict redirect_request(Thread *t, Exchange *x, const void *state)
 {
     const Redirect *s = (const Redirect *)state;
     Span room;
-    x->answer.status = s->status;
+    x->own.answer.status = s->status;
     if (s->to.len) {
-        x->answer.location = s->to;
+        x->own.answer.location = s->to;
         return (Verdict){.kind = VERDICT_ANSWER};
     }
-    if (!arena_span(&x->arena, room_for(s, &x->request), &room)) {
+    if (!arena_span(&x->arena, room_for(s, &x->request.head), &room)) {
         return refuse(FAULT_MEMORY);
     }
     Text to = text_in(room);
@@ -120,11 +120,11 @@ static Verdict redirect_request(Thread *t, Exchange *x, const void *state)
     if (moved && add_authority(&to, s, t, x) != ERR_OK) {
         return refuse(fault_of_request(HTTP_FAULT_HOST_MISSING));
     }
-    add_target(&to, s, &x->request);
+    add_target(&to, s, &x->request.head);
     if (to.overflow) {
         return refuse(FAULT_MEMORY);
     }
-    x->answer.location = text_str(&to);
+    x->own.answer.location = text_str(&to);
     return (Verdict){.kind = VERDICT_ANSWER};
 }
 

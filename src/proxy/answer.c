@@ -33,8 +33,8 @@ static Respond fault_respond(Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
     Respond r = {.status = fault_status(x->fault)};
-    if (x->refusal) {
-        r = *x->refusal;
+    if (x->own.refusal) {
+        r = *x->own.refusal;
         r.status = r.status ? r.status : fault_status(x->fault);
     } else if (is_overload(x->fault)) {
         r.status = limits->overload_status;
@@ -54,19 +54,19 @@ static Respond fault_respond(Exchange *x)
  * (405 names what is allowed). */
 static void answer_with(Exchange *x, const Respond *r)
 {
-    x->answer_piece = (AnswerPiece){.bytes = r->body};
-    x->answer.status = r->status;
-    x->answer.content_type = r->content_type;
-    x->answer.retry_after_s = r->retry_after_s;
-    x->answer.length = r->body.len;
-    x->answer.piece_count = r->body.len > 0;
-    x->answer.pieces = &x->answer_piece;
+    x->own.piece = (AnswerPiece){.bytes = r->body};
+    x->own.answer.status = r->status;
+    x->own.answer.content_type = r->content_type;
+    x->own.answer.retry_after_s = r->retry_after_s;
+    x->own.answer.length = r->body.len;
+    x->own.answer.piece_count = r->body.len > 0;
+    x->own.answer.pieces = &x->own.piece;
 }
 
 void answer_forget(Exchange *x)
 {
-    x->answer = (Answer){0};
-    x->answer_place = (AnswerPlace){0};
+    x->own.answer = (Answer){0};
+    x->own.place = (AnswerPlace){0};
 }
 
 static bool has_body(const Answer *a)
@@ -77,7 +77,7 @@ static bool has_body(const Answer *a)
 /* All but the length, which is out of a filter's reach, where they are collected for filters. */
 static void add_answer_fields(Thread *t, const Exchange *x, HeadOut *out)
 {
-    const Answer *a = &x->answer;
+    const Answer *a = &x->own.answer;
     bool fault = x->fault != FAULT_NONE;
     head_field(out, S("Server"), S("river"));
     forward_date(t, out);
@@ -118,8 +118,8 @@ static bool add_filtered_fields(Thread *t, Exchange *x, HeadOut *out)
     bool whole = !edit.overflow && !list.text.overflow;
     if (whole) {
         forward_edited(&edit, out);
-        if (has_body(&x->answer)) {
-            head_number(out, S("Content-Length"), x->answer.length);
+        if (has_body(&x->own.answer)) {
+            head_number(out, S("Content-Length"), x->own.answer.length);
         }
     }
     return whole;
@@ -130,13 +130,13 @@ void answer_head(Thread *t, Exchange *x, HeadOut *out)
     if (x->fault != FAULT_NONE) {
         Respond r = fault_respond(x);
         answer_with(x, &r);
-    } else if (x->respond) {
-        answer_with(x, x->respond);
+    } else if (x->own.respond) {
+        answer_with(x, x->own.respond);
     }
-    if (x->request.method == METHOD_HEAD || !has_body(&x->answer)) {
-        x->answer.piece_count = 0;
+    if (x->request.head.method == METHOD_HEAD || !has_body(&x->own.answer)) {
+        x->own.answer.piece_count = 0;
     }
-    forward_status(out, x->answer.status, status_reason(x->answer.status));
+    forward_status(out, x->own.answer.status, status_reason(x->own.answer.status));
     if (x->service->chains[STAGE_RESPONSE].count == 0 || !add_filtered_fields(t, x, out)) {
         add_answer_fields(t, x, out);
     }

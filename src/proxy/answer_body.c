@@ -19,14 +19,14 @@
 
 static bool body_over(const Exchange *x)
 {
-    return x->answer_place.piece >= x->answer.piece_count;
+    return x->own.place.piece >= x->own.answer.piece_count;
 }
 
 static void place_move(Exchange *x, uint64_t bytes)
 {
-    AnswerPlace *place = &x->answer_place;
+    AnswerPlace *place = &x->own.place;
     place->offset += bytes;
-    if (place->offset >= answer_piece_bytes(&x->answer.pieces[place->piece])) {
+    if (place->offset >= answer_piece_bytes(&x->own.answer.pieces[place->piece])) {
         *place = (AnswerPlace){.piece = place->piece + 1};
     }
 }
@@ -34,14 +34,14 @@ static void place_move(Exchange *x, uint64_t bytes)
 /* What is in memory of the current piece, from the current place on. */
 static Str place_bytes(const Thread *t, const Exchange *x)
 {
-    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
+    const AnswerPiece *p = &x->own.answer.pieces[x->own.place.piece];
     if (p->bytes.len > 0) {
-        return str_drop(p->bytes, (size_t)x->answer_place.offset);
+        return str_drop(p->bytes, (size_t)x->own.place.offset);
     }
-    const File *f = file_cache_get(t, x->file);
+    const File *f = file_cache_get(t, x->file.handle);
     if (f && f->content.len > 0) {
         Str range = str_slice(span_str(f->content), (size_t)p->from, (size_t)p->to);
-        return str_drop(range, (size_t)x->answer_place.offset);
+        return str_drop(range, (size_t)x->own.place.offset);
     }
     return STR_NONE;
 }
@@ -49,14 +49,14 @@ static Str place_bytes(const Thread *t, const Exchange *x)
 /* What the disk's threads have read comes first. */
 static Err take_loaded(Thread *t, Exchange *x, Span room, size_t *ret_read)
 {
-    if (x->loaded.err != ERR_OK) {
-        return x->loaded.err;
+    if (x->file.loaded.err != ERR_OK) {
+        return x->file.loaded.err;
     }
-    Str rest = str_drop(span_str(x->loaded.bytes), x->loaded_at);
+    Str rest = str_drop(span_str(x->file.loaded.bytes), x->file.loaded_at);
     *ret_read = span_copy(room, str_take(rest, room.len));
-    x->loaded_at += *ret_read;
+    x->file.loaded_at += *ret_read;
     if (*ret_read == rest.len) {
-        disk_bytes_drop(&t->group->budget, &x->loaded);
+        disk_bytes_drop(&t->group->budget, &x->file.loaded);
     }
     return *ret_read > 0 ? ERR_OK : ERR_AGAIN;
 }
@@ -64,23 +64,23 @@ static Err take_loaded(Thread *t, Exchange *x, Span room, size_t *ret_read)
 /* Reads on in the file. ERR_AGAIN: the disk's threads do it, and will wake the exchange. */
 static Err place_read(Thread *t, Exchange *x, Span room, size_t *ret_read)
 {
-    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
-    uint64_t offset = p->from + x->answer_place.offset;
+    const AnswerPiece *p = &x->own.answer.pieces[x->own.place.piece];
+    uint64_t offset = p->from + x->own.place.offset;
     Span wanted = span_take(room, (size_t)u64_min(p->to - offset, room.len));
-    File *f = file_cache_get(t, x->file);
+    File *f = file_cache_get(t, x->file.handle);
     CHECK(f != NULL); /* it is pinned */
-    if (x->loading) {
+    if (x->file.loading) {
         return ERR_AGAIN;
     }
-    if (x->loaded.room > 0 || x->loaded.err != ERR_OK) {
+    if (x->file.loaded.room > 0 || x->file.loaded.err != ERR_OK) {
         return take_loaded(t, x, wanted, ret_read);
     }
     Err err = file_cache_read(f, offset, wanted, ret_read);
     if (err == ERR_AGAIN) {
         TRY(file_cache_load(t, f, offset, (size_t)u64_min(p->to - offset, room.len), x->self));
-        x->loading = true;
-        x->loaded_at = 0;
-        x->progress_up_ms = t->now_ms;
+        x->file.loading = true;
+        x->file.loaded_at = 0;
+        x->pace.up_ms = t->now_ms;
     }
     return err;
 }
@@ -94,7 +94,7 @@ static Err body_next(Thread *t, Exchange *x, size_t room_bytes, Str *ret)
     while (!body_over(x) && filled < room.len) {
         Span rest = span_drop(room, filled);
         Str bytes = str_take(place_bytes(t, x), rest.len);
-        bool last = x->answer_place.piece + 1 == x->answer.piece_count;
+        bool last = x->own.place.piece + 1 == x->own.answer.piece_count;
         if (bytes.len > 0 && filled == 0 && last) {
             place_move(x, bytes.len);
             *ret = bytes;
@@ -131,9 +131,9 @@ static Fault file_fault(Err err)
 
 static void count_sent(Thread *t, Exchange *x, size_t bytes, size_t body)
 {
-    x->bytes_out += bytes;
-    x->body_bytes_out += body;
-    x->progress_out_ms = t->now_ms;
+    x->meter.bytes_out += bytes;
+    x->meter.body_bytes_out += body;
+    x->pace.out_ms = t->now_ms;
 }
 
 /* Sends what comes next, behind the head if that has not gone. */
@@ -152,9 +152,9 @@ static Step send_next(Thread *t, Exchange *x, HeadOut *head, size_t *sent)
     if (link_send(t, client, head, data, false, body_over(x), NULL, &bytes) != ERR_OK) {
         return FAIL(FAULT_CLIENT_GONE);
     }
-    x->answered = true;
-    x->status = x->answer.status;
-    x->answer_whole = body_over(x);
+    x->own.begun = true;
+    x->reply.status = x->own.answer.status;
+    x->own.whole = body_over(x);
     count_sent(t, x, bytes, data.len);
     *sent += data.len;
     return NEXT;
@@ -163,13 +163,14 @@ static Step send_next(Thread *t, Exchange *x, HeadOut *head, size_t *sent)
 /* How much of a file can go to the client without a copy, and without waiting for a disk. */
 static size_t uncopied_bytes(const Thread *t, const Exchange *x, Link client)
 {
-    const File *f = file_cache_get(t, x->file);
-    if (!client.wire || client.wire->tls || !f || f->fd < 0 || x->loading || x->loaded.room > 0 ||
-        body_over(x) || x->answer.pieces[x->answer_place.piece].bytes.len > 0) {
+    const File *f = file_cache_get(t, x->file.handle);
+    if (!client.wire || client.wire->tls || !f || f->fd < 0 || x->file.loading ||
+        x->file.loaded.room > 0 || body_over(x) ||
+        x->own.answer.pieces[x->own.place.piece].bytes.len > 0) {
         return 0;
     }
-    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
-    uint64_t from = p->from + x->answer_place.offset;
+    const AnswerPiece *p = &x->own.answer.pieces[x->own.place.piece];
+    uint64_t from = p->from + x->own.place.offset;
     size_t len = (size_t)u64_min(p->to - from, STEP_BYTES_MAX);
     return len >= UNCOPIED_BYTES_MIN && file_is_ready(f->fd, from, len) ? len : 0;
 }
@@ -177,9 +178,9 @@ static size_t uncopied_bytes(const Thread *t, const Exchange *x, Link client)
 static Step send_uncopied(Thread *t, Exchange *x, HeadOut *head, size_t len, size_t *sent)
 {
     Link client = link_client(t, x);
-    const File *f = file_cache_get(t, x->file);
-    const AnswerPiece *p = &x->answer.pieces[x->answer_place.piece];
-    FileRange range = {.file = f->fd, .from = p->from + x->answer_place.offset, .len = len};
+    const File *f = file_cache_get(t, x->file.handle);
+    const AnswerPiece *p = &x->own.answer.pieces[x->own.place.piece];
+    FileRange range = {.file = f->fd, .from = p->from + x->own.place.offset, .len = len};
     Str bytes = text_str(&head->text);
     size_t n = 0;
     if (head->text.overflow) {
@@ -192,10 +193,10 @@ static Step send_uncopied(Thread *t, Exchange *x, HeadOut *head, size_t len, siz
     if (n > 0) {
         place_move(x, n);
     }
-    x->answered = true;
-    x->status = x->answer.status;
-    x->answer_whole = body_over(x);
-    x->send_rate.bytes += n;
+    x->own.begun = true;
+    x->reply.status = x->own.answer.status;
+    x->own.whole = body_over(x);
+    x->pace.send.bytes += n;
     count_sent(t, x, bytes.len + n, n);
     *sent += n;
     return err == ERR_OK ? NEXT : WAIT;
@@ -206,18 +207,18 @@ static Step send_uncopied(Thread *t, Exchange *x, HeadOut *head, size_t len, siz
 bool answer_blocked(const Thread *t, const Exchange *x)
 {
     Link client = link_client(t, x);
-    bool full = client.wire && !client.wire->writable && !x->answer_whole;
-    return x->answered && (full || link_blocked(client));
+    bool full = client.wire && !client.wire->writable && !x->own.whole;
+    return x->own.begun && (full || link_blocked(client));
 }
 
 /* Whether the client may go on with something else than a request after this answer: it asked for
  * another protocol, or to be told whether its body is wanted. */
 static bool client_may_stray(const Exchange *x)
 {
-    const RequestHead *r = &x->request;
+    const RequestHead *r = &x->request.head;
     bool refused = x->fault != FAULT_NONE;
     bool body = r->framing.body != BODY_NONE && (r->expects_continue || r->expects_other);
-    return r->method == METHOD_CONNECT || x->protocol.len > 0 || body ||
+    return r->method == METHOD_CONNECT || x->request.upgrade.len > 0 || body ||
            (refused && r->framing.upgrade);
 }
 
@@ -226,7 +227,7 @@ static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
 {
     Link client = link_client(t, x);
     relay_discard_request(t, x);
-    if (!x->request_parsed || !x->request_body.done || client_may_stray(x) ||
+    if (!x->request.parsed || !x->request.body.done || client_may_stray(x) ||
         exchange_must_leave(t, x)) {
         x->keep_client = false;
     }
@@ -242,16 +243,16 @@ Step phase_answer(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);
     size_t sent = 0;
-    if (x->loading) {
+    if (x->file.loading) {
         return WAIT;
     }
-    if (!x->answered) {
+    if (!x->own.begun) {
         Step step = answer_begin(t, x, &sent);
         if (step.kind != STEP_NEXT) {
             return step;
         }
     }
-    while (!x->answer_whole) {
+    while (!x->own.whole) {
         if (answer_blocked(t, x)) {
             return WAIT;
         }

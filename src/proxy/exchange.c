@@ -60,16 +60,16 @@ static void enter(Exchange *x, Phase to)
 static bool may_retry(const Thread *t, const Exchange *x, Fault fault)
 {
     const FaultRow *row = fault_row(fault);
-    bool untouched = !x->any_sent && x->request_body.bytes == 0;
-    if (x->replied || x->interim > 0 || t->stopping || !x->route || !x->route->cluster ||
+    bool untouched = !x->try.any_sent && x->request.body.bytes == 0;
+    if (x->reply.sent || x->reply.interim > 0 || t->stopping || !x->route || !x->route->cluster ||
         x->tries >= x->service->limits.tries_max) {
         return false;
     }
     if (row->retry == RETRY_UNSENT) {
-        return x->replay_whole;
+        return x->request.replay_whole;
     }
     return row->retry == RETRY_SAFE &&
-           (untouched || (x->replay_whole && method_is_idempotent(x->request.method)));
+           (untouched || (x->request.replay_whole && method_is_idempotent(x->request.head.method)));
 }
 
 /* What operators look for when an origin misbehaves, or River runs short of something. */
@@ -79,7 +79,7 @@ static void log_fault(const Exchange *x, const FaultRow *row)
     if (!logged && (row->blame == BLAME_ORIGIN || row->blame == BLAME_RIVER)) {
         LOG(WARN, "request failed", LOG_STR("reason", row->code), LOG_STR("what", row->sentence),
             LOG_STR("service", x->service->name),
-            LOG_STR("upstream", x->endpoint ? x->endpoint->name : STR_NONE),
+            LOG_STR("upstream", x->try.endpoint ? x->try.endpoint->name : STR_NONE),
             LOG_STR("request_id", x->id), LOG_U64("tries", x->tries));
     }
 }
@@ -91,10 +91,19 @@ static bool is_malformed(const Exchange *x, Fault fault)
     return !handle_is_none(x->client_stream) && fault_is_malformed(fault);
 }
 
+/* The try after one that ended with that fault. */
+static Try next_try(const Exchange *x, Fault fault)
+{
+    bool stale = x->try.reused && fault == FAULT_ORIGIN_CLOSED;
+    /* The last try must not end on one more connection that died while it was idle. */
+    bool last = x->tries + 1 >= x->service->limits.tries_max;
+    return (Try){.endpoint = x->try.endpoint, .same_endpoint = stale, .fresh = stale || last};
+}
+
 /* Turns a fault into another try, an answer, or an end. */
 COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
-    if (fault == FAULT_ORIGIN_CLOSED && x->lease && lease_is_refused(t, x->lease)) {
+    if (fault == FAULT_ORIGIN_CLOSED && x->try.lease && lease_is_refused(t, x->try.lease)) {
         fault = FAULT_ORIGIN_TLS; /* a failed handshake, that River hears of so late */
     }
     const FaultRow *row = fault_row(fault);
@@ -104,11 +113,11 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     if (fault == FAULT_MEMORY) {
         thread_wants_memory(t);
     }
-    if (x->endpoint && row->blame == BLAME_ORIGIN) {
-        counter_add(&t->origins[x->endpoint->origin].failures, 1);
+    if (x->try.endpoint && row->blame == BLAME_ORIGIN) {
+        counter_add(&t->origins[x->try.endpoint->origin].failures, 1);
     }
-    if (x->endpoint && fault_is_unreachable(fault)) {
-        origin_unreachable(t, &t->group->origins[x->endpoint->origin]);
+    if (x->try.endpoint && fault_is_unreachable(fault)) {
+        origin_unreachable(t, &t->group->origins[x->try.endpoint->origin]);
     }
     if (fault == FAULT_ORIGIN_TIMEOUT || fault == FAULT_ORIGIN_STALLED ||
         fault == FAULT_ORIGIN_UNREAD) {
@@ -118,18 +127,17 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     if (may_retry(t, x, fault)) {
         x->retried = fault;
         x->fault = FAULT_NONE; /* it may end well */
-        x->stale = x->upstream_reused && fault == FAULT_ORIGIN_CLOSED;
-        /* The last try must not end on one more connection that died while it was idle. */
-        x->fresh_wanted = x->stale || x->tries + 1 >= x->service->limits.tries_max;
+        arena_reset(&x->try.response_arena);
+        x->try = next_try(x, fault);
         return PHASE_PICK;
     }
     if (x->phase == PHASE_ANSWER) { /* a file cannot be read: other words, if none were said */
         answer_forget(x);
     }
-    x->paused_ms = 0;
-    x->looking = false;
-    x->loading = false;
-    if (x->replied || x->answered || row->status == 0 || is_malformed(x, fault)) {
+    x->filters.paused_ms = 0;
+    x->file.looking = false;
+    x->file.loading = false;
+    if (x->reply.sent || x->own.begun || row->status == 0 || is_malformed(x, fault)) {
         return PHASE_FINISH;
     }
     return PHASE_ANSWER;
@@ -139,7 +147,7 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 
 NOINLINE static void write_access(Thread *t, const Exchange *x, const Client *c)
 {
-    const RequestHead *r = &x->request;
+    const RequestHead *r = &x->request.head;
     const Field *referer = fields_find(&r->fields, FIELD_REFERER);
     const Field *agent = fields_find(&r->fields, FIELD_USER_AGENT);
     TlsInfo tls = {0};
@@ -150,10 +158,10 @@ NOINLINE static void write_access(Thread *t, const Exchange *x, const Client *c)
         .tls_version = tls.version,
         .tls_suite = tls.suite,
         .tls_subject = tls.subject.len > 0 ? tls.subject : tls.names,
-        .time_us = x->start_us + t->wall_offset_us,
+        .time_us = x->meter.start_us + t->wall_offset_us,
         .request_id = x->id,
-        .client = x->client_ip,
-        .client_port = x->client_port,
+        .client = x->request.client_ip,
+        .client_port = x->request.client_port,
         .service = x->service->name,
         .route = x->route ? x->route->path : STR_NONE,
         .host = r->host,
@@ -163,17 +171,17 @@ NOINLINE static void write_access(Thread *t, const Exchange *x, const Client *c)
         .minor = r->minor,
         .referer = referer ? referer->value : STR_NONE,
         .user_agent = agent ? agent->value : STR_NONE,
-        .status = x->status,
+        .status = x->reply.status,
         .reason = fault_row(x->fault)->code,
         .retried = fault_row(x->retried)->code,
-        .bytes_in = x->bytes_in,
-        .bytes_out = x->bytes_out,
-        .body_bytes_out = x->body_bytes_out,
-        .upstream = x->endpoint ? x->endpoint->name : STR_NONE,
+        .bytes_in = x->meter.bytes_in,
+        .bytes_out = x->meter.bytes_out,
+        .body_bytes_out = x->meter.body_bytes_out,
+        .upstream = x->try.endpoint ? x->try.endpoint->name : STR_NONE,
         .attempts = x->tries,
-        .total_us = t->now_ns / 1000 - x->start_us,
-        .connect_us = x->connect_us,
-        .first_byte_us = x->first_byte_us,
+        .total_us = t->now_ns / 1000 - x->meter.start_us,
+        .connect_us = x->meter.connect_us,
+        .first_byte_us = x->meter.first_byte_us,
     };
     uint8_t room[ACCESS_LINE_BYTES_MAX];
     Text line = text_in(span_of(room, sizeof room));
@@ -185,23 +193,23 @@ static void write_counters(Thread *t, Exchange *x)
 {
     ServiceCounters *s = &t->services[x->service->index];
     counter_add(&s->requests, 1);
-    counter_add(&s->answers[x->status / 100 % 6], 1);
-    counter_add(&s->bytes_in, x->bytes_in);
-    counter_add(&s->bytes_out, x->bytes_out);
-    counter_add_time(s->request_time, t->now_ns / 1000 - x->start_us);
-    if (x->first_byte_us) {
-        counter_add_time(s->first_byte_time, x->first_byte_us);
+    counter_add(&s->answers[x->reply.status / 100 % 6], 1);
+    counter_add(&s->bytes_in, x->meter.bytes_in);
+    counter_add(&s->bytes_out, x->meter.bytes_out);
+    counter_add_time(s->request_time, t->now_ns / 1000 - x->meter.start_us);
+    if (x->meter.first_byte_us) {
+        counter_add_time(s->first_byte_time, x->meter.first_byte_us);
     }
 }
 
 static void finish(Thread *t, Exchange *x)
 {
     Client *c = client_get(t, x->client);
-    bool complete = x->answer_whole || (x->replied && x->response_body.done) || x->tunnel;
-    bool abort = !complete || (x->tunnel && x->fault != FAULT_NONE);
+    bool complete = x->own.whole || (x->reply.sent && x->try.response_body.done) || x->tunnel.open;
+    bool abort = !complete || (x->tunnel.open && x->fault != FAULT_NONE);
     bool malformed = is_malformed(x, x->fault);
-    bool keep = complete && x->keep_client && x->request_body.done && !x->tunnel;
-    exchange_end_upstream(t, x, abort || !x->tunnel);
+    bool keep = complete && x->keep_client && x->request.body.done && !x->tunnel.open;
+    exchange_end_upstream(t, x, abort || !x->tunnel.open);
     write_counters(t, x);
     if (t->worker->plan.access_log) {
         write_access(t, x, c);
@@ -209,14 +217,14 @@ static void finish(Thread *t, Exchange *x)
     if (x->counted) {
         atomic_fetch_sub(x->service->active, 1);
     }
-    bool unread = !x->request_body.done || !x->request_parsed;
+    bool unread = !x->request.body.done || !x->request.parsed;
     MuxStream *s = mux_stream_get(t, x->client_stream);
     const ServiceLimits *limits = &x->service->limits;
     uint64_t linger_ms = s && s->in_ended ? limits->send_timeout_ms : limits->linger_ms;
-    file_cache_release(t, x->file);
-    disk_bytes_drop(&t->group->budget, &x->loaded);
-    buf_clear(&x->replay, &t->buf_blocks);
-    arena_reset(&x->response_arena);
+    file_cache_release(t, x->file.handle);
+    disk_bytes_drop(&t->group->budget, &x->file.loaded);
+    buf_clear(&x->request.replay, &t->buf_blocks);
+    arena_reset(&x->try.response_arena);
     arena_reset(&x->arena);
     exchange_unpin_service(t, x);
     if (UNLIKELY(x->settled)) {
@@ -238,7 +246,7 @@ static void finish(Thread *t, Exchange *x)
 /* The origin takes no more of the request: what it has answered is still read. */
 static void request_breaks(Exchange *x, Link origin)
 {
-    x->request_broken = true;
+    x->try.request_broken = true;
     if (origin.wire) {
         origin.wire->readable = true;
     }
@@ -255,8 +263,8 @@ static Step beside(Thread *t, Exchange *x)
         return FAIL(fault == HTTP_FAULT_NONE ? FAULT_CLIENT_GONE : fault_of_request(fault));
     }
     if (sent > 0) {
-        x->progress_out_ms = t->now_ms;
-        x->send_rate.bytes += sent;
+        x->pace.out_ms = t->now_ms;
+        x->pace.send.bytes += sent;
     }
     if (!link_is_open(origin) || x->phase < PHASE_AWAIT) {
         return NEXT;
@@ -265,9 +273,9 @@ static Step beside(Thread *t, Exchange *x)
         request_breaks(x, origin); /* an early answer may still be there to be read */
     }
     if (sent > 0) {
-        x->progress_up_ms = t->now_ms;
+        x->pace.up_ms = t->now_ms;
     }
-    if (x->request_sent || x->request_broken || x->tunnel) {
+    if (x->try.request_sent || x->try.request_broken || x->tunnel.open) {
         return NEXT;
     }
     HeadOut none = link_head(t, origin);
@@ -277,7 +285,7 @@ static Step beside(Thread *t, Exchange *x)
         return NEXT;
     }
     if (step.kind == STEP_NEXT) {
-        x->progress_up_ms = t->now_ms;
+        x->pace.up_ms = t->now_ms;
     }
     return step.kind == STEP_FAIL ? step : NEXT;
 }
@@ -375,15 +383,15 @@ static Exchange *exchange_new(Thread *t, Client *c)
     }
     x->self = h;
     x->client = c->self;
-    x->request.major = 1;
+    x->request.head.major = 1;
     exchange_set_service(t, x, t->snapshot->listeners[c->listener]->service);
-    x->client_ip = c->peer.ip;
-    x->client_port = c->peer.port;
-    x->replay_whole = true;
-    x->start_us = c->head_us ? c->head_us : t->now_ns / 1000;
-    x->progress_in_ms = t->now_ms;
-    x->progress_up_ms = t->now_ms;
-    x->progress_out_ms = t->now_ms;
+    x->request.client_ip = c->peer.ip;
+    x->request.client_port = c->peer.port;
+    x->request.replay_whole = true;
+    x->meter.start_us = c->head_us ? c->head_us : t->now_ns / 1000;
+    x->pace.in_ms = t->now_ms;
+    x->pace.up_ms = t->now_ms;
+    x->pace.out_ms = t->now_ms;
     arena_init(&x->arena, &t->arena_blocks, EXCHANGE_ARENA_BYTES_MAX);
     thread_admit(t);
     if (!c->mux) {
@@ -406,10 +414,10 @@ bool exchange_start(Thread *t, Client *c, Str head)
     if (!x) {
         return false;
     }
-    if (!arena_copy(&x->arena, head, &x->head_bytes)) {
+    if (!arena_copy(&x->arena, head, &x->request.bytes)) {
         (void)exchange_advance(t, x, FAIL(FAULT_MEMORY));
     }
-    x->bytes_in = head.len;
+    x->meter.bytes_in = head.len;
     exchange_run(t, x);
     return true;
 }
@@ -420,7 +428,7 @@ bool exchange_refuse(Thread *t, Client *c, Fault fault, Str head)
     if (!x) {
         return false;
     }
-    x->bytes_in = head.len;
+    x->meter.bytes_in = head.len;
     (void)exchange_advance(t, x, FAIL(fault));
     exchange_run(t, x);
     return true;
@@ -463,12 +471,12 @@ void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
     }
     s->user = exchange_token(x);
     x->client_stream = s->self;
-    x->start_us = t->now_ns / 1000;
-    x->request = head->request;
-    x->head_fault = head->fault;
+    x->meter.start_us = t->now_ns / 1000;
+    x->request.head = head->request;
+    x->request.fault = head->fault;
     Arena arena = head->arena; /* which holds the head itself */
     arena.max_bytes = EXCHANGE_ARENA_BYTES_MAX;
     x->arena = arena;
-    x->bytes_in = head_bytes(&x->request);
+    x->meter.bytes_in = head_bytes(&x->request.head);
     exchange_run(t, x);
 }

@@ -58,86 +58,131 @@ typedef struct RateWindow {
     uint64_t bytes;
 } RateWindow;
 
-struct Exchange {
-    Handle self;
-    Handle client;
-    Handle client_stream;   /* HTTP/2: the client's stream; else none */
-    Lease *lease; /* of this try's connection to an origin; owned. NULL: before CONNECT, and when
-                   * the try is over */
-    const Service *service;
-    const Route *route; /* NULL before ROUTE, and where there is none */
-    const Endpoint *endpoint;
-    uint8_t phase;
-    Fault fault;       /* what it ends with, or NONE */
-    Fault retried;     /* the last one after which it was tried again, or NONE */
-    Arena arena;
-    Str id; /* the client's own, or else: */
-    uint8_t id_made[32]; /* two words in hexadecimal */
-    Str head_bytes; /* in the arena */
-    HttpFault head_fault; /* HTTP/2: what the codec found wrong with the head */
-    RequestHead request;
-    ResponseHead response;
-    Arena response_arena; /* HTTP/2: where the response's slices lie */
-    Str protocol;      /* asked for by Upgrade (or extended CONNECT) and allowed; empty: none */
-    bool protocol_stream; /* ... and the stream to the origin becomes the tunnel */
-    Body request_body; /* from the client */
-    Body response_body; /* from the origin */
-    BodyKind send_as;  /* how the response body goes to the client */
-    Buf replay;        /* request body bytes that were sent, for another try */
-    bool replay_whole; /* `replay` holds all that was sent */
+/* The request, as the client has sent it. */
+typedef struct RequestSide {
+    bool parsed;
+    bool trusted;         /* the peer is a trusted proxy */
+    HttpFault fault;      /* HTTP/2: what the codec found wrong with the head */
+    uint16_t client_port; /* 0: unknown */
     IpAddress client_ip;  /* the client's own, as far as trusted proxies tell (proxy/source.h) */
-    uint16_t client_port; /* 0: not known */
-    bool trusted;      /* the peer is a trusted proxy */
-    bool counted;      /* in service->active */
-    bool settled;      /* in Thread.settled */
-    bool upstream_reused; /* the last try's connection had served before */
-    bool request_sent; /* the body's end has gone to the origin */
-    bool any_sent;     /* bytes of this try have left River */
-    bool replied;      /* the head has gone to the client */
-    bool request_parsed;
-    bool request_broken; /* the origin takes no more of the body: only its answer is awaited */
-    bool keep_client;  /* the connection may serve another request */
-    bool tunnel;
-    bool tunnel_up_over;   /* the end was passed on to the origin */
-    bool tunnel_down_over; /* ... to the client */
-    bool answered;     /* ANSWER has put its head on the way */
-    bool answer_whole; /* ... and all of its body */
-    bool looking;      /* waits until a file is opened */
-    bool loading;      /* waits for bytes of its file */
-    bool fresh_wanted; /* the next try must not use a pooled connection */
-    bool stale;        /* the last one met a stale connection: its endpoint is asked again */
-    bool streams;      /* a quiet body is no fault: gRPC, event streams (see read_deadlines) */
-    uint16_t status;   /* sent to the client */
-    uint8_t interim;   /* 1xx heads passed */
-    uint32_t tries;
-    PickKey pick;
-    size_t rest_from; /* in the thread's input, between AWAIT and REPLY of one run */
+    Str bytes;            /* HTTP/1: the head, in the arena */
+    RequestHead head;
+    Body body;
+    Str upgrade;     /* the protocol that was asked for by Upgrade (or extended CONNECT) and is
+                      * allowed; empty: none */
+    HeadEdit *edit;  /* the fields for origins, once filters have edited them; NULL: unchanged */
+    Buf replay;      /* body bytes that were sent, for another try */
+    bool replay_whole; /* `replay` holds all that was sent */
+} RequestSide;
+
+/* One attempt to get an answer from an origin, and what it has answered. */
+typedef struct Try {
+    const Endpoint *endpoint; /* until PICK the one of the try before; NULL: there was none */
+    Lease *lease; /* of a connection; owned. NULL: before CONNECT, and when the try is over */
+    uint64_t start_us;
+    bool fresh;            /* it must not use a pooled connection */
+    bool same_endpoint;    /* the one before met a stale connection: its endpoint is asked again */
+    bool reused;           /* the connection had served before */
+    bool extended_connect; /* the stream to the origin becomes the tunnel (RFC 8441) */
+    bool any_sent;         /* bytes have left River */
+    bool request_sent;     /* the body's end has gone to the origin */
+    bool request_broken;   /* the origin takes no more of the body: only its answer is awaited */
+    size_t rest_from;      /* what follows the head, in the thread's input, between AWAIT and REPLY
+                            * of one run */
     size_t rest_total;
-    const Respond *respond; /* what ANSWER sends, or NULL: a fault's own words, or `answer` */
+    ResponseHead response;
+    Arena response_arena; /* HTTP/2: where the head's slices lie */
+    Body response_body;
+} Try;
+
+/* What has gone to the client. */
+typedef struct ReplySide {
+    bool sent;       /* the origin's final head */
+    uint8_t interim; /* 1xx heads */
+    uint16_t status;
+    BodyKind body;   /* how the origin's body is framed for the client */
+} ReplySide;
+
+typedef struct Tunnel {
+    bool open;
+    bool up_over;   /* the end was passed on to the origin */
+    bool down_over; /* ... to the client */
+} Tunnel;
+
+/* What River answers by itself (phase ANSWER). */
+typedef struct OwnAnswer {
+    const Respond *respond; /* NULL: a fault's own words, or `answer` as a handler left it */
     const Respond *refusal; /* a filter's words for its fault, or NULL */
-    size_t filter_at;       /* where the filters of the request go on */
-    uint64_t paused_ms;     /* since when one of them makes it wait; 0: none does */
+    bool begun; /* its head is on the way */
+    bool whole; /* ... and all of its body */
+    Answer answer;
+    AnswerPiece piece; /* where the body is one */
+    AnswerPlace place;
+} OwnAnswer;
+
+/* The file that is the answer's body, and what is awaited of it. */
+typedef struct FileWait {
+    Handle handle;    /* pinned (file_cache.h), or none */
+    bool looking;     /* until it is opened */
+    bool loading;     /* until the disk's threads have read */
+    DiskBytes loaded; /* what they have read */
+    size_t loaded_at; /* how much of that was taken */
+} FileWait;
+
+/* How far the filters have come. */
+typedef struct FilterRun {
+    size_t next;        /* where the filters of the request go on */
+    uint64_t paused_ms; /* since when one of them makes it wait; 0: none does */
     size_t limit_at;
     struct LimitTaken *taken; /* tokens that rules granted, the last first (filter/limit.c) */
-    HeadEdit *request_edit; /* the fields for the origin, where filters have been at them */
-    Answer answer;
-    AnswerPiece answer_piece; /* where the body is one */
-    AnswerPlace answer_place;
-    Handle file;      /* pinned (file_cache.h), or none */
-    DiskBytes loaded; /* of the file, from the disk's threads */
-    size_t loaded_at; /* that were taken */
-    uint64_t progress_in_ms;  /* request body last moved */
-    uint64_t progress_up_ms;  /* the origin last gave something */
-    uint64_t progress_out_ms; /* the client last took something */
-    RateWindow receive_rate;
-    RateWindow send_rate;
+} FilterRun;
+
+/* When something last moved, and how fast. */
+typedef struct Pace {
+    uint64_t in_ms;  /* request body */
+    uint64_t up_ms;  /* the origin gave something */
+    uint64_t out_ms; /* the client took something */
+    RateWindow receive;
+    RateWindow send;
+} Pace;
+
+/* For counters and the access log. */
+typedef struct Meter {
     uint64_t start_us;
-    uint64_t connect_start_us;
-    uint64_t connect_us;
-    uint64_t first_byte_us;
+    uint64_t connect_us;    /* in all tries */
+    uint64_t first_byte_us; /* of the answer, since the start; 0: none has come */
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t body_bytes_out;
+} Meter;
+
+struct Exchange {
+    Handle self;
+    Handle client;
+    Handle client_stream; /* HTTP/2: the client's stream; else none */
+    const Service *service;
+    const Route *route; /* NULL before ROUTE, and where there is none */
+    uint8_t phase;
+    bool counted;     /* in service->active */
+    bool settled;     /* in Thread.settled */
+    bool keep_client; /* the connection may serve another request */
+    bool streams;     /* a quiet body is no fault: gRPC, event streams (see read_deadlines) */
+    Fault fault;      /* what it ends with, or NONE */
+    Fault retried;    /* the last one after which it was tried again, or NONE */
+    uint32_t tries;
+    PickKey pick;
+    Arena arena;
+    Str id; /* the client's own, or else: */
+    uint8_t id_made[32]; /* two words in hexadecimal */
+    RequestSide request;
+    Try try;
+    ReplySide reply;
+    Tunnel tunnel;
+    FilterRun filters;
+    OwnAnswer own;
+    FileWait file;
+    Pace pace;
+    Meter meter;
 };
 
 /* Whoever runs an exchange (client.c) sees in Client.over whether that ended it. */
@@ -198,7 +243,7 @@ void exchange_unpin_service(Thread *t, const Exchange *x);
 /* Whether a connection or stream to the origin is there. */
 static inline bool exchange_has_upstream(const Exchange *x)
 {
-    return x->lease && lease_is_had(x->lease);
+    return x->try.lease && lease_is_had(x->try.lease);
 }
 
 static inline Link link_client(const Thread *t, const Exchange *x)
@@ -216,7 +261,7 @@ static inline Link link_client(const Thread *t, const Exchange *x)
 /* Neither wire nor stream: there is no connection. */
 static inline Link link_upstream(const Thread *t, const Exchange *x)
 {
-    return x->lease ? lease_link(t, x->lease) : (Link){0};
+    return x->try.lease ? lease_link(t, x->try.lease) : (Link){0};
 }
 
 /* Whoever wakes it names it so. */

@@ -66,22 +66,22 @@ static void read_deadlines(Thread *t, Exchange *x, Link origin, bool client_bloc
                            bool origin_blocked, Deadline *d)
 {
     const ServiceLimits *limits = &x->service->limits;
-    bool streams = x->streams || (x->replied && !x->request_body.done);
-    bool from_client = !x->replied && !streams && !x->request_body.done && !origin_blocked;
-    rate_deadline(d, &x->receive_rate, limits->receive_rate_min, limits->body_timeout_ms,
+    bool streams = x->streams || (x->reply.sent && !x->request.body.done);
+    bool from_client = !x->reply.sent && !streams && !x->request.body.done && !origin_blocked;
+    rate_deadline(d, &x->pace.receive, limits->receive_rate_min, limits->body_timeout_ms,
                   from_client, t->now_ms);
     if (from_client) {
-        uint64_t asked_ms = u64_max(x->progress_in_ms, x->progress_up_ms);
+        uint64_t asked_ms = u64_max(x->pace.in_ms, x->pace.up_ms);
         sooner(d, asked_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
     }
-    bool from_either = (x->replied || streams) && !client_blocked && !origin_blocked;
-    if (from_either && !x->response_body.done) {
-        uint64_t moved_ms = u64_max(x->progress_in_ms, x->progress_up_ms);
-        moved_ms = u64_max(moved_ms, x->progress_out_ms);
+    bool from_either = (x->reply.sent || streams) && !client_blocked && !origin_blocked;
+    if (from_either && !x->try.response_body.done) {
+        uint64_t moved_ms = u64_max(x->pace.in_ms, x->pace.up_ms);
+        moved_ms = u64_max(moved_ms, x->pace.out_ms);
         sooner(d, moved_ms + limits->stream_idle_ms, FAULT_STREAM_IDLE);
         if (!streams) {
             moved_ms = u64_max(moved_ms, origin.stream ? mux_spoke_ms(origin.stream) : 0);
-            sooner(d, moved_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
+            sooner(d, moved_ms + x->try.endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
         }
     }
 }
@@ -93,10 +93,10 @@ static bool client_deadlines(Thread *t, Exchange *x, Deadline *d)
     Link client = link_client(t, x);
     bool blocked = x->phase == PHASE_ANSWER ? answer_blocked(t, x) : link_blocked(client);
     if (blocked) {
-        send_deadline(t, client, limits->send_timeout_ms, &x->progress_out_ms, &x->send_rate,
+        send_deadline(t, client, limits->send_timeout_ms, &x->pace.out_ms, &x->pace.send,
                       FAULT_SEND_TIMEOUT, d);
     }
-    rate_deadline(d, &x->send_rate, limits->send_rate_min, limits->send_timeout_ms, blocked,
+    rate_deadline(d, &x->pace.send, limits->send_rate_min, limits->send_timeout_ms, blocked,
                   t->now_ms);
     return blocked;
 }
@@ -110,11 +110,11 @@ static void origin_deadlines(Thread *t, Exchange *x, bool client_blocked, Deadli
     RateWindow none = {0};
     bool blocked = link_blocked(origin);
     if (UNLIKELY(blocked)) {
-        send_deadline(t, origin, x->endpoint->write_timeout_ms, &x->progress_up_ms, &none,
+        send_deadline(t, origin, x->try.endpoint->write_timeout_ms, &x->pace.up_ms, &none,
                       FAULT_ORIGIN_UNREAD, d);
     }
-    if (LIKELY(x->phase == PHASE_AWAIT && x->request_sent && !blocked && !x->streams)) {
-        sooner(d, x->progress_up_ms + x->endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
+    if (LIKELY(x->phase == PHASE_AWAIT && x->try.request_sent && !blocked && !x->streams)) {
+        sooner(d, x->pace.up_ms + x->try.endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
     } else {
         read_deadlines(t, x, origin, client_blocked, blocked, d);
     }
@@ -128,12 +128,12 @@ static void tunnel_deadline(Thread *t, Exchange *x, Deadline *d)
     Link origin = link_upstream(t, x);
     size_t moved = 0;
     if (link_blocked(client)) {
-        sooner(d, look_at(t, client, idle_ms, &x->progress_out_ms, &moved), FAULT_NONE);
+        sooner(d, look_at(t, client, idle_ms, &x->pace.out_ms, &moved), FAULT_NONE);
     }
     if (link_is_open(origin) && link_blocked(origin)) {
-        sooner(d, look_at(t, origin, idle_ms, &x->progress_up_ms, &moved), FAULT_NONE);
+        sooner(d, look_at(t, origin, idle_ms, &x->pace.up_ms, &moved), FAULT_NONE);
     }
-    uint64_t moved_ms = u64_max(x->progress_in_ms, u64_max(x->progress_out_ms, x->progress_up_ms));
+    uint64_t moved_ms = u64_max(x->pace.in_ms, u64_max(x->pace.out_ms, x->pace.up_ms));
     sooner(d, moved_ms + idle_ms, FAULT_TUNNEL_IDLE);
 }
 
@@ -141,22 +141,22 @@ Deadline exchange_deadline(Thread *t, Exchange *x)
 {
     Deadline d = {.due_ms = UINT64_MAX};
     if (x->phase == PHASE_CONNECT) {
-        sooner(&d, x->lease->wait_due_ms, FAULT_NONE);
-        sooner(&d, x->lease->wait_end_ms, FAULT_CONNECT_WAIT);
+        sooner(&d, x->try.lease->wait_due_ms, FAULT_NONE);
+        sooner(&d, x->try.lease->wait_end_ms, FAULT_CONNECT_WAIT);
     }
-    if (UNLIKELY(x->paused_ms != 0)) {
-        sooner(&d, x->paused_ms + FILTER_WAIT_MS, FAULT_FILTER_TIMEOUT);
+    if (UNLIKELY(x->filters.paused_ms != 0)) {
+        sooner(&d, x->filters.paused_ms + FILTER_WAIT_MS, FAULT_FILTER_TIMEOUT);
     }
-    if (x->looking || x->loading) {
-        sooner(&d, x->progress_up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
+    if (x->file.looking || x->file.loading) {
+        sooner(&d, x->pace.up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
     }
-    if (x->tunnel) {
+    if (x->tunnel.open) {
         tunnel_deadline(t, x, &d);
         return d;
     }
     bool client_blocked = x->phase >= PHASE_REPLY && client_deadlines(t, x, &d);
     /* What waits for the client is all that it needs: once it is taken, it needs as much again. */
-    bool settled = client_blocked && (x->request_sent || x->phase == PHASE_ANSWER);
+    bool settled = client_blocked && (x->try.request_sent || x->phase == PHASE_ANSWER);
     if (UNLIKELY(settled != x->settled)) {
         x->settled = settled;
         thread_settle(t, settled);

@@ -40,8 +40,8 @@ void exchange_loaded(Thread *t, Handle h, DiskBytes *bytes)
         disk_bytes_drop(&t->group->budget, bytes);
         return;
     }
-    x->loading = false;
-    x->loaded = *bytes;
+    x->file.loading = false;
+    x->file.loaded = *bytes;
     exchange_again(t, x);
 }
 
@@ -55,15 +55,15 @@ bool exchange_must_leave(const Thread *t, const Exchange *x)
 
 void exchange_doubt_upstream(Thread *t, const Exchange *x)
 {
-    if (x->lease) {
-        lease_doubt(t, x->lease, x->progress_up_ms);
+    if (x->try.lease) {
+        lease_doubt(t, x->try.lease, x->pace.up_ms);
     }
 }
 
 void exchange_end_upstream(Thread *t, Exchange *x, bool abort)
 {
-    Lease *l = x->lease;
-    x->lease = NULL;
+    Lease *l = x->try.lease;
+    x->try.lease = NULL;
     if (l) {
         lease_end(t, l, abort);
     }
@@ -71,11 +71,11 @@ void exchange_end_upstream(Thread *t, Exchange *x, bool abort)
 
 void exchange_release_upstream(Thread *t, Exchange *x)
 {
-    Lease *l = x->lease;
-    const LeaseEnd how = {.complete = x->response_body.done && x->request_sent,
-                          .keep_alive = !x->tunnel && x->response.framing.keep_alive &&
-                                        x->response_body.kind != BODY_UNTIL_CLOSE,
-                          .keep_alive_ms = x->response.keep_alive_ms};
-    x->lease = NULL;
+    Lease *l = x->try.lease;
+    const LeaseEnd how = {.complete = x->try.response_body.done && x->try.request_sent,
+                          .keep_alive = !x->tunnel.open && x->try.response.framing.keep_alive &&
+                                        x->try.response_body.kind != BODY_UNTIL_CLOSE,
+                          .keep_alive_ms = x->try.response.keep_alive_ms};
+    x->try.lease = NULL;
     lease_release(t, l, &how);
 }

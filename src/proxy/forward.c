@@ -32,7 +32,7 @@ static bool protocol_allowed(const Service *s, Str protocol)
 
 Str forward_protocol(const Exchange *x)
 {
-    const RequestHead *r = &x->request;
+    const RequestHead *r = &x->request.head;
     if (r->protocol.len > 0) { /* extended CONNECT (RFC 8441) */
         return protocol_allowed(x->service, r->protocol) ? r->protocol : STR_NONE;
     }
@@ -55,12 +55,12 @@ Str forward_protocol(const Exchange *x)
 /* Values that a trusted proxy sent, all lines of the field as one list; then ours. */
 static void add_list(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
-    if (!x->trusted) {
+    if (!x->request.trusted) {
         head_copy(out, name, ours);
         return;
     }
     size_t at = head_begin(out, name);
-    const Fields *fields = &x->request.fields;
+    const Fields *fields = &x->request.head.fields;
     for (size_t i = 0; i < fields->count; i++) {
         if (fields->at[i].id == id && fields->at[i].value.len > 0) {
             text_add(&out->text, fields->at[i].value);
@@ -74,14 +74,14 @@ static void add_list(const Exchange *x, Str name, FieldId id, Str ours, HeadOut 
 /* A single value: a trusted proxy's stays, otherwise ours. */
 static void add_kept(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
-    const Field *theirs = x->trusted ? fields_find(&x->request.fields, id) : NULL;
+    const Field *theirs = x->request.trusted ? fields_find(&x->request.head.fields, id) : NULL;
     head_copy(out, name, theirs ? theirs->value : ours);
 }
 
 Str forward_scheme(const Thread *t, const Exchange *x)
 {
     const Field *theirs =
-        x->trusted ? fields_find(&x->request.fields, FIELD_X_FORWARDED_PROTO) : NULL;
+        x->request.trusted ? fields_find(&x->request.head.fields, FIELD_X_FORWARDED_PROTO) : NULL;
     if (theirs && str_equal_nocase(theirs->value, S("https"))) {
         return S("https");
     }
@@ -93,8 +93,8 @@ static void add_real_ip(const Exchange *x, HeadOut *out)
 {
     uint8_t room[IP_TEXT_MAX];
     Text address = text_in(span_of(room, sizeof room));
-    if (x->client_ip.family) {
-        ip_print(&address, x->client_ip);
+    if (x->request.client_ip.family) {
+        ip_print(&address, x->request.client_ip);
     } else {
         text_add(&address, S("unknown"));
     }
@@ -116,7 +116,7 @@ static void add_forwarded(const Exchange *x, IpAddress ip, Str address, Str sche
         text_add(&element, ip.family == 4 ? address : S("unknown"));
     }
     text_add(&element, S(";host=\""));
-    text_add(&element, x->request.host);
+    text_add(&element, x->request.head.host);
     text_add(&element, S("\";proto="));
     text_add(&element, scheme);
     add_list(x, S("Forwarded"), FIELD_FORWARDED, text_str(&element), out);
@@ -140,8 +140,8 @@ static void add_forwarding(const Exchange *x, const Client *c, HeadOut *out)
     if (rules->x_forwarded_proto) {
         add_kept(x, S("X-Forwarded-Proto"), FIELD_X_FORWARDED_PROTO, scheme, out);
     }
-    if (rules->x_forwarded_host && x->request.host.len) {
-        add_kept(x, S("X-Forwarded-Host"), FIELD_X_FORWARDED_HOST, x->request.host, out);
+    if (rules->x_forwarded_host && x->request.head.host.len) {
+        add_kept(x, S("X-Forwarded-Host"), FIELD_X_FORWARDED_HOST, x->request.head.host, out);
     }
     if (rules->x_real_ip) {
         add_real_ip(x, out);
@@ -190,20 +190,21 @@ static bool request_field_passes(const Exchange *x, const Field *f)
     if (f->id != FIELD_OTHER && (field_flags(f->id) & (FIELD_HOP | FIELD_FRAMING))) {
         return false;
     }
-    if (!x->trusted && source_is_field(x->service, f)) {
+    if (!x->request.trusted && source_is_field(x->service, f)) {
         return false;
     }
     if (is_forwarding(f->id)) { /* what an untrusted client says of itself goes no further */
-        return x->trusted && !rule_writes(&x->service->forwarded, f->id);
+        return x->request.trusted && !rule_writes(&x->service->forwarded, f->id);
     }
     const IdentityRules *identity = &x->service->identity;
     if (f->id == FIELD_CLIENT_CERT || f->id == FIELD_CLIENT_CERT_CHAIN) {
-        return x->trusted && !identity->any; /* RFC 9440 §2.4 */
+        return x->request.trusted && !identity->any; /* RFC 9440 §2.4 */
     }
     if (identity->any && identity_is_field(identity, f)) {
         return false;
     }
-    return !x->request.framing.names_fields || !connection_names(&x->request.fields, f->name);
+    return !x->request.head.framing.names_fields ||
+           !connection_names(&x->request.head.fields, f->name);
 }
 
 static void add_target(const RequestHead *r, Text *text)
@@ -217,13 +218,13 @@ static void add_target(const RequestHead *r, Text *text)
 
 static Str host_for(const Exchange *x)
 {
-    return x->service->host.len ? x->service->host : x->request.host;
+    return x->service->host.len ? x->service->host : x->request.head.host;
 }
 
 /* An extended CONNECT is a GET that asks for another protocol (RFC 8441 §5, RFC 6455 §4.1). */
 static Str method_for(const Exchange *x)
 {
-    return x->request.protocol.len ? S("GET") : x->request.method_name;
+    return x->request.head.protocol.len ? S("GET") : x->request.head.method_name;
 }
 
 static void add_request_line(const Exchange *x, HeadOut *out)
@@ -232,7 +233,7 @@ static void add_request_line(const Exchange *x, HeadOut *out)
     out->filled = true;
     text_add(text, method_for(x));
     text_byte(text, ' ');
-    add_target(&x->request, text);
+    add_target(&x->request.head, text);
     text_add(text, S(" HTTP/1.1\r\nHost: "));
     text_add(text, host_for(x));
     text_add(text, S("\r\n"));
@@ -240,15 +241,15 @@ static void add_request_line(const Exchange *x, HeadOut *out)
 
 static void add_pseudo_fields(const Exchange *x, HeadOut *out)
 {
-    bool connect = x->protocol_stream;
+    bool connect = x->try.extended_connect;
     head_borrow(out, S(":method"), connect ? S("CONNECT") : method_for(x));
     if (connect) {
-        head_borrow(out, S(":protocol"), x->protocol);
+        head_borrow(out, S(":protocol"), x->request.upgrade);
     }
-    head_borrow(out, S(":scheme"), x->endpoint->tls ? S("https") : S("http"));
+    head_borrow(out, S(":scheme"), x->try.endpoint->tls ? S("https") : S("http"));
     head_borrow(out, S(":authority"), host_for(x));
     size_t at = head_begin(out, S(":path"));
-    add_target(&x->request, &out->text);
+    add_target(&x->request.head, &out->text);
     head_end(out, at);
 }
 
@@ -292,14 +293,14 @@ static bool needs_length(const RequestHead *r, const HeadOut *out)
 
 static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
 {
-    const RequestHead *r = &x->request;
-    if (x->protocol.len && !out->h2) {
+    const RequestHead *r = &x->request.head;
+    if (x->request.upgrade.len && !out->h2) {
         head_field(out, S("Connection"), S("Upgrade"));
-        head_field(out, S("Upgrade"), x->protocol);
-        if (r->protocol.len && str_equal_nocase(x->protocol, S("websocket"))) {
+        head_field(out, S("Upgrade"), x->request.upgrade);
+        if (r->protocol.len && str_equal_nocase(x->request.upgrade, S("websocket"))) {
             add_websocket_key(t, out);
         }
-    } else if (!x->protocol.len && wants_trailers(r)) {
+    } else if (!x->request.upgrade.len && wants_trailers(r)) {
         if (!out->h2) {
             head_field(out, S("Connection"), S("TE"));
         }
@@ -318,7 +319,7 @@ static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
 /* The end-to-end fields, and River's own. */
 static void add_request_fields(const Exchange *x, const Client *c, HeadOut *out)
 {
-    const Fields *fields = &x->request.fields;
+    const Fields *fields = &x->request.head.fields;
     for (size_t i = 0; i < fields->count; i++) {
         if (request_field_passes(x, &fields->at[i])) {
             pass_field(out, &fields->at[i]);
@@ -344,7 +345,7 @@ static HeadOut edit_out(const Fields *fields, size_t more, HeadEdit *edit)
 
 void forward_request_edit(const Exchange *x, const Client *c, HeadEdit *edit)
 {
-    HeadOut out = edit_out(&x->request.fields, identity_bytes(x, c), edit);
+    HeadOut out = edit_out(&x->request.head.fields, identity_bytes(x, c), edit);
     add_request_fields(x, c, &out);
     edit->overflow |= out.text.overflow;
 }
@@ -360,14 +361,14 @@ void forward_edited(const HeadEdit *edit, HeadOut *out)
 
 void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out)
 {
-    out->body = x->request_body.kind != BODY_NONE;
+    out->body = x->request.body.kind != BODY_NONE;
     if (out->h2) {
         add_pseudo_fields(x, out);
     } else {
         add_request_line(x, out);
     }
-    if (x->request_edit) {
-        forward_edited(x->request_edit, out);
+    if (x->request.edit) {
+        forward_edited(x->request.edit, out);
     } else {
         add_request_fields(x, c, out);
     }
@@ -393,7 +394,7 @@ void forward_date(Thread *t, HeadOut *out)
 /* The answer to a key that River made itself means nothing to the client. */
 static bool is_websocket_accept(const Exchange *x, const Field *f)
 {
-    return x->request.protocol.len && str_equal_nocase(f->name, S("sec-websocket-accept"));
+    return x->request.head.protocol.len && str_equal_nocase(f->name, S("sec-websocket-accept"));
 }
 
 static bool response_field_passes(const Exchange *x, const ResponseHead *r, const Field *f)
@@ -444,7 +445,7 @@ void forward_client_connection(const Exchange *x, HeadOut *out)
     }
     if (!x->keep_client) {
         head_field(out, S("Connection"), S("close"));
-    } else if (x->request.minor == 0) {
+    } else if (x->request.head.minor == 0) {
         head_field(out, S("Connection"), S("keep-alive"));
     }
     text_add(&out->text, S("\r\n"));
@@ -452,8 +453,8 @@ void forward_client_connection(const Exchange *x, HeadOut *out)
 
 void forward_response_edit(Thread *t, const Exchange *x, HeadEdit *edit)
 {
-    HeadOut out = edit_out(&x->response.fields, 0, edit);
-    if (!add_response_fields(x, &x->response, &out)) {
+    HeadOut out = edit_out(&x->try.response.fields, 0, edit);
+    if (!add_response_fields(x, &x->try.response, &out)) {
         forward_date(t, &out); /* RFC 9110 §6.6.1 */
     }
     edit->overflow |= out.text.overflow;
@@ -461,15 +462,15 @@ void forward_response_edit(Thread *t, const Exchange *x, HeadEdit *edit)
 
 void forward_response_head(Thread *t, const Exchange *x, const HeadEdit *edit, HeadOut *out)
 {
-    const ResponseHead *r = &x->response;
-    out->body = x->send_as != BODY_NONE;
+    const ResponseHead *r = &x->try.response;
+    out->body = x->reply.body != BODY_NONE;
     forward_status(out, r->status, r->reason);
     if (edit) {
         forward_edited(edit, out);
     } else if (!add_response_fields(x, r, out)) {
         forward_date(t, out); /* RFC 9110 §6.6.1 */
     }
-    if (x->send_as == BODY_CHUNKED && !out->h2) {
+    if (x->reply.body == BODY_CHUNKED && !out->h2) {
         head_field(out, S("Transfer-Encoding"), S("chunked"));
     } else if (r->framing.has_length && r->status != 204) {
         head_number(out, S("Content-Length"), r->framing.length);
@@ -479,7 +480,7 @@ void forward_response_head(Thread *t, const Exchange *x, const HeadEdit *edit, H
 
 void forward_interim_head(const Exchange *x, const ResponseHead *head, HeadOut *out)
 {
-    bool tunnel = head->status == 101 || x->protocol_stream;
+    bool tunnel = head->status == 101 || x->try.extended_connect;
     if (tunnel) {
         forward_status(out, out->h2 ? 200 : 101, S("Switching Protocols"));
     } else {
@@ -492,7 +493,7 @@ void forward_interim_head(const Exchange *x, const ResponseHead *head, HeadOut *
     if (tunnel) {
         head_field(out, S("Connection"), S("Upgrade"));
         const Field *upgrade = fields_find(&head->fields, FIELD_UPGRADE);
-        head_field(out, S("Upgrade"), upgrade ? upgrade->value : x->protocol);
+        head_field(out, S("Upgrade"), upgrade ? upgrade->value : x->request.upgrade);
     }
     text_add(&out->text, S("\r\n"));
 }

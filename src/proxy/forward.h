@@ -7,7 +7,7 @@
 
 /* The request head for the origin. Overflow of `out` means that it does not fit. */
 void forward_request_head(Thread *t, const Exchange *x, const Client *c, HeadOut *out);
-/* The response head for the client, with the framing that x->send_as says; `edit`: its fields,
+/* The response head for the client, with the framing that x->reply.body says; `edit`: its fields,
  * where filters have been at them, or NULL. */
 void forward_response_head(Thread *t, const Exchange *x, const HeadEdit *edit, HeadOut *out);
 /* An interim head (1xx), or the one that opens a tunnel: 101 with its Upgrade, in HTTP/2 200. */

@@ -10,25 +10,23 @@
 
 Step phase_connect(Thread *t, Exchange *x)
 {
-    if (!x->lease) {
-        x->lease = lease_new(t, exchange_token(x), x->endpoint->origin, x->fresh_wanted);
+    if (!x->try.lease) {
+        x->try.lease = lease_new(t, exchange_token(x), x->try.endpoint->origin, x->try.fresh);
     }
-    Err err = x->lease ? lease_ask(t, x->lease) : ERR_MEMORY;
+    Err err = x->try.lease ? lease_ask(t, x->try.lease) : ERR_MEMORY;
     if (err == ERR_AGAIN) {
         return WAIT;
     }
     if (err != ERR_OK) {
-        return FAIL(x->lease ? x->lease->fault : FAULT_MEMORY);
+        return FAIL(x->try.lease ? x->try.lease->fault : FAULT_MEMORY);
     }
-    x->upstream_reused = x->lease->reused;
-    uint64_t took_us = t->now_ns / 1000 - x->connect_start_us;
-    x->connect_us += took_us;
+    x->try.reused = x->try.lease->reused;
+    uint64_t took_us = t->now_ns / 1000 - x->try.start_us;
+    x->meter.connect_us += took_us;
     counter_add_time(t->services[x->service->index].connect_time, took_us);
-    x->fresh_wanted = false;
-    x->stale = false;
-    OriginCounters *counters = &t->origins[x->endpoint->origin];
+    OriginCounters *counters = &t->origins[x->try.endpoint->origin];
     counter_add(&counters->requests, 1);
-    counter_add(&counters->reused, x->upstream_reused);
+    counter_add(&counters->reused, x->try.reused);
     return NEXT;
 }
 
@@ -38,7 +36,7 @@ Step phase_connect(Thread *t, Exchange *x)
 static Step send_edit(Thread *t, Exchange *x)
 {
     const FilterChain *chain = &x->service->chains[STAGE_UPSTREAM_REQUEST];
-    if (chain->count == 0 || x->request_edit) {
+    if (chain->count == 0 || x->request.edit) {
         return NEXT;
     }
     HeadEdit *edit = arena_new(&x->arena, HeadEdit);
@@ -49,10 +47,10 @@ static Step send_edit(Thread *t, Exchange *x)
     forward_request_edit(x, client_get(t, x->client), edit);
     Verdict v = filter_head(t, x, chain, edit);
     if (v.kind == VERDICT_FAIL) {
-        x->refusal = v.respond;
+        x->own.refusal = v.respond;
         return FAIL(v.fault);
     }
-    x->request_edit = edit;
+    x->request.edit = edit;
     return edit->overflow ? FAIL(FAULT_REQUEST_HEAD_TOO_LARGE) : NEXT;
 }
 
@@ -73,8 +71,8 @@ Step phase_send(Thread *t, Exchange *x)
     if (edited.kind == STEP_FAIL) {
         return edited;
     }
-    x->protocol_stream = x->protocol.len > 0 && origin.stream;
-    const Mux *m = x->protocol_stream ? origin.stream->mux : NULL;
+    x->try.extended_connect = x->request.upgrade.len > 0 && origin.stream;
+    const Mux *m = x->try.extended_connect ? origin.stream->mux : NULL;
     if (m && !h2_takes_connect(m->h2)) {
         return FAIL(FAULT_ORIGIN_TUNNEL);
     }
@@ -83,12 +81,12 @@ Step phase_send(Thread *t, Exchange *x)
     if (head.text.overflow || head.count > head.room) {
         return FAIL(FAULT_REQUEST_HEAD_TOO_LARGE);
     }
-    x->progress_up_ms = t->now_ms;
-    x->progress_in_ms = t->now_ms;
-    x->streams = origin.stream && is_stream(&x->request.framing, &x->request.fields);
-    if (x->replay.len > 0) {
+    x->pace.up_ms = t->now_ms;
+    x->pace.in_ms = t->now_ms;
+    x->streams = origin.stream && is_stream(&x->request.head.framing, &x->request.head.fields);
+    if (x->request.replay.len > 0) {
         Step step = relay_replay(t, x, &head);
-        if (step.kind == STEP_FAIL || x->request_body.done) {
+        if (step.kind == STEP_FAIL || x->request.body.done) {
             return step.kind == STEP_FAIL ? step : NEXT;
         }
         head = link_head(t, origin);
@@ -104,28 +102,29 @@ static Step tunnel_open(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);
     HeadOut head = link_head(t, client);
-    forward_interim_head(x, &x->response, &head);
+    forward_interim_head(x, &x->try.response, &head);
     size_t bytes = 0;
     if (link_send(t, client, &head, STR_NONE, false, false, NULL, &bytes) != ERR_OK) {
         return FAIL(FAULT_CLIENT_GONE);
     }
-    x->tunnel = true;
-    x->replied = true;
-    x->status = client.stream ? 200 : 101;
-    x->bytes_out += bytes;
-    x->progress_in_ms = t->now_ms;
+    x->tunnel.open = true;
+    x->reply.sent = true;
+    x->reply.status = client.stream ? 200 : 101;
+    x->meter.bytes_out += bytes;
+    x->pace.in_ms = t->now_ms;
     return GOTO(RELAY);
 }
 
 static Step switch_protocols(Thread *t, Exchange *x, Link origin)
 {
-    const Field *upgrade = fields_find(&x->response.fields, FIELD_UPGRADE);
-    if (x->protocol.len == 0 || !upgrade || !str_equal_nocase(upgrade->value, x->protocol)) {
+    const Field *upgrade = fields_find(&x->try.response.fields, FIELD_UPGRADE);
+    Str asked = x->request.upgrade;
+    if (asked.len == 0 || !upgrade || !str_equal_nocase(upgrade->value, asked)) {
         return FAIL(FAULT_ORIGIN_SWITCH);
     }
     Step step = tunnel_open(t, x);
     if (step.kind != STEP_FAIL &&
-        link_keep(t, origin, x->rest_total, x->rest_from) != ERR_OK) {
+        link_keep(t, origin, x->try.rest_total, x->try.rest_from) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
     }
     return step;
@@ -133,25 +132,25 @@ static Step switch_protocols(Thread *t, Exchange *x, Link origin)
 
 static Step pass_interim(Thread *t, Exchange *x)
 {
-    if (++x->interim > REPLY_INTERIM_MAX) {
+    if (++x->reply.interim > REPLY_INTERIM_MAX) {
         return FAIL(FAULT_ORIGIN_INTERIM);
     }
-    x->progress_up_ms = t->now_ms;
-    if (x->request.minor == 0) {
+    x->pace.up_ms = t->now_ms;
+    if (x->request.head.minor == 0) {
         return NEXT; /* RFC 9110 §15.2: never to an HTTP/1.0 client */
     }
     Link client = link_client(t, x);
     HeadOut head = link_head(t, client);
-    forward_interim_head(x, &x->response, &head);
-    x->bytes_out += head.text.len;
+    forward_interim_head(x, &x->try.response, &head);
+    x->meter.bytes_out += head.text.len;
     return link_send_interim(t, client, &head) == ERR_OK ? NEXT : FAIL(FAULT_CLIENT_GONE);
 }
 
 static void first_byte(const Thread *t, Exchange *x)
 {
-    if (x->first_byte_us == 0) {
-        origin_reachable(&t->group->origins[x->endpoint->origin]);
-        x->first_byte_us = t->now_ns / 1000 - x->start_us;
+    if (x->meter.first_byte_us == 0) {
+        origin_reachable(&t->group->origins[x->try.endpoint->origin]);
+        x->meter.first_byte_us = t->now_ns / 1000 - x->meter.start_us;
     }
 }
 
@@ -159,20 +158,20 @@ static void first_byte(const Thread *t, Exchange *x)
  * more bytes are needed; GOTO: a tunnel. An interim head sets *ret_again. */
 static Step await_head(Thread *t, Exchange *x, Link origin, bool *ret_again)
 {
-    Str bytes = str_slice(span_str(t->input), x->rest_from, x->rest_total);
+    Str bytes = str_slice(span_str(t->input), x->try.rest_from, x->try.rest_total);
     size_t end = 0;
-    Fault fault = reply_parse(t, &x->arena, bytes, x->request.method, &x->response, &end);
+    Fault fault = reply_parse(t, &x->arena, bytes, x->request.head.method, &x->try.response, &end);
     if (fault != FAULT_NONE) {
         return FAIL(fault);
     }
     if (end == 0) {
         return WAIT;
     }
-    x->rest_from += end;
-    if (x->response.status == 101) {
+    x->try.rest_from += end;
+    if (x->try.response.status == 101) {
         return switch_protocols(t, x, origin);
     }
-    *ret_again = x->response.status < 200;
+    *ret_again = x->try.response.status < 200;
     return *ret_again ? pass_interim(t, x) : NEXT;
 }
 
@@ -181,16 +180,16 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
 {
     size_t old = 0;
     size_t room = link_readable(origin) ? link_room(t, link_client(t, x)) : 0;
-    Err err = link_fill(t, origin, room, &old, &x->rest_total);
-    if (err == ERR_AGAIN || (err == ERR_OK && x->rest_total == old && !origin.wire->ended)) {
-        return x->request_broken ? FAIL(FAULT_ORIGIN_CLOSED) : WAIT;
+    Err err = link_fill(t, origin, room, &old, &x->try.rest_total);
+    if (err == ERR_AGAIN || (err == ERR_OK && x->try.rest_total == old && !origin.wire->ended)) {
+        return x->try.request_broken ? FAIL(FAULT_ORIGIN_CLOSED) : WAIT;
     }
-    if (err != ERR_OK || x->rest_total == old) {
-        bool nothing = old == 0 && x->interim == 0;
+    if (err != ERR_OK || x->try.rest_total == old) {
+        bool nothing = old == 0 && x->reply.interim == 0;
         return FAIL(nothing ? FAULT_ORIGIN_CLOSED : FAULT_ORIGIN_CUT);
     }
     first_byte(t, x);
-    x->rest_from = 0;
+    x->try.rest_from = 0;
     bool again = true;
     Step step = NEXT;
     while (again && step.kind == STEP_NEXT) {
@@ -198,7 +197,7 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
         step = await_head(t, x, origin, &again);
     }
     if (step.kind == STEP_WAIT) {
-        if (link_keep(t, origin, x->rest_total, x->rest_from) != ERR_OK) {
+        if (link_keep(t, origin, x->try.rest_total, x->try.rest_from) != ERR_OK) {
             return FAIL(FAULT_MEMORY);
         }
         if (link_has_more(origin)) {
@@ -212,22 +211,23 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
 static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
 {
     if (s->fault != HTTP_FAULT_NONE) {
-        return FAIL(reply_lost(s, x->interim == 0)); /* whatever heads came before */
+        return FAIL(reply_lost(s, x->reply.interim == 0)); /* whatever heads came before */
     }
     for (MuxHead *head = mux_head_take(s); head; head = mux_head_take(s)) {
         first_byte(t, x);
         bool h1 = handle_is_none(x->client_stream);
-        Fault fault = reply_take(head, x->request.method, h1, &x->response, &x->response_arena);
+        Fault fault = reply_take(head, x->request.head.method, h1, &x->try.response,
+                                 &x->try.response_arena);
         if (fault != FAULT_NONE) {
             return FAIL(fault);
         }
-        uint16_t status = x->response.status;
-        if (x->protocol_stream && status >= 200 && status < 300) {
+        uint16_t status = x->try.response.status;
+        if (x->try.extended_connect && status >= 200 && status < 300) {
             return tunnel_open(t, x);
         }
         if (status >= 200) {
-            x->rest_from = 0;
-            x->rest_total = 0;
+            x->try.rest_from = 0;
+            x->try.rest_total = 0;
             return NEXT;
         }
         Step step = pass_interim(t, x);
@@ -235,7 +235,7 @@ static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
             return step;
         }
     }
-    return s->closed || s->in_ended ? FAIL(reply_lost(s, x->interim == 0)) : WAIT;
+    return s->closed || s->in_ended ? FAIL(reply_lost(s, x->reply.interim == 0)) : WAIT;
 }
 
 Step phase_await(Thread *t, Exchange *x)
@@ -250,11 +250,11 @@ Step phase_await(Thread *t, Exchange *x)
  * connection where the client does not know chunks. */
 static BodyKind framing_for(Exchange *x)
 {
-    BodyKind kind = x->response.framing.body;
+    BodyKind kind = x->try.response.framing.body;
     if (kind == BODY_NONE || kind == BODY_LENGTH) {
         return kind;
     }
-    if (x->request.minor == 0) {
+    if (x->request.head.minor == 0) {
         x->keep_client = false;
         return BODY_UNTIL_CLOSE;
     }
@@ -266,8 +266,8 @@ static BodyKind framing_for(Exchange *x)
  * for, if it did not wait for the answer. None of that is read as a request. */
 static bool client_may_stray(const Exchange *x, unsigned status)
 {
-    bool body_open = !x->request_body.done && (status >= 400 || x->request.expects_continue);
-    return body_open || x->protocol.len > 0;
+    bool body_open = !x->request.body.done && (status >= 400 || x->request.head.expects_continue);
+    return body_open || x->request.upgrade.len > 0;
 }
 
 static bool reply_is_edited(const Exchange *x)
@@ -280,7 +280,7 @@ static bool reply_is_edited(const Exchange *x)
 static Step reply_edit(Thread *t, Exchange *x, HeadEdit *edit)
 {
     const FilterChain *chains = x->service->chains;
-    const Framing *framing = &x->response.framing;
+    const Framing *framing = &x->try.response.framing;
     Verdict v = PASS;
     if (framing->body == BODY_LENGTH) {
         v = filter_body(t, x, &chains[STAGE_RESPONSE_BODY], framing->length, STR_NONE);
@@ -293,7 +293,7 @@ static Step reply_edit(Thread *t, Exchange *x, HeadEdit *edit)
         v = filter_head(t, x, &chains[STAGE_RESPONSE], edit);
     }
     if (v.kind == VERDICT_FAIL) {
-        x->refusal = v.respond;
+        x->own.refusal = v.respond;
         return FAIL(v.fault);
     }
     return edit->overflow ? FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE) : NEXT;
@@ -303,16 +303,17 @@ Step phase_reply(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);
     Link origin = link_upstream(t, x);
-    x->progress_up_ms = t->now_ms;
-    x->response_body = body_of(&x->response.framing);
-    x->response_body.chunk.padded = true; /* River frames anew for the one that reads on */
-    x->send_as = framing_for(x);
-    x->streams = x->streams || is_stream(&x->response.framing, &x->response.fields);
-    if (client_may_stray(x, x->response.status) || exchange_must_leave(t, x)) {
+    x->pace.up_ms = t->now_ms;
+    x->try.response_body = body_of(&x->try.response.framing);
+    x->try.response_body.chunk.padded = true; /* River frames anew for the one that reads on */
+    x->reply.body = framing_for(x);
+    x->streams = x->streams || is_stream(&x->try.response.framing, &x->try.response.fields);
+    if (client_may_stray(x, x->try.response.status) || exchange_must_leave(t, x)) {
         x->keep_client = false;
     }
-    if (!x->request_sent || link_blocked(origin)) {
-        x->response.framing.keep_alive = false; /* what it has not read might be its next request */
+    if (!x->try.request_sent || link_blocked(origin)) {
+        /* What it has not read might be its next request. */
+        x->try.response.framing.keep_alive = false;
     }
     HeadEdit edit = head_edit_new(&x->arena);
     Step edited = reply_edit(t, x, &edit);
@@ -325,13 +326,13 @@ Step phase_reply(Thread *t, Exchange *x)
         return FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE);
     }
     /* The body's first bytes stand behind the head in the input: moved to its front. */
-    Str rest = str_slice(span_str(t->input), x->rest_from, x->rest_total);
+    Str rest = str_slice(span_str(t->input), x->try.rest_from, x->try.rest_total);
     size_t total = span_copy(t->input, rest);
     if (origin.wire) {
         buf_clear(origin.in, &t->buf_blocks);
     }
-    x->replied = true;
-    x->status = x->response.status;
+    x->reply.sent = true;
+    x->reply.status = x->try.response.status;
     Step step = relay_first_response(t, x, total, &head);
     if (step.kind == STEP_FAIL && step.fault != FAULT_CLIENT_GONE) {
         return step;
@@ -341,11 +342,11 @@ Step phase_reply(Thread *t, Exchange *x)
 
 Step phase_relay(Thread *t, Exchange *x)
 {
-    if (x->tunnel) {
+    if (x->tunnel.open) {
         return relay_tunnel(t, x);
     }
     Step step = relay_response(t, x);
-    if (x->response_body.done && exchange_has_upstream(x)) {
+    if (x->try.response_body.done && exchange_has_upstream(x)) {
         exchange_release_upstream(t, x);
     }
     return step;

@@ -21,7 +21,7 @@ static Step filter_piece(Thread *t, Exchange *x, FilterStage stage, const Body *
     if (v.kind == VERDICT_PASS) {
         return NEXT;
     }
-    x->refusal = v.respond;
+    x->own.refusal = v.respond;
     return FAIL(v.fault);
 }
 
@@ -35,15 +35,15 @@ static bool may_refuse(Link to)
  * again only when a stream was refused, or River's certificate; trailers are not kept. */
 static void replay_keep(Thread *t, Exchange *x, Str data, const Fields *trailers)
 {
-    if (!x->replay_whole || (data.len == 0 && trailers->count == 0)) {
+    if (!x->request.replay_whole || (data.len == 0 && trailers->count == 0)) {
         return;
     }
-    bool fits = x->replay.len + data.len <= x->service->limits.retry_buffer_bytes;
-    bool useful = method_is_idempotent(x->request.method) || may_refuse(link_upstream(t, x));
+    bool fits = x->request.replay.len + data.len <= x->service->limits.retry_buffer_bytes;
+    bool useful = method_is_idempotent(x->request.head.method) || may_refuse(link_upstream(t, x));
     if (!fits || !useful || trailers->count > 0 || thread_is_tight(t) ||
-        buf_add(&x->replay, &t->buf_blocks, data) != ERR_OK) {
-        buf_clear(&x->replay, &t->buf_blocks);
-        x->replay_whole = false;
+        buf_add(&x->request.replay, &t->buf_blocks, data) != ERR_OK) {
+        buf_clear(&x->request.replay, &t->buf_blocks);
+        x->request.replay_whole = false;
     }
 }
 
@@ -51,23 +51,23 @@ static void replay_keep(Thread *t, Exchange *x, Str data, const Fields *trailers
 static Step request_send(Thread *t, Exchange *x, Link to, HeadOut *head, Str data,
                          const Fields *trailers)
 {
-    bool chunked = x->request_body.kind == BODY_CHUNKED;
-    bool last = x->request_body.done && !x->protocol_stream;
+    bool chunked = x->request.body.kind == BODY_CHUNKED;
+    bool last = x->request.body.done && !x->try.extended_connect;
     size_t bytes = 0;
     Err err = link_send(t, to, head, data, chunked, last, trailers, &bytes);
     if (err != ERR_OK) {
         return FAIL(reply_unsent(to, err));
     }
-    x->any_sent = true;
-    x->progress_up_ms = t->now_ms; /* it had taken all that came before: its time begins here */
-    x->request_sent = x->request_body.done;
-    return x->request_sent ? NEXT : WAIT;
+    x->try.any_sent = true;
+    x->pace.up_ms = t->now_ms; /* it had taken all that came before: its time begins here */
+    x->try.request_sent = x->request.body.done;
+    return x->try.request_sent ? NEXT : WAIT;
 }
 
 Step relay_replay(Thread *t, Exchange *x, HeadOut *head)
 {
-    size_t len = buf_peek(&x->replay, t->input);
-    CHECK(len == x->replay.len);
+    size_t len = buf_peek(&x->request.replay, t->input);
+    CHECK(len == x->request.replay.len);
     return request_send(t, x, link_upstream(t, x), head, str_take(span_str(t->input), len), NULL);
 }
 
@@ -80,7 +80,7 @@ static Fault client_read_fault(Err err)
 Step relay_request(Thread *t, Exchange *x, HeadOut *head)
 {
     Link to = link_upstream(t, x);
-    Body *body = &x->request_body;
+    Body *body = &x->request.body;
     if (body->done) {
         return request_send(t, x, to, head, STR_NONE, NULL);
     }
@@ -108,9 +108,9 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
         return FAIL(FAULT_REQUEST_BODY_CUT);
     }
     if (moved) {
-        x->progress_in_ms = t->now_ms;
-        x->receive_rate.bytes += got.consumed;
-        x->bytes_in += got.consumed;
+        x->pace.in_ms = t->now_ms;
+        x->pace.receive.bytes += got.consumed;
+        x->meter.bytes_in += got.consumed;
         replay_keep(t, x, got.data, &got.trailers);
     }
     /* What was decoded counts as taken even if sending fails: another try replays it. */
@@ -134,14 +134,14 @@ void relay_discard_request(Thread *t, Exchange *x)
 {
     Link from = link_client(t, x);
     LinkBody got = {0};
-    if (x->request_body.done || from.stream ||
-        link_read_body(t, from, &x->request_body, THREAD_READ_BYTES_SLOW, &got) != ERR_OK) {
+    if (x->request.body.done || from.stream ||
+        link_read_body(t, from, &x->request.body, THREAD_READ_BYTES_SLOW, &got) != ERR_OK) {
         return;
     }
-    x->bytes_in += got.consumed;
+    x->meter.bytes_in += got.consumed;
     if (got.fault != HTTP_FAULT_NONE || link_keep(t, from, got.total, got.consumed) != ERR_OK) {
         x->keep_client = false;
-        x->request_body.done = false;
+        x->request.body.done = false;
     }
 }
 
@@ -154,20 +154,20 @@ static Fault client_send_fault(Err err)
 
 static Step response_send(Thread *t, Exchange *x, HeadOut *head, Str data, const Fields *trailers)
 {
-    bool last = x->response_body.done;
-    bool chunked = x->send_as == BODY_CHUNKED;
+    bool last = x->try.response_body.done;
+    bool chunked = x->reply.body == BODY_CHUNKED;
     size_t bytes = 0;
     Link to = link_client(t, x);
     Err err = link_send(t, to, head, data, chunked, last, trailers, &bytes);
     if (err != ERR_OK) {
         return FAIL(client_send_fault(err));
     }
-    x->progress_out_ms = t->now_ms;
-    x->bytes_out += bytes;
+    x->pace.out_ms = t->now_ms;
+    x->meter.bytes_out += bytes;
     if (to.wire && bytes > to.wire->out.len) { /* the rest is counted when it is flushed */
-        x->send_rate.bytes += bytes - to.wire->out.len;
+        x->pace.send.bytes += bytes - to.wire->out.len;
     }
-    x->body_bytes_out += data.len;
+    x->meter.body_bytes_out += data.len;
     return last ? NEXT : WAIT;
 }
 
@@ -176,9 +176,10 @@ static Step response_pass(Thread *t, Exchange *x, Link from, const LinkBody *got
 {
     Step step = got->fault != HTTP_FAULT_NONE
                     ? FAIL(fault_of_response(got->fault))
-                    : filter_piece(t, x, STAGE_RESPONSE_BODY, &x->response_body, got->data);
+                    : filter_piece(t, x, STAGE_RESPONSE_BODY, &x->try.response_body, got->data);
     if (step.kind == STEP_FAIL) {
-        x->replied = x->replied && !head->filled; /* the head is still here: it can be refused */
+        /* While the head is still here it can be refused. */
+        x->reply.sent = x->reply.sent && !head->filled;
         return step;
     }
     step = response_send(t, x, head, got->data, &got->trailers);
@@ -194,12 +195,12 @@ Step relay_first_response(Thread *t, Exchange *x, size_t total, HeadOut *head)
     Link from = link_upstream(t, x);
     LinkBody got = {0};
     if (from.wire) {
-        link_decode_body(t, from, &x->response_body, total, &got);
-    } else if (!x->response_body.done) {
+        link_decode_body(t, from, &x->try.response_body, total, &got);
+    } else if (!x->try.response_body.done) {
         size_t room = link_room(t, link_client(t, x));
-        Err err = link_read_body(t, from, &x->response_body, room, &got);
+        Err err = link_read_body(t, from, &x->try.response_body, room, &got);
         if (err != ERR_OK && err != ERR_AGAIN) {
-            x->replied = false; /* nor has the head gone */
+            x->reply.sent = false; /* nor has the head gone */
             return FAIL(FAULT_ORIGIN_CUT);
         }
     }
@@ -211,11 +212,11 @@ static Step response_end(Thread *t, Exchange *x, Err err)
 {
     Link from = link_upstream(t, x);
     bool whole = from.wire && !from.wire->cut && err == ERR_CLOSED;
-    if (x->response_body.kind != BODY_UNTIL_CLOSE || !whole) {
+    if (x->try.response_body.kind != BODY_UNTIL_CLOSE || !whole) {
         HttpFault fault = link_fault(from);
         return FAIL(fault == HTTP_FAULT_NONE ? FAULT_ORIGIN_CUT : fault_of_response(fault));
     }
-    x->response_body.done = true;
+    x->try.response_body.done = true;
     HeadOut none = link_head(t, link_client(t, x));
     return response_send(t, x, &none, STR_NONE, NULL);
 }
@@ -230,7 +231,7 @@ static Step when_sent(Link to, Step step)
 Step relay_response(Thread *t, Exchange *x)
 {
     Link to = link_client(t, x);
-    if (x->response_body.done) {
+    if (x->try.response_body.done) {
         return when_sent(to, NEXT);
     }
     if (link_blocked(to)) {
@@ -238,7 +239,7 @@ Step relay_response(Thread *t, Exchange *x)
     }
     Link from = link_upstream(t, x);
     LinkBody got = {0};
-    Err err = link_read_body(t, from, &x->response_body, link_room(t, to), &got);
+    Err err = link_read_body(t, from, &x->try.response_body, link_room(t, to), &got);
     bool stuck = err == ERR_OK && from.wire && got.total == got.old;
     if (err == ERR_AGAIN || (stuck && !link_ended(from))) {
         return WAIT;
@@ -249,7 +250,7 @@ Step relay_response(Thread *t, Exchange *x)
     if (err != ERR_OK) {
         return when_sent(to, response_end(t, x, err));
     }
-    x->progress_up_ms = t->now_ms;
+    x->pace.up_ms = t->now_ms;
     HeadOut none = link_head(t, to);
     Step step = when_sent(to, response_pass(t, x, from, &got, &none));
     if (step.kind == STEP_WAIT && link_has_more(from) && !link_blocked(to)) {
@@ -293,7 +294,7 @@ static Fault tunnel_pump(Thread *t, Exchange *x, Link from, Link to, size_t *ret
         tunnel_send(t, to, data, false) != ERR_OK) {
         return FAULT_CLIENT_GONE;
     }
-    x->progress_in_ms = t->now_ms;
+    x->pace.in_ms = t->now_ms;
     *ret_moved = total;
     return FAULT_NONE;
 }
@@ -320,14 +321,14 @@ Step relay_tunnel(Thread *t, Exchange *x)
     if (fault == FAULT_NONE) {
         fault = tunnel_pump(t, x, origin, client, &down);
     }
-    x->bytes_in += up;
-    x->bytes_out += down;
-    x->body_bytes_out += down;
+    x->meter.bytes_in += up;
+    x->meter.bytes_out += down;
+    x->meter.body_bytes_out += down;
     if (fault != FAULT_NONE) {
         return FAIL(fault);
     }
-    bool sent = tunnel_end(t, client, origin, &x->tunnel_up_over);
-    bool received = tunnel_end(t, origin, client, &x->tunnel_down_over);
+    bool sent = tunnel_end(t, client, origin, &x->tunnel.up_over);
+    bool received = tunnel_end(t, origin, client, &x->tunnel.down_over);
     if (sent && received) {
         return NEXT;
     }

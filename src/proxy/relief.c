@@ -58,7 +58,7 @@ void relief_on_timer(Thread *t)
 static uint64_t held_behind(const Thread *t, Handle exchange)
 {
     const Exchange *x = exchange_get(t, exchange);
-    const MuxStream *s = x && x->lease ? mux_stream_get(t, x->lease->stream) : NULL;
+    const MuxStream *s = x && x->try.lease ? mux_stream_get(t, x->try.lease->stream) : NULL;
     return s ? s->in.len : 0;
 }
 

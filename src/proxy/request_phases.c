@@ -28,11 +28,11 @@ static const Field *request_id_field(const Exchange *x)
 {
     const Service *s = x->service;
     if (s->request_id_field != FIELD_OTHER) {
-        return fields_find(&x->request.fields, s->request_id_field);
+        return fields_find(&x->request.head.fields, s->request_id_field);
     }
-    for (size_t i = 0; i < x->request.fields.count; i++) {
-        if (str_equal_nocase(x->request.fields.at[i].name, s->request_id_name)) {
-            return &x->request.fields.at[i];
+    for (size_t i = 0; i < x->request.head.fields.count; i++) {
+        if (str_equal_nocase(x->request.head.fields.at[i].name, s->request_id_name)) {
+            return &x->request.head.fields.at[i];
         }
     }
     return NULL;
@@ -91,18 +91,18 @@ static bool fields_are_ascii(const Fields *fields)
 static Step normalize(Exchange *x)
 {
     const Normalization *n = &x->service->normalization;
-    Err err = n->non_ascii && !fields_are_ascii(&x->request.fields) ? ERR_SYNTAX : ERR_OK;
-    if (err == ERR_OK && n->paths && !path_is_plain(x->request.path)) {
+    Err err = n->non_ascii && !fields_are_ascii(&x->request.head.fields) ? ERR_SYNTAX : ERR_OK;
+    if (err == ERR_OK && n->paths && !path_is_plain(x->request.head.path)) {
         Span room;
-        if (!arena_span(&x->arena, x->request.path.len, &room)) {
+        if (!arena_span(&x->arena, x->request.head.path.len, &room)) {
             return FAIL(FAULT_MEMORY);
         }
         Text path = text_in(room);
-        err = uri_normalize(x->request.path, &n->rules, &path);
-        x->request.path = err == ERR_OK ? text_str(&path) : x->request.path;
+        err = uri_normalize(x->request.head.path, &n->rules, &path);
+        x->request.head.path = err == ERR_OK ? text_str(&path) : x->request.head.path;
     }
     if (err != ERR_OK) {
-        x->refusal = &n->refusal;
+        x->own.refusal = &n->refusal;
         return FAIL(FAULT_NORMALIZATION);
     }
     return NEXT;
@@ -115,7 +115,7 @@ static bool take_service(Thread *t, Exchange *x)
     if (!hosts) {
         return true;
     }
-    const Service *s = hosts_find(hosts, x->request.host);
+    const Service *s = hosts_find(hosts, x->request.head.host);
     if (s) {
         exchange_set_service(t, x, s);
     }
@@ -126,25 +126,25 @@ Step phase_read_head(Thread *t, Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
     bool stream = !handle_is_none(x->client_stream); /* its head was parsed by the codec */
-    HttpFault fault = stream ? x->head_fault
-                             : head_parse_request(x->head_bytes, &limits->head, t->fields,
-                                                  &x->request);
+    HttpFault fault = stream ? x->request.fault
+                             : head_parse_request(x->request.bytes, &limits->head, t->fields,
+                                                  &x->request.head);
     if (fault != HTTP_FAULT_NONE) {
         bool too_large = fault == HTTP_FAULT_HEAD_TOO_LARGE || fault == HTTP_FAULT_TOO_MANY_FIELDS;
-        x->request = (RequestHead){.major = x->request.major, .minor = stream};
-        x->refusal = normalize_answers(x->service, fault);
+        x->request.head = (RequestHead){.major = x->request.head.major, .minor = stream};
+        x->own.refusal = normalize_answers(x->service, fault);
         return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
     }
     bool known = take_service(t, x);
     /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
-    if (!stream && !fields_keep(&x->arena, &x->request.fields)) {
+    if (!stream && !fields_keep(&x->arena, &x->request.head.fields)) {
         return FAIL(FAULT_MEMORY);
     }
     request_id_set(t, x);
     crash_note_set(t->index, x->id); /* only now it has an id */
-    x->request_parsed = true;
-    x->request_body = body_of(&x->request.framing);
-    x->keep_client = x->request.framing.keep_alive && !exchange_must_leave(t, x);
+    x->request.parsed = true;
+    x->request.body = body_of(&x->request.head.framing);
+    x->keep_client = x->request.head.framing.keep_alive && !exchange_must_leave(t, x);
     return known ? NEXT : FAIL(FAULT_UNKNOWN_HOST);
 }
 
@@ -152,13 +152,13 @@ Step phase_read_head(Thread *t, Exchange *x)
  * HTTP/2 clients reuse connections for every name that a certificate has (RFC 9110 §7.4). */
 static bool is_misdirected(const Exchange *x, const Client *c)
 {
-    if (!c->wire.tls || x->request.host.len == 0) {
+    if (!c->wire.tls || x->request.head.host.len == 0) {
         return false;
     }
     TlsInfo tls;
     tls_info(c->wire.tls, &tls);
     Authority authority = {0};
-    return authority_split(x->request.host, &authority) == ERR_OK &&
+    return authority_split(x->request.head.host, &authority) == ERR_OK &&
            tls_server_identity(tls_server_of(c->wire.tls), authority.host) != tls.identity;
 }
 
@@ -166,17 +166,17 @@ Step phase_screen(Thread *t, Exchange *x)
 {
     const Client *c = client_get(t, x->client);
     source_find(x, c);
-    x->protocol = forward_protocol(x);
-    if (x->request.method == METHOD_CONNECT && x->protocol.len == 0) {
+    x->request.upgrade = forward_protocol(x);
+    if (x->request.head.method == METHOD_CONNECT && x->request.upgrade.len == 0) {
         return FAIL(FAULT_CONNECT_METHOD);
     }
     if (is_misdirected(x, c)) {
         return FAIL(FAULT_MISDIRECTED);
     }
-    if (x->request.method == METHOD_TRACE) { /* it would show fields that River adds */
+    if (x->request.head.method == METHOD_TRACE) { /* it would show fields that River adds */
         return FAIL(FAULT_TRACE_METHOD);
     }
-    if (x->request.expects_other) {
+    if (x->request.head.expects_other) {
         return FAIL(FAULT_EXPECTATION); /* RFC 9110 §10.1.1 */
     }
     uint64_t max = x->service->limits.concurrent_requests_max;
@@ -186,8 +186,8 @@ Step phase_screen(Thread *t, Exchange *x)
             return FAIL(FAULT_OVERLOAD);
         }
     }
-    if (x->request.protocol.len > 0) { /* what follows the head is the tunnel's */
-        x->request_body = (Body){.kind = BODY_NONE, .done = true};
+    if (x->request.head.protocol.len > 0) { /* what follows the head is the tunnel's */
+        x->request.body = (Body){.kind = BODY_NONE, .done = true};
     }
     return normalize(x);
 }
@@ -196,25 +196,25 @@ Step phase_route(Thread *t, Exchange *x)
 {
     (void)t;
     const Service *s = x->service;
-    x->route = s->router ? router_find(s->router, &x->request) : &s->route;
+    x->route = s->router ? router_find(s->router, &x->request.head) : &s->route;
     return NEXT;
 }
 
 /* What a filter's verdict means for the phase. */
 static Step step_of(const Thread *t, Exchange *x, Verdict v)
 {
-    uint64_t paused_ms = x->paused_ms ? x->paused_ms : t->now_ms;
-    x->paused_ms = v.kind == VERDICT_PAUSE ? paused_ms : 0;
+    uint64_t paused_ms = x->filters.paused_ms ? x->filters.paused_ms : t->now_ms;
+    x->filters.paused_ms = v.kind == VERDICT_PAUSE ? paused_ms : 0;
     switch (v.kind) {
     case VERDICT_PASS:
         return NEXT;
     case VERDICT_PAUSE:
         return WAIT;
     case VERDICT_ANSWER:
-        x->respond = v.respond;
+        x->own.respond = v.respond;
         return GOTO(ANSWER);
     case VERDICT_FAIL:
-        x->refusal = v.respond;
+        x->own.refusal = v.respond;
         return FAIL(v.fault);
     }
     return NEXT;
@@ -223,7 +223,7 @@ static Step step_of(const Thread *t, Exchange *x, Verdict v)
 /* What a body filter says to a body whose length is announced. */
 static Verdict ask_body(Thread *t, Exchange *x)
 {
-    const Framing *framing = &x->request.framing;
+    const Framing *framing = &x->request.head.framing;
     const FilterChain *chain = &x->service->chains[STAGE_REQUEST_BODY];
     return framing->body == BODY_LENGTH ? filter_body(t, x, chain, framing->length, STR_NONE)
                                         : PASS;
@@ -232,9 +232,9 @@ static Verdict ask_body(Thread *t, Exchange *x)
 Step phase_ask(Thread *t, Exchange *x)
 {
     const FilterChain *chains = x->service->chains;
-    Verdict v = filter_request(t, x, STAGE_REQUEST, chains, &x->filter_at);
+    Verdict v = filter_request(t, x, STAGE_REQUEST, chains, &x->filters.next);
     if (v.kind == VERDICT_PASS) {
-        v = filter_request(t, x, STAGE_LIMIT, chains, &x->limit_at);
+        v = filter_request(t, x, STAGE_LIMIT, chains, &x->filters.limit_at);
     }
     if (v.kind == VERDICT_PASS) {
         v = ask_body(t, x);
@@ -256,19 +256,19 @@ Step phase_ask(Thread *t, Exchange *x)
  * address. */
 static bool pick_key(Exchange *x, const Cluster *cluster)
 {
-    x->pick.hashed = x->request.path;
+    x->pick.hashed = x->request.head.path;
     if (!cluster->hash_source) {
         return true;
     }
     Span room;
-    if (!arena_span(&x->arena, IP_TEXT_MAX + x->request.path.len, &room)) {
+    if (!arena_span(&x->arena, IP_TEXT_MAX + x->request.head.path.len, &room)) {
         return false;
     }
     Text key = text_in(room);
-    if (x->client_ip.family) {
-        ip_print(&key, x->client_ip);
+    if (x->request.client_ip.family) {
+        ip_print(&key, x->request.client_ip);
     }
-    text_add(&key, x->request.path);
+    text_add(&key, x->request.head.path);
     x->pick.hashed = text_str(&key);
     return true;
 }
@@ -291,7 +291,7 @@ static uint32_t loads_busy(const void *owner, size_t index)
 static size_t pick_endpoint(Thread *t, const Exchange *x, const Cluster *cluster)
 {
     /* A connection that was stale says nothing against its endpoint: ask that one again. */
-    unsigned attempt = x->tries - (x->stale ? 1 : 0);
+    unsigned attempt = x->tries - (x->try.same_endpoint ? 1 : 0);
     LoadsOwner owner = {.worker = t->worker, .cluster = cluster};
     Loads loads = {.owner = &owner, .busy = loads_busy};
     const Balancer *b = cluster->balancer;
@@ -324,11 +324,8 @@ Step phase_pick(Thread *t, Exchange *x)
     }
     size_t index = cluster->endpoint_count > 1 ? pick_endpoint(t, x, cluster) : 0;
     CHECK(index < cluster->endpoint_count);
-    x->endpoint = &cluster->endpoints[index];
+    x->try.endpoint = &cluster->endpoints[index];
     x->tries++;
-    x->any_sent = false;
-    x->request_sent = false;
-    x->request_broken = false;
-    x->connect_start_us = t->now_ns / 1000;
+    x->try.start_us = t->now_ns / 1000;
     return NEXT;
 }

@@ -85,11 +85,11 @@ static bool walk_line(Exchange *x, Str line, size_t *entries)
         if (from == to) {
             continue; /* empty members of a list mean nothing (RFC 9110 §5.6.1) */
         }
-        if (forwarded_address(str_slice(line, from, to), &x->client_ip) != ERR_OK) {
+        if (forwarded_address(str_slice(line, from, to), &x->request.client_ip) != ERR_OK) {
             return false;
         }
-        x->client_port = 0;
-        if (!cidr_holds(&x->service->proxies, &x->client_ip)) {
+        x->request.client_port = 0;
+        if (!cidr_holds(&x->service->proxies, &x->request.client_ip)) {
             return false; /* nobody answers for what stands before it */
         }
     }
@@ -99,11 +99,11 @@ static bool walk_line(Exchange *x, Str line, size_t *entries)
 void source_find(Exchange *x, const Client *c)
 {
     const Service *s = x->service;
-    x->trusted = !cidr_is_empty(&s->proxies) && cidr_holds(&s->proxies, &c->peer.ip);
-    if (!x->trusted) {
+    x->request.trusted = !cidr_is_empty(&s->proxies) && cidr_holds(&s->proxies, &c->peer.ip);
+    if (!x->request.trusted) {
         return;
     }
-    const Fields *fields = &x->request.fields;
+    const Fields *fields = &x->request.head.fields;
     size_t entries = 0;
     for (size_t i = fields->count; i > 0; i--) { /* all lines are one list, the last one first */
         const Field *f = &fields->at[i - 1];

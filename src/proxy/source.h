@@ -16,7 +16,7 @@ Fault source_screen_peer(const Listener *l, const Peer *peer);
 /* The same when a header of the PROXY protocol has told who the client is; *peer becomes that. */
 Fault source_screen_header(const Listener *l, const ProxyHeader *header, Peer *peer);
 
-/* Sets x->trusted, and x->client_ip where trusted proxies name the client. */
+/* Sets x->request.trusted, and x->request.client_ip where trusted proxies name the client. */
 void source_find(Exchange *x, const Client *c);
 
 /* Whether the field is the one in which trusted proxies name the client. */

@@ -171,12 +171,12 @@ static bool client_may_rest(Thread *t, const Client *c)
         return is_full(&c->wire) || c->mux->failed;
     case CLIENT_BUSY:
         CHECK(x != NULL);
-        if (x->tunnel) {
+        if (x->tunnel.open) {
             Link to = link_upstream(t, x);
             return !link_is_open(to) || link_is_full(to) || c->wire.ended;
         }
-        return x->phase < PHASE_AWAIT || x->request_sent || x->request_broken ||
-               x->phase == PHASE_ANSWER || x->request_body.done ||
+        return x->phase < PHASE_AWAIT || x->try.request_sent || x->try.request_broken ||
+               x->phase == PHASE_ANSWER || x->request.body.done ||
                link_is_full(link_upstream(t, x)) || !exchange_has_upstream(x);
     case CLIENT_FLUSH:
         return is_full(&c->wire);
@@ -203,10 +203,10 @@ static bool upstream_may_rest(Thread *t, const Upstream *u)
     if (u->state != UPSTREAM_BUSY || !x) {
         return u->state == UPSTREAM_DIALING;
     }
-    if (x->phase >= PHASE_REPLY && x->response_body.done) {
+    if (x->phase >= PHASE_REPLY && x->try.response_body.done) {
         return true;
     }
-    return link_is_full(link_client(t, x)) || (x->tunnel && u->wire.ended);
+    return link_is_full(link_client(t, x)) || (x->tunnel.open && u->wire.ended);
 }
 
 /* An HTTP/2 connection counts what its streams hold: that decides when its window opens, and how

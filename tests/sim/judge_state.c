@@ -98,7 +98,7 @@ static void judge_exchanges(Thread *t)
             continue;
         }
         Timer timer = s ? s->timer : c->timer;
-        if (!x->loading && !x->looking && timer_due_ms(&t->wheel, timer) == NEVER_MS) {
+        if (!x->file.loading && !x->file.looking && timer_due_ms(&t->wheel, timer) == NEVER_MS) {
             trial_fail("a request has no deadline (phase %u)", x->phase);
         }
         if (c && c->over.is) {
@@ -117,7 +117,7 @@ static void judge_leases(Thread *t)
             continue;
         }
         const Exchange *x = exchange_of(t, l);
-        if (token_kind(l->owner) == TOKEN_EXCHANGE && (!x || x->lease != l)) {
+        if (token_kind(l->owner) == TOKEN_EXCHANGE && (!x || x->try.lease != l)) {
             trial_fail("a lease is nobody's");
         }
         if (lease_is_had(l) && (l->waits || l->queued || l->place)) {
@@ -216,7 +216,7 @@ static void judge_awaited(Thread *t, struct Awaited *a)
 {
     const Exchange *x = exchange_get(t, a->exchange);
     const Upstream *u = upstream_get(t, a->upstream);
-    bool gave_up = !x || !x->lease || !handle_equal(x->lease->stream, a->stream);
+    bool gave_up = !x || !x->try.lease || !handle_equal(x->try.lease->stream, a->stream);
     bool late = t->now_ms >= a->since_ms + trial->plan.scale_ms;
     if (gave_up && late && timeouts_of(t) > a->timeouts && u && u->mux && !u->doubted &&
         u->mux->heard_ms <= a->since_ms && !u->mux->leaving && !u->mux->failed) {
@@ -233,14 +233,14 @@ static void judge_doubts(Thread *t)
             judge_awaited(t, a);
         }
         const Exchange *x = (const Exchange *)pool_at(&t->exchanges, i, &h);
-        const MuxStream *s = x && x->lease ? mux_stream_get(t, x->lease->stream) : NULL;
+        const MuxStream *s = x && x->try.lease ? mux_stream_get(t, x->try.lease->stream) : NULL;
         *a = (struct Awaited){.exchange = HANDLE_NONE};
         if (s && x->phase == PHASE_AWAIT) {
             *a = (struct Awaited){.exchange = h,
                                   .stream = s->self,
                                   .upstream = s->mux ? token_handle(s->mux->wire->owner)
                                                      : HANDLE_NONE,
-                                  .since_ms = x->progress_up_ms,
+                                  .since_ms = x->pace.up_ms,
                                   .timeouts = timeouts_of(t)};
         }
     }

@@ -12,7 +12,7 @@ static bool answer_waits(const Exchange *x, Link client, const MuxStream *s)
     if (x->phase == PHASE_AWAIT) {
         return s->heads || ended || s->fault != HTTP_FAULT_NONE;
     }
-    bool takes = x->phase == PHASE_RELAY && !x->tunnel && !x->response_body.done;
+    bool takes = x->phase == PHASE_RELAY && !x->tunnel.open && !x->try.response_body.done;
     return takes && !link_blocked(client) && (s->in.len > 0 || ended);
 }
 
@@ -20,7 +20,7 @@ static bool answer_waits(const Exchange *x, Link client, const MuxStream *s)
 static bool request_waits(const Exchange *x, Link origin, const MuxStream *s)
 {
     bool takes = x->phase >= PHASE_AWAIT && x->phase <= PHASE_RELAY && link_is_open(origin) &&
-                 !x->tunnel && !x->request_sent && !x->request_broken;
+                 !x->tunnel.open && !x->try.request_sent && !x->try.request_broken;
     return takes && !link_blocked(origin) && (s->in.len > 0 || s->in_ended);
 }
 
@@ -37,7 +37,7 @@ static void judge_exchange(Thread *t, const Exchange *x)
     } else if (client.stream && request_waits(x, origin, client.stream)) {
         trial_fail("a request's body has come over a stream, and waits (phase %u, %zu bytes, ended "
                    "%d)", x->phase, client.stream->in.len, client.stream->in_ended);
-    } else if (x->tunnel && link_is_open(origin) &&
+    } else if (x->tunnel.open && link_is_open(origin) &&
                ((client.stream && client.stream->in.len > 0 && !link_blocked(origin)) ||
                 (origin.stream && origin.stream->in.len > 0 && !link_blocked(client)))) {
         trial_fail("bytes of a tunnel have come over a stream, and wait");

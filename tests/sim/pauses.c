@@ -9,8 +9,9 @@
 static Ask *ask_of(const Exchange *x)
 {
     uint64_t id = 0;
-    for (size_t i = 1; i < x->request.path.len && byte_is_digit(str_at(x->request.path, i)); i++) {
-        id = id * 10 + (uint64_t)(str_at(x->request.path, i) - '0');
+    Str path = x->request.head.path;
+    for (size_t i = 1; i < path.len && byte_is_digit(str_at(path, i)); i++) {
+        id = id * 10 + (uint64_t)(str_at(path, i) - '0');
     }
     return ask_by_id(id);
 }
