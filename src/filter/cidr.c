@@ -2,7 +2,6 @@
 #include "base/cidr.h"
 #include "base/prefix_lines.h"
 #include "filter/filters.h"
-#include "proxy/exchange.h"
 
 #define SHOWN_BYTES_MAX 60u
 #define MISTAKE_BYTES_MAX 512u
@@ -149,18 +148,16 @@ static Verdict refuse(const CidrFilter *f, Fault fault)
     return (Verdict){.kind = VERDICT_FAIL, .fault = fault, .respond = &f->refusal};
 }
 
-static Verdict block_request(Thread *t, Exchange *x, const void *state)
+static Verdict block_request(FilterCall *call)
 {
-    (void)t;
-    const CidrFilter *f = (const CidrFilter *)state;
-    return cidr_holds(&f->set, &x->request.client_ip) ? refuse(f, FAULT_ADDRESS_BLOCKED) : PASS;
+    const CidrFilter *f = (const CidrFilter *)call_state(call);
+    return cidr_holds(&f->set, call_client_ip(call)) ? refuse(f, FAULT_ADDRESS_BLOCKED) : PASS;
 }
 
-static Verdict allow_request(Thread *t, Exchange *x, const void *state)
+static Verdict allow_request(FilterCall *call)
 {
-    (void)t;
-    const CidrFilter *f = (const CidrFilter *)state;
-    return cidr_holds(&f->set, &x->request.client_ip) ? PASS : refuse(f, FAULT_ADDRESS_NOT_ALLOWED);
+    const CidrFilter *f = (const CidrFilter *)call_state(call);
+    return cidr_holds(&f->set, call_client_ip(call)) ? PASS : refuse(f, FAULT_ADDRESS_NOT_ALLOWED);
 }
 
 static bool block_refuses(const void *state, const IpAddress *client)

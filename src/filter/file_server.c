@@ -9,9 +9,7 @@
 #include "http/file_path.h"
 #include "http/media_type.h"
 #include "http/range.h"
-#include "proxy/exchange.h"
-#include "proxy/file_cache.h"
-#include "proxy/worker.h"
+#include "proxy/filter_call.h"
 
 #define FIELDS_MAX 5u
 #define BOUNDARY_BYTES 32u
@@ -27,23 +25,18 @@ static Verdict refuse(Fault fault)
 
 /* --- putting answers together ---------------------------------------------------------------- */
 
-/* Room for the fields of the answer; NULL when there is none. */
-static AnswerField *answer_fields(Exchange *x)
+static bool add_field(FilterCall *call, Str name, Str value)
 {
-    if (!x->own.answer.fields) {
-        x->own.answer.fields = arena_array(&x->arena, AnswerField, FIELDS_MAX);
-        x->own.answer.field_count = 0;
+    Answer *answer = call_answer(call);
+    if (!answer->fields) {
+        answer->fields = arena_array(call_arena(call), AnswerField, FIELDS_MAX);
+        answer->field_count = 0;
     }
-    return (AnswerField *)(uintptr_t)x->own.answer.fields;
-}
-
-static bool add_field(Exchange *x, Str name, Str value)
-{
-    AnswerField *fields = answer_fields(x);
-    if (!fields || x->own.answer.field_count >= FIELDS_MAX) {
+    AnswerField *fields = (AnswerField *)(uintptr_t)answer->fields;
+    if (!fields || answer->field_count >= FIELDS_MAX) {
         return false;
     }
-    fields[x->own.answer.field_count++] = (AnswerField){.name = name, .value = value};
+    fields[answer->field_count++] = (AnswerField){.name = name, .value = value};
     return true;
 }
 
@@ -62,26 +55,26 @@ static void print_range(Text *t, const ByteRange *range, uint64_t size)
     text_u64(t, size);
 }
 
-static bool add_range(Exchange *x, const ByteRange *range, uint64_t size)
+static bool add_range(FilterCall *call, const ByteRange *range, uint64_t size)
 {
     Span room;
-    if (!arena_span(&x->arena, RANGE_TEXT_BYTES, &room)) {
+    if (!arena_span(call_arena(call), RANGE_TEXT_BYTES, &room)) {
         return false;
     }
     Text t = text_in(room);
     print_range(&t, range, size);
-    return add_field(x, S("Content-Range"), text_str(&t));
+    return add_field(call, S("Content-Range"), text_str(&t));
 }
 
 /* --- 308 ------------------------------------------------------------------------------------- */
 
 /* To the one spelling of the path. It begins with exactly one slash and holds neither a backslash
  * nor a control character, so it never names another host. */
-static Verdict redirect(Exchange *x, Str decoded, bool directory)
+static Verdict redirect(FilterCall *call, Str decoded, bool directory)
 {
-    const RequestHead *r = &x->request.head;
+    const RequestHead *r = call_request(call);
     Span room;
-    if (!arena_span(&x->arena, 3 * decoded.len + r->query.len + 4, &room)) {
+    if (!arena_span(call_arena(call), 3 * decoded.len + r->query.len + 4, &room)) {
         return refuse(FAULT_MEMORY);
     }
     Text to = text_in(room);
@@ -97,34 +90,35 @@ static Verdict redirect(Exchange *x, Str decoded, bool directory)
     if (to.overflow) {
         return refuse(FAULT_MEMORY);
     }
-    x->own.answer.location = text_str(&to);
-    x->own.answer.status = 308;
+    call_answer(call)->location = text_str(&to);
+    call_answer(call)->status = 308;
     return ANSWERED;
 }
 
 /* --- 200, 206, 304 --------------------------------------------------------------------------- */
 
-static bool answer_one(Exchange *x, uint64_t from, uint64_t to)
+static bool answer_one(FilterCall *call, uint64_t from, uint64_t to)
 {
-    x->own.piece = (AnswerPiece){.from = from, .to = to};
-    x->own.answer.pieces = &x->own.piece;
-    x->own.answer.piece_count = to > from;
-    x->own.answer.length = to - from;
+    Answer *answer = call_answer(call);
+    answer->piece = (AnswerPiece){.from = from, .to = to};
+    answer->pieces = &answer->piece;
+    answer->piece_count = to > from;
+    answer->length = to - from;
     return true;
 }
 
-static bool answer_range(Exchange *x, const ByteRange *range, uint64_t size)
+static bool answer_range(FilterCall *call, const ByteRange *range, uint64_t size)
 {
-    x->own.answer.status = 206;
-    return add_range(x, range, size) && answer_one(x, range->from, range->to);
+    call_answer(call)->status = 206;
+    return add_range(call, range, size) && answer_one(call, range->from, range->to);
 }
 
 /* The head of a part, with the end of what stands before it (RFC 2046 §5.1.1). */
-static bool part_head(Exchange *x, Str boundary, Str type, const ByteRange *range, uint64_t size,
-                      Str *ret)
+static bool part_head(FilterCall *call, Str boundary, Str type, const ByteRange *range,
+                      uint64_t size, Str *ret)
 {
     Span room;
-    if (!arena_span(&x->arena, PART_HEAD_BYTES, &room)) {
+    if (!arena_span(call_arena(call), PART_HEAD_BYTES, &room)) {
         return false;
     }
     Text t = text_in(room);
@@ -143,59 +137,59 @@ static bool part_head(Exchange *x, Str boundary, Str type, const ByteRange *rang
     return !t.overflow;
 }
 
-static bool multipart_type(Exchange *x, Str boundary)
+static bool multipart_type(FilterCall *call, Str boundary)
 {
     Span room;
-    if (!arena_span(&x->arena, BOUNDARY_BYTES + 48, &room)) {
+    if (!arena_span(call_arena(call), BOUNDARY_BYTES + 48, &room)) {
         return false;
     }
     Text t = text_in(room);
     text_add(&t, S("multipart/byteranges; boundary="));
     text_add(&t, boundary);
-    x->own.answer.content_type = text_str(&t);
+    call_answer(call)->content_type = text_str(&t);
     return !t.overflow;
 }
 
 /* Several ranges: multipart/byteranges (RFC 9110 §14.6). */
-static bool answer_parts(Thread *t, Exchange *x, const Ranges *ranges, uint64_t size)
+static bool answer_parts(FilterCall *call, const Ranges *ranges, uint64_t size)
 {
     size_t count = 2 * ranges->count + 1;
-    AnswerPiece *pieces = arena_array(&x->arena, AnswerPiece, count);
+    AnswerPiece *pieces = arena_array(call_arena(call), AnswerPiece, count);
     Span room;
-    Str type = x->own.answer.content_type;
-    if (!pieces || !arena_span(&x->arena, BOUNDARY_BYTES, &room)) {
+    Str type = call_answer(call)->content_type;
+    if (!pieces || !arena_span(call_arena(call), BOUNDARY_BYTES, &room)) {
         return false;
     }
     Text boundary = text_in(room);
-    text_hex(&boundary, random_next(&t->random), 16);
-    text_hex(&boundary, random_next(&t->random), 16);
-    x->own.answer.length = 0;
+    text_hex(&boundary, call_random(call), 16);
+    text_hex(&boundary, call_random(call), 16);
+    call_answer(call)->length = 0;
     for (size_t i = 0; i <= ranges->count; i++) {
         const ByteRange *range = i < ranges->count ? &ranges->list[i] : NULL;
         Str *head = &pieces[2 * i].bytes;
-        if (!part_head(x, text_str(&boundary), type, range, size, head)) {
+        if (!part_head(call, text_str(&boundary), type, range, size, head)) {
             return false;
         }
         *head = i == 0 ? str_drop(*head, 2) : *head; /* nothing stands before the first */
-        x->own.answer.length += head->len;
+        call_answer(call)->length += head->len;
         if (range) {
             pieces[2 * i + 1] = (AnswerPiece){.from = range->from, .to = range->to};
-            x->own.answer.length += range->to - range->from;
+            call_answer(call)->length += range->to - range->from;
         }
     }
-    x->own.answer.status = 206;
-    x->own.answer.pieces = pieces;
-    x->own.answer.piece_count = count;
-    return multipart_type(x, text_str(&boundary));
+    call_answer(call)->status = 206;
+    call_answer(call)->pieces = pieces;
+    call_answer(call)->piece_count = count;
+    return multipart_type(call, text_str(&boundary));
 }
 
 /* Range is for GET alone (RFC 9110 §14.2); a field that stands twice is none. */
-static RangeVerdict ranges_of(const Exchange *x, const File *f, const Validators *v, int64_t now,
+static RangeVerdict ranges_of(FilterCall *call, const File *f, const Validators *v, int64_t now,
                               Ranges *ret)
 {
-    const Fields *fields = &x->request.head.fields;
+    const Fields *fields = &call_request(call)->fields;
     const Field *field = fields_find(fields, FIELD_RANGE);
-    if (!field || x->request.head.method != METHOD_GET || !conditional_range(fields, v, now)) {
+    if (!field || call_request(call)->method != METHOD_GET || !conditional_range(fields, v, now)) {
         return RANGE_IGNORED;
     }
     for (size_t i = 0; i < fields->count; i++) {
@@ -206,49 +200,49 @@ static RangeVerdict ranges_of(const Exchange *x, const File *f, const Validators
     return range_judge(field->value, f->facts.size, ret);
 }
 
-static Verdict answer_body(Thread *t, Exchange *x, const File *f, const Validators *v, int64_t now)
+static Verdict answer_body(FilterCall *call, const File *f, const Validators *v, int64_t now)
 {
     Ranges ranges = {.count = 0};
     uint64_t size = f->facts.size;
     bool whole = false;
-    switch (ranges_of(x, f, v, now, &ranges)) {
+    switch (ranges_of(call, f, v, now, &ranges)) {
     case RANGE_UNSATISFIABLE:
-        return add_range(x, NULL, size) ? refuse(FAULT_FILE_RANGE) : refuse(FAULT_MEMORY);
+        return add_range(call, NULL, size) ? refuse(FAULT_FILE_RANGE) : refuse(FAULT_MEMORY);
     case RANGE_SATISFIED:
-        whole = ranges.count == 1 ? answer_range(x, &ranges.list[0], size)
-                                  : answer_parts(t, x, &ranges, size);
+        whole = ranges.count == 1 ? answer_range(call, &ranges.list[0], size)
+                                  : answer_parts(call, &ranges, size);
         break;
     case RANGE_IGNORED:
-        x->own.answer.status = 200;
-        whole = answer_one(x, 0, size);
+        call_answer(call)->status = 200;
+        whole = answer_one(call, 0, size);
         break;
     }
     return whole ? ANSWERED : refuse(FAULT_MEMORY);
 }
 
 /* The file is there, and pinned. */
-static Verdict answer_file(Thread *t, Exchange *x, const File *f)
+static Verdict answer_file(FilterCall *call, const File *f)
 {
-    int64_t now = (int64_t)((t->now_ns / 1000 + t->wall_offset_us) / 1000000);
+    int64_t now = call_wall_s(call);
     int64_t modified = f->facts.modified_s < now ? f->facts.modified_s : now;
     Validators v = {.etag = file_etag(f), .modified = modified};
-    bool whole = add_field(x, S("ETag"), v.etag) &&
-                 add_field(x, S("Last-Modified"), str_of(f->modified, sizeof f->modified)) &&
-                 add_field(x, S("Accept-Ranges"), S("bytes"));
+    bool whole = add_field(call, S("ETag"), v.etag) &&
+                 add_field(call, S("Last-Modified"), str_of(f->modified, sizeof f->modified)) &&
+                 add_field(call, S("Accept-Ranges"), S("bytes"));
     if (!whole) {
         return refuse(FAULT_MEMORY);
     }
-    switch (conditional_judge(&x->request.head.fields, x->request.head.method, &v, now)) {
+    switch (conditional_judge(&call_request(call)->fields, call_request(call)->method, &v, now)) {
     case CONDITION_FAILED:
         return refuse(FAULT_FILE_CONDITION);
     case CONDITION_NOT_MODIFIED:
-        x->own.answer.status = 304;
+        call_answer(call)->status = 304;
         return ANSWERED;
     case CONDITION_HOLDS:
         break;
     }
-    x->own.answer.content_type = media_type_of(span_str(f->path));
-    return answer_body(t, x, f, &v, now);
+    call_answer(call)->content_type = media_type_of(span_str(f->path));
+    return answer_body(call, f, &v, now);
 }
 
 /* --- finding --------------------------------------------------------------------------------- */
@@ -286,29 +280,16 @@ static bool below_prefix(const FileServer *s, Str decoded, Str *ret)
     return rest.len == 0 || str_peek(rest, 0) == '/';
 }
 
-/* Looks the path up; the exchange is asked again when it must wait. */
-static Verdict find(Thread *t, Exchange *x, const FileServer *s, Str path)
-{
-    Err err = file_cache_find(t, s->root, path, exchange_token(x), &x->file.handle);
-    if (err == ERR_AGAIN) {
-        x->pace.up_ms = x->file.looking ? x->pace.up_ms : t->now_ms;
-        x->file.looking = true;
-        return PAUSE;
-    }
-    x->file.looking = false;
-    return err == ERR_OK ? PASS : not_found(err);
-}
-
 /* The decoded path lies in the thread's output, which nobody else needs before the answer. */
-static Verdict file_server_request(Thread *t, Exchange *x, const void *state)
+static Verdict file_server_request(FilterCall *call)
 {
-    const FileServer *s = (const FileServer *)state;
-    if (x->request.head.method != METHOD_GET && x->request.head.method != METHOD_HEAD) {
-        return add_field(x, S("Allow"), S("GET, HEAD")) ? refuse(FAULT_FILE_METHOD)
+    const FileServer *s = (const FileServer *)call_state(call);
+    if (call_request(call)->method != METHOD_GET && call_request(call)->method != METHOD_HEAD) {
+        return add_field(call, S("Allow"), S("GET, HEAD")) ? refuse(FAULT_FILE_METHOD)
                                                         : refuse(FAULT_MEMORY);
     }
-    Text out = text_in(t->output);
-    FilePath found = file_path_decode(x->request.head.path, &out);
+    Text out = text_in(call_scratch(call));
+    FilePath found = file_path_decode(call_request(call)->path, &out);
     Str decoded = text_str(&out);
     Str path = STR_NONE;
     if (found.verdict == FILE_PATH_IMPOSSIBLE || (found.hidden && !s->dotfiles) ||
@@ -316,22 +297,22 @@ static Verdict file_server_request(Thread *t, Exchange *x, const void *state)
         return refuse(FAULT_FILE_MISSING);
     }
     if (found.verdict == FILE_PATH_DOUBLED || (path.len == 0 && !found.directory)) {
-        return redirect(x, decoded, found.directory || path.len == 0);
+        return redirect(call, decoded, found.directory || path.len == 0);
     }
     size_t at = out.len - path.len;
     if (found.directory) {
         text_add(&out, path.len ? S("/") : S(""));
         text_add(&out, s->index);
     }
-    Verdict v = find(t, x, s, str_drop(text_str(&out), at));
-    if (v.kind != VERDICT_PASS) {
-        return v;
+    const File *f = NULL;
+    Err err = call_find_file(call, s->root, str_drop(text_str(&out), at), &f);
+    if (err != ERR_OK) {
+        return err == ERR_AGAIN ? PAUSE : not_found(err);
     }
-    const File *f = file_cache_get(t, x->file.handle);
     if (f->facts.kind == FILE_KIND_DIRECTORY) {
-        return found.directory ? refuse(FAULT_FILE_MISSING) : redirect(x, decoded, true);
+        return found.directory ? refuse(FAULT_FILE_MISSING) : redirect(call, decoded, true);
     }
-    return answer_file(t, x, f);
+    return answer_file(call, f);
 }
 
 const FilterKind filter_file_server = {

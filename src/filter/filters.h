@@ -2,7 +2,7 @@
 #ifndef FILTER_FILTERS_H
 #define FILTER_FILTERS_H
 
-#include "proxy/exchange.h"
+#include "proxy/filter_call.h"
 
 #define FILTER(name) extern const FilterKind filter_##name;
 #include "filter/all.def"

@@ -24,28 +24,22 @@ static const void *pair_setup(const FilterSetup *setup, Arena *arena, FilterMist
     return pair;
 }
 
-static Verdict remove_head(Thread *t, Exchange *x, const void *state, HeadEdit *edit)
+static Verdict remove_head(FilterCall *call, HeadEdit *edit)
 {
-    (void)t;
-    (void)x;
-    head_edit_remove(edit, ((const Pair *)state)->key);
+    head_edit_remove(edit, ((const Pair *)call_state(call))->key);
     return PASS;
 }
 
-static Verdict upsert_head(Thread *t, Exchange *x, const void *state, HeadEdit *edit)
+static Verdict upsert_head(FilterCall *call, HeadEdit *edit)
 {
-    (void)t;
-    (void)x;
-    const Pair *pair = (const Pair *)state;
+    const Pair *pair = (const Pair *)call_state(call);
     head_edit_set(edit, pair->key, pair->value);
     return PASS;
 }
 
-static Verdict append_head(Thread *t, Exchange *x, const void *state, HeadEdit *edit)
+static Verdict append_head(FilterCall *call, HeadEdit *edit)
 {
-    (void)t;
-    (void)x;
-    const Pair *pair = (const Pair *)state;
+    const Pair *pair = (const Pair *)call_state(call);
     head_edit_add(edit, pair->key, pair->value);
     return PASS;
 }

@@ -25,11 +25,9 @@ static void regex_drop(const void *state)
     pattern_close((Pattern *)(uintptr_t)state);
 }
 
-static Verdict regex_head(Thread *t, Exchange *x, const void *state, HeadEdit *edit)
+static Verdict regex_head(FilterCall *call, HeadEdit *edit)
 {
-    (void)t;
-    (void)x;
-    const Pattern *pattern = (const Pattern *)state;
+    const Pattern *pattern = (const Pattern *)call_state(call);
     for (size_t i = 0; i < edit->count; i++) {
         EditField *f = &edit->fields[i];
         f->removed = f->removed || pattern_matches(pattern, f->name);
@@ -49,11 +47,9 @@ static const void *glob_setup(const FilterSetup *setup, Arena *arena, FilterMist
     return glob;
 }
 
-static Verdict glob_head(Thread *t, Exchange *x, const void *state, HeadEdit *edit)
+static Verdict glob_head(FilterCall *call, HeadEdit *edit)
 {
-    (void)t;
-    (void)x;
-    const Glob *glob = (const Glob *)state;
+    const Glob *glob = (const Glob *)call_state(call);
     for (size_t i = 0; i < edit->count; i++) {
         EditField *f = &edit->fields[i];
         f->removed = f->removed || glob_matches(glob, f->name);

@@ -6,7 +6,6 @@
 #include "base/number.h"
 #include "filter/filters.h"
 #include "filter/patterns.h"
-#include "proxy/worker.h"
 
 typedef struct Rule {
     LimiterRule buckets;
@@ -15,14 +14,6 @@ typedef struct Rule {
     Pattern *pattern;     /* of paths; NULL for `source-ip` */
     Respond refusal;
 } Rule;
-
-/* A token that a rule has granted to a request, while it may still be given back. */
-typedef struct LimitTaken LimitTaken;
-struct LimitTaken {
-    LimitTaken *next;
-    const Rule *rule;
-    LimiterGrant grant;
-};
 
 /* --- what a person writes -------------------------------------------------------------------- */
 
@@ -136,11 +127,11 @@ static uint64_t source_key(const Limiter *l, IpAddress ip, uint32_t ipv6_prefix)
     return limiter_key_pair(l, high, address_word(ip, 8, low_bits));
 }
 
-static Verdict refuse(Exchange *x, const Rule *r, uint64_t wait_ms)
+static Verdict refuse(FilterCall *call, const Rule *r, uint64_t wait_ms)
 {
     Verdict v = {.kind = VERDICT_FAIL, .fault = FAULT_RATE_LIMITED, .respond = &r->refusal};
-    Respond *respond = arena_new(&x->arena, Respond);
-    if (respond) { /* without room it is refused all the same, but is not told until when */
+    Respond *respond = arena_new(call_arena(call), Respond);
+    if (respond) { /* without room it is refused all the same, but without a Retry-After */
         *respond = r->refusal;
         respond->retry_after_s = (uint32_t)limiter_retry_after(wait_ms);
         v.respond = respond;
@@ -148,71 +139,61 @@ static Verdict refuse(Exchange *x, const Rule *r, uint64_t wait_ms)
     return v;
 }
 
-static Verdict rule_take(Thread *t, Exchange *x, const Rule *r, uint64_t key)
+/* The slot is the token that the rule has granted, for as long as it can be given back. */
+static Verdict rule_take(FilterCall *call, const Rule *r, Limiter *l, uint64_t key)
 {
-    Limiter *l = t->worker->limiters[r->limiter];
-    LimitTaken *taken = arena_new(&x->arena, LimitTaken);
-    if (!taken) {
+    LimiterGrant *grant = (LimiterGrant *)call_slot(call);
+    if (!grant) {
         return (Verdict){.kind = VERDICT_FAIL, .fault = FAULT_MEMORY};
     }
-    LimiterGrant grant = limiter_take(l, key, t->now_ms);
-    if (!grant.granted) {
-        return refuse(x, r, grant.wait_ms);
-    }
-    *taken = (LimitTaken){.next = x->filters.taken, .rule = r, .grant = grant};
-    x->filters.taken = taken;
-    return PASS;
+    *grant = limiter_take(l, key, call_now_ms(call));
+    return grant->granted ? PASS : refuse(call, r, grant->wait_ms);
 }
 
-static void rule_undo(Thread *t, Exchange *x, const void *state)
+static void rule_undo(FilterCall *call)
 {
-    (void)t;
-    for (const LimitTaken *taken = x->filters.taken; taken; taken = taken->next) {
-        if (taken->rule == state) {
-            limiter_give_back(&taken->grant);
-            return; /* a rule takes once */
-        }
+    const LimiterGrant *grant = (const LimiterGrant *)call_slot(call);
+    if (grant && grant->granted) { /* a rule that does not apply has taken nothing */
+        limiter_give_back(grant);
     }
 }
 
-static const Limiter *limiter_of(const Thread *t, const Rule *r)
+static Verdict source_request(FilterCall *call)
 {
-    return t->worker->limiters[r->limiter];
+    const Rule *r = (const Rule *)call_state(call);
+    Limiter *l = call_limiter(call, r->limiter);
+    return rule_take(call, r, l, source_key(l, *call_client_ip(call), r->ipv6_prefix));
 }
 
-static Verdict source_request(Thread *t, Exchange *x, const void *state)
+static uint64_t source_wait(FilterCall *call)
 {
-    const Rule *r = (const Rule *)state;
-    return rule_take(t, x, r, source_key(limiter_of(t, r), x->request.client_ip, r->ipv6_prefix));
-}
-
-static uint64_t source_wait(Thread *t, Exchange *x, const void *state)
-{
-    const Rule *r = (const Rule *)state;
-    const Limiter *l = limiter_of(t, r);
-    return limiter_wait(l, source_key(l, x->request.client_ip, r->ipv6_prefix), t->now_ms);
+    const Rule *r = (const Rule *)call_state(call);
+    const Limiter *l = call_limiter(call, r->limiter);
+    return limiter_wait(l, source_key(l, *call_client_ip(call), r->ipv6_prefix),
+                        call_now_ms(call));
 }
 
 /* The key of a path in a rule with `max-buckets`; all are one in the others. */
-static uint64_t uri_key(const Limiter *l, const Rule *r, const Exchange *x)
+static uint64_t uri_key(const Limiter *l, const Rule *r, Str path)
 {
-    return r->buckets.buckets_max ? limiter_key_str(l, x->request.head.path) : 0;
+    return r->buckets.buckets_max ? limiter_key_str(l, path) : 0;
 }
 
-static Verdict uri_request(Thread *t, Exchange *x, const void *state)
+static Verdict uri_request(FilterCall *call)
 {
-    const Rule *r = (const Rule *)state;
-    return pattern_matches(r->pattern, x->request.head.path)
-               ? rule_take(t, x, r, uri_key(limiter_of(t, r), r, x))
-               : PASS;
+    const Rule *r = (const Rule *)call_state(call);
+    Limiter *l = call_limiter(call, r->limiter);
+    Str path = call_request(call)->path;
+    return pattern_matches(r->pattern, path) ? rule_take(call, r, l, uri_key(l, r, path)) : PASS;
 }
 
-static uint64_t uri_wait(Thread *t, Exchange *x, const void *state)
+static uint64_t uri_wait(FilterCall *call)
 {
-    const Rule *r = (const Rule *)state;
-    const Limiter *l = limiter_of(t, r);
-    return pattern_matches(r->pattern, x->request.head.path)
-               ? limiter_wait(l, uri_key(l, r, x), t->now_ms)
+    const Rule *r = (const Rule *)call_state(call);
+    const Limiter *l = call_limiter(call, r->limiter);
+    Str path = call_request(call)->path;
+    return pattern_matches(r->pattern, path)
+               ? limiter_wait(l, uri_key(l, r, path), call_now_ms(call))
                : 0;
 }
 
@@ -227,6 +208,7 @@ const FilterKind filter_source_ip = {
     .request = source_request,
     .wait = source_wait,
     .undo = rule_undo,
+    .slot_bytes = sizeof(LimiterGrant),
 };
 
 const FilterKind filter_specific_uri = {
@@ -240,6 +222,7 @@ const FilterKind filter_specific_uri = {
     .request = uri_request,
     .wait = uri_wait,
     .undo = rule_undo,
+    .slot_bytes = sizeof(LimiterGrant),
 };
 
 const FilterKind filter_any_matching_uri = {
@@ -253,4 +236,5 @@ const FilterKind filter_any_matching_uri = {
     .request = uri_request,
     .wait = uri_wait,
     .undo = rule_undo,
+    .slot_bytes = sizeof(LimiterGrant),
 };

@@ -35,12 +35,10 @@ static const void *size_setup(const FilterSetup *setup, Arena *arena, FilterMist
     return s;
 }
 
-static Verdict size_body(Thread *t, Exchange *x, const void *state, uint64_t bytes, Str data)
+static Verdict size_body(FilterCall *call, uint64_t bytes, Str data)
 {
-    (void)t;
-    (void)x;
     (void)data;
-    const MaxSize *s = (const MaxSize *)state;
+    const MaxSize *s = (const MaxSize *)call_state(call);
     if (bytes <= s->bytes) {
         return PASS;
     }

@@ -7,8 +7,7 @@
 
 #include "http/bytes.h"
 #include "http/uri.h"
-#include "proxy/exchange.h"
-#include "proxy/forward.h"
+#include "proxy/filter_call.h"
 
 #define AUTHORITY_BYTES_MORE 24u /* scheme, "://", ":" and a port */
 
@@ -70,15 +69,15 @@ static void add_target(Text *out, const Redirect *s, const RequestHead *r)
 }
 
 /* ERR_SYNTAX: the request names no host, and neither does the rule. */
-static Err add_authority(Text *out, const Redirect *s, const Thread *t, const Exchange *x)
+static Err add_authority(Text *out, const Redirect *s, const FilterCall *call)
 {
     Authority theirs = {0};
-    if (authority_split(x->request.head.host, &theirs) != ERR_OK && s->host.len == 0) {
+    if (authority_split(call_request(call)->host, &theirs) != ERR_OK && s->host.len == 0) {
         return ERR_SYNTAX;
     }
     bool brackets = s->host.len == 0 && str_find(theirs.host, ':', 0) < theirs.host.len;
     uint16_t port = s->port ? s->port : s->scheme.len ? 0 : theirs.port;
-    text_add(out, s->scheme.len ? s->scheme : forward_scheme(t, x));
+    text_add(out, s->scheme.len ? s->scheme : call_scheme(call));
     text_add(out, S("://"));
     text_add(out, brackets ? S("[") : STR_NONE);
     text_add(out, s->host.len ? s->host : theirs.host);
@@ -103,28 +102,30 @@ static size_t room_for(const Redirect *s, const RequestHead *r)
            3 * (r->path.len + r->query.len) + 2;
 }
 
-static Verdict redirect_request(Thread *t, Exchange *x, const void *state)
+static Verdict redirect_request(FilterCall *call)
 {
-    const Redirect *s = (const Redirect *)state;
+    const Redirect *s = (const Redirect *)call_state(call);
+    const RequestHead *r = call_request(call);
+    Answer *answer = call_answer(call);
     Span room;
-    x->own.answer.status = s->status;
+    answer->status = s->status;
     if (s->to.len) {
-        x->own.answer.location = s->to;
+        answer->location = s->to;
         return (Verdict){.kind = VERDICT_ANSWER};
     }
-    if (!arena_span(&x->arena, room_for(s, &x->request.head), &room)) {
+    if (!arena_span(call_arena(call), room_for(s, r), &room)) {
         return refuse(FAULT_MEMORY);
     }
     Text to = text_in(room);
     bool moved = s->scheme.len || s->host.len || s->port;
-    if (moved && add_authority(&to, s, t, x) != ERR_OK) {
+    if (moved && add_authority(&to, s, call) != ERR_OK) {
         return refuse(fault_of_request(HTTP_FAULT_HOST_MISSING));
     }
-    add_target(&to, s, &x->request.head);
+    add_target(&to, s, r);
     if (to.overflow) {
         return refuse(FAULT_MEMORY);
     }
-    x->own.answer.location = text_str(&to);
+    answer->location = text_str(&to);
     return (Verdict){.kind = VERDICT_ANSWER};
 }
 

@@ -2,6 +2,7 @@
 #include "proxy/answer.h"
 
 #include "proxy/exchange.h"
+#include "proxy/filter_run.h"
 #include "proxy/forward.h"
 #include "proxy/worker.h"
 
@@ -54,19 +55,20 @@ static Respond fault_respond(Exchange *x)
  * (405 names what is allowed). */
 static void answer_with(Exchange *x, const Respond *r)
 {
-    x->own.piece = (AnswerPiece){.bytes = r->body};
+    x->own.answer.piece = (AnswerPiece){.bytes = r->body};
     x->own.answer.status = r->status;
     x->own.answer.content_type = r->content_type;
     x->own.answer.retry_after_s = r->retry_after_s;
     x->own.answer.length = r->body.len;
     x->own.answer.piece_count = r->body.len > 0;
-    x->own.answer.pieces = &x->own.piece;
+    x->own.answer.pieces = &x->own.answer.piece;
 }
 
 void answer_forget(Exchange *x)
 {
     x->own.answer = (Answer){0};
     x->own.place = (AnswerPlace){0};
+    x->own.decided = false;
 }
 
 static bool has_body(const Answer *a)
@@ -104,28 +106,7 @@ static void add_answer_fields(Thread *t, const Exchange *x, HeadOut *out)
     }
 }
 
-/* The fields as the service's filters leave them. Nobody refuses an answer of our own. */
-static bool add_filtered_fields(Thread *t, Exchange *x, HeadOut *out)
-{
-    HeadEdit edit = head_edit_new(&x->arena);
-    Span room;
-    if (!arena_span(&x->arena, ANSWER_FIELDS_BYTES_MAX, &room)) {
-        return false;
-    }
-    HeadOut list = {.text = text_in(room), .edit = &edit};
-    add_answer_fields(t, x, &list);
-    (void)filter_head(t, x, &x->service->chains[STAGE_RESPONSE], &edit);
-    bool whole = !edit.overflow && !list.text.overflow;
-    if (whole) {
-        forward_edited(&edit, out);
-        if (has_body(&x->own.answer)) {
-            head_number(out, S("Content-Length"), x->own.answer.length);
-        }
-    }
-    return whole;
-}
-
-void answer_head(Thread *t, Exchange *x, HeadOut *out)
+static void answer_decide(Exchange *x)
 {
     if (x->fault != FAULT_NONE) {
         Respond r = fault_respond(x);
@@ -136,8 +117,48 @@ void answer_head(Thread *t, Exchange *x, HeadOut *out)
     if (x->request.head.method == METHOD_HEAD || !has_body(&x->own.answer)) {
         x->own.answer.piece_count = 0;
     }
+    x->own.decided = true;
+}
+
+/* The fields as a list. NULL: there is no room. */
+static HeadEdit *answer_edit(Thread *t, Exchange *x)
+{
+    HeadEdit *edit = arena_new(&x->arena, HeadEdit);
+    Span room;
+    if (!edit || !arena_span(&x->arena, ANSWER_FIELDS_BYTES_MAX, &room)) {
+        return NULL;
+    }
+    *edit = head_edit_new(&x->arena);
+    HeadOut list = {.text = text_in(room), .edit = edit};
+    add_answer_fields(t, x, &list);
+    edit->overflow |= list.text.overflow;
+    return edit;
+}
+
+Step answer_prepare(Thread *t, Exchange *x)
+{
+    HeadEdit **edit = &x->filters.edit;
+    if (!x->own.decided) {
+        answer_decide(x);
+    }
+    if (x->service->chains[STAGE_RESPONSE].count == 0) {
+        return NEXT;
+    }
+    *edit = *edit ? *edit : answer_edit(t, x);
+    return *edit ? filter_step(t, x, filter_head(t, x, STAGE_RESPONSE, *edit)) : NEXT;
+}
+
+/* Without room for what filters make of them, the fields go out unedited. */
+void answer_head(Thread *t, Exchange *x, HeadOut *out)
+{
+    const HeadEdit *edit = x->filters.edit;
     forward_status(out, x->own.answer.status, status_reason(x->own.answer.status));
-    if (x->service->chains[STAGE_RESPONSE].count == 0 || !add_filtered_fields(t, x, out)) {
+    if (edit && !edit->overflow) {
+        forward_edited(edit, out);
+        if (has_body(&x->own.answer)) {
+            head_number(out, S("Content-Length"), x->own.answer.length);
+        }
+    } else {
         add_answer_fields(t, x, out);
     }
     forward_client_connection(x, out);

@@ -29,6 +29,7 @@ typedef struct Answer {
     const AnswerField *fields COUNTED_BY(field_count);
     size_t piece_count;
     const AnswerPiece *pieces COUNTED_BY(piece_count);
+    AnswerPiece piece; /* room for the body that is one */
 } Answer;
 
 /* How far the body has gone. */

@@ -231,6 +231,10 @@ static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
         exchange_must_leave(t, x)) {
         x->keep_client = false;
     }
+    Step prepared = answer_prepare(t, x);
+    if (prepared.kind != STEP_NEXT) {
+        return prepared;
+    }
     HeadOut head = link_head(t, client);
     answer_head(t, x, &head);
     size_t len = client.wire && client.wire->writable ? uncopied_bytes(t, x, client) : 0;

@@ -22,6 +22,7 @@
 #include "base/number.h"
 #include "loop/crash.h"
 #include "proxy/file_cache.h"
+#include "proxy/filter_run.h"
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
@@ -129,12 +130,13 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
         x->fault = FAULT_NONE; /* it may end well */
         arena_reset(&x->try.response_arena);
         x->try = next_try(x, fault);
+        filter_go_back(x, STAGE_PEER);
         return PHASE_PICK;
     }
-    if (x->phase == PHASE_ANSWER) { /* a file cannot be read: other words, if none were said */
+    if (x->phase == PHASE_ANSWER) { /* it cannot be given: other words, if none were said */
         answer_forget(x);
     }
-    x->filters.paused_ms = 0;
+    filter_go_back(x, STAGE_RESPONSE);
     x->file.looking = false;
     x->file.loading = false;
     if (x->reply.sent || x->own.begun || row->status == 0 || is_malformed(x, fault)) {
@@ -221,6 +223,7 @@ static void finish(Thread *t, Exchange *x)
     MuxStream *s = mux_stream_get(t, x->client_stream);
     const ServiceLimits *limits = &x->service->limits;
     uint64_t linger_ms = s && s->in_ended ? limits->send_timeout_ms : limits->linger_ms;
+    filter_finish(t, x);
     file_cache_release(t, x->file.handle);
     disk_bytes_drop(&t->group->budget, &x->file.loaded);
     buf_clear(&x->request.replay, &t->buf_blocks);

@@ -113,10 +113,10 @@ typedef struct Tunnel {
 typedef struct OwnAnswer {
     const Respond *respond; /* NULL: a fault's own words, or `answer` as a handler left it */
     const Respond *refusal; /* a filter's words for its fault, or NULL */
-    bool begun; /* its head is on the way */
-    bool whole; /* ... and all of its body */
+    bool decided; /* `answer` is what is sent */
+    bool begun;   /* its head is on the way */
+    bool whole;   /* ... and all of its body */
     Answer answer;
-    AnswerPiece piece; /* where the body is one */
     AnswerPlace place;
 } OwnAnswer;
 
@@ -129,12 +129,16 @@ typedef struct FileWait {
     size_t loaded_at; /* how much of that was taken */
 } FileWait;
 
-/* How far the filters have come. */
+typedef struct FilterSlot FilterSlot;
+
+/* How far the filters have come (filter_run.h). */
 typedef struct FilterRun {
-    size_t next;        /* where the filters of the request go on */
-    uint64_t paused_ms; /* since when one of them makes it wait; 0: none does */
-    size_t limit_at;
-    struct LimitTaken *taken; /* tokens that rules granted, the last first (filter/limit.c) */
+    FilterStage stage;  /* that runs; those before are over */
+    bool announced;     /* the length of the request's body was judged */
+    size_t next;        /* the filter of the stage to run next, or again after a pause */
+    uint64_t paused_ms; /* since when it makes the exchange wait; 0: it does not */
+    HeadEdit *edit;     /* the fields that the stage edits; NULL: none */
+    FilterSlot *slots;  /* what uses remember (call_slot), the last one first */
 } FilterRun;
 
 /* When something last moved, and how fast. */
@@ -156,7 +160,7 @@ typedef struct Meter {
     uint64_t body_bytes_out;
 } Meter;
 
-struct Exchange {
+typedef struct Exchange {
     Handle self;
     Handle client;
     Handle client_stream; /* HTTP/2: the client's stream; else none */
@@ -183,7 +187,7 @@ struct Exchange {
     FileWait file;
     Pace pace;
     Meter meter;
-};
+} Exchange;
 
 /* Whoever runs an exchange (client.c) sees in Client.over whether that ended it. */
 
@@ -215,7 +219,9 @@ PhaseStep phase_read_head, phase_screen, phase_route, phase_ask, phase_pick;
 PhaseStep phase_connect, phase_send, phase_await, phase_reply, phase_relay;
 PhaseStep phase_answer;
 
-/* Decides what ANSWER says, and puts its head together. */
+/* Decides what ANSWER says, and lets filters edit its fields. WAIT: one has paused. */
+Step answer_prepare(Thread *t, Exchange *x);
+/* Puts its head together. */
 void answer_head(Thread *t, Exchange *x, HeadOut *out);
 /* Takes back what a handler has decided, for a fault. */
 void answer_forget(Exchange *x);
@@ -230,6 +236,8 @@ void exchange_again(Thread *t, Exchange *x);
 void exchange_loaded(Thread *t, Handle h, DiskBytes *bytes);
 /* Whether its client's connection should end with it. */
 bool exchange_must_leave(const Thread *t, const Exchange *x);
+/* "http" or "https": how the client came, as far as River and trusted proxies know. */
+Str exchange_scheme(const Thread *t, const Exchange *x);
 /* Gives the connection to the origin back to the pool if it may serve again, else ends it. */
 void exchange_release_upstream(Thread *t, Exchange *x);
 /* The origin has not answered in time: a connection that many share must show that it lives. */

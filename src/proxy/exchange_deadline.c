@@ -4,7 +4,6 @@
 #include "proxy/worker.h"
 
 #define FILE_WAIT_MS 30000u /* for one open or read of a file */
-#define FILTER_WAIT_MS 60000u /* for a filter that has paused the request */
 
 static void sooner(Deadline *d, uint64_t due_ms, Fault fault)
 {
@@ -140,15 +139,16 @@ static void tunnel_deadline(Thread *t, Exchange *x, Deadline *d)
 Deadline exchange_deadline(Thread *t, Exchange *x)
 {
     Deadline d = {.due_ms = UINT64_MAX};
+    if (x->file.looking || x->file.loading) {
+        sooner(&d, x->pace.up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
+    }
+    if (UNLIKELY(x->filters.paused_ms != 0)) { /* no peer is to move anything meanwhile */
+        sooner(&d, x->filters.paused_ms + FILTER_PAUSE_MS, FAULT_FILTER_TIMEOUT);
+        return d;
+    }
     if (x->phase == PHASE_CONNECT) {
         sooner(&d, x->try.lease->wait_due_ms, FAULT_NONE);
         sooner(&d, x->try.lease->wait_end_ms, FAULT_CONNECT_WAIT);
-    }
-    if (UNLIKELY(x->filters.paused_ms != 0)) {
-        sooner(&d, x->filters.paused_ms + FILTER_WAIT_MS, FAULT_FILTER_TIMEOUT);
-    }
-    if (x->file.looking || x->file.loading) {
-        sooner(&d, x->pace.up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
     }
     if (x->tunnel.open) {
         tunnel_deadline(t, x, &d);

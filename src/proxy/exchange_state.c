@@ -51,6 +51,16 @@ bool exchange_must_leave(const Thread *t, const Exchange *x)
     return t->draining || !c || c->leaving;
 }
 
+Str exchange_scheme(const Thread *t, const Exchange *x)
+{
+    const Field *theirs =
+        x->request.trusted ? fields_find(&x->request.head.fields, FIELD_X_FORWARDED_PROTO) : NULL;
+    if (theirs && str_equal_nocase(theirs->value, S("https"))) {
+        return S("https");
+    }
+    return !theirs && client_get(t, x->client)->wire.tls ? S("https") : S("http");
+}
+
 /* --- the origin's side ----------------------------------------------------------------------- */
 
 void exchange_doubt_upstream(Thread *t, const Exchange *x)

@@ -2,8 +2,9 @@
  * its way, change its fields, or answer in its place.
  *
  * A kind is one file and one line in filter/all.def. Its schema says what a person may write;
- * `setup` turns that into an immutable state, once, when the configuration is read; the hooks get
- * that state and the exchange. Hooks run on the exchange's thread and never block. */
+ * `setup` turns that into an immutable state, once, when the configuration is read. Hooks get a
+ * FilterCall, which shows them what they may read and do (filter_call.h). They run on the
+ * exchange's thread and never block. */
 #ifndef PROXY_FILTER_H
 #define PROXY_FILTER_H
 
@@ -14,18 +15,19 @@
 #include "transport/head_edit.h"
 #include "proxy/limiter.h"
 
-typedef struct Thread Thread;
-typedef struct Exchange Exchange;
+typedef struct FilterCall FilterCall;
 
-/* Where a filter runs. The first seven are River's control points; LIMIT are the rules of
- * `rate-limiting`, which run behind REQUEST so that who is refused there spends no token. */
+/* Where a filter runs, in the order in which an exchange comes by. Seven are River's control
+ * points; LIMIT holds the rules of `rate-limiting`, which run after REQUEST so that a request that
+ * is refused there spends no token. */
 typedef enum FilterStage {
     STAGE_REQUEST,           /* the request has arrived (phase ASK) */
     STAGE_LIMIT,             /* the same, later */
     STAGE_PEER,              /* an endpoint is about to be chosen, at each try (PICK) */
-    STAGE_UPSTREAM_REQUEST,  /* the fields for the origin; further tries send the same (SEND) */
-    STAGE_UPSTREAM_RESPONSE, /* the origin's final head has arrived (AWAIT) */
-    STAGE_RESPONSE,          /* every final head for the client, River's own too (REPLY) */
+    STAGE_UPSTREAM_REQUEST,  /* the fields for the origin; further tries send the same (CONNECT,
+                              * before there is a connection) */
+    STAGE_UPSTREAM_RESPONSE, /* the origin's final head has arrived (REPLY) */
+    STAGE_RESPONSE,          /* every final head for the client (REPLY), River's own too (ANSWER) */
     STAGE_REQUEST_BODY,      /* each piece of the body */
     STAGE_RESPONSE_BODY,
     STAGE_COUNT
@@ -41,9 +43,11 @@ typedef struct Respond {
 
 typedef enum VerdictKind {
     VERDICT_PASS,
-    VERDICT_PAUSE,  /* the filter is asked again when the exchange is woken (STAGE_REQUEST only);
-                     * one that never wakes it ends in FAULT_FILTER_TIMEOUT */
-    VERDICT_ANSWER, /* `respond` is the answer (STAGE_REQUEST only) */
+    VERDICT_PAUSE,  /* the same hook is called again whenever the exchange is woken (call_token);
+                     * after FILTER_PAUSE_MS the request fails with FAULT_FILTER_TIMEOUT. Not in the
+                     * stages of bodies */
+    VERDICT_ANSWER, /* `respond` is the answer; NULL: what was put into call_answer (STAGE_REQUEST
+                     * only) */
     VERDICT_FAIL    /* `fault` happened; `respond`, where set, is how it is answered */
 } VerdictKind;
 
@@ -52,6 +56,8 @@ typedef struct Verdict {
     Fault fault;
     const Respond *respond; /* of the filter's state or the exchange's arena */
 } Verdict;
+
+#define FILTER_PAUSE_MS 60000u /* how long one filter may make a request wait */
 
 #define PASS ((Verdict){.kind = VERDICT_PASS})
 #define PAUSE ((Verdict){.kind = VERDICT_PAUSE})
@@ -78,6 +84,14 @@ typedef struct FilterMistake {
     Str sentence; /* static, or in the arena */
 } FilterMistake;
 
+/* How an exchange has ended. */
+typedef struct FilterOutcome {
+    uint16_t status; /* sent to the client; 0: none was */
+    Fault fault;     /* NONE: it went well */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+} FilterOutcome;
+
 typedef struct FilterKind FilterKind;
 struct FilterKind {
     SchemaNode schema; /* name, sentence and properties */
@@ -89,21 +103,27 @@ struct FilterKind {
     /* The rule of the buckets that this filter shares among all threads, by what was written. They
      * change and outlive configurations, so they are the worker's (Worker.limiters). NULL: none. */
     LimiterRule (*limiter)(const FilterSetup *setup);
+    /* What the kind remembers of an exchange (call_slot), in bytes; 0: nothing. */
+    size_t slot_bytes;
     /* STAGE_REQUEST, STAGE_LIMIT and STAGE_PEER. */
-    Verdict (*request)(Thread *t, Exchange *x, const void *state);
+    Verdict (*request)(FilterCall *call);
     /* STAGE_REQUEST: whether a client's connection is closed at once, before a byte is read. */
     bool (*refuses)(const void *state, const IpAddress *client);
     /* STAGE_LIMIT: an earlier filter has refused the request. How long until this one would let it
      * pass, in milliseconds; 0: it would now. Takes nothing. */
-    uint64_t (*wait)(Thread *t, Exchange *x, const void *state);
-    /* A later filter of STAGE_LIMIT has refused the request: gives back what `request` took. */
-    void (*undo)(Thread *t, Exchange *x, const void *state);
-    /* STAGE_UPSTREAM_REQUEST, STAGE_UPSTREAM_RESPONSE and STAGE_RESPONSE. */
-    Verdict (*head)(Thread *t, Exchange *x, const void *state, HeadEdit *edit);
+    uint64_t (*wait)(FilterCall *call);
+    /* STAGE_LIMIT: a later filter has refused the request. Gives back what `request` took. */
+    void (*undo)(FilterCall *call);
+    /* STAGE_UPSTREAM_REQUEST, STAGE_UPSTREAM_RESPONSE and STAGE_RESPONSE. An answer to a fault goes
+     * out even if this one fails. */
+    Verdict (*head)(FilterCall *call, HeadEdit *edit);
     /* STAGE_REQUEST_BODY and STAGE_RESPONSE_BODY. Before the head of such a message goes out, once
      * with the length it announces; then with each piece. `bytes`: the body's so far, this piece
      * included, or the announced length. */
-    Verdict (*body)(Thread *t, Exchange *x, const void *state, uint64_t bytes, Str data);
+    Verdict (*body)(FilterCall *call, uint64_t bytes, Str data);
+    /* The exchange has ended, however it did. Called once for each use that has a slot; what the
+     * slot holds outside of the exchange's memory is given back here. */
+    void (*finish)(FilterCall *call, const FilterOutcome *outcome);
 };
 
 /* A filter where the file has written it. */
@@ -116,38 +136,5 @@ typedef struct FilterChain {
     size_t count;
     const FilterUse *uses COUNTED_BY(count);
 } FilterChain;
-
-/* Whether a filter of STAGE_REQUEST wants the client's connection closed at once. */
-bool filter_refuses(const FilterChain *chain, const IpAddress *client);
-
-/* For the functions below, which leave it to these where there is a filter: a service without
- * filters pays a comparison. A verdict that the stage does not know becomes
- * FAULT_INTERNAL_FILTER. */
-Verdict filter_run_request(Thread *t, Exchange *x, FilterStage stage, const FilterChain *chain,
-                           size_t *at);
-Verdict filter_run_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit);
-Verdict filter_run_body(Thread *t, Exchange *x, const FilterChain *chain, uint64_t bytes, Str data);
-
-/* Runs STAGE_REQUEST, STAGE_LIMIT or STAGE_PEER from *at on, which is left where a filter
- * pauses. */
-static inline Verdict filter_request(Thread *t, Exchange *x, FilterStage stage,
-                                     const FilterChain *chains, size_t *at)
-{
-    const FilterChain *chain = &chains[stage];
-    return chain->count == 0 ? PASS : filter_run_request(t, x, stage, chain, at);
-}
-
-/* Runs a stage of heads. */
-static inline Verdict filter_head(Thread *t, Exchange *x, const FilterChain *chain, HeadEdit *edit)
-{
-    return chain->count == 0 ? PASS : filter_run_head(t, x, chain, edit);
-}
-
-/* Runs a stage of bodies. */
-static inline Verdict filter_body(Thread *t, Exchange *x, const FilterChain *chain, uint64_t bytes,
-                                  Str data)
-{
-    return chain->count == 0 ? PASS : filter_run_body(t, x, chain, bytes, data);
-}
 
 #endif

@@ -78,16 +78,6 @@ static void add_kept(const Exchange *x, Str name, FieldId id, Str ours, HeadOut 
     head_copy(out, name, theirs ? theirs->value : ours);
 }
 
-Str forward_scheme(const Thread *t, const Exchange *x)
-{
-    const Field *theirs =
-        x->request.trusted ? fields_find(&x->request.head.fields, FIELD_X_FORWARDED_PROTO) : NULL;
-    if (theirs && str_equal_nocase(theirs->value, S("https"))) {
-        return S("https");
-    }
-    return !theirs && client_get(t, x->client)->wire.tls ? S("https") : S("http");
-}
-
 /* The client itself, where the others name the peer. */
 static void add_real_ip(const Exchange *x, HeadOut *out)
 {

@@ -27,9 +27,6 @@ void forward_date(Thread *t, HeadOut *out);
 /* What the head says of the client's connection, and its end. */
 void forward_client_connection(const Exchange *x, HeadOut *out);
 
-/* "http" or "https": how the client came, as far as River and trusted proxies know. */
-Str forward_scheme(const Thread *t, const Exchange *x);
-
 /* The protocol that the client asks to switch to, if the service lists it; else empty. */
 Str forward_protocol(const Exchange *x);
 

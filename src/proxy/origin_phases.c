@@ -1,6 +1,7 @@
 /* origin_phases.c - CONNECT, SEND, AWAIT, REPLY and RELAY: the origin's half of an exchange. */
 #include "base/number.h"
 #include "proxy/exchange.h"
+#include "proxy/filter_run.h"
 #include "proxy/forward.h"
 #include "proxy/relay.h"
 #include "transport/reply.h"
@@ -8,9 +9,39 @@
 
 /* --- CONNECT --------------------------------------------------------------------------------- */
 
+/* What the filters make of the fields for the origin; once, a further try sends the same. There is
+ * no connection yet that would wait for a filter. */
+static Step request_edit(Thread *t, Exchange *x)
+{
+    HeadEdit **edit = &x->filters.edit;
+    if (x->service->chains[STAGE_UPSTREAM_REQUEST].count == 0 || x->request.edit) {
+        return NEXT;
+    }
+    if (!*edit) {
+        *edit = arena_new(&x->arena, HeadEdit);
+        if (!*edit) {
+            return FAIL(FAULT_MEMORY);
+        }
+        **edit = head_edit_new(&x->arena);
+        forward_request_edit(x, client_get(t, x->client), *edit);
+    }
+    Step step = filter_step(t, x, filter_head(t, x, STAGE_UPSTREAM_REQUEST, *edit));
+    if (step.kind != STEP_NEXT) {
+        return step;
+    }
+    x->request.edit = *edit;
+    *edit = NULL;
+    return x->request.edit->overflow ? FAIL(FAULT_REQUEST_HEAD_TOO_LARGE) : NEXT;
+}
+
 Step phase_connect(Thread *t, Exchange *x)
 {
     if (!x->try.lease) {
+        Step edited = request_edit(t, x);
+        if (edited.kind != STEP_NEXT) {
+            return edited;
+        }
+        x->try.start_us = t->now_ns / 1000;
         x->try.lease = lease_new(t, exchange_token(x), x->try.endpoint->origin, x->try.fresh);
     }
     Err err = x->try.lease ? lease_ask(t, x->try.lease) : ERR_MEMORY;
@@ -32,28 +63,6 @@ Step phase_connect(Thread *t, Exchange *x)
 
 /* --- SEND ------------------------------------------------------------------------------------ */
 
-/* What the filters make of the fields for the origin; once, a further try sends the same. */
-static Step send_edit(Thread *t, Exchange *x)
-{
-    const FilterChain *chain = &x->service->chains[STAGE_UPSTREAM_REQUEST];
-    if (chain->count == 0 || x->request.edit) {
-        return NEXT;
-    }
-    HeadEdit *edit = arena_new(&x->arena, HeadEdit);
-    if (!edit) {
-        return FAIL(FAULT_MEMORY);
-    }
-    *edit = head_edit_new(&x->arena);
-    forward_request_edit(x, client_get(t, x->client), edit);
-    Verdict v = filter_head(t, x, chain, edit);
-    if (v.kind == VERDICT_FAIL) {
-        x->own.refusal = v.respond;
-        return FAIL(v.fault);
-    }
-    x->request.edit = edit;
-    return edit->overflow ? FAIL(FAULT_REQUEST_HEAD_TOO_LARGE) : NEXT;
-}
-
 /* Whether a body may be quiet for hours: of gRPC, or a stream of events. Their length is never
  * known. */
 static bool is_stream(const Framing *framing, const Fields *fields)
@@ -67,10 +76,6 @@ static bool is_stream(const Framing *framing, const Fields *fields)
 Step phase_send(Thread *t, Exchange *x)
 {
     Link origin = link_upstream(t, x);
-    Step edited = send_edit(t, x);
-    if (edited.kind == STEP_FAIL) {
-        return edited;
-    }
     x->try.extended_connect = x->request.upgrade.len > 0 && origin.stream;
     const Mux *m = x->try.extended_connect ? origin.stream->mux : NULL;
     if (m && !h2_takes_connect(m->h2)) {
@@ -276,33 +281,60 @@ static bool reply_is_edited(const Exchange *x)
     return chains[STAGE_UPSTREAM_RESPONSE].count > 0 || chains[STAGE_RESPONSE].count > 0;
 }
 
-/* What the filters make of the response's head, and say to its announced length. */
-static Step reply_edit(Thread *t, Exchange *x, HeadEdit *edit)
+/* What the filters say to the response's announced length, and make of its head. */
+static Step reply_edit(Thread *t, Exchange *x)
 {
-    const FilterChain *chains = x->service->chains;
+    HeadEdit **edit = &x->filters.edit;
     const Framing *framing = &x->try.response.framing;
     Verdict v = PASS;
-    if (framing->body == BODY_LENGTH) {
-        v = filter_body(t, x, &chains[STAGE_RESPONSE_BODY], framing->length, STR_NONE);
+    if (framing->body == BODY_LENGTH && !*edit) {
+        v = filter_body(t, x, STAGE_RESPONSE_BODY, framing->length, STR_NONE);
     }
-    if (v.kind == VERDICT_PASS && reply_is_edited(x)) {
-        forward_response_edit(t, x, edit);
-        v = filter_head(t, x, &chains[STAGE_UPSTREAM_RESPONSE], edit);
+    if (v.kind != VERDICT_PASS || !reply_is_edited(x)) {
+        return filter_step(t, x, v);
     }
+    if (!*edit) {
+        *edit = arena_new(&x->arena, HeadEdit);
+        if (!*edit) {
+            return FAIL(FAULT_MEMORY);
+        }
+        **edit = head_edit_new(&x->arena);
+        forward_response_edit(t, x, *edit);
+    }
+    v = filter_head(t, x, STAGE_UPSTREAM_RESPONSE, *edit);
     if (v.kind == VERDICT_PASS) {
-        v = filter_head(t, x, &chains[STAGE_RESPONSE], edit);
+        v = filter_head(t, x, STAGE_RESPONSE, *edit);
     }
-    if (v.kind == VERDICT_FAIL) {
-        x->own.refusal = v.respond;
-        return FAIL(v.fault);
+    Step step = filter_step(t, x, v);
+    bool whole = step.kind != STEP_NEXT || !(*edit)->overflow;
+    return whole ? step : FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE);
+}
+
+/* The body's first bytes follow the head in the thread's input, which others use while a filter
+ * makes the exchange wait: then they go back to the connection. */
+static Step reply_pause(Thread *t, Exchange *x, Link origin)
+{
+    if (origin.wire && link_keep(t, origin, x->try.rest_total, x->try.rest_from) != ERR_OK) {
+        return FAIL(FAULT_MEMORY);
     }
-    return edit->overflow ? FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE) : NEXT;
+    return WAIT;
+}
+
+static void reply_resume(Thread *t, Exchange *x, Link origin)
+{
+    if (origin.wire) {
+        x->try.rest_from = 0;
+        x->try.rest_total = buf_peek(origin.in, t->input);
+    }
 }
 
 Step phase_reply(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);
     Link origin = link_upstream(t, x);
+    if (UNLIKELY(x->filters.paused_ms != 0)) {
+        reply_resume(t, x, origin);
+    }
     x->pace.up_ms = t->now_ms;
     x->try.response_body = body_of(&x->try.response.framing);
     x->try.response_body.chunk.padded = true; /* River frames anew for the one that reads on */
@@ -315,13 +347,12 @@ Step phase_reply(Thread *t, Exchange *x)
         /* What it has not read might be its next request. */
         x->try.response.framing.keep_alive = false;
     }
-    HeadEdit edit = head_edit_new(&x->arena);
-    Step edited = reply_edit(t, x, &edit);
-    if (edited.kind == STEP_FAIL) {
-        return edited;
+    Step edited = reply_edit(t, x);
+    if (edited.kind != STEP_NEXT) {
+        return edited.kind == STEP_WAIT ? reply_pause(t, x, origin) : edited;
     }
     HeadOut head = link_head(t, client);
-    forward_response_head(t, x, reply_is_edited(x) ? &edit : NULL, &head);
+    forward_response_head(t, x, x->filters.edit, &head);
     if (head.text.overflow || head.count > head.room) {
         return FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE);
     }

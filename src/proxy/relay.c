@@ -4,6 +4,7 @@
 #include "proxy/relay.h"
 
 #include "base/number.h"
+#include "proxy/filter_run.h"
 #include "proxy/identity.h"
 #include "proxy/worker.h"
 #include "transport/reply.h"
@@ -13,16 +14,8 @@
 /* What the filters say to the next piece of a body. */
 static Step filter_piece(Thread *t, Exchange *x, FilterStage stage, const Body *body, Str data)
 {
-    const FilterChain *chain = &x->service->chains[stage];
-    if (chain->count == 0 || data.len == 0) {
-        return NEXT;
-    }
-    Verdict v = filter_body(t, x, chain, body->bytes, data);
-    if (v.kind == VERDICT_PASS) {
-        return NEXT;
-    }
-    x->own.refusal = v.respond;
-    return FAIL(v.fault);
+    return data.len == 0 ? NEXT
+                         : filter_step(t, x, filter_body(t, x, stage, body->bytes, data));
 }
 
 /* Whether the origin may still turn away what it was sent without looking at it. */

@@ -2,6 +2,7 @@
 #include "http/uri.h"
 #include "loop/crash.h"
 #include "proxy/exchange.h"
+#include "proxy/filter_run.h"
 #include "proxy/forward.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
@@ -200,41 +201,22 @@ Step phase_route(Thread *t, Exchange *x)
     return NEXT;
 }
 
-/* What a filter's verdict means for the phase. */
-static Step step_of(const Thread *t, Exchange *x, Verdict v)
-{
-    uint64_t paused_ms = x->filters.paused_ms ? x->filters.paused_ms : t->now_ms;
-    x->filters.paused_ms = v.kind == VERDICT_PAUSE ? paused_ms : 0;
-    switch (v.kind) {
-    case VERDICT_PASS:
-        return NEXT;
-    case VERDICT_PAUSE:
-        return WAIT;
-    case VERDICT_ANSWER:
-        x->own.respond = v.respond;
-        return GOTO(ANSWER);
-    case VERDICT_FAIL:
-        x->own.refusal = v.respond;
-        return FAIL(v.fault);
-    }
-    return NEXT;
-}
-
 /* What a body filter says to a body whose length is announced. */
 static Verdict ask_body(Thread *t, Exchange *x)
 {
     const Framing *framing = &x->request.head.framing;
-    const FilterChain *chain = &x->service->chains[STAGE_REQUEST_BODY];
-    return framing->body == BODY_LENGTH ? filter_body(t, x, chain, framing->length, STR_NONE)
-                                        : PASS;
+    if (framing->body != BODY_LENGTH || x->filters.announced) {
+        return PASS;
+    }
+    x->filters.announced = true;
+    return filter_body(t, x, STAGE_REQUEST_BODY, framing->length, STR_NONE);
 }
 
 Step phase_ask(Thread *t, Exchange *x)
 {
-    const FilterChain *chains = x->service->chains;
-    Verdict v = filter_request(t, x, STAGE_REQUEST, chains, &x->filters.next);
+    Verdict v = filter_request(t, x, STAGE_REQUEST);
     if (v.kind == VERDICT_PASS) {
-        v = filter_request(t, x, STAGE_LIMIT, chains, &x->filters.limit_at);
+        v = filter_request(t, x, STAGE_LIMIT);
     }
     if (v.kind == VERDICT_PASS) {
         v = ask_body(t, x);
@@ -247,9 +229,9 @@ Step phase_ask(Thread *t, Exchange *x)
     } else if (v.kind == VERDICT_PASS && route->respond) {
         v = (Verdict){.kind = VERDICT_ANSWER, .respond = route->respond};
     } else if (v.kind == VERDICT_PASS && route->handler.kind) {
-        v = route->handler.kind->request(t, x, route->handler.state);
+        v = filter_handle(t, x, &route->handler);
     }
-    return step_of(t, x, v);
+    return filter_step(t, x, v);
 }
 
 /* What a policy that hashes looks at: the path without the query, maybe behind the client's
@@ -310,10 +292,9 @@ static size_t pick_endpoint(Thread *t, const Exchange *x, const Cluster *cluster
 Step phase_pick(Thread *t, Exchange *x)
 {
     const Cluster *cluster = x->route->cluster;
-    size_t at = 0;
-    Verdict v = filter_request(t, x, STAGE_PEER, x->service->chains, &at);
-    if (v.kind != VERDICT_PASS) {
-        return step_of(t, x, v);
+    Step asked = filter_step(t, x, filter_request(t, x, STAGE_PEER));
+    if (asked.kind != STEP_NEXT) {
+        return asked;
     }
     if (x->tries == 0 && cluster->endpoint_count > 1) {
         x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);
@@ -326,6 +307,5 @@ Step phase_pick(Thread *t, Exchange *x)
     CHECK(index < cluster->endpoint_count);
     x->try.endpoint = &cluster->endpoints[index];
     x->tries++;
-    x->try.start_us = t->now_ns / 1000;
     return NEXT;
 }

@@ -2,6 +2,7 @@
 #include "proxy/source.h"
 
 #include "http/forwarded_for.h"
+#include "proxy/filter_run.h"
 
 /* --- connections ----------------------------------------------------------------------------- */
 

@@ -203,7 +203,7 @@ static bool upstream_may_rest(Thread *t, const Upstream *u)
     if (u->state != UPSTREAM_BUSY || !x) {
         return u->state == UPSTREAM_DIALING;
     }
-    if (x->phase >= PHASE_REPLY && x->try.response_body.done) {
+    if (x->filters.paused_ms != 0 || (x->phase >= PHASE_REPLY && x->try.response_body.done)) {
         return true;
     }
     return link_is_full(link_client(t, x)) || (x->tunnel.open && u->wire.ended);
@@ -562,6 +562,7 @@ void judge_leftovers(void)
     }
     left("open files", disk_files_open());
     size_t spares = 0;
+    left("slots of filters", (size_t)trial->slots);
     for (unsigned i = 0; i < trial->plan.threads; i++) {
         spares += stream_is_open(&w->group.threads[i]->accepting.spare);
         judge_thread(w->group.threads[i]);

@@ -1,31 +1,49 @@
-/* pauses.c - a filter of the simulation's that makes requests wait, and wakes them; or never. */
-#include "proxy/exchange.h"
+/* pauses.c - a filter of the simulation's that stands in every stage of heads. In one of them it
+ * makes a request wait, and wakes it; or never. It also counts what it remembers and gives back. */
+#include "proxy/filter_call.h"
 #include "trial.h"
 
 #define PAUSE_ONE_IN 5u  /* asks */
-#define NEVER_ONE_IN 40u /* asks that nobody wakes: they must end by themselves */
+#define NEVER_ONE_IN 40u /* asks that are not woken: they must end by themselves */
 #define PAUSE_NS_MOST (400 * LAN_MS)
 
-static Ask *ask_of(const Exchange *x)
+/* The state says which stage a use stands in. */
+static const FilterStage stages[] = {STAGE_REQUEST,          STAGE_LIMIT,
+                                     STAGE_PEER,             STAGE_UPSTREAM_REQUEST,
+                                     STAGE_UPSTREAM_RESPONSE, STAGE_RESPONSE};
+#define STAGES (sizeof stages / sizeof stages[0])
+
+static Ask *ask_of(const FilterCall *call)
 {
     uint64_t id = 0;
-    Str path = x->request.head.path;
+    Str path = call_request(call)->path;
     for (size_t i = 1; i < path.len && byte_is_digit(str_at(path, i)); i++) {
         id = id * 10 + (uint64_t)(str_at(path, i) - '0');
     }
     return ask_by_id(id);
 }
 
-static Verdict pause_request(Thread *t, Exchange *x, const void *state)
+/* One stage after the other pauses: every request is paused in at most one. */
+static bool pauses_here(const Ask *a, FilterStage stage)
 {
-    (void)state;
-    Ask *a = ask_of(x);
-    if (!a || a->id % PAUSE_ONE_IN != 0 || a->woken) {
+    return a->id % PAUSE_ONE_IN == 0 && stages[a->id / PAUSE_ONE_IN % STAGES] == stage;
+}
+
+static Verdict pause_request(FilterCall *call)
+{
+    Ask *a = ask_of(call);
+    FilterStage stage = *(const FilterStage *)call_state(call);
+    bool *seen = (bool *)call_slot(call);
+    if (seen && !*seen) {
+        *seen = true;
+        trial->slots++;
+    }
+    if (!a || !pauses_here(a, stage) || a->woken) {
         return PASS;
     }
     if (a->waiter == TOKEN_NONE) {
-        a->waiter = exchange_token(x);
-        a->waiter_thread = t->index;
+        a->waiter = call_token(call);
+        a->waiter_thread = call_thread(call)->index;
         if (a->id % NEVER_ONE_IN == 0) {
             a->tainted = true;
         } else {
@@ -35,13 +53,41 @@ static Verdict pause_request(Thread *t, Exchange *x, const void *state)
     return PAUSE; /* whatever else has woken it */
 }
 
-static const FilterKind pause_kind = {.request = pause_request};
-static const FilterUse pause_use = {.kind = &pause_kind};
-
-FilterChain pauses_chain(void)
+static Verdict pause_head(FilterCall *call, HeadEdit *edit)
 {
-    bool some = trial->plan.seed % 3 == 1 && !trial->plan.hoards;
-    return (FilterChain){.count = some, .uses = &pause_use};
+    if (edit->count == 0) {
+        trial_fail("a filter was given a head without fields");
+    }
+    return pause_request(call);
+}
+
+static void pause_finish(FilterCall *call, const FilterOutcome *outcome)
+{
+    (void)outcome;
+    const bool *seen = (const bool *)call_slot(call);
+    if (!seen || !*seen) {
+        trial_fail("a filter's slot is not the one that it had");
+        return;
+    }
+    trial->slots--;
+}
+
+static const FilterKind pause_kind = {.request = pause_request,
+                                      .head = pause_head,
+                                      .finish = pause_finish,
+                                      .slot_bytes = sizeof(bool)};
+static const FilterUse pause_uses[STAGES] = {
+    {&pause_kind, &stages[0]}, {&pause_kind, &stages[1]}, {&pause_kind, &stages[2]},
+    {&pause_kind, &stages[3]}, {&pause_kind, &stages[4]}, {&pause_kind, &stages[5]}};
+
+void pauses_stand(FilterChain *chains)
+{
+    if (trial->plan.seed % 3 != 1 || trial->plan.hoards) {
+        return;
+    }
+    for (size_t i = 0; i < STAGES; i++) {
+        chains[stages[i]] = (FilterChain){.count = 1, .uses = &pause_uses[i]};
+    }
 }
 
 void pause_over(uint64_t id)

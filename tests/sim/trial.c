@@ -4,6 +4,7 @@
 #include "balance/policies.h"
 #include "trial.h"
 
+#define SCRATCH_BYTES 256u /* of a thread, that others may have used */
 #define TURN_NS_MAX 20000u
 #define PAUSE_NS_MAX (60 * LAN_MS)
 #define ROUNDS_MAX 20000000u
@@ -56,8 +57,8 @@ static void service_make(Site *s, unsigned i, uint64_t scale_ms)
         v->route.handler = (FilterUse){.kind = &filter_file_server, .state = &s->files};
     } else {
         v->route.cluster = &s->clusters[i];
-        v->chains[STAGE_REQUEST] = pauses_chain();
     }
+    pauses_stand(v->chains);
     limits_make(&v->limits, scale_ms);
     s->service_list[i] = v;
 }
@@ -266,6 +267,8 @@ static bool turn_one(void)
             bool more = t->again_count > 0 || t->flush_count > 0;
             uint64_t alarm_ms = t->poller.alarm_ms;
             bool alarm = alarm_ms != UINT64_MAX && lan_now_ns() > alarm_ms * LAN_MS;
+            Span scratch = span_take(thread_at(i)->input, SCRATCH_BYTES);
+            span_fill(scratch, 'x'); /* nothing in it outlives a turn */
             thread_turn(thread_at(i), -1);
             trial->over[i] = is_over(t);
             fetches_look();

@@ -263,6 +263,7 @@ typedef struct Trial {
     Blocks peers_blocks;
     bool awake[LAN_THREADS_MAX]; /* threads that do not wait yet */
     bool knocked[LAN_THREADS_MAX]; /* somebody on the thread has started or resumed something */
+    int slots; /* that filters have and have not given back: pauses.c */
     uint64_t paused_ns[LAN_THREADS_MAX]; /* until then the system does not let the thread run */
     bool flipped[ORIGINS_MAX]; /* a restart has brought other software: old, or new */
     bool over[LAN_THREADS_MAX]; /* threads that have seen that they are over */
@@ -341,7 +342,8 @@ bool client_h1_judges(Party *p);
 Ask *client_asks(Party *p);
 
 /* pauses.c */
-FilterChain pauses_chain(void);
+/* Puts the filter into the chains of a service, where the seed wants it. */
+void pauses_stand(FilterChain *chains);
 void pause_over(uint64_t id);
 
 /* fetches.c */

@@ -25,6 +25,7 @@
 
 #include "http/chunk.h"
 #include "network.h"
+#include "wire_filters.h"
 
 #define TEXT_MAX (1u << 20)
 #define STEPS_MAX 256
@@ -234,7 +235,8 @@ static const struct {
 } changes[] = {
     {"forwarded", change_forwarded}, {"trusting", change_trusting}, {"respond", change_respond},
     {"host", change_host},           {"small", change_small},       {"overload", change_overload},
-    {"refuse", change_refuse},
+    {"refuse", change_refuse},       {"pausing", change_pausing},   {"stuck", change_stuck},
+    {"refusing", change_refusing},   {"bad-verdict", change_bad_verdict},
 };
 
 /* --- comparing ------------------------------------------------------------------------------- */
@@ -447,7 +449,7 @@ static bool play(const Script *script, Mode mode, size_t split, size_t *ret_sent
     for (size_t i = 0; i < script->step_count && !p.failure[0]; i++) {
         play_step(&p, &script->steps[i]);
     }
-    size_t left = world_close(&p.world);
+    size_t left = world_close(&p.world) + (size_t)wire_filter_slots;
     if (left && !p.failure[0]) {
         snprintf(p.failure, sizeof p.failure, "%zu things are left over", left);
     }

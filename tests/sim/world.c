@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #define SETTLE_TURNS_MAX 500000u
+#define SCRATCH_BYTES 1024u
 
 void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
 {
@@ -43,7 +44,10 @@ void world_settle(SimWorld *w)
 {
     unsigned turns = 0;
     do {
-        thread_turn(w->worker->group.threads[0], 0);
+        Thread *t = w->worker->group.threads[0];
+        span_fill(span_take(t->input, SCRATCH_BYTES), 'x'); /* nothing in it outlives a turn */
+        span_fill(span_take(t->output, SCRATCH_BYTES), 'x');
+        thread_turn(t, 0);
         CHECK(++turns < SETTLE_TURNS_MAX); /* else something spins */
     } while (world_is_busy(w));
 }

@@ -116,6 +116,16 @@ def check_layers(tree):
                 yield source.path, number, f"{source.room} may not know {room}"
 
 
+def check_filters(tree):
+    """Filters reach an exchange only through a FilterCall."""
+    for source in tree.room_sources():
+        if source.room == "filter":
+            for number, line in enumerate(source.lines, 1):
+                include = re.match(r'\s*#\s*include\s+"(proxy|pool|transport)/([^"]+)"', line)
+                if include and include[2] not in ("filter.h", "filter_call.h"):
+                    yield source.path, number, f'"{include[1]}/{include[2]}": use filter_call.h'
+
+
 def check_circles(tree):
     """At most four units call each other in a circle (circles.py)."""
     for circle in circles.circles(circles.edges_of(circles.units_of(tree.room_sources()))):
@@ -325,10 +335,11 @@ class Tree:
                 yield path, self.lines(path)
 
 
-RULES = [check_layers, check_circles, check_function_lines, check_file_lines, check_columns,
-         check_banned_calls, check_slice_pointers, check_system_call_marks, check_foreign_headers,
-         check_header_names, check_opening_comment, check_conditional_code, check_readmes,
-         check_names, check_lists, check_adapters, check_left_overs]
+RULES = [check_layers, check_filters, check_circles, check_function_lines, check_file_lines,
+         check_columns, check_banned_calls, check_slice_pointers, check_system_call_marks,
+         check_foreign_headers, check_header_names, check_opening_comment,
+         check_conditional_code, check_readmes, check_names, check_lists, check_adapters,
+         check_left_overs]
 
 
 def run(root):

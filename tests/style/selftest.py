@@ -28,6 +28,7 @@ CLEAN = {
                      "int g(Str s)\n{\n    return feed(s.at, s.len); /* foreign call */\n}\n",
     "src/net/socket.c": "/* socket.c - sockets. */\nint f(Str s)\n{\n"
                         "    return write(1, s.at, s.len); /* system call */\n}\n",
+    "src/filter/README.md": "filters\n",
     "src/net/README.md": "peers; `SOMETHING`, `some-option`, `other/thing`\n",
     "docs/HOUSE.md": "`link1.c`, `src/http`, `HOUSE.md`\n```\n`no_such`\n```\n`name.c`\n",
     "deps/src/lib.rs": "//! Adapters.\n" + "// A comment.\n\n" * 1250,
@@ -38,6 +39,7 @@ PLANTED = [
     ("layers", "src/loop/timer.c", '/* timer.c - time. */\n#include "http/head.h"\n'),
     ("layers", "src/base/str.h", '/* str.h - slices. */\n#include "net/tls.h"\n'),
     ("layers", "src/net/tls.c", '/* tls.c - TLS. */\n#include "socket.h"\n'),
+    ("filters", "src/filter/cidr.c", '/* cidr.c - c. */\n#include "proxy/exchange.h"\n'),
     ("circles", "src/http/link4.c", link(4, "link_0")),
     ("function_lines", "src/http/head.c", "/* head.c - h. */\nint g(void)\n{\n" + LONG + "\n}\n"),
     ("file_lines", "src/http/head.c", "/* head.c - heads. */\n" + "int f(void);\n" * 600),
