@@ -36,7 +36,7 @@ Err region_reserve(void)
     return reserved ? ERR_OK : ERR_MEMORY;
 }
 
-static Err map(int fd, unsigned slot, size_t bytes, int protection)
+static Err region_map_at(int fd, unsigned slot, size_t bytes, int protection)
 {
     void *at = slot_at(slot);
     if (mmap(at, bytes, protection, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
@@ -72,7 +72,7 @@ Err region_open(Region *r)
         return err_from_errno(errno);
     }
     Err err = ftruncate(fd, (off_t)REGION_BYTES) == 0
-                  ? map(fd, slot, REGION_BYTES, PROT_READ | PROT_WRITE)
+                  ? region_map_at(fd, slot, REGION_BYTES, PROT_READ | PROT_WRITE)
                   : err_from_errno(errno);
     if (err != ERR_OK) {
         (void)close(fd);
@@ -88,7 +88,7 @@ Err region_seal(Region *r)
 {
     CHECK(slot_clear(slot_at(r->slot), REGION_BYTES, MAP_FIXED));
     Err err = fcntl(r->fd, F_ADD_SEALS, SEALS) == 0 ? ERR_OK : err_from_errno(errno);
-    Err mapped = map(r->fd, r->slot, REGION_BYTES, PROT_READ);
+    Err mapped = region_map_at(r->fd, r->slot, REGION_BYTES, PROT_READ);
     return err == ERR_OK ? mapped : err;
 }
 
@@ -106,7 +106,7 @@ Err region_map(int fd, unsigned slot)
     if (slot >= REGION_SLOTS || taken[slot]) {
         return ERR_SYNTAX;
     }
-    return map(fd, slot, REGION_BYTES, PROT_READ);
+    return region_map_at(fd, slot, REGION_BYTES, PROT_READ);
 }
 
 void region_unmap(unsigned slot)

@@ -40,7 +40,7 @@ void str_map_add(StrMap *m, uint32_t scope, Str key, uint32_t value)
     m->count++;
 }
 
-static Err grow(Arena *a, StrMap *m)
+static Err map_grow(Arena *a, StrMap *m)
 {
     StrMap larger;
     TRY(str_map_open(a, m->room, &larger));
@@ -57,7 +57,7 @@ static Err grow(Arena *a, StrMap *m)
 Err str_map_put(Arena *a, StrMap *m, uint32_t scope, Str key, uint32_t value)
 {
     if (2 * (m->count + 1) > m->room) {
-        TRY(grow(a, m));
+        TRY(map_grow(a, m));
     }
     str_map_add(m, scope, key, value);
     return ERR_OK;

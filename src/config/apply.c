@@ -65,7 +65,7 @@ static KdlEntry *find_or_add_entry(Arena *a, KdlNode *node, Str property)
 }
 
 /* A property of `log/access` without its argument would be half an option. */
-static Err complete(Arena *a, const SchemaNode *schema, KdlNode *node)
+static Err complete_properties(Arena *a, const SchemaNode *schema, KdlNode *node)
 {
     if (schema->argument_count == 0 || node_argument(node)) {
         return ERR_OK;
@@ -110,7 +110,7 @@ static Err apply_one(Checker *c, Arena *a, const ConfigOverrides *o, OverrideId 
     if (c->diagnostics->error_count != errors) {
         return ERR_OK;
     }
-    TRY(property.len != 0 ? complete(a, schema, node) : ERR_OK);
+    TRY(property.len != 0 ? complete_properties(a, schema, node) : ERR_OK);
     KdlEntry *entry = find_or_add_entry(a, node, property);
     if (!entry) {
         return ERR_MEMORY;

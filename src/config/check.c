@@ -92,7 +92,7 @@ Str entry_text(const KdlEntry *entry)
 }
 
 /* "did you mean", or else the list of what is known here. */
-static Str suggest(const Nearest *near, const Text *list, Text *help)
+static Str suggest_known(const Nearest *near, const Text *list, Text *help)
 {
     if (near->found.len != 0) {
         text_format(help, "did you mean `%.*s`?", STR_ARG(near->found));
@@ -103,7 +103,7 @@ static Str suggest(const Nearest *near, const Text *list, Text *help)
     return text_str(help);
 }
 
-static void offer(Nearest *near, Text *list, Str known)
+static void offer_name(Nearest *near, Text *list, Str known)
 {
     nearest_offer(near, known);
     text_add(list, list->len != 0 ? S(", ") : STR_NONE);
@@ -121,10 +121,10 @@ static void report_unknown_node(Checker *c, Severity severity, const SchemaNode 
     for (size_t i = 0; i < parent->child_count; i++) {
         const SchemaNode *child = schema_at(parent, i);
         if (!(child->flags & SCHEMA_ANY_NAME)) {
-            offer(&near, &list, child->name);
+            offer_name(&near, &list, child->name);
         }
     }
-    check_report(c, severity, where_at(node->name_at), suggest(&near, &list, &help),
+    check_report(c, severity, where_at(node->name_at), suggest_known(&near, &list, &help),
                  "there is no `%.*s` here", SHOWN(node->name));
 }
 
@@ -139,11 +139,12 @@ static void report_unknown_property(Checker *c, const SchemaNode *schema, const 
     const SchemaNode *from[] = {schema, variant};
     for (size_t s = 0; s < 2; s++) {
         for (size_t i = 0; from[s] && i < from[s]->property_count; i++) {
-            offer(&near, &list, from[s]->properties[i].name);
+            offer_name(&near, &list, from[s]->properties[i].name);
         }
     }
     Str kind = variant ? variant->name : node->name;
-    check_report(c, ignored_severity(c), where_at(entry->name_at), suggest(&near, &list, &help),
+    check_report(c, ignored_severity(c), where_at(entry->name_at),
+                 suggest_known(&near, &list, &help),
                  "`%.*s` takes no argument `%.*s`", SHOWN(kind), SHOWN(entry->name));
 }
 
@@ -246,9 +247,9 @@ static void report_unknown_variant(Checker *c, const SchemaNode *schema, const K
     Text help = text_in(span_of(help_room, sizeof help_room));
     Nearest near = nearest_to(value->text);
     for (size_t i = 0; i < schema->variant_count; i++) {
-        offer(&near, &list, schema_variant_at(schema, i)->name);
+        offer_name(&near, &list, schema_variant_at(schema, i)->name);
     }
-    check_report(c, SEVERITY_ERROR, where_at(value->location), suggest(&near, &list, &help),
+    check_report(c, SEVERITY_ERROR, where_at(value->location), suggest_known(&near, &list, &help),
                  "no `%.*s` of the kind `%.*s` can stand here", SHOWN(node->name),
                  SHOWN(value->text));
 }

@@ -16,7 +16,7 @@ const FileSettings *settings_file(const Settings *s, Str path)
 /* ---- the list ---- */
 
 /* What a full list holds, with room for as much again; NULL: no memory. */
-static void *grown(Arena *a, const void *list, size_t count, size_t size, size_t *ret_room)
+static void *list_grown(Arena *a, const void *list, size_t count, size_t size, size_t *ret_room)
 {
     size_t room = count > 0 ? 2 * count : ROOM_FIRST;
     void *more = arena_alloc_array(a, room, size);
@@ -31,7 +31,7 @@ static void *grown(Arena *a, const void *list, size_t count, size_t size, size_t
 static Err list_grow(Arena *a, FillFiles *known)
 {
     size_t room = 0;
-    FillFile *list = (FillFile *)grown(a, known->list, known->count, sizeof *list, &room);
+    FillFile *list = (FillFile *)list_grown(a, known->list, known->count, sizeof *list, &room);
     if (!list) {
         return ERR_MEMORY;
     }
@@ -78,7 +78,7 @@ Err fill_name_file(Filler *f, uint32_t place)
     f->known.list[place].file.named = true;
     if (n->count == n->room) {
         size_t room = 0;
-        uint32_t *list = (uint32_t *)grown(f->arena, n->list, n->count, sizeof *list, &room);
+        uint32_t *list = (uint32_t *)list_grown(f->arena, n->list, n->count, sizeof *list, &room);
         if (!list) {
             return ERR_MEMORY;
         }

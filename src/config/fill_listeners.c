@@ -24,7 +24,7 @@ Err fill_listeners_open(Filler *f, size_t room)
 
 /* The name of an option in which two ways to listen at one address differ; empty: they do not. What
  * is decided before a request has named its host can be decided in one way only. */
-static Str difference(const ListenerSettings *a, const ListenerSettings *b)
+static Str listener_difference(const ListenerSettings *a, const ListenerSettings *b)
 {
     const ListenerTls *s = &a->tls;
     const ListenerTls *t = &b->tls;
@@ -53,10 +53,10 @@ static Str difference(const ListenerSettings *a, const ListenerSettings *b)
 }
 
 /* A further service at an address that is there. */
-static void compare(Filler *f, uint32_t index, const ListenerSettings *fresh, Location at)
+static void listener_compare(Filler *f, uint32_t index, const ListenerSettings *fresh, Location at)
 {
     const ListenerSettings *there = &f->listeners.list[index];
-    Str other = difference(there, fresh);
+    Str other = listener_difference(there, fresh);
     if (other.len > 0) {
         Str owner = str_take(f->listeners.owners[index], NAME_SHOWN_MAX);
         check_report(f->checker, SEVERITY_ERROR, where_at(at),
@@ -93,7 +93,7 @@ void fill_claim(Filler *f, uint32_t service, Str owner, const ListenerSettings *
                                               .files = one->tls.files};
     if (shared) {
         l->list[index].service_count++;
-        compare(f, index, one, at);
+        listener_compare(f, index, one, at);
         return;
     }
     str_map_add(&l->addresses, 0, one->address.text, index);

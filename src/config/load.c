@@ -14,7 +14,7 @@
 #define DESCRIBE_BYTES_MAX (256u << 10)
 
 /* The outcome after all that could be found was found. */
-static Err verdict(Diagnostics *d)
+static Err load_verdict(Diagnostics *d)
 {
     diagnostics_sort(d);
     if (d->out_of_memory) {
@@ -34,8 +34,8 @@ static Err refuse_long(Diagnostics *d, Str text)
     return ERR_LIMIT;
 }
 
-static Err parse(Arena *a, Str text, const ConfigOptions *options, int version, Diagnostics *d,
-                 KdlDocument *ret)
+static Err parse_text(Arena *a, Str text, const ConfigOptions *options, int version, Diagnostics *d,
+                      KdlDocument *ret)
 {
     TRY(refuse_long(d, text));
     Err err = options->format == CONFIG_TOML
@@ -55,13 +55,13 @@ static void warn_of_toml(Diagnostics *d, const KdlDocument *document)
 }
 
 /* From a document without mistakes of its own to settings. */
-static Err take(Arena *a, Str text, const KdlDocument *document, Checker *c,
-                const ConfigOptions *options, const Settings **ret)
+static Err take_document(Arena *a, Str text, const KdlDocument *document, Checker *c,
+                         const ConfigOptions *options, const Settings **ret)
 {
     const Settings *settings = NULL;
-    TRY(verdict(c->diagnostics));
+    TRY(load_verdict(c->diagnostics));
     TRY(fill_settings(a, text, document, c, options, &settings));
-    TRY(verdict(c->diagnostics));
+    TRY(load_verdict(c->diagnostics));
     *ret = settings;
     return ERR_OK;
 }
@@ -98,21 +98,21 @@ static Err load_over(Arena *a, Str text, const ConfigOptions *options, Checker *
     check_document(c, document);
     TRY(apply_overrides(c, a, overrides, document));
     rules_check(c, a, overrides, document);
-    Err err = take(a, text, document, c, options, ret);
+    Err err = take_document(a, text, document, c, options, ret);
     return err == ERR_OK && c->diagnostics->count == 0 ? ERR_OK : ERR_AGAIN;
 }
 
 static Err load_whole(Arena *a, Str text, const ConfigOptions *options, Checker *c,
                       KdlDocument *document, const Settings **ret)
 {
-    TRY(parse(a, text, options, 0, c->diagnostics, document));
+    TRY(parse_text(a, text, options, 0, c->diagnostics, document));
     if (options->format == CONFIG_TOML) {
         warn_of_toml(c->diagnostics, document);
     }
     check_document(c, document);
     TRY(apply_overrides(c, a, options->overrides, document));
     rules_check(c, a, options->overrides, document);
-    return take(a, text, document, c, options, ret);
+    return take_document(a, text, document, c, options, ret);
 }
 
 Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options, Diagnostics *d,
@@ -154,8 +154,8 @@ Err config_print_kdl(Arena *a, Str file_name, Str text, ConfigFormat format, int
     ConfigOptions options = {.format = format};
     KdlDocument document = {0};
     diagnostics_init(d, a, file_name, text);
-    TRY(parse(a, text, &options, version, d, &document));
-    TRY(verdict(d));
+    TRY(parse_text(a, text, &options, version, d, &document));
+    TRY(load_verdict(d));
     for (size_t bytes = text.len + PRINT_BYTES_MIN;; bytes *= 2) {
         Span room = {0};
         if (!arena_span(a, bytes, &room)) {
@@ -170,7 +170,7 @@ Err config_print_kdl(Arena *a, Str file_name, Str text, ConfigFormat format, int
     }
 }
 
-static Err describe(Arena *a, void (*write)(Text *out), Str *ret)
+static Err describe_to(Arena *a, void (*write)(Text *out), Str *ret)
 {
     Span room = {0};
     if (!arena_span(a, DESCRIBE_BYTES_MAX, &room)) {
@@ -185,12 +185,12 @@ static Err describe(Arena *a, void (*write)(Text *out), Str *ret)
 
 Err config_defaults(Arena *a, Str *ret)
 {
-    return describe(a, describe_defaults, ret);
+    return describe_to(a, describe_defaults, ret);
 }
 
 Err config_reference(Arena *a, Str *ret)
 {
-    return describe(a, describe_reference, ret);
+    return describe_to(a, describe_reference, ret);
 }
 
 Err config_environment(Arena *a, const ConfigOverrides *o, Str *ret)

@@ -7,7 +7,7 @@ typedef struct Row {
     uint8_t at[NEAREST_BYTES_MAX + 1];
 } Row;
 
-static bool same(Str a, size_t i, Str b, size_t j)
+static bool same_letter(Str a, size_t i, Str b, size_t j)
 {
     return byte_lower(str_at(a, i)) == byte_lower(str_at(b, j));
 }
@@ -17,10 +17,10 @@ static void fill_row(Str a, Str b, size_t i, const Row *older, const Row *old, R
 {
     row->at[0] = (uint8_t)i;
     for (size_t j = 1; j <= b.len; j++) {
-        size_t best = (size_t)old->at[j - 1] + (same(a, i - 1, b, j - 1) ? 0 : 1);
+        size_t best = (size_t)old->at[j - 1] + (same_letter(a, i - 1, b, j - 1) ? 0 : 1);
         best = size_min(best, (size_t)old->at[j] + 1);
         best = size_min(best, (size_t)row->at[j - 1] + 1);
-        if (i > 1 && j > 1 && same(a, i - 1, b, j - 2) && same(a, i - 2, b, j - 1)) {
+        if (i > 1 && j > 1 && same_letter(a, i - 1, b, j - 2) && same_letter(a, i - 2, b, j - 1)) {
             best = size_min(best, (size_t)older->at[j - 2] + 1);
         }
         row->at[j] = (uint8_t)best;

@@ -110,7 +110,7 @@ static void check_names(Checker *c, Arena *a, const KdlNode *services)
     }
 }
 
-static bool bounded(Checker *c, const KdlNode *at, size_t count, size_t most, const char *what)
+static bool is_bounded(Checker *c, const KdlNode *at, size_t count, size_t most, const char *what)
 {
     if (count <= most) {
         return true;
@@ -150,11 +150,11 @@ static bool check_counts(Checker *c, const KdlNode *section)
             connectors += count_below(route, S("connectors"));
         }
     }
-    return bounded(c, section, services, SERVICES_MAX, "services") &&
-           bounded(c, section, listeners, LISTENERS_MAX, "listeners") &&
-           bounded(c, section, hosts, HOST_PLACES_MAX, "hosts, each once for each address") &&
-           bounded(c, section, routes, ROUTES_MAX, "routes") &&
-           bounded(c, section, connectors, CONNECTORS_MAX, "connectors");
+    return is_bounded(c, section, services, SERVICES_MAX, "services") &&
+           is_bounded(c, section, listeners, LISTENERS_MAX, "listeners") &&
+           is_bounded(c, section, hosts, HOST_PLACES_MAX, "hosts, each once for each address") &&
+           is_bounded(c, section, routes, ROUTES_MAX, "routes") &&
+           is_bounded(c, section, connectors, CONNECTORS_MAX, "connectors");
 }
 
 static bool section_same(const KdlDocument *before, const KdlNode *was, const KdlDocument *now,

@@ -57,7 +57,8 @@ static Err claim_find(Claims *claims, SettingsAddress *address, uint32_t *ret)
 }
 
 /* Notes a listener of a service. Of those who share an address, at most one has no `hosts`. */
-static Err claim(Claims *claims, uint32_t service, const KdlNode *hosts, const KdlNode *listener)
+static Err claim_listener(Claims *claims, uint32_t service, const KdlNode *hosts,
+                          const KdlNode *listener)
 {
     SettingsAddress address;
     uint32_t index = 0;
@@ -86,7 +87,7 @@ static Err claim(Claims *claims, uint32_t service, const KdlNode *hosts, const K
 /* ---- hosts ---- */
 
 /* Notes a host at all addresses of a service, of which none may have it yet. */
-static Err hold(Claims *claims, uint32_t service, const KdlEntry *host)
+static Err claim_host(Claims *claims, uint32_t service, const KdlEntry *host)
 {
     bool below = false;
     Str lower = STR_NONE;
@@ -118,10 +119,10 @@ static Err claim_all(Claims *claims, uint32_t service)
     const KdlNode *hosts = node_find(node->children, S("hosts"));
     claims->here_count = 0;
     for (const KdlNode *n = listeners_of(node); n; n = n->next) {
-        TRY(claim(claims, service, hosts, n));
+        TRY(claim_listener(claims, service, hosts, n));
     }
     for (const KdlEntry *e = node_argument(hosts); e; e = argument_next(e)) {
-        TRY(hold(claims, service, e));
+        TRY(claim_host(claims, service, e));
     }
     return ERR_OK;
 }

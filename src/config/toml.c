@@ -124,7 +124,7 @@ static bool is_kind(Translator *t, const TomlItem *item, TomlKind kind, Str what
     return item->kind == kind;
 }
 
-static const TomlItem *find(const TomlItem *table, Str key)
+static const TomlItem *find_item(const TomlItem *table, Str key)
 {
     for (const TomlItem *item = table->items; item; item = item->next) {
         if (str_equal(item->key, key)) {
@@ -136,12 +136,12 @@ static const TomlItem *find(const TomlItem *table, Str key)
 
 /* Finds the table's keys: ret[i] is keys[i]'s item, or NULL. False when the table cannot be used:
  * something required is missing, or of the wrong kind. */
-static bool take(Translator *t, const TomlItem *table, Str what, const Key *keys, size_t count,
-                 const TomlItem *ret[KEYS_MAX])
+static bool take_keys(Translator *t, const TomlItem *table, Str what, const Key *keys, size_t count,
+                      const TomlItem *ret[KEYS_MAX])
 {
     bool usable = true;
     for (size_t i = 0; i < count; i++) {
-        ret[i] = find(table, keys[i].name);
+        ret[i] = find_item(table, keys[i].name);
         if (ret[i]) {
             usable &= keys[i].of_any_kind || is_kind(t, ret[i], keys[i].kind, keys[i].name);
         } else if (keys[i].required) {
@@ -162,7 +162,7 @@ static bool take(Translator *t, const TomlItem *table, Str what, const Key *keys
     return usable;
 }
 
-#define TAKE(t, table, what, keys, ret) take((t), (table), S(what), (keys), COUNT(keys), (ret))
+#define TAKE(t, table, what, keys, ret) take_keys((t), (table), S(what), (keys), COUNT(keys), (ret))
 
 /* ---- nodes ---- */
 

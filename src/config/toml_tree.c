@@ -21,7 +21,7 @@ static Location location_of(const Builder *b, size_t from, size_t to)
     return at;
 }
 
-static Str copy(Builder *b, const char *text, size_t bytes)
+static Str copy_text(Builder *b, const char *text, size_t bytes)
 {
     Str copied = STR_NONE;
     if (!arena_copy(b->arena, str_of(text, bytes), &copied)) {
@@ -30,7 +30,7 @@ static Str copy(Builder *b, const char *text, size_t bytes)
     return copied;
 }
 
-static void add(Builder *b, const river_toml_event *event, TomlKind kind)
+static void add_item(Builder *b, const river_toml_event *event, TomlKind kind)
 {
     TomlItem *item = arena_new(b->arena, TomlItem);
     if (!item) {
@@ -39,10 +39,10 @@ static void add(Builder *b, const river_toml_event *event, TomlKind kind)
     }
     item->kind = kind;
     item->place = location_of(b, event->from, event->to);
-    item->key = copy(b, event->key, event->key_bytes);
+    item->key = copy_text(b, event->key, event->key_bytes);
     item->key_at =
         event->key_to > 0 ? location_of(b, event->key_from, event->key_to) : item->place;
-    item->text = copy(b, event->text, event->text_bytes);
+    item->text = copy_text(b, event->text, event->text_bytes);
     *b->end[b->depth] = item;
     b->end[b->depth] = &item->next;
     if (kind == TOML_TABLE || kind == TOML_ARRAY) {
@@ -51,7 +51,7 @@ static void add(Builder *b, const river_toml_event *event, TomlKind kind)
     }
 }
 
-static void fail(Builder *b, const river_toml_event *event, Str what)
+static void tree_fail(Builder *b, const river_toml_event *event, Str what)
 {
     diagnostics_add(b->diagnostics, SEVERITY_ERROR, location_of(b, event->from, event->to),
                     STR_NONE, "%.*s", STR_ARG(what));
@@ -62,7 +62,7 @@ static void fail(Builder *b, const river_toml_event *event, Str what)
 static bool is_beyond(Builder *b, const river_toml_event *event, bool opens, bool closes)
 {
     if (b->beyond == 0 && opens && b->depth + 1 == TOML_DEPTH_MAX) {
-        fail(b, event, S("tables and arrays are nested too deeply here"));
+        tree_fail(b, event, S("tables and arrays are nested too deeply here"));
     } else if (b->beyond == 0) {
         return false;
     }
@@ -86,11 +86,11 @@ static void on_event(void *context, const river_toml_event *event)
         [RIVER_TOML_DATE_TIME] = TOML_DATE,
     };
     if (event->kind == RIVER_TOML_MISTAKE) {
-        fail(b, event, str_of(event->text, event->text_bytes));
+        tree_fail(b, event, str_of(event->text, event->text_bytes));
     } else if (closes) {
         b->depth--;
     } else {
-        add(b, event, kinds[event->kind]);
+        add_item(b, event, kinds[event->kind]);
     }
 }
 

@@ -39,7 +39,7 @@ static AddressFault read_v6(Str text, SettingsAddress *ret)
 }
 
 /* What somebody meant who wrote neither an address nor an absolute path. */
-static AddressFault judge(Str text)
+static AddressFault judge_address(Str text)
 {
     IpAddress ip;
     StrCut cut = str_cut(text, ':');
@@ -71,7 +71,7 @@ AddressFault value_address(Str text, SettingsAddress *ret)
     } else if (cut.found && ip_parse(cut.head, &address.ip) == ERR_OK) {
         fault = read_port(cut.tail, &address);
     } else {
-        fault = judge(text);
+        fault = judge_address(text);
     }
     if (fault == ADDRESS_OK) {
         *ret = address;

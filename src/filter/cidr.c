@@ -106,7 +106,8 @@ static void mistake_at(FilterMistake *ret, size_t value, Str sentence, Arena *ar
     }
 }
 
-static bool collect(const FilterSetup *setup, Collected *c, Arena *arena, FilterMistake *ret)
+static bool collect_prefixes(const FilterSetup *setup, Collected *c, Arena *arena,
+                             FilterMistake *ret)
 {
     uint8_t room[MISTAKE_BYTES_MAX];
     Text out = text_in(span_of(room, sizeof room));
@@ -130,7 +131,7 @@ static const void *cidr_setup(const FilterSetup *setup, Arena *arena, FilterMist
     Collected c = {.room = count_room(setup)};
     size_t bytes = c.room * sizeof(IpPrefix);
     c.list = (IpPrefix *)memory_reserve(bytes);
-    bool built = f && c.list && collect(setup, &c, arena, ret_mistake) &&
+    bool built = f && c.list && collect_prefixes(setup, &c, arena, ret_mistake) &&
                  cidr_build(&f->set, c.list, c.count, arena) == ERR_OK;
     memory_release(c.list, bytes);
     if (!built) {
@@ -143,21 +144,18 @@ static const void *cidr_setup(const FilterSetup *setup, Arena *arena, FilterMist
 
 /* --- judging --------------------------------------------------------------------------------- */
 
-static Verdict refuse(const CidrFilter *f, Fault fault)
-{
-    return (Verdict){.kind = VERDICT_FAIL, .fault = fault, .respond = &f->refusal};
-}
-
 static Verdict block_request(FilterCall *call)
 {
     const CidrFilter *f = (const CidrFilter *)call_state(call);
-    return cidr_holds(&f->set, call_client_ip(call)) ? refuse(f, FAULT_ADDRESS_BLOCKED) : PASS;
+    bool blocked = cidr_holds(&f->set, call_client_ip(call));
+    return blocked ? REFUSE_WITH(FAULT_ADDRESS_BLOCKED, &f->refusal) : PASS;
 }
 
 static Verdict allow_request(FilterCall *call)
 {
     const CidrFilter *f = (const CidrFilter *)call_state(call);
-    return cidr_holds(&f->set, call_client_ip(call)) ? PASS : refuse(f, FAULT_ADDRESS_NOT_ALLOWED);
+    bool allowed = cidr_holds(&f->set, call_client_ip(call));
+    return allowed ? PASS : REFUSE_WITH(FAULT_ADDRESS_NOT_ALLOWED, &f->refusal);
 }
 
 static bool block_refuses(const void *state, const IpAddress *client)

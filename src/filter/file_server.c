@@ -16,13 +16,6 @@
 #define PART_HEAD_BYTES 320u /* of one part: its boundary, its type and its range */
 #define RANGE_TEXT_BYTES 80u
 
-static Verdict refuse(Fault fault)
-{
-    return (Verdict){.kind = VERDICT_FAIL, .fault = fault};
-}
-
-#define ANSWERED ((Verdict){.kind = VERDICT_ANSWER})
-
 /* --- putting answers together ---------------------------------------------------------------- */
 
 static bool add_field(FilterCall *call, Str name, Str value)
@@ -70,12 +63,12 @@ static bool add_range(FilterCall *call, const ByteRange *range, uint64_t size)
 
 /* To the one spelling of the path. It begins with exactly one slash and holds neither a backslash
  * nor a control character, so it never names another host. */
-static Verdict redirect(FilterCall *call, Str decoded, bool directory)
+static Verdict redirect_path(FilterCall *call, Str decoded, bool directory)
 {
     const RequestHead *r = call_request(call);
     Span room;
     if (!arena_span(call_arena(call), 3 * decoded.len + r->query.len + 4, &room)) {
-        return refuse(FAULT_MEMORY);
+        return REFUSE(FAULT_MEMORY);
     }
     Text to = text_in(room);
     text_byte(&to, '/');
@@ -88,7 +81,7 @@ static Verdict redirect(FilterCall *call, Str decoded, bool directory)
         text_add(&to, r->query);
     }
     if (to.overflow) {
-        return refuse(FAULT_MEMORY);
+        return REFUSE(FAULT_MEMORY);
     }
     call_answer(call)->location = text_str(&to);
     call_answer(call)->status = 308;
@@ -207,7 +200,7 @@ static Verdict answer_body(FilterCall *call, const File *f, const Validators *v,
     bool whole = false;
     switch (ranges_of(call, f, v, now, &ranges)) {
     case RANGE_UNSATISFIABLE:
-        return add_range(call, NULL, size) ? refuse(FAULT_FILE_RANGE) : refuse(FAULT_MEMORY);
+        return add_range(call, NULL, size) ? REFUSE(FAULT_FILE_RANGE) : REFUSE(FAULT_MEMORY);
     case RANGE_SATISFIED:
         whole = ranges.count == 1 ? answer_range(call, &ranges.list[0], size)
                                   : answer_parts(call, &ranges, size);
@@ -217,7 +210,7 @@ static Verdict answer_body(FilterCall *call, const File *f, const Validators *v,
         whole = answer_one(call, 0, size);
         break;
     }
-    return whole ? ANSWERED : refuse(FAULT_MEMORY);
+    return whole ? ANSWERED : REFUSE(FAULT_MEMORY);
 }
 
 /* The file is there, and pinned. */
@@ -230,11 +223,11 @@ static Verdict answer_file(FilterCall *call, const File *f)
                  add_field(call, S("Last-Modified"), str_of(f->modified, sizeof f->modified)) &&
                  add_field(call, S("Accept-Ranges"), S("bytes"));
     if (!whole) {
-        return refuse(FAULT_MEMORY);
+        return REFUSE(FAULT_MEMORY);
     }
     switch (conditional_judge(&call_request(call)->fields, call_request(call)->method, &v, now)) {
     case CONDITION_FAILED:
-        return refuse(FAULT_FILE_CONDITION);
+        return REFUSE(FAULT_FILE_CONDITION);
     case CONDITION_NOT_MODIFIED:
         call_answer(call)->status = 304;
         return ANSWERED;
@@ -251,17 +244,17 @@ static Verdict not_found(Err err)
 {
     switch ((int)err) {
     case ERR_MISSING:
-        return refuse(FAULT_FILE_MISSING);
+        return REFUSE(FAULT_FILE_MISSING);
     case ERR_DENIED:
-        return refuse(FAULT_FILE_DENIED);
+        return REFUSE(FAULT_FILE_DENIED);
     case ERR_FULL:
-        return refuse(FAULT_FILE_BUSY);
+        return REFUSE(FAULT_FILE_BUSY);
     case ERR_DESCRIPTORS:
-        return refuse(FAULT_DESCRIPTORS);
+        return REFUSE(FAULT_DESCRIPTORS);
     case ERR_MEMORY:
-        return refuse(FAULT_MEMORY);
+        return REFUSE(FAULT_MEMORY);
     default:
-        return refuse(FAULT_FILE_ERROR);
+        return REFUSE(FAULT_FILE_ERROR);
     }
 }
 
@@ -285,8 +278,8 @@ static Verdict file_server_request(FilterCall *call)
 {
     const FileServer *s = (const FileServer *)call_state(call);
     if (call_request(call)->method != METHOD_GET && call_request(call)->method != METHOD_HEAD) {
-        return add_field(call, S("Allow"), S("GET, HEAD")) ? refuse(FAULT_FILE_METHOD)
-                                                        : refuse(FAULT_MEMORY);
+        return add_field(call, S("Allow"), S("GET, HEAD")) ? REFUSE(FAULT_FILE_METHOD)
+                                                        : REFUSE(FAULT_MEMORY);
     }
     Text out = text_in(call_scratch(call));
     FilePath found = file_path_decode(call_request(call)->path, &out);
@@ -294,10 +287,10 @@ static Verdict file_server_request(FilterCall *call)
     Str path = STR_NONE;
     if (found.verdict == FILE_PATH_IMPOSSIBLE || (found.hidden && !s->dotfiles) ||
         !below_prefix(s, decoded, &path)) {
-        return refuse(FAULT_FILE_MISSING);
+        return REFUSE(FAULT_FILE_MISSING);
     }
     if (found.verdict == FILE_PATH_DOUBLED || (path.len == 0 && !found.directory)) {
-        return redirect(call, decoded, found.directory || path.len == 0);
+        return redirect_path(call, decoded, found.directory || path.len == 0);
     }
     size_t at = out.len - path.len;
     if (found.directory) {
@@ -310,7 +303,7 @@ static Verdict file_server_request(FilterCall *call)
         return err == ERR_AGAIN ? PAUSE : not_found(err);
     }
     if (f->facts.kind == FILE_KIND_DIRECTORY) {
-        return found.directory ? refuse(FAULT_FILE_MISSING) : redirect(call, decoded, true);
+        return found.directory ? REFUSE(FAULT_FILE_MISSING) : redirect_path(call, decoded, true);
     }
     return answer_file(call, f);
 }

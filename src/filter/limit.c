@@ -127,16 +127,15 @@ static uint64_t source_key(const Limiter *l, IpAddress ip, uint32_t ipv6_prefix)
     return limiter_key_pair(l, high, address_word(ip, 8, low_bits));
 }
 
-static Verdict refuse(FilterCall *call, const Rule *r, uint64_t wait_ms)
+static Verdict refuse_for_now(FilterCall *call, const Rule *r, uint64_t wait_ms)
 {
-    Verdict v = {.kind = VERDICT_FAIL, .fault = FAULT_RATE_LIMITED, .respond = &r->refusal};
     Respond *respond = arena_new(call_arena(call), Respond);
-    if (respond) { /* without room it is refused all the same, but without a Retry-After */
-        *respond = r->refusal;
-        respond->retry_after_s = (uint32_t)limiter_retry_after(wait_ms);
-        v.respond = respond;
+    if (!respond) { /* it is refused all the same, but without a Retry-After */
+        return REFUSE_WITH(FAULT_RATE_LIMITED, &r->refusal);
     }
-    return v;
+    *respond = r->refusal;
+    respond->retry_after_s = (uint32_t)limiter_retry_after(wait_ms);
+    return REFUSE_WITH(FAULT_RATE_LIMITED, respond);
 }
 
 /* The slot is the token that the rule has granted, for as long as it can be given back. */
@@ -144,10 +143,10 @@ static Verdict rule_take(FilterCall *call, const Rule *r, Limiter *l, uint64_t k
 {
     LimiterGrant *grant = (LimiterGrant *)call_slot(call);
     if (!grant) {
-        return (Verdict){.kind = VERDICT_FAIL, .fault = FAULT_MEMORY};
+        return REFUSE(FAULT_MEMORY);
     }
     *grant = limiter_take(l, key, call_now_ms(call));
-    return grant->granted ? PASS : refuse(call, r, grant->wait_ms);
+    return grant->granted ? PASS : refuse_for_now(call, r, grant->wait_ms);
 }
 
 static void rule_undo(FilterCall *call)

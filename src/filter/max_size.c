@@ -39,10 +39,7 @@ static Verdict size_body(FilterCall *call, uint64_t bytes, Str data)
 {
     (void)data;
     const MaxSize *s = (const MaxSize *)call_state(call);
-    if (bytes <= s->bytes) {
-        return PASS;
-    }
-    return (Verdict){.kind = VERDICT_FAIL, .fault = s->fault, .respond = &s->refusal};
+    return bytes <= s->bytes ? PASS : REFUSE_WITH(s->fault, &s->refusal);
 }
 
 const FilterKind filter_max_size = {

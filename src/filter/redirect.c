@@ -91,11 +91,6 @@ static Err add_authority(Text *out, const Redirect *s, const FilterCall *call)
 
 /* --- the handler ----------------------------------------------------------------------------- */
 
-static Verdict refuse(Fault fault)
-{
-    return (Verdict){.kind = VERDICT_FAIL, .fault = fault};
-}
-
 static size_t room_for(const Redirect *s, const RequestHead *r)
 {
     return AUTHORITY_BYTES_MORE + s->host.len + r->host.len + s->path.len +
@@ -111,22 +106,22 @@ static Verdict redirect_request(FilterCall *call)
     answer->status = s->status;
     if (s->to.len) {
         answer->location = s->to;
-        return (Verdict){.kind = VERDICT_ANSWER};
+        return ANSWERED;
     }
     if (!arena_span(call_arena(call), room_for(s, r), &room)) {
-        return refuse(FAULT_MEMORY);
+        return REFUSE(FAULT_MEMORY);
     }
     Text to = text_in(room);
     bool moved = s->scheme.len || s->host.len || s->port;
     if (moved && add_authority(&to, s, call) != ERR_OK) {
-        return refuse(fault_of_request(HTTP_FAULT_HOST_MISSING));
+        return REFUSE(fault_of_request(HTTP_FAULT_HOST_MISSING));
     }
     add_target(&to, s, r);
     if (to.overflow) {
-        return refuse(FAULT_MEMORY);
+        return REFUSE(FAULT_MEMORY);
     }
     answer->location = text_str(&to);
-    return (Verdict){.kind = VERDICT_ANSWER};
+    return ANSWERED;
 }
 
 const FilterKind filter_redirect = {

@@ -77,7 +77,7 @@ _Static_assert(FIELD_ID_COUNT <= 64, "FieldsSeen has one bit for each id");
 
 /* In what bytes (of a word, or a single one) `sent` is not the known `lower`. Letters are the only
  * bytes of known names with bit 0x40; in them bit 0x20 is the case, and does not count. */
-static inline uint64_t difference(uint64_t sent, uint64_t lower)
+static inline uint64_t case_difference(uint64_t sent, uint64_t lower)
 {
     uint64_t cases = (lower & UINT64_C(0x4040404040404040)) >> 1;
     return (sent ^ lower) & ~cases;
@@ -85,7 +85,7 @@ static inline uint64_t difference(uint64_t sent, uint64_t lower)
 
 static inline uint64_t word_difference(Str name, Str lower, size_t i)
 {
-    return difference(str_word(name, i), str_word(lower, i));
+    return case_difference(str_word(name, i), str_word(lower, i));
 }
 
 #define X(name, text, flags)                                                                       \
@@ -107,7 +107,7 @@ static inline bool name_is(Str name, Str lower)
         return differs == 0;
     }
     for (size_t i = 0; i < name.len; i++) {
-        differs |= difference(str_at(name, i), str_at(lower, i));
+        differs |= case_difference(str_at(name, i), str_at(lower, i));
     }
     return differs == 0;
 }

@@ -62,7 +62,7 @@ static void *name_pack(H2Name name)
 }
 
 /* What a call that may not be lost has answered. */
-static void must(H2 *h, int code)
+static void must_hold(H2 *h, int code)
 {
     h->spent |= code == NGHTTP2_ERR_NOMEM;
 }
@@ -263,7 +263,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     if (h->resets_made > RESETS_MADE_MAX &&
         h->resets_made > h->streams_begun / RESETS_MADE_SHARE && h->plan.server && !h->failed) {
         h->failed = true;
-        must(h, nghttp2_session_terminate_session(h->session, H2_ENHANCE_YOUR_CALM));
+        must_hold(h, nghttp2_session_terminate_session(h->session, H2_ENHANCE_YOUR_CALM));
     }
     return 0;
 }
@@ -373,7 +373,7 @@ Err h2_feed(H2 *h, Str bytes)
     }
     if (code != H2_NO_ERROR) {
         h->failed = true;
-        must(h, nghttp2_session_terminate_session(h->session, code));
+        must_hold(h, nghttp2_session_terminate_session(h->session, code));
     }
     return h->failed ? ERR_SYNTAX : ERR_OK;
 }
@@ -501,17 +501,17 @@ Err h2_trailers(H2 *h, int32_t id, const H2Field *fields, size_t count)
 
 void h2_resume(H2 *h, int32_t id)
 {
-    must(h, nghttp2_session_resume_data(h->session, id));
+    must_hold(h, nghttp2_session_resume_data(h->session, id));
 }
 
 void h2_open_stream(H2 *h, int32_t id, size_t n)
 {
-    must(h, nghttp2_session_consume_stream(h->session, id, n));
+    must_hold(h, nghttp2_session_consume_stream(h->session, id, n));
 }
 
 void h2_open_window(H2 *h, size_t n)
 {
-    must(h, nghttp2_session_consume_connection(h->session, n));
+    must_hold(h, nghttp2_session_consume_connection(h->session, n));
 }
 
 bool h2_has_window(const H2 *h, int32_t id)
@@ -522,7 +522,7 @@ bool h2_has_window(const H2 *h, int32_t id)
 
 void h2_reset(H2 *h, int32_t id, uint32_t code)
 {
-    must(h, nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, code));
+    must_hold(h, nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, id, code));
 }
 
 bool h2_is_shut(const H2 *h)
@@ -534,7 +534,7 @@ bool h2_is_shut(const H2 *h)
 
 void h2_ping(H2 *h)
 {
-    must(h, nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL));
+    must_hold(h, nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL));
 }
 
 bool h2_is_greeted(const H2 *h)
@@ -553,18 +553,18 @@ bool h2_is_partial(const H2 *h, uint64_t *ret_whole)
 void h2_goaway(H2 *h, bool final)
 {
     if (h->plan.server && !final) {
-        must(h, nghttp2_submit_shutdown_notice(h->session));
+        must_hold(h, nghttp2_submit_shutdown_notice(h->session));
         return;
     }
     int32_t last = nghttp2_session_get_last_proc_stream_id(h->session);
-    must(h, nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, H2_NO_ERROR, NULL, 0));
+    must_hold(h, nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, last, H2_NO_ERROR, NULL, 0));
 }
 
 void h2_end(H2 *h, uint32_t code)
 {
     h->failed = true;
     h->dismissed = true;
-    must(h, nghttp2_session_terminate_session(h->session, code));
+    must_hold(h, nghttp2_session_terminate_session(h->session, code));
 }
 
 bool h2_peer_leaves(const H2 *h, int32_t *ret_last)

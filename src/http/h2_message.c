@@ -13,7 +13,7 @@ H2Message h2_message_of_request(const H2Field *fields, size_t count)
     return m;
 }
 
-static HttpFault broken(H2Message *m, HttpFault fault)
+static HttpFault message_broken(H2Message *m, HttpFault fault)
 {
     m->broken = fault != HTTP_FAULT_NONE;
     return fault;
@@ -44,7 +44,7 @@ HttpFault h2_message_request(H2Message *m, H2Block *block, const HeadLimits *lim
         bool connect = ret->method == METHOD_CONNECT && ret->protocol.len == 0;
         fault = body_begin(m, framing->has_length && !connect, framing->length, last);
     }
-    return broken(m, fault);
+    return message_broken(m, fault);
 }
 
 /* RFC 9110 §8.6: no length in a 1xx or 204; a 204 that says "0" is forgiven, as many send it. */
@@ -69,15 +69,15 @@ HttpFault h2_message_response(H2Message *m, const H2Block *block, bool last, Res
         fault = length_judge(ret);
     }
     if (fault != HTTP_FAULT_NONE) {
-        return broken(m, fault);
+        return message_broken(m, fault);
     }
     if (ret->status < 200) { /* it ends nothing */
-        return broken(m, last ? HTTP_FAULT_BODY_CUT : HTTP_FAULT_NONE);
+        return message_broken(m, last ? HTTP_FAULT_BODY_CUT : HTTP_FAULT_NONE);
     }
     bool tunnel = m->method == METHOD_CONNECT;
     bool bodiless = ret->status == 204 || ret->status == 304 || m->method == METHOD_HEAD;
     bool counted = bodiless || (ret->framing.has_length && !tunnel);
-    return broken(m, body_begin(m, counted, bodiless ? 0 : ret->framing.length, last));
+    return message_broken(m, body_begin(m, counted, bodiless ? 0 : ret->framing.length, last));
 }
 
 static HttpFault trailer_judge(Field *f)
@@ -100,17 +100,17 @@ HttpFault h2_message_trailers(H2Message *m, H2Block *block, bool last)
     for (const CookieCrumb *c = block->crumbs; c && fault == HTTP_FAULT_NONE; c = c->next) {
         fault = h2_value_valid(c->value) ? HTTP_FAULT_NONE : HTTP_FAULT_TRAILER;
     }
-    return fault == HTTP_FAULT_NONE ? h2_message_end(m) : broken(m, fault);
+    return fault == HTTP_FAULT_NONE ? h2_message_end(m) : message_broken(m, fault);
 }
 
 HttpFault h2_message_data(H2Message *m, uint64_t n)
 {
     if (!m->final) {
-        return broken(m, HTTP_FAULT_BODY_FORBIDDEN);
+        return message_broken(m, HTTP_FAULT_BODY_FORBIDDEN);
     }
     if (m->counted) {
         if (n > m->left) {
-            return broken(m, HTTP_FAULT_EXTRA_BYTES);
+            return message_broken(m, HTTP_FAULT_EXTRA_BYTES);
         }
         m->left -= n;
     }
@@ -120,7 +120,7 @@ HttpFault h2_message_data(H2Message *m, uint64_t n)
 HttpFault h2_message_end(H2Message *m)
 {
     bool whole = m->final && (!m->counted || m->left == 0);
-    return broken(m, whole ? HTTP_FAULT_NONE : HTTP_FAULT_BODY_CUT);
+    return message_broken(m, whole ? HTTP_FAULT_NONE : HTTP_FAULT_BODY_CUT);
 }
 
 /* --- told to the owner ----------------------------------------------------------------------- */

@@ -10,12 +10,12 @@
 
 #define WRAPPED_BYTES_MAX (PATTERN_BYTES_MAX + 16u)
 
-static rure *handle(const Pattern *p)
+static rure *regex_of(const Pattern *p)
 {
     return (rure *)(uintptr_t)p; /* rure's functions do not change what they match with */
 }
 
-static void mistake(PatternMistake *ret, size_t from, size_t to, Str sentence)
+static void pattern_mistake(PatternMistake *ret, size_t from, size_t to, Str sentence)
 {
     *ret = (PatternMistake){.from = from, .to = to};
     Text t = text_in(span_of(ret->sentence, sizeof ret->sentence));
@@ -96,12 +96,12 @@ static void mistake_from(PatternMistake *ret, Str pattern, Str message)
             sentence = str_drop(cut.head, 7);
         }
     }
-    mistake(ret, from, to > from ? to : from, sentence);
+    pattern_mistake(ret, from, to > from ? to : from, sentence);
 }
 
 /* --- compiling ------------------------------------------------------------------------------- */
 
-static rure *compile(Str text, unsigned flags, PatternMistake *ret_mistake)
+static rure *regex_compile(Str text, unsigned flags, PatternMistake *ret_mistake)
 {
     static const uint8_t nothing[1];
     rure_options *options = rure_options_new();
@@ -115,7 +115,7 @@ static rure *compile(Str text, unsigned flags, PatternMistake *ret_mistake)
     if (!re) {
         Str message = str_from_c(rure_error_message(error));
         if (str_starts(message, S("Compiled regex exceeds size limit"))) {
-            mistake(ret_mistake, 0, text.len, S("the expression becomes too large"));
+            pattern_mistake(ret_mistake, 0, text.len, S("the expression becomes too large"));
         } else {
             mistake_from(ret_mistake, text, message);
         }
@@ -139,10 +139,10 @@ static rure *compile_whole(Str text, unsigned flags, PatternMistake *ret_mistake
         text_add(&t, text);
         text_add(&t, ends[i]);
         CHECK(!t.overflow);
-        re = compile(text_str(&t), flags, ret_mistake);
+        re = regex_compile(text_str(&t), flags, ret_mistake);
     }
     if (!re) { /* alone it was small enough */
-        mistake(ret_mistake, 0, text.len, S("the expression becomes too large"));
+        pattern_mistake(ret_mistake, 0, text.len, S("the expression becomes too large"));
     }
     return re;
 }
@@ -150,10 +150,10 @@ static rure *compile_whole(Str text, unsigned flags, PatternMistake *ret_mistake
 Pattern *pattern_open(Str text, unsigned flags, PatternMistake *ret_mistake)
 {
     if (text.len > PATTERN_BYTES_MAX) {
-        mistake(ret_mistake, 0, text.len, S("the expression is longer than 4096 bytes"));
+        pattern_mistake(ret_mistake, 0, text.len, S("the expression is longer than 4096 bytes"));
         return NULL;
     }
-    rure *re = compile(text, flags, ret_mistake);
+    rure *re = regex_compile(text, flags, ret_mistake);
     if (re && flags & PATTERN_WHOLE) {
         rure_free(re);
         re = compile_whole(text, flags, ret_mistake);
@@ -164,14 +164,14 @@ Pattern *pattern_open(Str text, unsigned flags, PatternMistake *ret_mistake)
 void pattern_close(Pattern *p)
 {
     if (p) {
-        rure_free(handle(p));
+        rure_free(regex_of(p));
     }
 }
 
 bool pattern_matches(const Pattern *p, Str text)
 {
     static const uint8_t nothing[1]; /* rure wants a place even for no bytes */
-    return rure_is_match(handle(p), text.len ? text.at : nothing, text.len, 0); /* foreign call */
+    return rure_is_match(regex_of(p), text.len ? text.at : nothing, text.len, 0); /* foreign call */
 }
 
 /* --- sets ------------------------------------------------------------------------------------ */

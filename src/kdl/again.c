@@ -28,7 +28,7 @@ Str kdl_text(const KdlDocument *document, const KdlNode *node)
     return str_slice(document->text, at.from, at.from + at.len);
 }
 
-static bool holds(Location whole, Location at)
+static bool location_holds(Location whole, Location at)
 {
     return at.from >= whole.from && at.from - whole.from < whole.len;
 }
@@ -43,7 +43,7 @@ const KdlNode *kdl_again_match(KdlAgain *s, Str rest, uint32_t *ret_same)
         if (whole && str_starts(rest, text)) {
             s->place += i + 1;
             s->next = n->next;
-            s->not_two = s->not_two || holds(n->whole, s->before->not_two);
+            s->not_two = s->not_two || location_holds(n->whole, s->before->not_two);
             *ret_same = s->place;
             return n;
         }

@@ -14,7 +14,7 @@ void diagnostics_init(Diagnostics *d, Arena *arena, Str file_name, Str text)
     *d = (Diagnostics){.arena = arena, .file_name = file_name, .text = text};
 }
 
-static void keep(Diagnostics *d, const Diagnostic *one)
+static void diagnostic_keep(Diagnostics *d, const Diagnostic *one)
 {
     d->error_count += one->severity == SEVERITY_ERROR ? 1 : 0;
     if (d->count < DIAGNOSTICS_MAX) {
@@ -28,7 +28,7 @@ static void PRINTF_LIKE(3, 0)
     add_formatted(Diagnostics *d, Diagnostic *one, const char *format, va_list list)
 {
     if (d->count == DIAGNOSTICS_MAX) {
-        keep(d, one); /* only counted */
+        diagnostic_keep(d, one); /* only counted */
         return;
     }
     uint8_t room[MESSAGE_BYTES_MAX];
@@ -43,7 +43,7 @@ static void PRINTF_LIKE(3, 0)
         one->message = S("no memory left to say what is wrong here");
         one->help = STR_NONE;
     }
-    keep(d, one);
+    diagnostic_keep(d, one);
 }
 
 void diagnostics_add_list(Diagnostics *d, Severity severity, const Location *at, Str origin,
@@ -77,7 +77,7 @@ void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str hel
 void diagnostics_take(Diagnostics *d, const Diagnostics *from)
 {
     for (size_t i = 0; i < from->count; i++) {
-        keep(d, &from->list[i]);
+        diagnostic_keep(d, &from->list[i]);
     }
     d->more += from->more;
     d->error_count += from->more;
@@ -124,7 +124,7 @@ Place place_of(Str text, size_t at)
 }
 
 /* Colours are SGR escapes; nothing without a terminal. */
-static void paint(Text *out, bool colour, const char *code)
+static void paint_colour(Text *out, bool colour, const char *code)
 {
     if (colour) {
         text_format(out, "\x1b[%sm", code);
@@ -227,16 +227,16 @@ static void print_source(Text *out, Str text, const Diagnostic *one, uint32_t li
     text_format(out, "%6u | ", (unsigned)line);
     print_line(out, text, w);
     text_add(out, S("\n       | "));
-    paint(out, colour, tint);
+    paint_colour(out, colour, tint);
     print_marks(out, text, w, one->location);
-    paint(out, colour, "0");
+    paint_colour(out, colour, "0");
     text_byte(out, '\n');
 }
 
 static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bool colour)
 {
     Place place = {0, 0};
-    paint(out, colour, "1");
+    paint_colour(out, colour, "1");
     if (one->placed) {
         place = place_of(d->text, one->location.from);
         text_add(out, d->file_name);
@@ -248,19 +248,19 @@ static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bo
     static const Str labels[] = {[SEVERITY_ERROR] = S_INIT("error: "),
                                  [SEVERITY_WARNING] = S_INIT("warning: "),
                                  [SEVERITY_KEPT] = S_INIT("not renewed: ")};
-    paint(out, colour, one->severity == SEVERITY_ERROR ? "1;31" : "1;33");
+    paint_colour(out, colour, one->severity == SEVERITY_ERROR ? "1;31" : "1;33");
     text_add(out, labels[one->severity]);
-    paint(out, colour, "0;1");
+    paint_colour(out, colour, "0;1");
     add_clean(out, one->message);
-    paint(out, colour, "0");
+    paint_colour(out, colour, "0");
     text_byte(out, '\n');
     if (one->placed) {
         print_source(out, d->text, one, place.line, colour);
     }
     if (one->help.len != 0) {
-        paint(out, colour, "1;36");
+        paint_colour(out, colour, "1;36");
         text_add(out, S("help: "));
-        paint(out, colour, "0");
+        paint_colour(out, colour, "0");
         add_clean(out, one->help);
         text_byte(out, '\n');
     }

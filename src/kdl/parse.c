@@ -27,7 +27,7 @@ static Location location_of(size_t from, size_t to)
     return at;
 }
 
-static void advance(Parser *p)
+static void token_advance(Parser *p)
 {
     p->token = kdl_token(p->text, p->token.to, p->version);
 }
@@ -72,19 +72,19 @@ static Err skip_node_space(Parser *p, bool *ret_any)
     while (next_is(p, KDL_TOKEN_SPACE) || next_is(p, KDL_TOKEN_BACKSLASH)) {
         bool continues = next_is(p, KDL_TOKEN_BACKSLASH);
         *ret_any = true;
-        advance(p);
+        token_advance(p);
         if (!continues) {
             continue;
         }
         if (next_is(p, KDL_TOKEN_SPACE)) {
-            advance(p);
+            token_advance(p);
         }
         bool may_end = p->version == 2 || next_is(p, KDL_TOKEN_LINE_COMMENT);
         if (next_is(p, KDL_TOKEN_LINE_COMMENT)) {
-            advance(p);
+            token_advance(p);
         }
         if (next_is(p, KDL_TOKEN_NEWLINE)) {
-            advance(p);
+            token_advance(p);
         } else if (!(next_is(p, KDL_TOKEN_END) && may_end)) {
             return fail_here(p, "a line is continued here, but something follows the backslash",
                              S("nothing but a comment may stand between \\ and the end of a line"));
@@ -100,7 +100,7 @@ static Err skip_line_space(Parser *p)
         bool any = false;
         if (next_is(p, KDL_TOKEN_SPACE) || next_is(p, KDL_TOKEN_NEWLINE) ||
             next_is(p, KDL_TOKEN_LINE_COMMENT)) {
-            advance(p);
+            token_advance(p);
         } else if (next_is(p, KDL_TOKEN_BACKSLASH) && p->version == 2) {
             TRY(skip_node_space(p, &any));
         } else {
@@ -140,7 +140,7 @@ static Err parse_quoted(Parser *p, Str *ret)
         return fail_fault(p, fault, from, to);
     }
     TRY(err);
-    advance(p);
+    token_advance(p);
     return ERR_OK;
 }
 
@@ -154,7 +154,7 @@ static Err parse_identifier(Parser *p, Str *ret)
                          S("put it in quotes"));
     }
     *ret = word;
-    advance(p);
+    token_advance(p);
     return ERR_OK;
 }
 
@@ -178,7 +178,7 @@ static Err parse_type(Parser *p, bool *ret_has, Str *ret)
     if (!*ret_has) {
         return ERR_OK;
     }
-    advance(p);
+    token_advance(p);
     if (p->version == 2) {
         TRY(skip_node_space(p, &any));
     }
@@ -189,7 +189,7 @@ static Err parse_type(Parser *p, bool *ret_has, Str *ret)
     if (!next_is(p, KDL_TOKEN_CLOSE_PAREN)) {
         return fail_here(p, "this type annotation is not closed", S("close it with )"));
     }
-    advance(p);
+    token_advance(p);
     return p->version == 2 ? skip_node_space(p, &any) : ERR_OK;
 }
 
@@ -206,7 +206,7 @@ static Err parse_number(Parser *p, KdlValue *ret)
     TRY(err);
     ret->kind = is_float ? KDL_FLOAT : KDL_INTEGER;
     ret->fits = number_decimal(ret->text, UINT64_MAX, &ret->number) == ERR_OK;
-    advance(p);
+    token_advance(p);
     return ERR_OK;
 }
 
@@ -246,7 +246,7 @@ static Err parse_word_value(Parser *p, KdlValue *ret)
         return fail_here(p, "text needs quotes here", S("put it in quotes"));
     }
     ret->text = word;
-    advance(p);
+    token_advance(p);
     return ERR_OK;
 }
 
@@ -264,7 +264,7 @@ static Err parse_plain_value(Parser *p, KdlValue *ret)
         if (!keyword_value(str_drop(ret->text, 1), 2, ret)) {
             return fail_fault(p, KDL_FAULT_HASH, p->token.from, p->token.to);
         }
-        advance(p);
+        token_advance(p);
         return ERR_OK;
     }
     return fail_here(p, "a value is missing here", STR_NONE);
@@ -295,7 +295,7 @@ static Err parse_equals(Parser *p, bool *ret)
         return ERR_OK;
     }
     *ret = true;
-    advance(p);
+    token_advance(p);
     return p->version == 2 ? skip_node_space(p, &any) : ERR_OK;
 }
 
@@ -360,7 +360,7 @@ static Err parse_children(Parser *p, KdlNode **ret)
                         "blocks are nested more than %u deep", KDL_DEPTH_MAX);
         return ERR_LIMIT;
     }
-    advance(p);
+    token_advance(p);
     p->depth++;
     TRY(parse_nodes(p, true, ret));
     p->depth--;
@@ -370,7 +370,7 @@ static Err parse_children(Parser *p, KdlNode **ret)
     if (!next_is(p, KDL_TOKEN_CLOSE_BRACE)) {
         return fail_at(p, open, "this block is never closed", S("close it with }"));
     }
-    advance(p);
+    token_advance(p);
     return ERR_OK;
 }
 
@@ -424,7 +424,7 @@ static Err parse_entry_part(Parser *p, NodeParts *parts, bool spaced, bool disca
 static Err parse_slashdashed(Parser *p, NodeParts *parts, bool spaced)
 {
     bool any = false;
-    advance(p);
+    token_advance(p);
     TRY(p->version == 2 ? skip_line_space(p) : skip_node_space(p, &any));
     if (next_is(p, KDL_TOKEN_OPEN_BRACE) && (parts->closed && p->version == 2)) {
         KdlNode *discarded = NULL;
@@ -446,7 +446,7 @@ static Err parse_node_rest(Parser *p, KdlNode *node)
         if (next_is(p, KDL_TOKEN_NEWLINE) || next_is(p, KDL_TOKEN_SEMICOLON) ||
             next_is(p, KDL_TOKEN_LINE_COMMENT)) {
             node->ends_line = next_is(p, KDL_TOKEN_NEWLINE);
-            advance(p);
+            token_advance(p);
             return ERR_OK;
         }
         if (next_is(p, KDL_TOKEN_END) || next_is(p, KDL_TOKEN_CLOSE_BRACE)) {
@@ -468,7 +468,7 @@ static Err parse_node(Parser *p, KdlNode **ret)
     bool any = false;
     bool discard = next_is(p, KDL_TOKEN_SLASHDASH);
     if (discard) {
-        advance(p);
+        token_advance(p);
         TRY(p->version == 2 ? skip_line_space(p) : skip_node_space(p, &any));
     }
     TRY(count_item(p));
@@ -519,10 +519,10 @@ static Err take_node(Parser *p, KdlNode **ret)
 }
 
 /* Behind a mistake: to the end of its line or node, over whole blocks. */
-static void recover(Parser *p)
+static void skip_mistake(Parser *p)
 {
     size_t depth = 0;
-    for (;; advance(p)) {
+    for (;; token_advance(p)) {
         if (next_is(p, KDL_TOKEN_END)) {
             return;
         }
@@ -558,7 +558,7 @@ static Err parse_nodes(Parser *p, bool inside, KdlNode **ret)
                 return ERR_OK;
             }
             fail_here(p, "no block is open that this could close", S("remove it"));
-            advance(p);
+            token_advance(p);
             continue;
         }
         if (err == ERR_OK) {
@@ -566,9 +566,9 @@ static Err parse_nodes(Parser *p, bool inside, KdlNode **ret)
             tail = *tail ? &(*tail)->next : tail;
         }
         if (err == ERR_SYNTAX) {
-            recover(p);
+            skip_mistake(p);
             if (next_is(p, KDL_TOKEN_SEMICOLON)) {
-                advance(p);
+                token_advance(p);
             }
             err = ERR_OK;
         }

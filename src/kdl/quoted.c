@@ -140,7 +140,7 @@ static Err decode_part(Decoder *d, size_t from, size_t to, Text *out)
 
 /* The first step of a multi-line string: newlines become LF, white-space escapes vanish, every
  * other escape is kept as it stands. */
-static void flatten(Str body, bool raw, Text *out)
+static void flatten_lines(Str body, bool raw, Text *out)
 {
     size_t at = 0;
     while (at < body.len) {
@@ -194,7 +194,7 @@ static Err decode_multiline(Decoder *d, bool raw, Text *flat, Text *out)
     if (first == 0) {
         return decoder_fail(d, KDL_FAULT_MULTILINE_START, 0, 0);
     }
-    flatten(str_drop(d->text, first), raw, flat);
+    flatten_lines(str_drop(d->text, first), raw, flat);
     d->text = text_str(flat);
     size_t last = d->text.len;
     while (last > 0 && str_at(d->text, last - 1) != '\n') {

@@ -158,7 +158,7 @@ void file_close(int fd)
 /* --- the threads ----------------------------------------------------------------------------- */
 
 /* Delivers, waiting for room; false when all is being stopped. */
-static bool post(Disk *d, const DiskReply *reply, Message *m)
+static bool post_reply(Disk *d, const DiskReply *reply, Message *m)
 {
     m->kind = reply->kind;
     m->handle = reply->handle;
@@ -182,13 +182,13 @@ static void do_open(Disk *d, const Job *job)
         .words = {(uint64_t)err | (uint64_t)facts.kind << 8 | (uint64_t)facts.modified_ns << 32,
                   facts.size, (uint64_t)facts.modified_s, facts.changed_ns, facts.inode,
                   facts.device}};
-    if (!post(d, &job->order.reply, &m) && fd >= 0) {
+    if (!post_reply(d, &job->order.reply, &m) && fd >= 0) {
         file_close(fd);
     }
 }
 
 /* Reads until the room is full or the file ends. */
-static Err fill(int fd, uint64_t offset, Span room, size_t *ret_read)
+static Err fill_from(int fd, uint64_t offset, Span room, size_t *ret_read)
 {
     size_t got = 0;
     while (got < room.len) {
@@ -211,15 +211,18 @@ static void do_read(Disk *d, const Order *order)
 {
     size_t got = 0;
     void *room = memory_new(d->budget, order->len);
-    Err err = room ? fill(order->fd, order->offset, span_of(room, order->len), &got) : ERR_MEMORY;
+    Err err = ERR_MEMORY;
+    if (room) {
+        err = fill_from(order->fd, order->offset, span_of(room, order->len), &got);
+    }
     Message m = {.fd = -1,
                  .words = {(uint64_t)err, (uint64_t)(uintptr_t)room, order->len, got}};
-    if (!post(d, &order->reply, &m) && room) {
+    if (!post_reply(d, &order->reply, &m) && room) {
         memory_drop(d->budget, room, order->len);
     }
 }
 
-static bool take(Disk *d, Job *ret)
+static bool take_job(Disk *d, Job *ret)
 {
     (void)pthread_mutex_lock(&d->lock);
     while (d->count == 0 && !atomic_load(&d->stopping)) {
@@ -240,7 +243,7 @@ static void *disk_main(void *argument)
     Disk *d = (Disk *)argument;
     Job job;
     gate_arrive(&d->gate);
-    while (take(d, &job)) {
+    while (take_job(d, &job)) {
         if (job.order.kind == JOB_OPEN) {
             do_open(d, &job);
         } else {
@@ -306,7 +309,7 @@ void disk_stop(Disk *d)
     disk_free(d);
 }
 
-static Err submit(Disk *d, const Order *order, Str path)
+static Err submit_job(Disk *d, const Order *order, Str path)
 {
     if (path.len > DISK_PATH_BYTES_MAX) {
         return ERR_LIMIT;
@@ -326,7 +329,7 @@ static Err submit(Disk *d, const Order *order, Str path)
 Err disk_open(Disk *d, int root, Str path, DiskReply reply)
 {
     Order order = {.kind = JOB_OPEN, .fd = root, .reply = reply};
-    return submit(d, &order, path);
+    return submit_job(d, &order, path);
 }
 
 Err disk_read(Disk *d, int fd, uint64_t offset, size_t len, DiskReply reply)
@@ -336,7 +339,7 @@ Err disk_read(Disk *d, int fd, uint64_t offset, size_t len, DiskReply reply)
                    .offset = offset,
                    .len = len < DISK_READ_BYTES_MAX ? len : DISK_READ_BYTES_MAX,
                    .reply = reply};
-    return submit(d, &order, STR_NONE);
+    return submit_job(d, &order, STR_NONE);
 }
 
 /* --- replies --------------------------------------------------------------------------------- */

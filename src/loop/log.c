@@ -259,7 +259,7 @@ static bool wait_writable(Log *log, LogStream stream)
 }
 
 /* Ends a line that could be written in part only, so that the next one stands alone. */
-static void mend(Log *log, LogStream stream)
+static void mend_line(Log *log, LogStream stream)
 {
     if (log->torn[stream] && write(log->fds[stream], "\n", 1) == 1) {
         log->torn[stream] = false;
@@ -285,7 +285,7 @@ static size_t write_all(Log *log, LogStream stream, Str bytes, uint64_t *ret_los
         if (!log->seekable[stream] && !wait_writable(log, stream)) {
             return bytes.len - s.len;
         }
-        mend(log, stream);
+        mend_line(log, stream);
         Str piece = log->seekable[stream] ? s : str_take(s, LOG_PIPE_BYTES);
         ssize_t n = write(log->fds[stream], piece.at, piece.len); /* system call */
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) {

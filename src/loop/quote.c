@@ -19,7 +19,7 @@ static void add_escaped(Text *t, uint8_t c, Str escape)
 
 /* How many bytes the character has that begins `s` (RFC 3629 §4), and which it is; 0: none that is
  * longer than a byte. */
-static size_t character(Str s, uint32_t *ret)
+static size_t character_bytes(Str s, uint32_t *ret)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     uint8_t c = str_at(s, 0);
@@ -51,7 +51,7 @@ static void add_character(Text *t, uint32_t code)
 }
 
 /* The bytes between quotes; whole runs of plain bytes go over at once. */
-static void quote(Text *t, Str s, Str escape, bool characters)
+static void quote_bytes(Text *t, Str s, Str escape, bool characters)
 {
     text_byte(t, '"');
     size_t from = 0;
@@ -62,7 +62,7 @@ static void quote(Text *t, Str s, Str escape, bool characters)
             continue;
         }
         text_add(t, str_slice(s, from, i));
-        size_t len = characters && c >= 0x80 ? character(str_drop(s, i), &code) : 0;
+        size_t len = characters && c >= 0x80 ? character_bytes(str_drop(s, i), &code) : 0;
         if (len > 0) {
             add_character(t, code);
             i += len - 1;
@@ -77,17 +77,17 @@ static void quote(Text *t, Str s, Str escape, bool characters)
 
 void quote_json(Text *t, Str s)
 {
-    quote(t, s, S("\\u00"), false);
+    quote_bytes(t, s, S("\\u00"), false);
 }
 
 void quote_json_text(Text *t, Str s)
 {
-    quote(t, s, S("\\u00"), true);
+    quote_bytes(t, s, S("\\u00"), true);
 }
 
 void quote_combined(Text *t, Str s)
 {
-    quote(t, s, S("\\x"), false);
+    quote_bytes(t, s, S("\\x"), false);
 }
 
 static bool is_bare(Str s)

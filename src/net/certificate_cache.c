@@ -60,8 +60,8 @@ static size_t place_of(const CertificateCache *cache, Fingerprint print)
 }
 
 /* Moves what `keep` lets pass into a table of this size, and drops the rest. */
-static Err rebuild(CertificateCache *cache, size_t room,
-                   bool (*keep)(const CertificateCache *, const TlsParsed *))
+static Err cache_rebuild(CertificateCache *cache, size_t room,
+                         bool (*keep)(const CertificateCache *, const TlsParsed *))
 {
     TlsParsed **places = (TlsParsed **)memory_new(NULL, room * sizeof *places);
     if (!places) {
@@ -114,7 +114,7 @@ static void cache_add(CertificateCache *cache, TlsParsed *p)
     }
     if (2 * (cache->count + 1) > cache->room) {
         size_t room = cache->room > 0 ? 2 * cache->room : PLACES_FIRST;
-        if (rebuild(cache, room, keep_all) != ERR_OK) {
+        if (cache_rebuild(cache, room, keep_all) != ERR_OK) {
             return;
         }
     }
@@ -154,7 +154,7 @@ void certificate_cache_turn(CertificateCache *cache)
 void certificate_cache_sweep(CertificateCache *cache)
 {
     /* Without memory the next sweep will do it. */
-    if (cache->room == 0 || rebuild(cache, cache->room, is_wanted) == ERR_OK) {
+    if (cache->room == 0 || cache_rebuild(cache, cache->room, is_wanted) == ERR_OK) {
         cache->round++;
     }
 }
@@ -238,7 +238,7 @@ static Err keep_names(TlsParsed *p, Str names)
 }
 
 /* What the certificate says of itself. */
-static Err describe(TlsParsed *p, Str chain)
+static Err describe_chain(TlsParsed *p, Str chain)
 {
     Blocks blocks;
     Arena scratch;
@@ -261,7 +261,7 @@ static Err pair_fill(TlsParsed *p, const TlsPair *pair, size_t index, TlsMistake
     TRY(engine_key_new(pair, index, &p->key, ret_mistake, why));
     p->modern = engine_key_is_modern(p->key);
     p->group = engine_key_group(p->key);
-    Err err = describe(p, pair->chain);
+    Err err = describe_chain(p, pair->chain);
     if (err == ERR_SYNTAX) {
         *ret_mistake = (TlsMistake){.part = TLS_PART_CHAIN, .index = index};
         if (why) {

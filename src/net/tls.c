@@ -99,7 +99,7 @@ static bool config_unref(Config *c)
     return atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1;
 }
 
-static Err mistaken(Err err, TlsMistake *ret_mistake)
+static Err note_mistake(Err err, TlsMistake *ret_mistake)
 {
     if (err != ERR_SYNTAX) {
         *ret_mistake = (TlsMistake){.part = TLS_PART_MEMORY};
@@ -189,13 +189,13 @@ Err tls_server_new(const TlsServerPlan *plan, TlsServer **ret, TlsMistake *ret_m
     CHECK(plan->pair_count > 0);
     TlsServer *s = (TlsServer *)memory_new(NULL, sizeof *s);
     if (!s) {
-        return mistaken(ERR_MEMORY, ret_mistake);
+        return note_mistake(ERR_MEMORY, ret_mistake);
     }
     config_init(&s->config);
     Err err = server_make(s, plan, ret_mistake, why);
     if (err != ERR_OK) {
         server_drop(s);
-        return mistaken(err, ret_mistake);
+        return note_mistake(err, ret_mistake);
     }
     s->asks_clients = plan->clients != TLS_CLIENTS_NONE;
     *ret = s;
@@ -248,13 +248,13 @@ Err tls_client_new(const TlsClientPlan *plan, TlsClient **ret, TlsMistake *ret_m
 {
     TlsClient *c = (TlsClient *)memory_new(NULL, sizeof *c);
     if (!c) {
-        return mistaken(ERR_MEMORY, ret_mistake);
+        return note_mistake(ERR_MEMORY, ret_mistake);
     }
     config_init(&c->config);
     Err err = client_make(c, plan, ret_mistake, why);
     if (err != ERR_OK) {
         client_drop(c);
-        return mistaken(err, ret_mistake);
+        return note_mistake(err, ret_mistake);
     }
     *ret = c;
     return ERR_OK;
@@ -347,7 +347,7 @@ void tls_free(Tls *t)
     memory_drop(t->budget, t, sizeof *t);
 }
 
-static Err fail(Tls *t, TlsReason reason, EngineCode code)
+static Err tls_fail(Tls *t, TlsReason reason, EngineCode code)
 {
     t->state = TLS_FAILED;
     t->reason = reason;
@@ -402,7 +402,7 @@ static Err feed_engine(Tls *t, Str raw, size_t *ret_taken)
     EngineCode code = engine_feed(t->engine, &t->session_since_s, raw, ret_taken);
     if (code != ENGINE_OK) {
         t->refused = t->client && !t->heard && engine_is_refusal(code);
-        return fail(t, engine_reason(code, engine_alert(t->engine)), code);
+        return tls_fail(t, engine_reason(code, engine_alert(t->engine)), code);
     }
     return ERR_OK;
 }
@@ -430,7 +430,7 @@ static Err refuse_length(Tls *t)
     static const uint8_t none[TLS_RECORD_HEAD_BYTES];
     size_t taken = 0;
     (void)engine_feed(t->engine, &t->session_since_s, str_of(none, sizeof none), &taken);
-    return fail(t, TLS_REASON_PROTOCOL, ENGINE_OK);
+    return tls_fail(t, TLS_REASON_PROTOCOL, ENGINE_OK);
 }
 
 /* Feeds what a handshake may still need. The head of a record waits in the meter until it is
@@ -472,7 +472,7 @@ Err tls_feed(Tls *t, Str raw, size_t *ret_taken)
         return ERR_SYNTAX;
     }
     if (raw.len > 0 && !t->began && !begins_record(str_at(raw, 0))) {
-        return fail(t, TLS_REASON_PLAINTEXT, ENGINE_OK);
+        return tls_fail(t, TLS_REASON_PLAINTEXT, ENGINE_OK);
     }
     if (raw.len > 0 && !t->began) {
         look_at_name(t, raw);
@@ -539,7 +539,7 @@ Err tls_take(Tls *t, TlsSink *sink, void *context)
 {
     Err err = engine_take(t->engine, sink, context);
     if (err != ERR_OK && t->state != TLS_FAILED) {
-        (void)fail(t, TLS_REASON_NONE, ENGINE_OK); /* by no fault of its own */
+        (void)tls_fail(t, TLS_REASON_NONE, ENGINE_OK); /* by no fault of its own */
     }
     return err;
 }

@@ -47,7 +47,7 @@ static bool find_id(const TlsKnown *known, Str name, uint16_t *ret)
     return false;
 }
 
-static bool holds(const uint16_t *ids, size_t count, uint16_t id)
+static bool list_holds(const uint16_t *ids, size_t count, uint16_t id)
 {
     for (size_t i = 0; i < count; i++) {
         if (ids[i] == id) {
@@ -66,7 +66,7 @@ Err tls_known_ids(const TlsKnown *known, Str list, uint16_t *ret_ids, size_t *re
     while (list.len > 0) {
         StrCut cut = str_cut(list, ',');
         uint16_t id = 0;
-        if (!find_id(known, str_trim(cut.head), &id) || holds(ret_ids, count, id)) {
+        if (!find_id(known, str_trim(cut.head), &id) || list_holds(ret_ids, count, id)) {
             *ret_count = count;
             return ERR_SYNTAX;
         }

@@ -4,7 +4,7 @@
 #include "base/number.h"
 
 /* A record begins: `head` is its head (RFC 8446 §5.1). */
-static bool begin(TlsMeter *m, Str head)
+static bool record_begin(TlsMeter *m, Str head)
 {
     size_t bytes = TLS_RECORD_HEAD_BYTES + ((size_t)str_at(head, 3) << 8 | str_at(head, 4));
     if (bytes > m->left) {
@@ -20,7 +20,8 @@ size_t tls_meter_measure(TlsMeter *m, Str raw)
 {
     size_t at = size_min(m->record_left, raw.len);
     m->record_left -= at;
-    while (!m->too_long && raw.len - at >= TLS_RECORD_HEAD_BYTES && begin(m, str_drop(raw, at))) {
+    while (!m->too_long && raw.len - at >= TLS_RECORD_HEAD_BYTES &&
+           record_begin(m, str_drop(raw, at))) {
         size_t n = size_min(m->record_left, raw.len - at);
         m->record_left -= n;
         at += n;
@@ -43,7 +44,7 @@ size_t tls_meter_go_on(TlsMeter *m, Str raw, Str *ret_head)
     }
     Str head = str_of(m->head, sizeof m->head);
     m->head_len = 0;
-    if (begin(m, head)) {
+    if (record_begin(m, head)) {
         m->record_left -= head.len;
         *ret_head = head;
     }

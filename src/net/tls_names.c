@@ -35,7 +35,7 @@ static Str key_of(Str name)
 
 /* Puts a pair behind the others of its name, unless it is there or they are as many as anybody
  * looks at. */
-static void append(TlsNames *n, uint32_t first, uint32_t pair)
+static void append_pair(TlsNames *n, uint32_t first, uint32_t pair)
 {
     uint32_t at = first;
     for (size_t i = 1; n->pairs[at].next != 0 && i < TLS_NAME_PAIRS_MAX - 1; i++) {
@@ -58,7 +58,7 @@ void tls_names_add(TlsNames *n, Str names, size_t pair)
             continue;
         }
         if (str_map_find(&n->texts, 0, key, &first)) {
-            append(n, first, (uint32_t)pair);
+            append_pair(n, first, (uint32_t)pair);
             continue;
         }
         str_map_add(&n->texts, 0, key, (uint32_t)n->count);
@@ -90,7 +90,7 @@ void tls_names_close(TlsNames *n, Str names)
 }
 
 /* The name in lower case, as the table has it; empty when it is too long for one. */
-static Str lowered(Str name, Text *room)
+static Str name_lowered(Str name, Text *room)
 {
     for (size_t i = 0; i < name.len && !room->overflow; i++) {
         text_byte(room, byte_lower(str_at(name, i)));
@@ -102,7 +102,7 @@ size_t tls_names_find(const TlsNames *n, Str host, uint32_t *ret_pairs, size_t r
 {
     uint8_t lower[NAME_BYTES_MAX];
     Text t = text_in(span_of(lower, sizeof lower));
-    Str text = lowered(str_ends(host, S(".")) ? str_take(host, host.len - 1) : host, &t);
+    Str text = name_lowered(str_ends(host, S(".")) ? str_take(host, host.len - 1) : host, &t);
     /* A leading dot is no name: it would find the wildcard itself. */
     size_t found = 0;
     if (text.len > 0 && str_at(text, 0) != '.') {

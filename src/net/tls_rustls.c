@@ -157,17 +157,17 @@ Str engine_cause(void)
 
 /* ---- connections ---- */
 
-static rustls_connection *of(Engine *e)
+static rustls_connection *connection_of(Engine *e)
 {
     return (rustls_connection *)(void *)e;
 }
 
-static const rustls_connection *seen(const Engine *e)
+static const rustls_connection *connection_seen(const Engine *e)
 {
     return (const rustls_connection *)(const void *)e;
 }
 
-static Err opened(rustls_result result, rustls_connection *connection, Engine **ret)
+static Err connection_opened(rustls_result result, rustls_connection *connection, Engine **ret)
 {
     if (result != RUSTLS_RESULT_OK) {
         return result == RUSTLS_RESULT_INVALID_DNS_NAME_ERROR ? ERR_SYNTAX : ERR_MEMORY;
@@ -201,19 +201,19 @@ Err engine_accept(EngineServer *s, Engine **ret)
     if (result == RUSTLS_RESULT_OK) {
         rustls_connection_set_userdata(connection, s);
     }
-    return opened(result, connection, ret);
+    return connection_opened(result, connection, ret);
 }
 
 Err engine_connect(EngineClient *c, Engine **ret)
 {
     rustls_connection *connection = NULL;
     rustls_result result = rustls_client_connection_new(c->config, c->name, &connection);
-    return opened(result, connection, ret);
+    return connection_opened(result, connection, ret);
 }
 
 void engine_free(Engine *e)
 {
-    rustls_connection_free(of(e));
+    rustls_connection_free(connection_of(e));
 }
 
 /* What a call of rustls may read. */
@@ -238,9 +238,9 @@ static EngineCode feed_all(Engine *e, Str raw, size_t *ret_taken)
     while (feed.rest.len > 0) {
         size_t n = 0;
         feed.asked = false;
-        bool failed = rustls_connection_read_tls(of(e), on_read, &feed, &n) != 0;
-        if (failed && !feed.asked && !rustls_connection_is_handshaking(of(e)) &&
-            !rustls_connection_wants_read(of(e))) {
+        bool failed = rustls_connection_read_tls(connection_of(e), on_read, &feed, &n) != 0;
+        if (failed && !feed.asked && !rustls_connection_is_handshaking(connection_of(e)) &&
+            !rustls_connection_wants_read(connection_of(e))) {
             break; /* 16 KiB of plaintext wait to be read */
         }
         if (failed) {
@@ -249,7 +249,7 @@ static EngineCode feed_all(Engine *e, Str raw, size_t *ret_taken)
         if (!feed.asked) {
             feed.rest = STR_NONE; /* behind close_notify nothing counts (RFC 8446 §6.1) */
         }
-        rustls_result result = rustls_connection_process_new_packets(of(e));
+        rustls_result result = rustls_connection_process_new_packets(connection_of(e));
         if (result != RUSTLS_RESULT_OK) {
             return result;
         }
@@ -260,7 +260,7 @@ static EngineCode feed_all(Engine *e, Str raw, size_t *ret_taken)
 
 EngineCode engine_feed(Engine *e, uint64_t *since_s, Str raw, size_t *ret_taken)
 {
-    if (!rustls_connection_is_handshaking(of(e))) {
+    if (!rustls_connection_is_handshaking(connection_of(e))) {
         return feed_all(e, raw, ret_taken);
     }
     river_tls_session_begin(since_s);
@@ -273,7 +273,8 @@ Err engine_read(Engine *e, Span room, size_t *ret_read)
 {
     size_t n = 0;
     CHECK(room.len > 0);
-    rustls_result result = rustls_connection_read(of(e), room.at /* system call */, room.len, &n);
+    rustls_result result =
+        rustls_connection_read(connection_of(e), room.at /* system call */, room.len, &n);
     if (result == RUSTLS_RESULT_PLAINTEXT_EMPTY) {
         return ERR_AGAIN;
     }
@@ -292,7 +293,7 @@ Err engine_write(Engine *e, Str plain)
     while (plain.len > 0) {
         size_t n = 0;
         rustls_result result =
-            rustls_connection_write(of(e), plain.at /* system call */, plain.len, &n);
+            rustls_connection_write(connection_of(e), plain.at /* system call */, plain.len, &n);
         if (result != RUSTLS_RESULT_OK || n == 0) {
             return ERR_SYSTEM;
         }
@@ -303,12 +304,12 @@ Err engine_write(Engine *e, Str plain)
 
 void engine_finish(Engine *e)
 {
-    rustls_connection_send_close_notify(of(e));
+    rustls_connection_send_close_notify(connection_of(e));
 }
 
 bool engine_has_output(const Engine *e)
 {
-    return rustls_connection_wants_write(seen(e));
+    return rustls_connection_wants_write(connection_seen(e));
 }
 
 typedef struct Drain {
@@ -337,9 +338,10 @@ static rustls_io_result on_write(void *context, const struct rustls_iovec *vecto
 Err engine_take(Engine *e, TlsSink *sink, void *context)
 {
     Drain drain = {.sink = sink, .context = context, .err = ERR_OK};
-    while (rustls_connection_wants_write(of(e))) {
+    while (rustls_connection_wants_write(connection_of(e))) {
         size_t n = 0;
-        if (rustls_connection_write_tls_vectored(of(e), on_write, &drain, &n) != 0 || n == 0) {
+        if (rustls_connection_write_tls_vectored(connection_of(e), on_write, &drain, &n) != 0 ||
+            n == 0) {
             return drain.err != ERR_OK ? drain.err : ERR_SYSTEM;
         }
     }
@@ -364,7 +366,7 @@ unsigned engine_alert(Engine *e)
 {
     unsigned alert = 0;
     size_t n = 0;
-    if (rustls_connection_write_tls_vectored(of(e), on_peek, &alert, &n) != 0) {
+    if (rustls_connection_write_tls_vectored(connection_of(e), on_peek, &alert, &n) != 0) {
         return 0;
     }
     return alert;
@@ -372,7 +374,7 @@ unsigned engine_alert(Engine *e)
 
 bool engine_is_handshaking(const Engine *e)
 {
-    return rustls_connection_is_handshaking(seen(e));
+    return rustls_connection_is_handshaking(connection_seen(e));
 }
 
 static Str version_name(uint16_t version)
@@ -384,7 +386,7 @@ static Str version_name(uint16_t version)
 
 void engine_info(const Engine *e, TlsInfo *ret)
 {
-    const rustls_connection *c = seen(e);
+    const rustls_connection *c = connection_seen(e);
     const uint8_t *alpn = NULL;
     size_t alpn_len = 0;
     rustls_connection_get_alpn_protocol(c, &alpn, &alpn_len);
@@ -406,7 +408,8 @@ void engine_info(const Engine *e, TlsInfo *ret)
 
 Str engine_peer_certificate(const Engine *e, size_t index)
 {
-    const rustls_certificate *shown = rustls_connection_get_peer_certificate(seen(e), index);
+    const rustls_certificate *shown = rustls_connection_get_peer_certificate(connection_seen(e),
+                                                                             index);
     const uint8_t *der = NULL;
     size_t len = 0;
     return shown && rustls_certificate_get_der(shown, &der, &len) == RUSTLS_RESULT_OK

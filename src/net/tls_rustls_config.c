@@ -4,7 +4,7 @@
 
 #define TICKETS 2u /* that a client gets after a handshake in TLS 1.3 */
 
-static Err mistake(TlsPart part, size_t index, TlsMistake *ret)
+static Err config_mistake(TlsPart part, size_t index, TlsMistake *ret)
 {
     *ret = (TlsMistake){.part = part, .index = index};
     return ERR_SYNTAX;
@@ -27,15 +27,15 @@ static Err base_make(Str versions, Str suites, Str groups, Base *ret, TlsMistake
     size_t group_count = 0;
     if (tls_known_ids(engine_names(TLS_LIST_VERSIONS), versions, ret->versions,
                       &ret->version_count) != ERR_OK) {
-        return mistake(TLS_PART_VERSIONS, ret->version_count, ret_mistake);
+        return config_mistake(TLS_PART_VERSIONS, ret->version_count, ret_mistake);
     }
     if (suites.len > 0 &&
         tls_known_ids(engine_names(TLS_LIST_SUITES), suites, suite_ids, &suite_count) != ERR_OK) {
-        return mistake(TLS_PART_SUITES, suite_count, ret_mistake);
+        return config_mistake(TLS_PART_SUITES, suite_count, ret_mistake);
     }
     if (groups.len > 0 &&
         tls_known_ids(engine_names(TLS_LIST_GROUPS), groups, group_ids, &group_count) != ERR_OK) {
-        return mistake(TLS_PART_GROUPS, group_count, ret_mistake);
+        return config_mistake(TLS_PART_GROUPS, group_count, ret_mistake);
     }
     ret->provider = river_tls_provider_new(group_ids, group_count, suite_ids, suite_count);
     return ret->provider ? ERR_OK : ERR_MEMORY;

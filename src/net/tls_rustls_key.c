@@ -7,7 +7,7 @@
 
 /* ---- mistakes ---- */
 
-static Err mistake(TlsPart part, size_t index, TlsMistake *ret)
+static Err key_mistake(TlsPart part, size_t index, TlsMistake *ret)
 {
     *ret = (TlsMistake){.part = part, .index = index};
     return ERR_SYNTAX;
@@ -18,7 +18,7 @@ Err engine_refused(rustls_result result, TlsPart part, size_t index, TlsMistake 
     if (why) {
         engine_words(result, why);
     }
-    return mistake(part, index, ret);
+    return key_mistake(part, index, ret);
 }
 
 Err engine_refused_because(const char *reason, TlsPart part, size_t index, TlsMistake *ret,
@@ -27,7 +27,7 @@ Err engine_refused_because(const char *reason, TlsPart part, size_t index, TlsMi
     if (why) {
         text_add(why, str_from_c(reason));
     }
-    return mistake(part, index, ret);
+    return key_mistake(part, index, ret);
 }
 
 /* ---- a chain with its key ---- */
@@ -101,8 +101,8 @@ static Err pair_load(const TlsPair *pair, size_t index, const rustls_certified_k
 }
 
 /* The same key with a response that is good, for as long as that is. */
-static Err staple(EngineKey *key, const TlsPair *pair, size_t index, TlsMistake *ret_mistake,
-                  Text *why)
+static Err key_staple(EngineKey *key, const TlsPair *pair, size_t index, TlsMistake *ret_mistake,
+                      Text *why)
 {
     key->staple = engine_staple(pair);
     if (key->staple.state != TLS_STAPLE_GOOD) {
@@ -124,7 +124,7 @@ Err engine_key_new(const TlsPair *pair, size_t index, EngineKey **ret, TlsMistak
         return ERR_MEMORY;
     }
     Err err = pair_load(pair, index, &key->plain, ret_mistake, why);
-    err = err == ERR_OK ? staple(key, pair, index, ret_mistake, why) : err;
+    err = err == ERR_OK ? key_staple(key, pair, index, ret_mistake, why) : err;
     if (err != ERR_OK) {
         engine_key_drop(key);
         return err;
@@ -143,7 +143,7 @@ void engine_key_drop(EngineKey *key)
 }
 
 /* Whether it can sign by one of the schemes (RFC 8446 §4.2.3). */
-static bool signs(const EngineKey *key, const uint16_t *schemes, size_t count)
+static bool key_signs(const EngineKey *key, const uint16_t *schemes, size_t count)
 {
     rustls_client_hello hello = {.signature_schemes = {.data = schemes, .len = count}};
     const rustls_certified_key *candidate = engine_certified_key(key);
@@ -155,7 +155,7 @@ static bool signs(const EngineKey *key, const uint16_t *schemes, size_t count)
 bool engine_key_is_modern(const EngineKey *key)
 {
     static const uint16_t schemes[] = {0x0403, 0x0503, 0x0603, 0x0807};
-    return signs(key, schemes, sizeof schemes / sizeof schemes[0]);
+    return key_signs(key, schemes, sizeof schemes / sizeof schemes[0]);
 }
 
 uint16_t engine_key_group(const EngineKey *key)
@@ -163,7 +163,7 @@ uint16_t engine_key_group(const EngineKey *key)
     static const uint16_t curves[][2] = { /* ecdsa_secp256r1_sha256 and so on, and its group */
         {0x0403, 23}, {0x0503, 24}, {0x0603, 25}};
     for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
-        if (signs(key, &curves[i][0], 1)) {
+        if (key_signs(key, &curves[i][0], 1)) {
             return curves[i][1];
         }
     }

@@ -97,7 +97,7 @@ Err helper_thread_origin(HelperThread *h, const Endpoint *e, uint32_t *ret)
 
 /* --- turns ----------------------------------------------------------------------------------- */
 
-static void wake(Thread *t, Token token)
+static void wake_token(Thread *t, Token token)
 {
     if (token_kind(token) == TOKEN_FETCH) {
         fetch_wake(t, token_handle(token));
@@ -111,20 +111,20 @@ static void again_one(Thread *t, Token token)
     Upstream *u;
     switch (token_kind(token)) {
     case TOKEN_LEASE:
-        wake(t, lease_on_again(t, h));
+        wake_token(t, lease_on_again(t, h));
         return;
     case TOKEN_STREAM:
-        wake(t, mux_stream_on_again(t, h, &none));
+        wake_token(t, mux_stream_on_again(t, h, &none));
         return;
     case TOKEN_UPSTREAM:
         u = upstream_get(t, h);
         if (u) {
             u->wire.again = false;
-            wake(t, upstream_on_ready(t, h, 0));
+            wake_token(t, upstream_on_ready(t, h, 0));
         }
         return;
     default:
-        wake(t, token);
+        wake_token(t, token);
     }
 }
 
@@ -136,9 +136,9 @@ static void timers_handle(Thread *t)
         if (token_kind(token) == TOKEN_UPSTREAM) {
             upstream_on_timer(t, token_handle(token));
         } else if (token_kind(token) == TOKEN_STREAM) {
-            wake(t, mux_stream_on_timer(t, token_handle(token)));
+            wake_token(t, mux_stream_on_timer(t, token_handle(token)));
         } else {
-            wake(t, token);
+            wake_token(t, token);
         }
     }
 }
@@ -160,7 +160,7 @@ void helper_thread_turn(HelperThread *h, int timeout_ms)
     for (size_t i = 0; i < t->poller.count; i++) {
         Ready r = t->poller.ready[i];
         if (token_kind(r.token) == TOKEN_UPSTREAM) {
-            wake(t, upstream_on_ready(t, token_handle(r.token), r.what));
+            wake_token(t, upstream_on_ready(t, token_handle(r.token), r.what));
         } else {
             mailbox_awake(&t->mailbox); /* there are no siblings to hear from */
         }

@@ -250,7 +250,7 @@ static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
 
 /* --- taking and returning -------------------------------------------------------------------- */
 
-static Err dial(Thread *t, Origin *o, Lease *l, bool exclusive)
+static Err dial_for_lease(Thread *t, Origin *o, Lease *l, bool exclusive)
 {
     atomic_fetch_add(&o->open, 1);
     Handle u;
@@ -267,7 +267,7 @@ static Err dial(Thread *t, Origin *o, Lease *l, bool exclusive)
 static Err dial_own(Thread *t, Origin *o, Lease *l)
 {
     atomic_fetch_add(&o->dialing, 1);
-    TRY(dial(t, o, l, true));
+    TRY(dial_for_lease(t, o, l, true));
     l->waits = true;
     l->dials = true;
     return ERR_AGAIN;
@@ -303,7 +303,7 @@ Err origin_take(Thread *t, Origin *o, Lease *l)
         return ERR_OK;
     }
     if (dial_now(t, o)) {
-        TRY(dial(t, o, l, false));
+        TRY(dial_for_lease(t, o, l, false));
     }
     return ERR_AGAIN;
 }
@@ -327,7 +327,7 @@ Err origin_wait_more(Thread *t, Origin *o, Lease *l)
         return ERR_OK;
     }
     if (dial_after_wait(t, o, l->wait_ms)) {
-        TRY(dial(t, o, l, false));
+        TRY(dial_for_lease(t, o, l, false));
     }
     return ERR_AGAIN;
 }

@@ -21,7 +21,7 @@ static void exchange_ran(Thread *t, Client *c, bool started)
     }
 }
 
-static void refuse(Thread *t, Client *c, Fault fault, Str head)
+static void client_refuse(Thread *t, Client *c, Fault fault, Str head)
 {
     exchange_ran(t, c, exchange_refuse(t, c, fault, head));
 }
@@ -133,7 +133,7 @@ static void handshake_failed(Thread *t, Client *c)
     if (fault == FAULT_TLS_PLAINTEXT) {
         wire_unseal(&c->wire);
         c->wire.broken = false;
-        refuse(t, c, fault, STR_NONE);
+        client_refuse(t, c, fault, STR_NONE);
         return;
     }
     counter_add(&t->faults[fault], 1);
@@ -206,19 +206,19 @@ static void head_incomplete(Thread *t, Client *c, size_t old, size_t total, size
     Str bytes = str_take(span_str(t->input), total);
     Fault fault = head_judge(t, c, old, total, skip);
     if (fault != FAULT_NONE) {
-        refuse(t, c, fault, bytes);
+        client_refuse(t, c, fault, bytes);
         return;
     }
     if (total > limits->head.head_bytes_max) {
-        refuse(t, c, FAULT_REQUEST_HEAD_TOO_LARGE, bytes);
+        client_refuse(t, c, FAULT_REQUEST_HEAD_TOO_LARGE, bytes);
         return;
     }
     if (total > limits->head.target_bytes_max + 32 && str_find(bytes, '\n', 2) == bytes.len) {
-        refuse(t, c, FAULT_REQUEST_TARGET_TOO_LONG, bytes);
+        client_refuse(t, c, FAULT_REQUEST_TARGET_TOO_LONG, bytes);
         return;
     }
     if (input_keep(t, c, old, total, 0) != ERR_OK) {
-        refuse(t, c, FAULT_MEMORY, STR_NONE);
+        client_refuse(t, c, FAULT_MEMORY, STR_NONE);
         return;
     }
     c->looked = true;
@@ -253,7 +253,7 @@ static void head_look(Thread *t, Client *c, size_t old, size_t total)
         return;
     }
     if (err != ERR_OK) {
-        refuse(t, c, FAULT_REQUEST_BARE_LF, bytes);
+        client_refuse(t, c, FAULT_REQUEST_BARE_LF, bytes);
         return;
     }
     c->scanned = 0;
@@ -267,7 +267,7 @@ static void head_look(Thread *t, Client *c, size_t old, size_t total)
         c->head_us = t->now_ns / 1000;
     }
     if ((old > 0 || skip + end < total) && input_keep(t, c, old, total, skip + end) != ERR_OK) {
-        refuse(t, c, FAULT_MEMORY, STR_NONE);
+        client_refuse(t, c, FAULT_MEMORY, STR_NONE);
         return;
     }
     c->state = CLIENT_BUSY;
@@ -326,7 +326,7 @@ static void proxy_done(Thread *t, Client *c, size_t old, size_t total, size_t ea
     if (!l->tls) {
         c->state = CLIENT_IDLE;
         if (input_keep(t, c, old, total, total - early) != ERR_OK) {
-            refuse(t, c, FAULT_MEMORY, STR_NONE);
+            client_refuse(t, c, FAULT_MEMORY, STR_NONE);
             return;
         }
         client_read(t, c);
@@ -468,7 +468,7 @@ void client_on_timer(Thread *t, Handle h)
         client_close(t, c, false);
         return;
     case CLIENT_HEAD:
-        refuse(t, c, FAULT_HEAD_TIMEOUT, STR_NONE);
+        client_refuse(t, c, FAULT_HEAD_TIMEOUT, STR_NONE);
         return;
     case CLIENT_BUSY:
         (void)exchange_wake(t, c->exchange);

@@ -31,7 +31,7 @@ typedef struct Dumper {
     Text out; /* the record that is being put together */
 } Dumper;
 
-static void put(Text *t, uint64_t n)
+static void put_number(Text *t, uint64_t n)
 {
     for (unsigned shift = 0; shift < 64; shift += 8) {
         text_byte(t, (uint8_t)(n >> shift));
@@ -40,23 +40,23 @@ static void put(Text *t, uint64_t n)
 
 static void put_str(Text *t, Str s)
 {
-    put(t, s.len);
+    put_number(t, s.len);
     text_add(t, s);
 }
 
-static void begin(Dumper *d, RecordKind kind)
+static void record_begin(Dumper *d, RecordKind kind)
 {
     d->out.len = 0;
-    put(&d->out, kind);
-    put(&d->out, 0); /* the length, when it is known */
+    put_number(&d->out, kind);
+    put_number(&d->out, 0); /* the length, when it is known */
 }
 
-static Err finish(Dumper *d)
+static Err record_finish(Dumper *d)
 {
     CHECK(!d->out.overflow);
     Str all = text_str(&d->out);
     Text length = text_in(span_take(span_drop(d->out.room, 8), 8)); /* within the record's head */
-    put(&length, all.len - RECORD_HEAD_BYTES);
+    put_number(&length, all.len - RECORD_HEAD_BYTES);
     return d->sink->write(d->sink->context, all);
 }
 
@@ -69,11 +69,11 @@ static Err dump_totals(Dumper *d)
         accepted += counter_read(&w->group.threads[i]->accepted);
         refused += counter_read(&w->group.threads[i]->refused);
     }
-    begin(d, RECORD_TOTALS);
-    put(&d->out, w->requests_gone);
-    put(&d->out, accepted);
-    put(&d->out, refused);
-    return finish(d);
+    record_begin(d, RECORD_TOTALS);
+    put_number(&d->out, w->requests_gone);
+    put_number(&d->out, accepted);
+    put_number(&d->out, refused);
+    return record_finish(d);
 }
 
 static Err dump_faults(Dumper *d)
@@ -84,10 +84,10 @@ static Err dump_faults(Dumper *d)
             count += counter_read(&d->worker->group.threads[i]->faults[f]);
         }
         if (count > 0) {
-            begin(d, RECORD_FAULT);
+            record_begin(d, RECORD_FAULT);
             put_str(&d->out, fault_row((Fault)f)->code);
-            put(&d->out, count);
-            TRY(finish(d));
+            put_number(&d->out, count);
+            TRY(record_finish(d));
         }
     }
     return ERR_OK;
@@ -96,18 +96,18 @@ static Err dump_faults(Dumper *d)
 static Err dump_sums(Dumper *d, RecordKind kind, Str name, const CounterTable *table,
                      const void *sums)
 {
-    begin(d, kind);
+    record_begin(d, kind);
     put_str(&d->out, name);
     for (size_t i = 0; i < table->count; i++) {
         const CounterRow *row = &table->rows[i];
         const uint64_t *words = counters_row(row, sums);
         put_str(&d->out, row->key);
-        put(&d->out, row->width);
+        put_number(&d->out, row->width);
         for (size_t k = 0; k < row->width; k++) {
-            put(&d->out, words[k]);
+            put_number(&d->out, words[k]);
         }
     }
-    return finish(d);
+    return record_finish(d);
 }
 
 static Err dump_service(Dumper *d, uint32_t number)
@@ -137,14 +137,14 @@ static Err dump_buckets(Dumper *d, const Limiter *l)
     while (more) {
         LimiterBucket b;
         size_t count = 0;
-        begin(d, RECORD_BUCKETS);
+        record_begin(d, RECORD_BUCKETS);
         while (count < BUCKETS_A_RECORD && (more = limiter_next(l, d->now_ms, &at, &b))) {
-            put(&d->out, b.shared);
-            put(&d->out, b.key);
-            put(&d->out, b.state);
+            put_number(&d->out, b.shared);
+            put_number(&d->out, b.key);
+            put_number(&d->out, b.state);
             count++;
         }
-        TRY(count > 0 ? finish(d) : ERR_OK);
+        TRY(count > 0 ? record_finish(d) : ERR_OK);
     }
     return ERR_OK;
 }
@@ -154,15 +154,15 @@ static Err dump_limiter(Dumper *d, uint32_t number)
     const Limiter *l = d->worker->limiters[number];
     const LimiterRule *rule = limiter_rule(l);
     const HashSecret *secret = limiter_secret(l);
-    begin(d, RECORD_LIMITER);
+    record_begin(d, RECORD_LIMITER);
     put_str(&d->out, roster_name(&d->worker->limiter_names, number));
-    put(&d->out, rule->tokens);
-    put(&d->out, rule->refill);
-    put(&d->out, rule->interval_ms);
-    put(&d->out, rule->buckets_max);
-    put(&d->out, secret->words[0]);
-    put(&d->out, secret->words[1]);
-    TRY(finish(d));
+    put_number(&d->out, rule->tokens);
+    put_number(&d->out, rule->refill);
+    put_number(&d->out, rule->interval_ms);
+    put_number(&d->out, rule->buckets_max);
+    put_number(&d->out, secret->words[0]);
+    put_number(&d->out, secret->words[1]);
+    TRY(record_finish(d));
     return dump_buckets(d, l);
 }
 
@@ -186,11 +186,11 @@ static Err dump_tickets(Dumper *d)
         if (!l || !l->tls || l->leaving) {
             continue;
         }
-        begin(d, RECORD_TICKETS);
-        put(&d->out, l->tls_identity.words[0]);
-        put(&d->out, l->tls_identity.words[1]);
+        record_begin(d, RECORD_TICKETS);
+        put_number(&d->out, l->tls_identity.words[0]);
+        put_number(&d->out, l->tls_identity.words[1]);
         tls_server_save_tickets(l->tls, &d->out);
-        TRY(finish(d));
+        TRY(record_finish(d));
     }
     return ERR_OK;
 }
@@ -203,8 +203,8 @@ Err worker_dump(Worker *w, uint64_t now_ms, const DumpSink *sink)
     }
     Dumper d = {.sink = sink, .worker = w, .now_ms = now_ms, .out = text_in(room)};
     text_add(&d.out, MAGIC);
-    put(&d.out, DUMP_VERSION);
-    put(&d.out, now_ms);
+    put_number(&d.out, DUMP_VERSION);
+    put_number(&d.out, now_ms);
     Err err = sink->write(sink->context, text_str(&d.out));
     err = err == ERR_OK ? dump_totals(&d) : err;
     err = err == ERR_OK ? dump_faults(&d) : err;
@@ -213,8 +213,8 @@ Err worker_dump(Worker *w, uint64_t now_ms, const DumpSink *sink)
     err = err == ERR_OK ? dump_names(&d, &w->limiter_names, dump_limiter) : err;
     err = err == ERR_OK ? dump_tickets(&d) : err;
     if (err == ERR_OK) {
-        begin(&d, RECORD_END);
-        err = finish(&d);
+        record_begin(&d, RECORD_END);
+        err = record_finish(&d);
     }
     memory_release_span(room);
     return err;
@@ -228,7 +228,7 @@ typedef struct Reader {
     bool broken;
 } Reader;
 
-static uint64_t get(Reader *r)
+static uint64_t get_number(Reader *r)
 {
     uint64_t n = 0;
     if (r->rest.len < 8) {
@@ -255,13 +255,13 @@ static Str get_bytes(Reader *r, uint64_t len)
 
 static Str get_str(Reader *r)
 {
-    return get_bytes(r, get(r));
+    return get_bytes(r, get_number(r));
 }
 
 /* The records, one after the other; false at the end. */
 static bool next_record(Reader *r, uint64_t *ret_kind, Reader *ret_record)
 {
-    *ret_kind = get(r);
+    *ret_kind = get_number(r);
     *ret_record = (Reader){.rest = get_str(r)};
     return !r->broken && *ret_kind != RECORD_END;
 }
@@ -269,8 +269,8 @@ static bool next_record(Reader *r, uint64_t *ret_kind, Reader *ret_record)
 static Err look_at_head(Str dump, uint64_t now_ms, Reader *ret)
 {
     Reader r = {.rest = str_drop(dump, MAGIC.len)};
-    uint64_t version = get(&r);
-    uint64_t then_ms = get(&r);
+    uint64_t version = get_number(&r);
+    uint64_t then_ms = get_number(&r);
     if (!str_starts(dump, MAGIC) || r.broken) {
         return ERR_SYNTAX;
     }
@@ -302,9 +302,9 @@ typedef struct Restorer {
 
 static void restore_totals(Restorer *x, Reader *r)
 {
-    uint64_t gone = get(r);
-    uint64_t accepted = get(r);
-    uint64_t refused = get(r);
+    uint64_t gone = get_number(r);
+    uint64_t accepted = get_number(r);
+    uint64_t refused = get_number(r);
     if (!r->broken) {
         x->worker->requests_gone += gone;
         counter_add(&x->thread->accepted, accepted);
@@ -315,7 +315,7 @@ static void restore_totals(Restorer *x, Reader *r)
 static void restore_fault(Restorer *x, Reader *r)
 {
     Str code = get_str(r);
-    uint64_t count = get(r);
+    uint64_t count = get_number(r);
     for (unsigned f = 1; f < FAULT_COUNT && !r->broken; f++) {
         if (str_equal(fault_row((Fault)f)->code, code)) {
             counter_add(&x->thread->faults[f], count);
@@ -332,10 +332,10 @@ static uint64_t restore_rows(Reader *r, const CounterTable *table, void *counter
     uint64_t requests = 0;
     while (r->rest.len > 0 && !r->broken) {
         Str key = get_str(r);
-        uint64_t width = get(r);
+        uint64_t width = get_number(r);
         uint64_t words[ROW_WORDS_MAX] = {0};
         for (uint64_t i = 0; i < width && !r->broken; i++) {
-            uint64_t word = get(r);
+            uint64_t word = get_number(r);
             words[i < ROW_WORDS_MAX ? i : 0] = word;
         }
         const CounterRow *row = counters_find(table, key);
@@ -374,7 +374,7 @@ static void restore_limiter(Restorer *x, Reader *r)
     Str key = get_str(r);
     uint64_t words[6];
     for (size_t i = 0; i < 6; i++) {
-        words[i] = get(r);
+        words[i] = get_number(r);
     }
     x->limiter = NULL;
     if (r->broken || !roster_find(&x->worker->limiter_names, key, &number)) {
@@ -392,9 +392,9 @@ static void restore_limiter(Restorer *x, Reader *r)
 static void restore_buckets(Restorer *x, Reader *r)
 {
     while (x->limiter && r->rest.len > 0) {
-        LimiterBucket b = {.shared = get(r) != 0};
-        b.key = get(r);
-        b.state = get(r);
+        LimiterBucket b = {.shared = get_number(r) != 0};
+        b.key = get_number(r);
+        b.state = get_number(r);
         if (r->broken || limiter_restore(x->limiter, &b, x->now_ms) == ERR_RANGE) {
             return;
         }
@@ -403,8 +403,8 @@ static void restore_buckets(Restorer *x, Reader *r)
 
 static void restore_tickets(Restorer *x, Reader *r)
 {
-    Fingerprint id = {{get(r), 0}};
-    id.words[1] = get(r);
+    Fingerprint id = {{get_number(r), 0}};
+    id.words[1] = get_number(r);
     const Snapshot *s = x->snapshot;
     for (size_t i = 0; !r->broken && i < s->listener_count; i++) {
         const Listener *l = s->listeners[i];

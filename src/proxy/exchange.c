@@ -50,7 +50,7 @@ static const struct PhaseRow {
     [PHASE_FINISH] = {NULL, PHASE_FINISH, 0},
 };
 
-static void enter(Exchange *x, Phase to)
+static void enter_phase(Exchange *x, Phase to)
 {
     CHECK(to == PHASE_FINISH || (phases[x->phase].allowed & 1u << to) != 0);
     x->phase = (uint8_t)to;
@@ -204,7 +204,7 @@ static void write_counters(Thread *t, Exchange *x)
     }
 }
 
-static void finish(Thread *t, Exchange *x)
+static void exchange_finish(Thread *t, Exchange *x)
 {
     Client *c = client_get(t, x->client);
     bool complete = x->own.whole || (x->reply.sent && x->try.response_body.done) || x->tunnel.open;
@@ -256,7 +256,7 @@ static void request_breaks(Exchange *x, Link origin)
 }
 
 /* What goes on beside the phases: queued bytes, and the request body. */
-static Step beside(Thread *t, Exchange *x)
+static Step pump_beside(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);
     Link origin = link_upstream(t, x);
@@ -300,13 +300,13 @@ static bool exchange_advance(Thread *t, Exchange *x, Step step)
     case STEP_WAIT:
         return false;
     case STEP_NEXT:
-        enter(x, phases[x->phase].next);
+        enter_phase(x, phases[x->phase].next);
         return true;
     case STEP_GOTO:
-        enter(x, step.phase);
+        enter_phase(x, step.phase);
         return true;
     case STEP_FAIL:
-        enter(x, after_fault(t, x, step.fault));
+        enter_phase(x, after_fault(t, x, step.fault));
         return true;
     }
     return false;
@@ -339,7 +339,7 @@ COLD static Fault deadline_lost(const Exchange *x)
 static void exchange_run(Thread *t, Exchange *x)
 {
     crash_note_set(t->index, x->id);
-    Step step = beside(t, x);
+    Step step = pump_beside(t, x);
     if (step.kind == STEP_FAIL) {
         (void)exchange_advance(t, x, step);
     }
@@ -354,7 +354,7 @@ static void exchange_run(Thread *t, Exchange *x)
             (void)exchange_advance(t, x, FAIL(d.fault ? d.fault : deadline_lost(x)));
         }
     }
-    finish(t, x);
+    exchange_finish(t, x);
     crash_note_clear(t->index);
 }
 
@@ -372,7 +372,7 @@ Handle exchange_wake(Thread *t, Handle h)
 void exchange_cut(Thread *t, Exchange *x, Fault fault)
 {
     (void)exchange_advance(t, x, FAIL(fault));
-    finish(t, x);
+    exchange_finish(t, x);
 }
 
 /* --- starting -------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 
 #define FILE_WAIT_MS 30000u /* for one open or read of a file */
 
-static void sooner(Deadline *d, uint64_t due_ms, Fault fault)
+static void take_sooner(Deadline *d, uint64_t due_ms, Fault fault)
 {
     if (due_ms < d->due_ms) {
         *d = (Deadline){.due_ms = due_ms, .fault = fault};
@@ -28,7 +28,7 @@ static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_
     w->pause_ms = 0;
     if (w->start_ms && now_ms - w->start_ms >= window_ms) {
         if (w->bytes < rate_min * (now_ms - w->start_ms) / 1000) {
-            sooner(d, 0, FAULT_RATE_TOO_LOW);
+            take_sooner(d, 0, FAULT_RATE_TOO_LOW);
             return;
         }
         w->start_ms = 0;
@@ -36,7 +36,7 @@ static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_
     if (w->start_ms == 0) {
         *w = (RateWindow){.start_ms = now_ms};
     }
-    sooner(d, w->start_ms + window_ms, FAULT_NONE);
+    take_sooner(d, w->start_ms + window_ms, FAULT_NONE);
 }
 
 /* What a peer that does not take what waits has acknowledged; returns when to look again. */
@@ -52,9 +52,9 @@ static void send_deadline(Thread *t, Link to, uint64_t timeout_ms, uint64_t *pro
                           RateWindow *rate, Fault fault, Deadline *d)
 {
     size_t moved = 0;
-    sooner(d, look_at(t, to, timeout_ms, progress_ms, &moved), FAULT_NONE);
+    take_sooner(d, look_at(t, to, timeout_ms, progress_ms, &moved), FAULT_NONE);
     rate->bytes += moved;
-    sooner(d, *progress_ms + timeout_ms, fault);
+    take_sooner(d, *progress_ms + timeout_ms, fault);
 }
 
 /* Peers that are to be read. Before there is an answer the client must send its body, and then the
@@ -71,16 +71,16 @@ static void read_deadlines(Thread *t, Exchange *x, Link origin, bool client_bloc
                   from_client, t->now_ms);
     if (from_client) {
         uint64_t asked_ms = u64_max(x->pace.in_ms, x->pace.up_ms);
-        sooner(d, asked_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
+        take_sooner(d, asked_ms + limits->body_timeout_ms, FAULT_BODY_TIMEOUT);
     }
     bool from_either = (x->reply.sent || streams) && !client_blocked && !origin_blocked;
     if (from_either && !x->try.response_body.done) {
         uint64_t moved_ms = u64_max(x->pace.in_ms, x->pace.up_ms);
         moved_ms = u64_max(moved_ms, x->pace.out_ms);
-        sooner(d, moved_ms + limits->stream_idle_ms, FAULT_STREAM_IDLE);
+        take_sooner(d, moved_ms + limits->stream_idle_ms, FAULT_STREAM_IDLE);
         if (!streams) {
             moved_ms = u64_max(moved_ms, origin.stream ? mux_spoke_ms(origin.stream) : 0);
-            sooner(d, moved_ms + x->try.endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
+            take_sooner(d, moved_ms + x->try.endpoint->read_timeout_ms, FAULT_ORIGIN_STALLED);
         }
     }
 }
@@ -113,7 +113,7 @@ static void origin_deadlines(Thread *t, Exchange *x, bool client_blocked, Deadli
                       FAULT_ORIGIN_UNREAD, d);
     }
     if (LIKELY(x->phase == PHASE_AWAIT && x->try.request_sent && !blocked && !x->streams)) {
-        sooner(d, x->pace.up_ms + x->try.endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
+        take_sooner(d, x->pace.up_ms + x->try.endpoint->read_timeout_ms, FAULT_ORIGIN_TIMEOUT);
     } else {
         read_deadlines(t, x, origin, client_blocked, blocked, d);
     }
@@ -127,28 +127,28 @@ static void tunnel_deadline(Thread *t, Exchange *x, Deadline *d)
     Link origin = link_upstream(t, x);
     size_t moved = 0;
     if (link_blocked(client)) {
-        sooner(d, look_at(t, client, idle_ms, &x->pace.out_ms, &moved), FAULT_NONE);
+        take_sooner(d, look_at(t, client, idle_ms, &x->pace.out_ms, &moved), FAULT_NONE);
     }
     if (link_is_open(origin) && link_blocked(origin)) {
-        sooner(d, look_at(t, origin, idle_ms, &x->pace.up_ms, &moved), FAULT_NONE);
+        take_sooner(d, look_at(t, origin, idle_ms, &x->pace.up_ms, &moved), FAULT_NONE);
     }
     uint64_t moved_ms = u64_max(x->pace.in_ms, u64_max(x->pace.out_ms, x->pace.up_ms));
-    sooner(d, moved_ms + idle_ms, FAULT_TUNNEL_IDLE);
+    take_sooner(d, moved_ms + idle_ms, FAULT_TUNNEL_IDLE);
 }
 
 Deadline exchange_deadline(Thread *t, Exchange *x)
 {
     Deadline d = {.due_ms = UINT64_MAX};
     if (x->file.looking || x->file.loading) {
-        sooner(&d, x->pace.up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
+        take_sooner(&d, x->pace.up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
     }
     if (UNLIKELY(x->filters.paused_ms != 0)) { /* no peer is to move anything meanwhile */
-        sooner(&d, x->filters.paused_ms + FILTER_PAUSE_MS, FAULT_FILTER_TIMEOUT);
+        take_sooner(&d, x->filters.paused_ms + FILTER_PAUSE_MS, FAULT_FILTER_TIMEOUT);
         return d;
     }
     if (x->phase == PHASE_CONNECT) {
-        sooner(&d, x->try.lease->wait_due_ms, FAULT_NONE);
-        sooner(&d, x->try.lease->wait_end_ms, FAULT_CONNECT_WAIT);
+        take_sooner(&d, x->try.lease->wait_due_ms, FAULT_NONE);
+        take_sooner(&d, x->try.lease->wait_end_ms, FAULT_CONNECT_WAIT);
     }
     if (x->tunnel.open) {
         tunnel_deadline(t, x, &d);

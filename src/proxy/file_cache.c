@@ -136,7 +136,7 @@ static void file_unlist(Thread *t, File *f)
 }
 
 /* Makes room in a list: the oldest that nobody uses go. */
-static void evict(Thread *t, const FileList *list)
+static void evict_oldest(Thread *t, const FileList *list)
 {
     Handle h = list->oldest;
     for (unsigned i = 0; i < EVICT_STEPS_MAX && list->count > list->max; i++) {
@@ -322,7 +322,7 @@ static File *file_new(Thread *t, int root, Str path, uint64_t hash)
     *bucket = h;
     f->listed = true;
     list_add(t, f);
-    evict(t, list_of(t->file_cache, f));
+    evict_oldest(t, list_of(t->file_cache, f));
     return f;
 }
 
@@ -365,7 +365,7 @@ static File *file_settle(Thread *t, File *f, const DiskOpened *now)
         name_version(t, f);
     }
     content_keep(t, f);
-    evict(t, list_of(t->file_cache, f));
+    evict_oldest(t, list_of(t->file_cache, f));
     return f;
 }
 
@@ -402,7 +402,7 @@ static Err open_later(Thread *t, File *f, Token who)
 }
 
 /* Looks at the path as far as that needs no disk. */
-static Err look(Thread *t, File **f, Token who)
+static Err file_look(Thread *t, File **f, Token who)
 {
     DiskOpened now = {.fd = -1};
     now.err = file_open_now((*f)->root, span_str((*f)->path), &now.fd, &now.facts);
@@ -436,7 +436,7 @@ Err file_cache_find(Thread *t, int root, Str path, Token who, Handle *ret)
     bool fresh = f->err != ERR_AGAIN && t->now_ms - f->checked_ms < FILE_CHECK_MS &&
                  is_unchanged(f);
     if (!fresh || f->opening) {
-        Err err = f->opening ? open_later(t, f, who) : look(t, &f, who);
+        Err err = f->opening ? open_later(t, f, who) : file_look(t, &f, who);
         if (err != ERR_OK) {
             if (err != ERR_AGAIN && f && f->err == ERR_AGAIN && !f->opening) {
                 file_unlist(t, f); /* nothing is known of it */

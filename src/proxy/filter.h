@@ -61,6 +61,12 @@ typedef struct Verdict {
 
 #define PASS ((Verdict){.kind = VERDICT_PASS})
 #define PAUSE ((Verdict){.kind = VERDICT_PAUSE})
+/* A fault in its own words, or in those of `words` (const Respond *). */
+#define REFUSE(what) ((Verdict){.kind = VERDICT_FAIL, .fault = (what)})
+#define REFUSE_WITH(what, words)                                                                   \
+    ((Verdict){.kind = VERDICT_FAIL, .fault = (what), .respond = (words)})
+/* With what is in call_answer. */
+#define ANSWERED ((Verdict){.kind = VERDICT_ANSWER})
 
 /* What is written for one of the schema's properties, in the schema's order. */
 typedef struct FilterValue {

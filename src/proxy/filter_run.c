@@ -31,7 +31,7 @@ static Verdict hook_said(const FilterCall *call, Verdict v, uint8_t known)
 {
     if (UNLIKELY(!(known & 1u << v.kind) || (v.kind == VERDICT_FAIL && v.fault == FAULT_NONE))) {
         soft_check(false);
-        v = (Verdict){.kind = VERDICT_FAIL, .fault = FAULT_INTERNAL_FILTER};
+        v = REFUSE(FAULT_INTERNAL_FILTER);
     }
     if (UNLIKELY(call->exchange->filters.paused_ms != 0 && v.kind != VERDICT_PAUSE)) {
         pause_end(call); /* the hook that was called first is the one that had paused */

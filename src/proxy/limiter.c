@@ -86,7 +86,7 @@ static uint64_t missing_of(uint64_t state)
     return state & MISSING_MASK;
 }
 
-static uint64_t seated(uint64_t moment, uint64_t missing)
+static uint64_t state_seated(uint64_t moment, uint64_t missing)
 {
     return moment << MISSING_BITS | missing;
 }
@@ -94,7 +94,7 @@ static uint64_t seated(uint64_t moment, uint64_t missing)
 /* --- one bucket ------------------------------------------------------------------------------ */
 
 /* The state at `now`, with the refills that have come since; a full one keeps its moment. */
-static uint64_t refilled(const LimiterRule *r, uint64_t state, uint64_t now)
+static uint64_t state_refilled(const LimiterRule *r, uint64_t state, uint64_t now)
 {
     uint64_t moment = moment_of(state);
     uint64_t missing = missing_of(state);
@@ -103,23 +103,23 @@ static uint64_t refilled(const LimiterRule *r, uint64_t state, uint64_t now)
     }
     uint64_t quanta = (now - moment) / r->interval_ms; /* below 2^38, refill below 2^24 */
     uint64_t gained = quanta * r->refill;
-    return gained >= missing ? seated(moment, 0)
-                             : seated(moment + quanta * r->interval_ms, missing - gained);
+    return gained >= missing ? state_seated(moment, 0)
+                             : state_seated(moment + quanta * r->interval_ms, missing - gained);
 }
 
 /* The state with a token less, or false and how long until there is one. */
-static bool taken(const LimiterRule *r, uint64_t state, uint64_t now, uint64_t *ret_state,
-                  uint64_t *ret_wait)
+static bool state_taken(const LimiterRule *r, uint64_t state, uint64_t now, uint64_t *ret_state,
+                        uint64_t *ret_wait)
 {
-    uint64_t current = refilled(r, state, now);
+    uint64_t current = state_refilled(r, state, now);
     uint64_t moment = moment_of(current);
     uint64_t missing = missing_of(current);
     if (missing == 0) { /* time seems to go back where threads read their clocks apart */
-        *ret_state = seated(u64_max(now, moment), 1);
+        *ret_state = state_seated(u64_max(now, moment), 1);
         return true;
     }
     if (missing < r->tokens) {
-        *ret_state = seated(moment, missing + 1);
+        *ret_state = state_seated(moment, missing + 1);
         return true;
     }
     *ret_wait = u64_max(moment + r->interval_ms, now + 1) - now;
@@ -134,10 +134,10 @@ static bool is_free(const LimiterRule *r, uint64_t state, uint64_t now)
     if (kind != SEATED) {
         return kind == KNOCKED;
     }
-    return now > moment_of(state) && missing_of(refilled(r, state, now)) == 0;
+    return now > moment_of(state) && missing_of(state_refilled(r, state, now)) == 0;
 }
 
-static LimiterGrant refusal(uint64_t wait_ms)
+static LimiterGrant grant_refusal(uint64_t wait_ms)
 {
     return (LimiterGrant){.wait_ms = wait_ms};
 }
@@ -154,14 +154,14 @@ static LimiterGrant shared_take(Limiter *l, _Atomic uint64_t *bucket, uint64_t n
     for (unsigned i = 0; i < TRIES_MAX; i++) {
         uint64_t next = 0;
         uint64_t wait = 0;
-        if (!taken(&l->rule, state, now, &next, &wait)) {
-            return refusal(wait);
+        if (!state_taken(&l->rule, state, now, &next, &wait)) {
+            return grant_refusal(wait);
         }
         if (atomic_compare_exchange_weak(bucket, &state, next)) {
             return grant_of(bucket, next);
         }
     }
-    return refusal(l->rule.interval_ms);
+    return grant_refusal(l->rule.interval_ms);
 }
 
 /* --- finding a key --------------------------------------------------------------------------- */
@@ -187,7 +187,7 @@ typedef struct Search {
     uint64_t spare_state;
 } Search;
 
-static Search find(const Limiter *l, uint64_t key, size_t home, uint64_t now)
+static Search find_slot(const Limiter *l, uint64_t key, size_t home, uint64_t now)
 {
     Search s = {0};
     for (uint32_t i = 0; i < l->window; i++) {
@@ -217,7 +217,7 @@ static Search find_near(const Limiter *l, uint64_t key, size_t home, uint64_t no
     uint64_t states[LINE_SLOTS];
     unsigned hits = 0;
     if (l->window < LINE_SLOTS) {
-        return find(l, key, home, now);
+        return find_slot(l, key, home, now);
     }
     for (uint32_t i = 0; i < LINE_SLOTS; i++) {
         states[i] = atomic_load(&l->slots[home + i].state); /* before the key, again */
@@ -225,7 +225,7 @@ static Search find_near(const Limiter *l, uint64_t key, size_t home, uint64_t no
     }
     unsigned i = (unsigned)__builtin_ctz(hits | 1u << LINE_SLOTS);
     if (i == LINE_SLOTS || states[i] == UNUSED || kind_of(states[i]) != SEATED) {
-        return find(l, key, home, now);
+        return find_slot(l, key, home, now);
     }
     return (Search){.slot = &l->slots[home + i], .state = states[i]};
 }
@@ -233,7 +233,7 @@ static Search find_near(const Limiter *l, uint64_t key, size_t home, uint64_t no
 /* --- bringing a new key ---------------------------------------------------------------------- */
 
 /* A number that no other claim has. */
-static uint64_t ticket(Limiter *l, uint64_t key)
+static uint64_t claim_ticket(Limiter *l, uint64_t key)
 {
     size_t i = key % TICKET_COUNTERS;
     uint64_t n = atomic_fetch_add(&l->tickets[i].next, 1);
@@ -268,10 +268,10 @@ static bool is_alone(const Limiter *l, uint64_t key, size_t home, const Slot *ow
 }
 
 /* Puts the key into the spare slot with `first` as its state; false when others were faster. */
-static bool seat(Limiter *l, uint64_t key, size_t home, const Search *s, uint64_t first)
+static bool claim_slot(Limiter *l, uint64_t key, size_t home, const Search *s, uint64_t first)
 {
     uint64_t state = s->spare_state;
-    uint64_t number = ticket(l, key);
+    uint64_t number = claim_ticket(l, key);
     uint64_t announced = of_kind(ANNOUNCED, number);
     if (!atomic_compare_exchange_strong(&s->spare->state, &state, of_kind(CLAIMED, number))) {
         return false;
@@ -295,14 +295,14 @@ static _Atomic uint64_t *shared_of(const Limiter *l, size_t home)
  * that is missing there counts as taken by this key. */
 static LimiterGrant take_first(Limiter *l, uint64_t key, size_t home, uint64_t now, Search *s)
 {
-    uint64_t shared = refilled(&l->rule, atomic_load(shared_of(l, home)), now);
+    uint64_t shared = state_refilled(&l->rule, atomic_load(shared_of(l, home)), now);
     uint64_t missing = missing_of(shared);
     if (!s->spare || missing >= l->rule.tokens) {
         return shared_take(l, shared_of(l, home), now);
     }
-    uint64_t first = seated(now, missing + 1);
-    if (!seat(l, key, home, s, first)) {
-        return refusal(LOST_RACE);
+    uint64_t first = state_seated(now, missing + 1);
+    if (!claim_slot(l, key, home, s, first)) {
+        return grant_refusal(LOST_RACE);
     }
     return grant_of(&s->spare->state, first);
 }
@@ -332,14 +332,14 @@ LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms)
         }
         uint64_t next = 0;
         uint64_t wait = 0;
-        if (!taken(&l->rule, s.state, now, &next, &wait)) {
-            return refusal(wait);
+        if (!state_taken(&l->rule, s.state, now, &next, &wait)) {
+            return grant_refusal(wait);
         }
         if (atomic_compare_exchange_strong(&s.slot->state, &s.state, next)) {
             return grant_of(&s.slot->state, next);
         }
     }
-    return refusal(l->rule.interval_ms);
+    return grant_refusal(l->rule.interval_ms);
 }
 
 /* A key that has no slot is asked of the shared bucket, as take_first does it. */
@@ -355,7 +355,7 @@ uint64_t limiter_wait(const Limiter *l, uint64_t key, uint64_t now_ms)
         s = find_near(l, key, home, now);
     }
     uint64_t state = s.slot ? s.state : atomic_load(shared_of(l, home));
-    return taken(&l->rule, state, now, &next, &wait) ? 0 : wait;
+    return state_taken(&l->rule, state, now, &next, &wait) ? 0 : wait;
 }
 
 /* While the moment is the same there was no refill since, and the slot is still the key's: another
@@ -481,7 +481,7 @@ void limiter_restore_secret(Limiter *l, const HashSecret *secret)
 static bool is_owed(const Limiter *l, uint64_t state, uint64_t now)
 {
     return state != UNUSED && kind_of(state) == SEATED &&
-           missing_of(refilled(&l->rule, state, now)) > 0;
+           missing_of(state_refilled(&l->rule, state, now)) > 0;
 }
 
 /* The key is read between two looks at the state: where both are the same, it is that bucket's. */

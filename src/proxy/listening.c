@@ -26,7 +26,7 @@ static const Listener *open_at(const Snapshot *s, size_t place)
     return l && !l->leaving ? l : NULL;
 }
 
-static Err watch(Thread *t, const Listener *l, size_t place)
+static Err watch_listener(Thread *t, const Listener *l, size_t place)
 {
     Handle h = {.slot = (uint32_t)place, .generation = 1};
     return poller_add_listener(&t->poller, l->fd, token_of(TOKEN_LISTENER, h));
@@ -52,7 +52,7 @@ Err listening_set(Thread *t, bool on)
     }
     for (size_t i = 0; s && on && !t->listening && i < s->listener_count; i++) {
         const Listener *l = open_at(s, i);
-        Err err = l ? watch(t, l, i) : ERR_OK;
+        Err err = l ? watch_listener(t, l, i) : ERR_OK;
         if (err != ERR_OK) {
             unwatch_all(t); /* all or none */
             return err;
@@ -109,7 +109,7 @@ void listening_receive(Thread *t, const Message *m)
 }
 
 /* Nothing more can be accepted for now: the kernel keeps who comes in its queue. */
-static void rest(Thread *t)
+static void rest_for_now(Thread *t)
 {
     (void)!listening_set(t, false);
     Token token = token_of(TOKEN_LISTENERS_REST, HANDLE_NONE);
@@ -187,7 +187,7 @@ bool listening_make_room(Thread *t)
 }
 
 /* Whether newcomers have waited long enough. */
-static bool refuses(const Thread *t)
+static bool refuses_newcomers(const Thread *t)
 {
     uint64_t since_ms = atomic_load_explicit(&t->worker->full_since_ms, memory_order_relaxed);
     return since_ms != 0 && t->now_ms >= since_ms + FULL_PATIENCE_MS;
@@ -243,8 +243,8 @@ static void on_full(Thread *t, const Listener *l, Err why)
 {
     tell_full(t, why);
     (void)listening_make_room(t);
-    if (!refuses(t)) {
-        rest(t);
+    if (!refuses_newcomers(t)) {
+        rest_for_now(t);
         return;
     }
     unsigned refused = 0;
@@ -252,7 +252,7 @@ static void on_full(Thread *t, const Listener *l, Err why)
         refused++;
     }
     if (refused == 0) {
-        rest(t); /* there is not even a descriptor to do that */
+        rest_for_now(t); /* there is not even a descriptor to do that */
     }
 }
 
@@ -288,7 +288,7 @@ static void accept_failed(Thread *t, const Listener *l, bool first, Err err)
             on_full(t, l, err);
         }
     } else if (err != ERR_AGAIN && err != ERR_RESET) {
-        rest(t); /* it was shut down: the supervisor reopens it */
+        rest_for_now(t); /* it was shut down: the supervisor reopens it */
     }
 }
 
@@ -331,8 +331,8 @@ void listening_again(Thread *t)
     }
     uint32_t clients = atomic_load(&t->worker->client_count);
     bool room = clients < t->worker->plan.connections_max || listening_make_room(t);
-    if ((!room && !refuses(t)) || listening_set(t, true) != ERR_OK) {
-        rest(t);
+    if ((!room && !refuses_newcomers(t)) || listening_set(t, true) != ERR_OK) {
+        rest_for_now(t);
     }
 }
 
@@ -366,14 +366,14 @@ void listening_adopt(Thread *t)
         some_leave = some_leave || (was && !is);
         if (was && !is && t->listening) {
             poller_remove(&t->poller, was->fd);
-        } else if (is && !was && t->listening && watch(t, is, i) != ERR_OK) {
+        } else if (is && !was && t->listening && watch_listener(t, is, i) != ERR_OK) {
             failed = true;
         }
     }
     t->snapshot = fresh;
     if (failed) { /* the other threads may have it, or not */
         counter_add(&t->refused, 1);
-        rest(t);
+        rest_for_now(t);
     }
     if (some_leave) {
         drain_clients(t);

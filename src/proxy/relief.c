@@ -96,7 +96,7 @@ static uint64_t held_by(const Thread *t, const Client *c, uint32_t *steps)
 }
 
 /* What a client has done since it was last seen; false: it is not to be ended, or not yet. */
-static bool judge(const Thread *t, Client *c, uint64_t held, Holder *ret)
+static bool judge_client(const Thread *t, Client *c, uint64_t held, Holder *ret)
 {
     bool head = c->state == CLIENT_HEAD;
     uint64_t acked = head ? 0 : wire_acked(&c->wire);
@@ -158,7 +158,7 @@ static size_t find_holders(Thread *t, Holder *list)
             continue;
         }
         asked++;
-        if (judge(t, c, held, &found)) {
+        if (judge_client(t, c, held, &found)) {
             count = list_add(list, count, found);
         }
     }

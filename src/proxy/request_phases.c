@@ -89,7 +89,7 @@ static bool fields_are_ascii(const Fields *fields)
 }
 
 /* From here on the path has the form that rules, routes and the origin see. */
-static Step normalize(Exchange *x)
+static Step normalize_head(Exchange *x)
 {
     const Normalization *n = &x->service->normalization;
     Err err = n->non_ascii && !fields_are_ascii(&x->request.head.fields) ? ERR_SYNTAX : ERR_OK;
@@ -190,7 +190,7 @@ Step phase_screen(Thread *t, Exchange *x)
     if (x->request.head.protocol.len > 0) { /* what follows the head is the tunnel's */
         x->request.body = (Body){.kind = BODY_NONE, .done = true};
     }
-    return normalize(x);
+    return normalize_head(x);
 }
 
 Step phase_route(Thread *t, Exchange *x)
@@ -223,9 +223,7 @@ Step phase_ask(Thread *t, Exchange *x)
     }
     const Route *route = x->route;
     if (v.kind == VERDICT_PASS && !route) {
-        v = (Verdict){.kind = VERDICT_FAIL,
-                      .fault = FAULT_NO_ROUTE,
-                      .respond = x->service->no_route};
+        v = REFUSE_WITH(FAULT_NO_ROUTE, x->service->no_route);
     } else if (v.kind == VERDICT_PASS && route->respond) {
         v = (Verdict){.kind = VERDICT_ANSWER, .respond = route->respond};
     } else if (v.kind == VERDICT_PASS && route->handler.kind) {

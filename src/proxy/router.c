@@ -145,7 +145,7 @@ static const RouterRule *first_at(const Router *r, uint32_t place, const Request
 
 /* What the tree says of a path that begins with a slash: the exact rule, or the longest prefix. The
  * prefix "/" is not among them. */
-static const RouterRule *walk(const Router *r, const RequestHead *request)
+static const RouterRule *tree_walk(const Router *r, const RequestHead *request)
 {
     const RouterRule *best = NULL;
     Str rest = request->path;
@@ -181,7 +181,7 @@ static const RouterRule *match_patterns(const Router *r, const RequestHead *requ
 const Route *router_find(const Router *r, const RequestHead *request)
 {
     bool absolute = str_peek(request->path, 0) == '/'; /* else it is the asterisk of OPTIONS */
-    const RouterRule *rule = absolute ? walk(r, request) : NULL;
+    const RouterRule *rule = absolute ? tree_walk(r, request) : NULL;
     if (!rule && r->patterns) {
         rule = match_patterns(r, request);
     }

@@ -92,7 +92,7 @@ void thread_stop_now(Thread *t)
 
 /* --- turns ----------------------------------------------------------------------------------- */
 
-static void loaded(Thread *t, const Message *m)
+static void disk_loaded(Thread *t, const Message *m)
 {
     DiskBytes bytes = file_cache_on_bytes(t, m);
     exchange_loaded(t, m->handle, &bytes);
@@ -131,7 +131,7 @@ static void messages_handle(Thread *t)
             file_cache_on_opened(t, &m);
             break;
         case MESSAGE_FILE_BYTES:
-            loaded(t, &m);
+            disk_loaded(t, &m);
             break;
         case MESSAGE_RELIEF:
             relief_receive(t, &m);
@@ -143,7 +143,7 @@ static void messages_handle(Thread *t)
 }
 
 /* Wakes whoever has asked to be named by that token. */
-static void wake(Thread *t, Token token)
+static void wake_token(Thread *t, Token token)
 {
     switch (token_kind(token)) {
     case TOKEN_EXCHANGE:
@@ -165,7 +165,7 @@ static void ready_handle(Thread *t, Ready ready)
         client_on_ready(t, h, ready.what);
         return;
     case TOKEN_UPSTREAM:
-        wake(t, upstream_on_ready(t, h, ready.what));
+        wake_token(t, upstream_on_ready(t, h, ready.what));
         return;
     case TOKEN_LISTENER:
         listening_on_ready(t, h.slot);
@@ -191,10 +191,10 @@ static void timers_handle(Thread *t)
             upstream_on_timer(t, token_handle(token));
             break;
         case TOKEN_STREAM:
-            wake(t, mux_stream_on_timer(t, token_handle(token)));
+            wake_token(t, mux_stream_on_timer(t, token_handle(token)));
             break;
         case TOKEN_FETCH:
-            wake(t, token);
+            wake_token(t, token);
             break;
         case TOKEN_LISTENERS_REST:
             listening_again(t);
@@ -212,7 +212,7 @@ static void timers_handle(Thread *t)
 static void stream_again(Thread *t, Handle h)
 {
     MuxStream *fresh = NULL;
-    wake(t, mux_stream_on_again(t, h, &fresh));
+    wake_token(t, mux_stream_on_again(t, h, &fresh));
     if (fresh) {
         client_start_stream(t, fresh);
     }
@@ -223,7 +223,7 @@ static void upstream_again(Thread *t, Handle h)
     Upstream *u = upstream_get(t, h);
     if (u) {
         u->wire.again = false;
-        wake(t, upstream_on_ready(t, h, 0));
+        wake_token(t, upstream_on_ready(t, h, 0));
     }
 }
 
@@ -250,10 +250,10 @@ static void again_one(Thread *t, Token token)
         upstream_again(t, h);
         return;
     case TOKEN_LEASE:
-        wake(t, lease_on_again(t, h));
+        wake_token(t, lease_on_again(t, h));
         return;
     default:
-        wake(t, token);
+        wake_token(t, token);
     }
 }
 

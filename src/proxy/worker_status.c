@@ -93,7 +93,7 @@ static Err faults_status(Worker *w, Arena *arena, WorkerStatus *s)
     return ERR_OK;
 }
 
-static void totals(Worker *w, WorkerStatus *s)
+static void add_totals(Worker *w, WorkerStatus *s)
 {
     s->threads = w->group.thread_count;
     s->connections = atomic_load(&w->client_count);
@@ -136,7 +136,7 @@ Err worker_status(Worker *w, Arena *arena, const WorkerStatus **ret)
     if (!s || !services || !origins || !places || !marks) {
         return ERR_MEMORY;
     }
-    totals(w, s);
+    add_totals(w, s);
     s->snapshot = snapshot->number;
     s->requests = w->requests_gone;
     s->origin_count = origins_status(w, places, origins);

@@ -10,7 +10,7 @@ HeadEdit head_edit_new(Arena *arena)
     return (HeadEdit){.arena = arena};
 }
 
-static bool grow(HeadEdit *e)
+static bool edit_grow(HeadEdit *e)
 {
     size_t room = u64_max(ROOM_MIN, 2 * e->room);
     bool may = e->room < HEAD_EDIT_FIELDS_MAX;
@@ -30,7 +30,7 @@ static bool grow(HeadEdit *e)
 
 void head_edit_add(HeadEdit *e, Str name, Str value)
 {
-    if (e->count < e->room || grow(e)) {
+    if (e->count < e->room || edit_grow(e)) {
         e->fields[e->count] = (EditField){.name = name, .value = value};
         e->count++;
     }

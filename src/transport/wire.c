@@ -366,7 +366,7 @@ void wire_unseal(Wire *w)
 
 /* Reads what has come and drops it: a socket that is closed with something unread sends a reset,
  * which may destroy our last words before the peer has read them. */
-static void drain(Wire *w, const WireRoom *r)
+static void drain_input(Wire *w, const WireRoom *r)
 {
     size_t n = 0;
     for (unsigned i = 0; i < DRAINS_MAX && w->readable; i++) {
@@ -395,7 +395,7 @@ void wire_close(Wire *w, const WireRoom *r, bool abort)
             tls_finish(w->tls);
             (void)seal_send(w, r);
         }
-        drain(w, r);
+        drain_input(w, r);
     }
     wire_unseal(w);
     stream_close(&w->stream, abort);

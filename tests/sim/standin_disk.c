@@ -74,7 +74,7 @@ static int standin_signal(pthread_cond_t *what)
 void disk_goes_on(void)
 {
     static Job job;
-    if (!the_disk || the_disk->count == 0 || !take(the_disk, &job)) {
+    if (!the_disk || the_disk->count == 0 || !take_job(the_disk, &job)) {
         return;
     }
     if (job.order.kind == JOB_OPEN) {

@@ -66,15 +66,14 @@ static Verdict refuse_head(FilterCall *call, HeadEdit *edit)
     (void)call;
     (void)edit;
     static const Respond words = {.status = 451, .body = S_INIT("not this\n")};
-    return (Verdict){
-        .kind = VERDICT_FAIL, .fault = FAULT_ADDRESS_BLOCKED, .respond = &words};
+    return REFUSE_WITH(FAULT_ADDRESS_BLOCKED, &words);
 }
 
 static Verdict answer_head_stage(FilterCall *call, HeadEdit *edit)
 {
     (void)call;
     (void)edit;
-    return (Verdict){.kind = VERDICT_ANSWER};
+    return ANSWERED;
 }
 
 static const FilterKind pause_kind = {.request = pause_request,
