@@ -51,7 +51,7 @@ static void note_certificate(Walk *w, const Place *at, const TlsValidity *holds)
 static void note_list(Walk *w, Str listener, Str path, const TlsCrl *crl, bool refuse)
 {
     static const Str beside[] = {
-        [TLS_CRL_TWICE] = S_INIT("it stands there twice"),
+        [TLS_CRL_TWICE] = S_INIT("it is listed twice"),
         [TLS_CRL_SAME_NUMBER] = S_INIT("another list has its number"),
         [TLS_CRL_DISAGREES] = S_INIT("its number and its date disagree with another list's"),
         [TLS_CRL_STRANGER] = S_INIT("no authority at hand has signed it"),

@@ -152,7 +152,7 @@ static void check_type(Checker *c, bool has_type, Location at)
 {
     if (has_type) {
         check_report(c, ignored_severity(c), where_at(at), S("remove it"),
-                     "type annotations mean nothing here");
+                     "type annotations have no meaning here");
     }
 }
 
@@ -217,7 +217,7 @@ static void check_properties(Checker *c, const SchemaNode *schema, const SchemaN
         }
         if (e->overridden) {
             check_report(c, ignored_severity(c), where_at(e->name_at),
-                         S("only the last one counts"), "`%.*s` is given again behind this",
+                         S("only the last one counts"), "`%.*s` is given again after this",
                          SHOWN(e->name));
             continue;
         }
@@ -250,7 +250,7 @@ static void report_unknown_variant(Checker *c, const SchemaNode *schema, const K
         offer_name(&near, &list, schema_variant_at(schema, i)->name);
     }
     check_report(c, SEVERITY_ERROR, where_at(value->location), suggest_known(&near, &list, &help),
-                 "no `%.*s` of the kind `%.*s` can stand here", SHOWN(node->name),
+                 "no `%.*s` of kind `%.*s` is allowed here", SHOWN(node->name),
                  SHOWN(value->text));
 }
 
@@ -329,7 +329,7 @@ static void report_duplicate(Checker *c, const SchemaNode *schema, const KdlNode
     Text help = text_in(span_of(room, sizeof room));
     if (c->diagnostics->count < DIAGNOSTICS_MAX) { /* finding a line takes a walk */
         Place place = place_of(c->diagnostics->text, first->name_at.from);
-        text_format(&help, "the first one stands in line %u", (unsigned)place.line);
+        text_format(&help, "the first one is in line %u", (unsigned)place.line);
     }
     bool section = schema->child_count != 0;
     check_report(c, SEVERITY_ERROR, where_at(node->name_at), text_str(&help),

@@ -124,7 +124,7 @@ static void check_known(Checker *c, TlsList list, Str subject, Str text, Where w
         text_format(&help.text, "did you mean `%.*s`? ", STR_ARG(near.found));
     }
     text_format(&help.text, "known: %.*s", STR_ARG(text_str(&names.text)));
-    check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "`%.*s` knows no `%.*s`",
+    check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "`%.*s` has no `%.*s`",
                  STR_ARG(subject), STR_ARG(str_take(text, 80)));
 }
 
@@ -174,7 +174,7 @@ static void check_cidrs(Checker *c, Str text, Where where)
         if (err != ERR_OK) {
             check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "`%.*s` %s",
                          STR_ARG(str_take(member, 80)),
-                         err == ERR_LIMIT   ? "sets bits behind its prefix"
+                         err == ERR_LIMIT   ? "has bits set beyond its prefix"
                          : err == ERR_RANGE ? "has too long a prefix"
                                             : "is neither an address nor a prefix");
         }
@@ -233,7 +233,7 @@ static void check_methods(Checker *c, Str text, Where where)
         }
         if (method_from(member) == METHOD_OTHER && is_known_nocase(member)) {
             check_report(c, SEVERITY_ERROR, where, S("write it in capitals"),
-                         "methods are told apart by case: no client sends `%.*s`", STR_ARG(member));
+                         "methods are case-sensitive: no client sends `%.*s`", STR_ARG(member));
         }
     }
     if (count == 0) {
@@ -354,7 +354,7 @@ static void check_pattern(Checker *c, const SchemaItem *item, Str subject, Str t
             where.location = at;
         }
         Str sentence = pattern_sentence(&m);
-        check_report(c, SEVERITY_ERROR, where, STR_NONE, "no regular expression: %.*s",
+        check_report(c, SEVERITY_ERROR, where, STR_NONE, "not a regular expression: %.*s",
                      STR_ARG(sentence));
     }
     pattern_close(pattern);

@@ -193,7 +193,7 @@ void describe_reference(Text *out)
                     "A heading is a section by its path: `services/NAME/overload` is "
                     "`overload { … }` in a service of any\nname. In the tables, `max-headers N` "
                     "is a line of its own in the section, such as `max-headers 64`;\n"
-                    "`ADDRESS weight=` stands in the line of an address, as in "
+                    "`ADDRESS weight=` belongs on the line of an address, as in "
                     "`\"10.0.0.1:9000\" weight=2`.\n"));
     add_sections_below(out, &schema_root, STR_NONE, 0);
 }

@@ -29,7 +29,7 @@ static Err root_index(Filler *f, Str path, uint32_t *ret)
 
 static void report_directory(Filler *f, const KdlEntry *entry, Err err)
 {
-    const char *why = err == ERR_UNSUPPORTED ? "it is no directory" : err_sentence(err);
+    const char *why = err == ERR_UNSUPPORTED ? "it is not a directory" : err_sentence(err);
     check_report(f->checker, SEVERITY_ERROR, where_at(entry->value.location), STR_NONE,
                  "cannot serve files from here: %s", why);
 }

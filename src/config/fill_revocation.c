@@ -25,7 +25,7 @@ static const char *place_among(TlsCrlState state)
 {
     switch (state) {
     case TLS_CRL_TWICE:
-        return "stands there twice";
+        return "is listed twice";
     case TLS_CRL_SAME_NUMBER:
         return "is not the only one with its number: the one of the later date counts, of one date "
                "both";
@@ -51,14 +51,14 @@ static void check_crl_dates(Filler *f, const TlsCrl *crl, bool refuse, Location 
         check_report(f->checker, SEVERITY_WARNING, where_at(at), STR_NONE,
                      "%.*s expired on %.*s: %s", STR_ARG(name), STR_ARG(text_str(&date)),
                      refuse ? "clients of this authority are refused"
-                            : "it is used all the same, and may lack who was revoked since");
+                            : "it is used all the same, and may lack later revocations");
         return;
     }
     f->valid_until = crl->next_update < f->valid_until ? crl->next_update : f->valid_until;
     if (crl->this_update > f->files->now_s) {
         date_print(&date, crl->this_update);
         check_report(f->checker, SEVERITY_WARNING, where_at(at), STR_NONE,
-                     "%.*s is of the future: %.*s", STR_ARG(name), STR_ARG(text_str(&date)));
+                     "%.*s is dated in the future: %.*s", STR_ARG(name), STR_ARG(text_str(&date)));
     }
 }
 

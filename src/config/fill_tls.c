@@ -34,12 +34,12 @@ static void report_pair(Filler *f, TlsPart part, Location at, Str path, Str why)
         const char *what;
         Str help;
     } texts[] = {
-        [TLS_PART_CHAIN] = {"is no chain of certificates",
+        [TLS_PART_CHAIN] = {"is not a certificate chain",
                             S_INIT("PEM is needed, the server's own certificate first")},
-        [TLS_PART_KEY] = {"is no private key",
+        [TLS_PART_KEY] = {"is not a private key",
                           S_INIT("PEM is needed (PKCS #8, PKCS #1 or SEC 1), without a password")},
         [TLS_PART_PAIR] = {"is not the key of the certificate beside it", S_INIT("")},
-        [TLS_PART_OCSP] = {"is no OCSP response", S_INIT("DER is needed")},
+        [TLS_PART_OCSP] = {"is not an OCSP response", S_INIT("DER is needed")},
         [TLS_PART_CLIENT_ROOTS] = {"holds no authorities", S_INIT("PEM is needed")},
         [TLS_PART_CLIENT_CRLS] = {"cannot be used as lists of revoked certificates",
                                   S_INIT("PEM is needed, and each list as its authority, which may "
@@ -180,7 +180,7 @@ static Err try_policy(Filler *f, const ListenerTls *tls, const Trial *t, Section
         const KdlNode *suites = node_find(one.node->children, S("cipher-suites"));
         check_report(f->checker, SEVERITY_ERROR,
                      where_at(suites ? suites->name_at : one.node->name_at), STR_NONE,
-                     "`cipher-suites` and `tls-versions` fit nowhere together");
+                     "`cipher-suites` and `tls-versions` have nothing in common");
     } else if (err == ERR_SYNTAX) {
         size_t at = material_file_of(tls, mistake);
         report_pair(f, mistake.part, place_of_file(t, at, one.node->name_at), t->files[at].path,

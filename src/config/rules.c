@@ -103,7 +103,7 @@ static void check_names(Checker *c, Arena *a, const KdlNode *services)
         uint32_t any = 0;
         if (str_map_find(&names, 0, n->name, &any)) {
             check_report(c, SEVERITY_ERROR, where_at(n->name_at), S("give it another name"),
-                         "there is a service of this name already");
+                         "there is already a service of this name");
         } else {
             str_map_add(&names, 0, n->name, 0);
         }

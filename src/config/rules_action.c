@@ -32,7 +32,7 @@ static void check_connector_tls(Checker *c, const KdlNode *n)
     } else if (unverified) {
         check_report(c, SEVERITY_WARNING, where_at(verify->name_at),
                      S("name the authority by ca-path=\"FILE\" instead"),
-                     "whoever stands between River and this origin can read and change everything");
+                     "anyone between River and this origin can read and change everything");
     }
     if (unverified && roots && sni) {
         check_report(c, SEVERITY_WARNING, where_at(roots->name_at), STR_NONE,
@@ -152,7 +152,7 @@ static void check_repeated(Checker *c, Known *known, const KdlNode *node)
     } else if (there) {
         check_report(c, SEVERITY_WARNING, where_at(node->name_at),
                      S("`weight` gives an endpoint a larger share"),
-                     "this endpoint stands here already; only the first one counts");
+                     "this endpoint is already listed; only the first one counts");
     }
 }
 
@@ -239,7 +239,7 @@ static void check_redirect(Checker *c, const KdlNode *redirect, const KdlNode *r
     if (!changes) {
         rules_error(c, redirect->name_at,
                     S("add to=\"URI\", or one of `scheme`, `host`, `port`, `path` and `prefix`"),
-                    "this sends clients where they came from");
+                    "this redirects clients to where they came from");
     }
     if (path && prefix) {
         rules_error(c, prefix->name_at, S("remove one of them"),
@@ -254,7 +254,7 @@ static void check_redirect(Checker *c, const KdlNode *redirect, const KdlNode *r
     }
     if (status && status->value.number >= 304 && status->value.number <= 306) {
         rules_error(c, status->value.location, S("301, 302, 303, 307 or 308"),
-                    "this status is no redirect");
+                    "this is not a redirect status");
     }
 }
 
@@ -272,7 +272,7 @@ static void check_handlers(Checker *c, const KdlNode *place, bool route)
         if (is_handler && first && !str_equal(n->name, first->name)) {
             check_report(c, SEVERITY_ERROR, where_at(n->name_at),
                          route ? S("make two routes of it") : S("make two services of it"),
-                         "`%.*s` cannot stand beside `%.*s`", STR_ARG(n->name),
+                         "`%.*s` cannot be combined with `%.*s`", STR_ARG(n->name),
                          STR_ARG(first->name));
         }
         first = is_handler && !first ? n : first;
@@ -280,7 +280,7 @@ static void check_handlers(Checker *c, const KdlNode *place, bool route)
     if (!first && route) {
         rules_error(c, place->name_at,
                     S("add { connectors { … } }, or `respond`, `redirect` or `file-server`"),
-                    "nothing answers the requests of this route");
+                    "this route has nothing to answer its requests");
     } else if (!first) {
         Str name = str_take(place->name, 80);
         check_report(c, SEVERITY_ERROR, where_at(place->name_at),

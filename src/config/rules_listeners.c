@@ -70,13 +70,13 @@ static Err claim_listener(Claims *claims, uint32_t service, const KdlNode *hosts
     const KdlNode *other = hosts ? NULL : claims->services[service];
     if (there->last == service + 1) {
         rules_error(claims->checker, listener->name_at, S("remove one of them"),
-                    "this service listens there already");
+                    "this service already listens there");
         return ERR_OK;
     }
     if (other && there->other) {
         check_report(claims->checker, SEVERITY_ERROR, where_at(listener->name_at),
                      S("give one of them another address, or tell them apart by `hosts`"),
-                     "the service `%.*s` listens there already", STR_ARG(name_of(there->other)));
+                     "the service `%.*s` already listens there", STR_ARG(name_of(there->other)));
     }
     there->last = service + 1;
     there->other = other ? other : there->other;
@@ -102,7 +102,7 @@ static Err claim_host(Claims *claims, uint32_t service, const KdlEntry *host)
         }
         if (holder == service) {
             check_report(claims->checker, SEVERITY_ERROR, where, S("remove one of them"),
-                         "this host stands here already");
+                         "this host is already listed");
         } else {
             check_report(claims->checker, SEVERITY_ERROR, where, S("remove it from one of them"),
                          "the service `%.*s` has this host at the same address",

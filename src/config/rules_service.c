@@ -54,7 +54,7 @@ static void check_listener(Checker *c, const KdlNode *n)
         check_needs_tls(c, n);
     } else if (key_log && value_is_absolute(entry_text(node_argument(key_log)))) {
         check_report(c, SEVERITY_WARNING, where_at(key_log->name_at), STR_NONE,
-                     "whoever reads this file can read the traffic");
+                     "anyone who reads this file can read the traffic");
     }
 }
 
@@ -71,7 +71,7 @@ static void check_stages(Checker *c, const KdlNode *path_control)
             }
             if (found) {
                 rules_error(c, kind->value.location, S("remove one of them"),
-                            "`max-size` stands in this stage already");
+                            "this stage already has a `max-size`");
             }
             found = true;
         }
@@ -97,7 +97,7 @@ static void check_client_ip(Checker *c, const KdlNode *client)
     const KdlEntry *name = node_argument(header);
     if (str_equal_nocase(entry_text(name), S("forwarded"))) {
         rules_error(c, name->value.location, S("let the proxy send X-Forwarded-For"),
-                    "`forwarded` is no list of addresses");
+                    "`forwarded` is not a list of addresses");
     }
 }
 

@@ -36,7 +36,7 @@ static const SchemaNode body_kinds[] = {
 static const SchemaNode no_kinds[] = {
     {.name = S_INIT("filter"),
      .flags = SCHEMA_REPEATED,
-     .sentence = S_INIT("a step of this stage; there is no kind of it yet"),
+     .sentence = S_INIT("a step of this stage; there are no kinds yet"),
      .variant_key = S_INIT("kind")},
 };
 
@@ -71,7 +71,7 @@ const SchemaNode schema_rate_limiting =
     SECTION("rate-limiting", 0, "how often clients may ask", rate_children);
 
 static const SchemaNode normalization_children[] = {
-    OPTION_BOOL("default", "true", "what holds for the switches that are not written"),
+    OPTION_BOOL("default", "true", "the default of the switches that are not written"),
     OPTION_BOOL("dot-segments", "true", "resolve . and .., refuse to climb above the root"),
     OPTION_BOOL("duplicate-slashes", "true", "make one slash of several"),
     OPTION_BOOL("encoded-separators", "true", "refuse encoded slashes and backslashes"),

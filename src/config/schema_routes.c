@@ -75,5 +75,5 @@ static const SchemaNode routes_children[] = {
 
 const SchemaNode schema_routes =
     SECTION("routes", SCHEMA_ALTERNATIVE,
-            "requests go different ways by path and method (instead of `connectors`)",
+            "route requests by path and method (instead of `connectors`)",
             routes_children);

@@ -50,7 +50,7 @@ static const SchemaNode system_children[] = {
     OPTION_NUMBER("drain-timeout-ms", 0, SCHEMA_MS_MAX, "300000",
                   "how long open requests may go on after SIGTERM"),
     OPTION_NUMBER("max-connections", 0, SCHEMA_COUNT_MAX, "0",
-                  "client connections at once; 0: as many as file descriptors allow"),
+                  "concurrent client connections; 0: as many as file descriptors allow"),
     OPTION_NUMBER("max-idle-upstream-connections", 0, SCHEMA_COUNT_MAX, "65536",
                   "idle connections to origins, all together"),
     OPTION_NUMBER("buffer-memory-bytes", 0, SCHEMA_BYTES_MAX, "0",

@@ -3,7 +3,7 @@
 
 static const SchemaItem selection_properties[] = {
     ITEM_CHOICE("key", "UriPath|SourceAddrAndUriPath", "", "",
-                "what FNV and Ketama hash; only with these"),
+                "what FNV and Ketama hash; only with these two"),
 };
 
 #define CHECK_PROPERTIES                                                                           \
@@ -35,12 +35,12 @@ static const SchemaNode health_variants[] = {
     {.name = S_INIT("None"), .sentence = S_INIT("every endpoint counts as healthy")},
     {.name = S_INIT("TCP"),
      .flags = SCHEMA_LATER,
-     .sentence = S_INIT("healthy is who accepts a connection"),
+     .sentence = S_INIT("an endpoint is healthy if it accepts a connection"),
      .property_count = SCHEMA_COUNT(tcp_check_properties),
      .properties = tcp_check_properties},
     {.name = S_INIT("HTTP"),
      .flags = SCHEMA_LATER,
-     .sentence = S_INIT("healthy is who answers a request with the expected status"),
+     .sentence = S_INIT("an endpoint is healthy if it answers a request with the expected status"),
      .property_count = SCHEMA_COUNT(http_check_properties),
      .properties = http_check_properties},
 };
@@ -61,7 +61,7 @@ static const SchemaNode balance_children[] = {
     OPTION("discovery", 0, "River's old way to say where endpoints come from; it has no effect",
            ITEM_CHOICE("WORD", "Static", "", "Static", "")),
     {.name = S_INIT("health-check"),
-     .sentence = S_INIT("how endpoints are watched"),
+     .sentence = S_INIT("how endpoints are checked"),
      .argument_count = 1,
      .arguments = (const SchemaItem[]){ITEM_CHOICE("WORD", "None|TCP|HTTP", "", "None", "")},
      .variant_count = SCHEMA_COUNT(health_variants),
@@ -84,9 +84,9 @@ static const SchemaNode balance_children[] = {
                     "how long an unused connection is kept"),                                      \
         ITEM_NUMBER("weight", 1, 65535, "1", "share of the requests, relative to the others"),     \
         ITEM_NUMBER("max-connections", 0, SCHEMA_COUNT_MAX, "0",                                   \
-                    "connections to this endpoint at once; 0: no limit"),                          \
+                    "concurrent connections to this endpoint; 0: no limit"),                       \
         ITEM_CHOICE("proto", "h1-only|h2-only|h2-or-h1|h1-or-h2", "", "",                          \
-                    "the versions of HTTP that are spoken; where it is not written: h2-or-h1 "     \
+                    "the HTTP versions to speak; by default h2-or-h1 "                             \
                     "with TLS, h1-only without"),                                                  \
         ITEM_VALUE("tls-sni", NAME, 0, "origin.example",                                           \
                    "speak TLS, ask for this name and verify it"),                                  \

@@ -286,7 +286,7 @@ static void read_listener(Translator *t, const TomlItem *item, Nodes *to)
     if (str_equal(kind->text, S("Tcp"))) {
         read_tcp(t, value, to);
     } else if (!str_equal(kind->text, S("Uds"))) {
-        fail(t, kind->place, S("\"Tcp\" or \"Uds\""), "there is no listener of the kind `%.*s`",
+        fail(t, kind->place, S("\"Tcp\" or \"Uds\""), "there is no listener of kind `%.*s`",
              SHOWN(kind->text));
     } else if (is_kind(t, value, TOML_STRING, S("value"))) {
         (void)add_node(t, to, value->text, value->place);

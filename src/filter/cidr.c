@@ -18,7 +18,7 @@ static const SchemaItem properties[] = {
     [ADDRS] = ITEM_VALUE("addrs", CIDRS, SCHEMA_SHOWN, "192.0.2.0/24, 2001:db8::/32",
                          "addresses and prefixes"),
     [ADDRS_FILE] = ITEM_VALUE("addrs-file", CIDRS_FILE, 0, "/etc/river/blocked.txt",
-                              "a file of more of them, one in a line; # begins a comment"),
+                              "a file with more, one per line; # begins a comment"),
     [STATUS] = ITEM_NUMBER("status", 400, 599, "403", "the status of a refusal"),
     [BODY] = ITEM_VALUE("body", TEXT, 0, "", "the body of a refusal"),
     [BLOCK_CONNECTIONS] =
@@ -53,7 +53,7 @@ static void say_mistake(Text *out, Str path, size_t line, Str content, Err err,
 {
     text_format(out, "%.*s:%zu: `%.*s` %s", STR_ARG(path), line,
                 STR_ARG(str_take(content, SHOWN_BYTES_MAX)),
-                err == ERR_LIMIT   ? "sets bits behind its prefix; did you mean `"
+                err == ERR_LIMIT   ? "has bits set beyond its prefix; did you mean `"
                 : err == ERR_RANGE ? "has too long a prefix"
                                    : "is neither an address nor a prefix");
     if (err == ERR_LIMIT) {

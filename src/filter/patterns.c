@@ -9,7 +9,7 @@ Pattern *filter_pattern(const FilterSetup *setup, size_t index, unsigned flags, 
     if (pattern) {
         return pattern;
     }
-    static const Str opening = S_INIT("no regular expression: ");
+    static const Str opening = S_INIT("not a regular expression: ");
     Span room;
     *ret_mistake = (FilterMistake){.value = index};
     if (arena_span(arena, opening.len + m.sentence_bytes, &room)) {

@@ -268,7 +268,7 @@ typedef enum TlsReason {
     TLS_REASON_NONE,
     TLS_REASON_PLAINTEXT,    /* the first byte is that of no TLS record */
     TLS_REASON_VERSION,      /* no common protocol version */
-    TLS_REASON_SUITE,        /* no common cipher suite, group or signature scheme */
+    TLS_REASON_SUITE,        /* no cipher suite, group or signature scheme in common */
     TLS_REASON_ALPN,         /* no common protocol */
     TLS_REASON_NO_CERTIFICATE, /* the peer showed none, and had to */
     TLS_REASON_CERTIFICATE,  /* the peer's is not valid: untrusted, expired, revoked */

@@ -23,7 +23,7 @@ Str tls_known_row(const TlsKnown *known);
 Str tls_known_name(const TlsKnown *known, uint16_t id);
 
 /* The numbers of a list's members, which commas separate; an empty list has all. ERR_SYNTAX:
- * *ret_count is the position of the member that is not known (or stands there twice). */
+ * *ret_count is the position of the member that is not known (or is listed twice). */
 MUST_USE Err tls_known_ids(const TlsKnown *known, Str list, uint16_t *ret_ids, size_t *ret_count);
 
 #endif

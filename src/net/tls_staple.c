@@ -26,7 +26,7 @@ static Str status_name(unsigned status)
 void tls_staple_print(TlsStapleState state, unsigned detail, Text *out)
 {
     static const Str sentences[] = {
-        [TLS_STAPLE_MALFORMED] = S_INIT("it is no OCSP response in DER form"),
+        [TLS_STAPLE_MALFORMED] = S_INIT("it is not an OCSP response in DER form"),
         [TLS_STAPLE_NO_ANSWER] = S_INIT("the responder has not answered, but said "),
         [TLS_STAPLE_OTHER] = S_INIT("it is about another certificate"),
         [TLS_STAPLE_NO_ISSUER] =

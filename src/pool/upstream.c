@@ -348,7 +348,7 @@ static void mux_proven(Thread *t, Upstream *u)
 static void mux_broke(Thread *t, const Upstream *u)
 {
     counter_add(&t->faults[FAULT_RESPONSE_PROTOCOL_BROKEN], 1);
-    LOG(WARN, "an HTTP/2 connection ended by the origin's fault",
+    LOG(WARN, "closed an HTTP/2 connection: the origin broke the protocol",
         LOG_STR("reason", fault_row(FAULT_RESPONSE_PROTOCOL_BROKEN)->code),
         LOG_STR("upstream", origin_of(t, u)->endpoint->name),
         LOG_U64("streams", u->mux->count));

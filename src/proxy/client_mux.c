@@ -48,7 +48,7 @@ static void mux_broke(Thread *t, const Client *c)
     Text peer = text_in(span_of(room, sizeof room));
     peer_print(&peer, c->peer);
     counter_add(&t->faults[FAULT_REQUEST_PROTOCOL_BROKEN], 1);
-    LOG(INFO, "an HTTP/2 connection ended by its client's fault",
+    LOG(INFO, "closed an HTTP/2 connection: the client broke the protocol",
         LOG_STR("reason", fault_row(FAULT_REQUEST_PROTOCOL_BROKEN)->code),
         LOG_STR("client", text_str(&peer)), LOG_U64("streams", c->mux->count));
 }

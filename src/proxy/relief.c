@@ -187,7 +187,7 @@ static void end_holder(Thread *t, Client *c, uint64_t held)
     Exchange *x = exchange_get(t, c->exchange);
     bool counted = c->mux ? c->mux->count > c->mux->left : x != NULL; /* by its requests */
     peer_print(&peer, c->peer);
-    LOG(INFO, "a connection ended that held memory while others went without",
+    LOG(INFO, "closed a connection that held memory others needed",
         LOG_STR("reason", fault_row(FAULT_MEMORY_HELD)->code), LOG_STR("client", text_str(&peer)),
         LOG_U64("bytes", held), LOG_U64("streams", c->mux ? c->mux->count : 0));
     if (!counted) {

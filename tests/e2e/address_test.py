@@ -151,7 +151,7 @@ class Lists(AddressTest):
             f'block-cidr-range" addrs-file="{path}"')) + "}\n"
         result = command("check", self.write(text))
         self.assertEqual(result.returncode, 1)
-        self.assertIn(f"{path}:2: `10.0.0.1/8` sets bits behind its prefix", result.stderr)
+        self.assertIn(f"{path}:2: `10.0.0.1/8` has bits set beyond its prefix", result.stderr)
         self.assertIn("and 1 more such line", result.stderr)
 
     def test_a_million_prefixes(self):

@@ -168,7 +168,7 @@ class Names(FileTest):
     def test_mistakes_of_the_configuration(self):
         text = ('services {{ f {{ listeners {{ "127.0.0.1:1"; }}\n file-server {{ {} }} }} }}')
         rows = [('base-path "/no/such/place"', "cannot serve files from here"),
-                (f'base-path "{self.write("file", "")}"', "it is no directory"),
+                (f'base-path "{self.write("file", "")}"', "it is not a directory"),
                 (f'base-path "{self.root}"; index "a/b"', "without a directory"),
                 (f'base-path "{self.root}"; index ".."', "without a directory"),
                 (f'base-path "{self.root}"; strip-prefix "/a/../b"', "no request's path"),

@@ -202,7 +202,7 @@ class Faults(Test):
         self.assertEqual(client.goaway[1], ENHANCE_YOUR_CALM)
         self.assertLess(sum(s.reset is not None for s in client.streams.values()), 300)
         wait_until(lambda: self.counted("request-http2-protocol") == before + 1, "it is counted")
-        wait_until(lambda: "an HTTP/2 connection ended by its client's fault" in
+        wait_until(lambda: "closed an HTTP/2 connection: the client broke the protocol" in
                    self.river_.errors(), "it is logged")
 
     def test_a_connection_that_is_broken_is_logged(self):
@@ -212,7 +212,7 @@ class Faults(Test):
         self.assertTrue(client.drain())
         self.assertEqual(client.goaway[1], PROTOCOL_ERROR)
         wait_until(lambda: self.counted("request-http2-protocol") == 1, "it is counted")
-        wait_until(lambda: "an HTTP/2 connection ended by its client's fault" in
+        wait_until(lambda: "closed an HTTP/2 connection: the client broke the protocol" in
                    self.river_.errors(), "it is logged")
 
 

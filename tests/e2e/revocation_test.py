@@ -117,7 +117,7 @@ class Lists(Test):
 
     def test_lists_of_one_number_are_said(self):
         one = self.old.list("o", 4)
-        self.assertIn("(number 4) stands there twice",
+        self.assertIn("(number 4) is listed twice",
                       self.check(self.joined("c.crl", one, one)).stderr)
         lists = self.joined("c.crl", one, self.old.list("o2", 4, [self.bob]))
         self.assertIn("(number 4) is not the only one with its number", self.check(lists).stderr)

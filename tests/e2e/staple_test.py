@@ -143,7 +143,7 @@ class Staples(Test):
         for content in (b"0junk", b""):
             with open(self.response, "wb") as file:
                 file.write(content)
-            self.expect_not("it is no OCSP response in DER form")
+            self.expect_not("it is not an OCSP response in DER form")
 
     def test_a_wrong_signature(self):
         self.write(spoil=True)

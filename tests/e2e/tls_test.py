@@ -51,7 +51,7 @@ class Mistakes(TlsTest):
         with open(self.path("garbage"), "wb") as file:
             file.write(os.urandom(1000))
         garbage = certificates.Pair(self.path("garbage"), self.path("garbage"))
-        self.expect(self.check(self.listener("127.0.0.1:1", garbage)), "is no private key")
+        self.expect(self.check(self.listener("127.0.0.1:1", garbage)), "is not a private key")
         wrong = certificates.Pair(self.site.chain, self.authority.issue("other").key)
         self.expect(self.check(self.listener("127.0.0.1:1", wrong)),
                     "other.key is not the key of the certificate beside it")
@@ -63,7 +63,7 @@ class Mistakes(TlsTest):
                              "-out", self.path("v1.pem"))
         old = certificates.Pair(self.path("v1.pem"), self.site.key)
         self.expect(self.check(self.listener("127.0.0.1:1", old)),
-                    "v1.pem is no chain of certificates: the first one is none of X.509 version 3")
+                    "v1.pem is not a certificate chain: the first one is none of X.509 version 3")
 
     def test_a_key_with_a_password(self):
         certificates.openssl("rsa", "-aes128", "-passout", "pass:x", "-in",
@@ -95,7 +95,7 @@ class Mistakes(TlsTest):
         self.expect(result, "site.key holds no authorities")
         result = self.check("127.0.0.1:1", '127.0.0.1:2 tls-sni="a.example" verify=false')
         self.assertEqual(result.returncode, 0)
-        self.assertIn(":7:35: warning: whoever stands between River and this origin",
+        self.assertIn(":7:35: warning: anyone between River and this origin",
                       result.stderr)
 
 

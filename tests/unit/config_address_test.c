@@ -52,13 +52,13 @@ TEST("config: lists of addresses, inline and in files")
         {S_INIT(FILTERS("filter kind=\"block-cidr-range\" addrs-file=\"none.txt\"")),
          S_INIT("cannot read none.txt: there is no such thing")},
         {S_INIT(FILTERS("filter kind=\"block-cidr-range\" addrs-file=\"bits.txt\"")),
-         S_INIT("bits.txt:3: `10.0.0.1/8` sets bits behind its prefix; "
+         S_INIT("bits.txt:3: `10.0.0.1/8` has bits set beyond its prefix; "
                 "did you mean `10.0.0.0/8`?")},
         {S_INIT(FILTERS("filter kind=\"block-cidr-range\" addrs-file=\"bad.txt\"")),
          S_INIT("bad.txt:2: `nonsense` is neither an address nor a prefix "
                 "(and 2 more such lines)")},
         {S_INIT(FILTERS("filter kind=\"block-cidr-range\" addrs=\"10.0.0.1/8\"")),
-         S_INIT("`10.0.0.1/8` sets bits behind its prefix")},
+         S_INIT("`10.0.0.1/8` has bits set beyond its prefix")},
         {S_INIT(FILTERS("filter kind=\"block-cidr-range\" addrs=\"::1\" status=200")),
          S_INIT("`status` must be between 400 and 599, not 200")},
         {S_INIT(WITH("\"127.0.0.1:80\" proxy-protocol=true", "")),
@@ -68,7 +68,7 @@ TEST("config: lists of addresses, inline and in files")
          S_INIT("")},
         {S_INIT(WITH("\"/run/river.sock\" proxy-protocol=true", "")), S_INIT("")},
         {S_INIT(WITH("\"127.0.0.1:80\"", "client-ip { header \"Forwarded\" }")),
-         S_INIT("`forwarded` is no list of addresses")},
+         S_INIT("`forwarded` is not a list of addresses")},
         {S_INIT(WITH("\"127.0.0.1:80\"", "client-ip { header \"a b\" }")),
          S_INIT("this is not the name of a header field")},
     };

@@ -38,7 +38,7 @@ static const Mistake mistakes[] = {
      S_INIT("1:28: `max-connections` takes no argument `n`")},
     {S_INIT(SYSTEM("max-connections 1 { }")), S_INIT("1:10: `max-connections` takes no block")},
     {S_INIT(SYSTEM("max-connections (u8)1")),
-     S_INIT("1:26: type annotations mean nothing here")},
+     S_INIT("1:26: type annotations have no meaning here")},
     {S_INIT("system 5; " MINIMAL), S_INIT("1:8: `system` takes no value")},
     /* the system */
     {S_INIT(SYSTEM("pid-file \"river.pid\"")), S_INIT("1:19: `pid-file` takes an absolute path")},
@@ -58,7 +58,7 @@ static const Mistake mistakes[] = {
     {S_INIT(SYSTEM("log { error \"stderr\" level=\"wran\" }")),
      S_INIT("1:37: `level` has no value `wran`")},
     {S_INIT(SYSTEM("log { access \"off\" format=\"json\" format=\"json\" }")),
-     S_INIT("1:29: `format` is given again behind this")},
+     S_INIT("1:29: `format` is given again after this")},
     /* addresses */
     {S_INIT(LISTENER("\"localhost:80\"")), S_INIT("1:28: this is a host name, not an address")},
     {S_INIT(LISTENER("\"127.0.0.1\"")), S_INIT("1:28: the port is missing")},
@@ -85,13 +85,13 @@ static const Mistake mistakes[] = {
     {S_INIT(LISTENER("\"/x\" mode=\"9\"")),
      S_INIT("1:38: `mode` takes an octal mode like \"0660\"")},
     {S_INIT(LISTENER("\"127.0.0.1:80\"; \"127.0.0.1:80\"")),
-     S_INIT("1:44: this service listens there already")},
+     S_INIT("1:44: this service already listens there")},
     {S_INIT(LISTENER("")), S_INIT("1:16: `listeners` is empty")},
     {S_INIT("services { A { " CONNECT "} }"), S_INIT("1:12: `A` needs `listeners`")},
     {S_INIT("services { A { " LISTEN CONNECT "}; B { " LISTEN CONNECT "} }"),
-     S_INIT("1:96: the service `A` listens there already")},
+     S_INIT("1:96: the service `A` already listens there")},
     {S_INIT("services { A { " LISTEN CONNECT "}; A { listeners { \"/x\" }; " CONNECT "} }"),
-     S_INIT("1:80: there is a service of this name already")},
+     S_INIT("1:80: there is already a service of this name")},
     /* connectors */
     {S_INIT("services { A { " LISTEN "} }"),
      S_INIT("1:12: nothing answers the requests of `A`")},
@@ -114,7 +114,7 @@ static const Mistake mistakes[] = {
      S_INIT("1:87: `health-check` has no value `UDP`")},
     {S_INIT(BALANCE("refresh-bounds min-seconds=9 max-seconds=5")),
      S_INIT("1:101: `min-seconds` is above `max-seconds`")},
-    {S_INIT(SERVICE("respond")), S_INIT("1:77: `respond` cannot stand beside `connectors`")},
+    {S_INIT(SERVICE("respond")), S_INIT("1:77: `respond` cannot be combined with `connectors`")},
     /* other sections of a service */
     {S_INIT("services { A { " LISTEN "respond status=199 } }"),
      S_INIT("1:61: `status` must be between 200 and 599, not 199")},
@@ -135,7 +135,7 @@ static const Mistake mistakes[] = {
     {S_INIT(SERVICE("request-id { header \"Content-Length\" }")),
      S_INIT("1:97: `Content-Length` is out of reach")},
     {S_INIT(SERVICE("client-ip { trusted-proxies \"10.0.0.1/8\" }")),
-     S_INIT("1:105: `10.0.0.1/8` sets bits behind its prefix")},
+     S_INIT("1:105: `10.0.0.1/8` has bits set beyond its prefix")},
     {S_INIT(SERVICE("client-ip { trusted-proxies \"10.0.0.0/33\" }")),
      S_INIT("1:105: `10.0.0.0/33` has too long a prefix")},
     {S_INIT(SERVICE("client-ip { trusted-proxies \"10.0.0.0/8,\" }")),
@@ -151,7 +151,7 @@ static const Mistake mistakes[] = {
     /* patterns: the place is within the value where it is written as it is meant */
     {S_INIT(SERVICE("path-control { upstream-request { filter kind=\"remove-header-key-regex\" "
                     "pattern=\"a(b\" } }")),
-     S_INIT("1:159: no regular expression: unclosed group")},
+     S_INIT("1:159: not a regular expression: unclosed group")},
     {S_INIT(SERVICE("path-control { response-filters { filter kind=\"remove-header-key-glob\" "
                     "pattern=\"012345678901234567890123456789"
                     "0123456789012345678901234567890123\" } "
@@ -159,13 +159,13 @@ static const Mistake mistakes[] = {
      S_INIT("1:156: this pattern is too long: it may hold 63 characters beside its stars")},
     {S_INIT(SERVICE("rate-limiting { rule kind=\"any-matching-uri\" pattern=r\"\\d)+\" "
                     "tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
-     S_INIT("1:134: no regular expression: unopened group")},
+     S_INIT("1:134: not a regular expression: unopened group")},
     {S_INIT(SERVICE("rate-limiting { rule kind=\"specific-uri\" pattern=\"\\u{e9}*)\" "
                     "max-buckets=1 tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
-     S_INIT("1:126: no regular expression: unopened group")},
+     S_INIT("1:126: not a regular expression: unopened group")},
     {S_INIT(SERVICE("rate-limiting { rule kind=\"any-matching-uri\" pattern=\"a{2\" "
                     "tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
-     S_INIT("1:132: no regular expression: unclosed counted repetition")},
+     S_INIT("1:132: not a regular expression: unclosed counted repetition")},
     {S_INIT(SERVICE("rate-limiting { rule kind=\"any-matching-uri\" pattern=\"\" "
                     "tokens-per-bucket=1 refill-qty=1 refill-rate-ms=1 }")),
      S_INIT("1:130: `pattern` takes a regular expression")},
@@ -257,9 +257,9 @@ static const Mistake within[] = {
     {S_INIT("services { A { " LISTEN "routes { route \"/\" { connectors { } } } } }"),
      S_INIT("1:67: `connectors` needs at least one endpoint")},
     {S_INIT(ROUTES("route \"/a\" { }")),
-     S_INIT("1:55: nothing answers the requests of this route")},
+     S_INIT("1:55: this route has nothing to answer its requests")},
     {S_INIT(ROUTES("route \"/a\" { respond; redirect to=\"/\" }")),
-     S_INIT("1:77: `redirect` cannot stand beside `respond`")},
+     S_INIT("1:77: `redirect` cannot be combined with `respond`")},
     {S_INIT(ROUTES("route \"/a?b\" { respond }")),
      S_INIT("1:61: `route` takes the path of a URI, percent-encoded")},
     {S_INIT(ROUTES("route \"/\xc3\xa4\" { respond }")),
@@ -271,20 +271,20 @@ static const Mistake within[] = {
     {S_INIT(ROUTES("route \"/a%2fb\" { respond }")),
      S_INIT("1:61: `normalization` refuses every request with such a path")},
     {S_INIT(ROUTES("route \"/a(\" match=\"regex\" { respond }")),
-     S_INIT("1:64: no regular expression: unclosed group")},
+     S_INIT("1:64: not a regular expression: unclosed group")},
     {S_INIT(ROUTES("route \"/a\" match=\"glob\" { respond }")),
      S_INIT("1:72: `match` has no value `glob`")},
     {S_INIT(ROUTES("route \"/a\" methods=\"get\" { respond }")),
-     S_INIT("1:74: methods are told apart by case: no client sends `get`")},
+     S_INIT("1:74: methods are case-sensitive: no client sends `get`")},
     {S_INIT(ROUTES("route \"/a\" { respond }; route \"/a\" methods=\"GET\" { respond }")),
      S_INIT("1:85: a route before this one takes all of its requests")},
     {S_INIT(ROUTES("route \"/a\" methods=\"GET,PUT\" { respond }; "
                    "route \"/a\" methods=\"PUT\" { respond }")),
      S_INIT("1:103: a route before this one takes all of its requests")},
     {S_INIT(ROUTES("route \"/a\" { redirect }")),
-     S_INIT("1:68: this sends clients where they came from")},
+     S_INIT("1:68: this redirects clients to where they came from")},
     {S_INIT(ROUTES("route \"/a\" { redirect query=false }")),
-     S_INIT("1:68: this sends clients where they came from")},
+     S_INIT("1:68: this redirects clients to where they came from")},
     {S_INIT(ROUTES("route \"/a\" { redirect to=\"/\" scheme=\"https\" }")),
      S_INIT("1:84: `scheme` has no effect beside `to`")},
     {S_INIT(ROUTES("route \"/a\" { redirect path=\"/\" prefix=\"/\" }")),
@@ -296,7 +296,7 @@ static const Mistake within[] = {
     {S_INIT(ROUTES("route \"/a\" { redirect host=\"a:80\" }")),
      S_INIT("1:82: `host` takes a host name or address, without a port")},
     {S_INIT(ROUTES("route \"/a\" { redirect to=\"/\" status=304 }")),
-     S_INIT("1:91: this status is no redirect")},
+     S_INIT("1:91: this is not a redirect status")},
     {S_INIT("services { A { " LISTEN "redirect prefix=\"/\" } }"),
      S_INIT("1:55: `prefix` is for a route that matches a prefix")},
     {S_INIT(SERVICE("hosts \"a.example:80\"")),
@@ -306,9 +306,9 @@ static const Mistake within[] = {
     {S_INIT(SERVICE("hosts \"*\"")),
      S_INIT("1:83: `hosts` takes a host name, or \"*.\" and a name for all names below it")},
     {S_INIT(SERVICE("hosts \"a.example\" \"A.example.\"")),
-     S_INIT("1:95: this host stands here already")},
+     S_INIT("1:95: this host is already listed")},
     {S_INIT(HOSTS("a.example", "b.example") " C { " LISTEN "respond }; D { " LISTEN "respond } }"),
-     S_INIT("1:201: the service `C` listens there already")},
+     S_INIT("1:201: the service `C` already listens there")},
     {S_INIT(HOSTS("a.example", "A.EXAMPLE") "}"),
      S_INIT("1:116: the service `A` has this host at the same address")},
     {S_INIT(HOSTS("*.a.example", "*.a.example") "}"),
@@ -316,7 +316,7 @@ static const Mistake within[] = {
     {S_INIT("services { A { " LISTEN "file-server { } } }"),
      S_INIT("1:46: `file-server` needs `base-path`")},
     {S_INIT(SERVICE("path-control { request-filters { filter kind=\"max-size\" } }")),
-     S_INIT("1:122: no `filter` of the kind `max-size` can stand here")},
+     S_INIT("1:122: no `filter` of kind `max-size` is allowed here")},
     {S_INIT(SERVICE("path-control { request-filters { filter } }")),
      S_INIT("1:110: `filter` needs kind=\"…\"")},
     {S_INIT(SERVICE("path-control { upstream-request { filter kind=\"remove-header\" "
@@ -324,7 +324,7 @@ static const Mistake within[] = {
      S_INIT("1:143: `Transfer-Encoding` is out of reach")},
     {S_INIT(SERVICE("path-control { request-body { filter kind=\"max-size\" max-bytes=1; "
                     "filter kind=\"max-size\" max-bytes=2 } }")),
-     S_INIT("1:155: `max-size` stands in this stage already")},
+     S_INIT("1:155: this stage already has a `max-size`")},
     {S_INIT(SERVICE("path-control { request-body { filter kind=\"max-size\" max-bytes=0 } }")),
      S_INIT("1:140: `max-bytes` must be between 1 and 1125899906842624, not 0")},
     {S_INIT(SERVICE("rate-limiting { rule kind=\"source-ip\" max-buckets=1 }")),
@@ -388,7 +388,7 @@ TEST("config: all mistakes are shown in one run, in the order of the text, each 
           "river.kdl:10:9: error: Duplicate section `overload`\n"
           "    10 |         overload { }\n"
           "       |         ^^^^^^^^\n"
-          "help: the first one stands in line 9\n"));
+          "help: the first one is in line 9\n"));
     loaded_close(&l);
 }
 

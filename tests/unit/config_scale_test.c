@@ -213,8 +213,8 @@ TEST("config: hosts and addresses that many services repeat are found where they
     Str text = shown(&l);
     static const Str lines[] = {S_INIT("the service `s999` has this host at the same address"),
                                 S_INIT("the service `s7` has this host at the same address"),
-                                S_INIT("this host stands here already"),
-                                S_INIT("there is a service of this name already")};
+                                S_INIT("this host is already listed"),
+                                S_INIT("there is already a service of this name")};
     for (size_t i = 0; i < 4; i++) {
         bool found = false;
         for (size_t at = 0; at < text.len && !found; at++) {

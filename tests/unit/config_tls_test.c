@@ -67,11 +67,11 @@ static const Row mistakes[] = {
     {S_INIT(LISTENER("\"127.0.0.1:80\" ocsp-path=\"a.ocsp\"")),
      S_INIT("1:43: `ocsp-path` needs `cert-path` beside it")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { tls-versions \"1.1\" }")),
-     S_INIT("1:93: `tls-versions` knows no `1.1`")},
+     S_INIT("1:93: `tls-versions` has no `1.1`")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { cipher-suites \"TLS_AES_128_GCM\" }")),
-     S_INIT("1:94: `cipher-suites` knows no `TLS_AES_128_GCM`")},
+     S_INIT("1:94: `cipher-suites` has no `TLS_AES_128_GCM`")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { key-exchange \"x25519\" \"x448\" }")),
-     S_INIT("1:102: `key-exchange` knows no `x448`")},
+     S_INIT("1:102: `key-exchange` has no `x448`")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"required\" }")),
      S_INIT("1:80: `client-certificates` needs `ca-path=`")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR
@@ -83,16 +83,16 @@ static const Row mistakes[] = {
      S_INIT("1:93: `key-log-path` takes an absolute path")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR
                      " { tls-versions \"1.2\"; cipher-suites \"TLS_AES_128_GCM_SHA256\" }")),
-     S_INIT("1:100: `cipher-suites` and `tls-versions` fit nowhere together")},
+     S_INIT("1:100: `cipher-suites` and `tls-versions` have nothing in common")},
     /* their files */
     {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"none.pem\" key-path=\"a.key\"")),
      S_INIT("1:53: cannot read none.pem: there is no such thing")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.pem\" key-path=\"secret.key\"")),
      S_INIT("1:70: cannot read secret.key: permission denied")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.key\" key-path=\"a.key\"")),
-     S_INIT("1:53: a.key is no chain of certificates: no certificate in PEM form stands there")},
+     S_INIT("1:53: a.key is not a certificate chain: no certificate in PEM form stands there")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.pem\" key-path=\"a.pem\"")),
-     S_INIT("1:70: a.pem is no private key: error parsing private key")},
+     S_INIT("1:70: a.pem is not a private key: error parsing private key")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" cert-path=\"a.pem\" key-path=\"wild.key\"")),
      S_INIT("1:70: wild.key is not the key of the certificate beside it")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR
@@ -142,7 +142,7 @@ TEST("config: each mistake about TLS has its place and its words")
 
 static const Row warnings[] = {
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " ocsp-path=\"ca.pem\"")),
-     S_INIT("1:88: this response is not stapled: it is no OCSP response in DER form")},
+     S_INIT("1:88: this response is not stapled: it is not an OCSP response in DER form")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " ocsp-path=\"ocsp-revoked.der\"")),
      S_INIT("1:88: this response is not stapled: it says that the certificate is revoked")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " ocsp-path=\"ocsp-endless.der\"")),
@@ -150,11 +150,11 @@ static const Row warnings[] = {
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
                      "ca-path=\"key-one.pem\" crl-path=\"one-9-expired.crl\" }")),
      S_INIT("1:142: the list of `CN=River test keys` (number 9) expired on Mon, 01 Jan 2024 "
-            "00:00:00 GMT: it is used all the same, and may lack who was revoked since")},
+            "00:00:00 GMT: it is used all the same, and may lack later revocations")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
                      "ca-path=\"key-one.pem\" crl-path=\"one-9-future.crl\" }")),
-     S_INIT("1:142: the list of `CN=River test keys` (number 9) is of the future: Sat, 01 Jan "
-            "2089 00:00:00 GMT")},
+     S_INIT("1:142: the list of `CN=River test keys` (number 9) is dated in the future: Sat, 01 "
+            "Jan 2089 00:00:00 GMT")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { client-certificates \"optional\" "
                      "ca-path=\"key-one.pem\" crl-path=\"two-1.crl\" }")),
      S_INIT("1:142: the list of `CN=River test keys` (number 1) is by none of the authorities in "
@@ -165,9 +165,9 @@ static const Row warnings[] = {
                      "key-path=\"early.key\" }")),
      S_INIT("1:102: this certificate is not valid before Sun, 01 Jan 2090 00:00:00 GMT")},
     {S_INIT(LISTENER("\"127.0.0.1:80\" " PAIR " { key-log-path \"/tmp/keys\" }")),
-     S_INIT("1:80: whoever reads this file can read the traffic")},
+     S_INIT("1:80: anyone who reads this file can read the traffic")},
     {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" verify=false")),
-     S_INIT("1:86: whoever stands between River and this origin can read and change everything")},
+     S_INIT("1:86: anyone between River and this origin can read and change everything")},
     {S_INIT(CONNECTOR("\"127.0.0.1:81\" tls-sni=\"a\" proto=\"h1-or-h2\"")),
      S_INIT("1:92: `h1-or-h2` is an old way to say `h2-or-h1`")},
     {S_INIT(CONNECTOR("\"127.0.0.1:81\" proto=\"h2-or-h1\"")),

@@ -116,10 +116,10 @@ static const Mistake mistakes[] = {
     {S_INIT("[[basic-proxy]]\n" LISTENERS CONNECTOR_81), S_INIT("1:1: `basic-proxy` needs `name`")},
     {S_INIT(PROXY LISTENERS), S_INIT("1:1: `basic-proxy` needs `connector`")},
     {S_INIT(PROXY CONNECTOR_81), S_INIT("2:8: `A` needs `listeners`")},
-    {S_INIT(GOOD GOOD), S_INIT("6:8: there is a service of this name already")},
+    {S_INIT(GOOD GOOD), S_INIT("6:8: there is already a service of this name")},
     {S_INIT(PROXY CONNECTOR_81 "listeners = [{}]\n"), S_INIT("4:14: `listeners` needs `source`")},
     {S_INIT(PROXY CONNECTOR_81 "listeners = [{ source.kind = \"Udp\", source.value = 1 }]\n"),
-     S_INIT("4:30: there is no listener of the kind `Udp`")},
+     S_INIT("4:30: there is no listener of kind `Udp`")},
     {S_INIT(PROXY CONNECTOR_81 "listeners = [{ source = { kind = \"Uds\", value = {} } }]\n"),
      S_INIT("4:49: `value` takes a string")},
     {S_INIT(PROXY CONNECTOR_81
