@@ -13,6 +13,7 @@ import re
 import sys
 
 import circles
+import comments
 import names
 
 ROOMS = {"base": 0, "loop": 1, "http": 1, "kdl": 1, "net": 2, "transport": 3, "pool": 4, "proxy": 5,
@@ -335,11 +336,17 @@ class Tree:
                 yield path, self.lines(path)
 
 
+def check_comment_commits(tree):
+    """Commits whose subject begins with "comments: " change nothing else (comments.py)."""
+    for path, commit in comments.strays(tree.root):
+        yield path, 1, f"{commit} changes more than comments"
+
+
 RULES = [check_layers, check_filters, check_circles, check_function_lines, check_file_lines,
          check_columns, check_banned_calls, check_slice_pointers, check_system_call_marks,
          check_foreign_headers, check_header_names, check_opening_comment,
          check_conditional_code, check_readmes, check_names, check_lists, check_adapters,
-         check_left_overs]
+         check_left_overs, check_comment_commits]
 
 
 def run(root):

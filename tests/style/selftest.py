@@ -5,6 +5,7 @@ import os
 import tempfile
 
 import circles
+import comments
 
 
 
@@ -118,6 +119,14 @@ CALLS = [
 ]
 
 
+# What comments.py takes for the same code, or not.
+CODE = [
+    ("other words", "int a; /* one */\n", "int a;\n/* two\n * lines */\n", True),
+    ("another name", "int a; /* one */\n", "int b; /* one */\n", False),
+    ("another literal", 'f("/* one */");\n', 'f("/* two */");\n', False),
+]
+
+
 def plant(root, files):
     for path, text in files.items():
         if text is not None:
@@ -153,6 +162,8 @@ def finds_circles():
 def run_all(run, tree_of):
     """(passed, failed) of the planted violations and of what circles.py is tried with."""
     results = [("a clean tree", fired(run, CLEAN) == []), ("circles", finds_circles())]
+    for name, one, other, same in CODE:
+        results.append((name, (comments.code_of(one) == comments.code_of(other)) == same))
     for name, files, expected in CALLS:
         results.append((name, calls(tree_of, files) == expected))
     for rule, path, text in PLANTED:
