@@ -401,6 +401,16 @@ void origin_receive(Thread *t, const Message *m)
     lease_connected(t, l, u);
 }
 
+/* Slots of connections that siblings have taken name the origin, which may soon be forgotten. */
+static void park_clear_stolen(Thread *t, Origin *o)
+{
+    ParkList *l = &o->lists[t->index];
+    (void)pthread_mutex_lock(&l->lock);
+    uint32_t chain = chain_take(l);
+    (void)pthread_mutex_unlock(&l->lock);
+    slots_give_back(t, chain);
+}
+
 void origin_end(Thread *t, const Message *m)
 {
     Origin *o = origin_at(t, (uint32_t)m->words[0]);
@@ -408,6 +418,7 @@ void origin_end(Thread *t, const Message *m)
     while (atomic_load(&o->ends) && (u = park_pop(t, o)) != NULL) {
         upstream_close(t, u, false);
     }
+    park_clear_stolen(t, o);
     for (uint32_t i = 0; atomic_load(&o->ends) && i < t->upstreams.slots_touched; i++) {
         Handle h;
         u = (Upstream *)pool_at(&t->upstreams, i, &h);
