@@ -109,6 +109,24 @@ static void json_sums(Text *t, const CounterTable *table, const void *sums)
     }
 }
 
+static const Str state_names[] = {
+    [ENDPOINT_UP] = S_INIT("up"),
+    [ENDPOINT_DOWN] = S_INIT("down"),
+    [ENDPOINT_DRAINING] = S_INIT("draining"),
+};
+
+static void json_endpoint(Text *t, const EndpointStatus *e)
+{
+    text_byte(t, '{');
+    json_str(t, S("name"), e->name);
+    if (e->route.len > 0) {
+        json_str(t, S("route"), e->route);
+    }
+    json_str(t, S("state"), state_names[e->state]);
+    json_number(t, S("weight"), e->weight);
+    json_end(t, '}');
+}
+
 static void json_service(Text *t, const WorkerStatus *w, const ServiceStatus *s)
 {
     text_byte(t, '{');
@@ -119,6 +137,14 @@ static void json_service(Text *t, const WorkerStatus *w, const ServiceStatus *s)
     for (size_t i = 0; i < s->origin_count; i++) {
         CHECK(s->origins[i] < w->origin_count);
         quote_json(t, w->origins[s->origins[i]].name);
+        text_byte(t, ',');
+    }
+    json_end(t, ']');
+    text_byte(t, ',');
+    json_key(t, S("endpoints"));
+    text_byte(t, '[');
+    for (size_t i = 0; i < s->endpoint_count; i++) {
+        json_endpoint(t, &s->endpoints[i]);
         text_byte(t, ',');
     }
     json_end(t, ']');
@@ -313,6 +339,28 @@ static void text_origins(Text *t, const WorkerStatus *w, size_t width)
     }
 }
 
+/* Those that are not simply there. */
+static void text_endpoints(Text *t, const WorkerStatus *w, size_t width)
+{
+    bool some = false;
+    for (size_t i = 0; i < w->service_count; i++) {
+        const ServiceStatus *s = &w->services[i];
+        for (size_t k = 0; k < s->endpoint_count; k++) {
+            const EndpointStatus *e = &s->endpoints[k];
+            if (!some) {
+                text_byte(t, '\n');
+                print_name(t, S("ENDPOINT"), width);
+                text_add(t, S("      STATE     WEIGHT   SERVICE\n"));
+                some = true;
+            }
+            print_name(t, e->name, width);
+            text_format(t, " %10.*s %10u   %.*s%s%.*s\n", STR_ARG(state_names[e->state]),
+                        e->weight, STR_ARG(s->name), e->route.len > 0 ? " " : "",
+                        STR_ARG(e->route));
+        }
+    }
+}
+
 static void text_worker(Text *t, const WorkerStatus *w)
 {
     enum { WIDTH_MIN = 16, WIDTH_MAX = 48 };
@@ -327,6 +375,7 @@ static void text_worker(Text *t, const WorkerStatus *w)
     text_summary(t, w);
     text_services(t, w, width);
     text_origins(t, w, width);
+    text_endpoints(t, w, width);
     for (size_t i = 0; i < w->fault_count; i++) {
         text_add(t, i == 0 ? S("\nFAULTS\n") : S(""));
         print_name(t, w->faults[i].code, width);

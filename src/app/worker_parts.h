@@ -48,6 +48,7 @@ typedef struct WorkerProcess {
     size_t root_count;
     const int *roots COUNTED_BY(root_count);
     bool tidying;        /* something is left of older snapshots */
+    uint32_t clusters_ms; /* when clusters want to be looked after: clusters_tidy */
     bool adopting;       /* not all threads go by the newest */
     bool ending;
     bool confirmed;      /* it is this one that serves, also without a supervisor */

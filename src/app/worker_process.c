@@ -1,6 +1,7 @@
 /* worker_process.c - from the fork to the exit: closes what is not its own, starts the threads,
  * then obeys the channel. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -174,6 +175,9 @@ static Err print_status(const WorkerProcess *p, Arena *arena, bool json, Str *re
     const WorkerStatus *status = NULL;
     TRY(worker_status(p->worker, arena, &status));
     size_t lines = status->service_count + 2 * status->origin_count + status->fault_count + 16;
+    for (size_t i = 0; i < status->service_count; i++) {
+        lines += status->services[i].endpoint_count;
+    }
     Span room;
     if (!arena_span(arena, lines * STATUS_LINE_BYTES, &room)) {
         return ERR_MEMORY;
@@ -345,7 +349,8 @@ static int tick_ms(const WorkerProcess *p)
     int tick = p->tidying ? TIDY_TICK_MS : -1;
     tick = p->orphan.is_one && !p->tidying ? orphan_tick_ms(p) : tick;
     tick = p->ending ? DONE_TICK_MS : tick;
-    return p->adopting ? ADOPT_TICK_MS : tick;
+    tick = p->adopting ? ADOPT_TICK_MS : tick;
+    return (int)u64_min((unsigned)tick, u64_min(p->clusters_ms, INT_MAX)); /* -1 is the most */
 }
 
 static void serve(WorkerProcess *p)

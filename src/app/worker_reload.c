@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "app/worker_parts.h"
+#include "base/clock.h"
 
 #define RELOAD_BYTES_MAX (16u << 20)
 
@@ -124,6 +125,7 @@ void worker_tidy(WorkerProcess *p)
         ChannelMessage answer = {.kind = CHANNEL_RELOADED, .value = 1};
         (void)!channel_answer(&p->channel, &answer);
     }
+    p->clusters_ms = clusters_tidy(p->worker, clock_ms());
     if (p->tidying && !p->adopting) {
         p->tidying = builder_tidy(&p->builder);
     }

@@ -6,20 +6,20 @@
 
 extern const Balancer policy_fnv;
 
-static const void *fnv_build(const Cluster *c, Arena *arena)
+#define STEPS_MAX 4096u /* places that are looked at for one that the request may go to */
+
+static const void *fnv_build(const EndpointSet *set, Arena *arena)
 {
-    return places_new(c, arena);
+    return places_new(set, arena);
 }
 
-/* Another attempt goes to the endpoint with the next address. */
-static size_t fnv_pick(const void *table, const PickKey *key, unsigned attempt, const Loads *loads)
+/* Where the key falls, in the order of addresses. */
+static size_t share_of(const Places *places, const PickKey *key)
 {
-    (void)loads;
-    const Places *places = (const Places *)table;
     uint64_t point = str_fnv(key->hashed, FNV_START) % places->total;
     size_t low = 0;
     size_t high = places->count - 1;
-    while (low < high) { /* the first share that ends behind the point */
+    while (low < high) { /* the first share that ends after the point */
         size_t middle = low + (high - low) / 2;
         if (places->list[middle].end > point) {
             high = middle;
@@ -27,12 +27,35 @@ static size_t fnv_pick(const void *table, const PickKey *key, unsigned attempt, 
             low = middle + 1;
         }
     }
-    return places->list[(low + attempt) % places->count].endpoint;
+    return low;
+}
+
+static size_t fnv_first(const void *table, const PickKey *key)
+{
+    const Places *places = (const Places *)table;
+    return places->list[share_of(places, key)].place;
+}
+
+/* Another attempt goes to the endpoint with the next address. */
+static size_t fnv_pick(const void *table, const PickKey *key, const Tried *tried,
+                       const Loads *loads)
+{
+    const Places *places = (const Places *)table;
+    size_t from = share_of(places, key);
+    for (size_t i = 0; i < places->count && i < STEPS_MAX; i++) {
+        size_t place = places->list[(from + i) % places->count].place;
+        if (pick_may(tried, loads, place)) {
+            return place;
+        }
+    }
+    return PICK_NONE;
 }
 
 const Balancer policy_fnv = {
     .name = S_INIT("FNV"),
     .hashes = true,
+    .costly = true,
     .build = fnv_build,
+    .first = fnv_first,
     .pick = fnv_pick,
 };

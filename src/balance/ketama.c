@@ -7,18 +7,17 @@
 #include "balance/policies.h"
 
 #include "base/crc32.h"
-#include "proxy/snapshot.h"
+#include "proxy/endpoint_set.h"
 
 #define POINTS_PER_WEIGHT 160u
-#define ATTEMPTS_MAX 64u /* distinct endpoints that are looked for along the ring */
+#define STEPS_MAX 4096u /* points that are looked at for an endpoint that the request may go to */
 
 typedef struct Point {
     uint32_t hash;
-    uint32_t endpoint;
+    uint32_t place; /* in the set */
 } Point;
 
 typedef struct Ring {
-    size_t endpoints;
     size_t count;
     Point *points COUNTED_BY(count); /* by hash, each hash once */
 } Ring;
@@ -44,20 +43,20 @@ static void name_split(Str name, Str *ret_host, Str *ret_port)
     }
 }
 
-static void points_add(Ring *ring, size_t from, const Endpoint *e, uint32_t index)
+static void points_add(Ring *ring, size_t from, const Member *m, uint32_t place)
 {
     Str host;
     Str port;
-    name_split(e->name, &host, &port);
+    name_split(m->endpoint->name, &host, &port);
     uint32_t base = crc32_add(CRC32_START, host);
     base = crc32_add(base, str_of((const uint8_t[]){0}, 1));
     base = crc32_add(base, port);
     uint32_t previous = 0;
-    for (size_t i = 0; i < (size_t)e->weight * POINTS_PER_WEIGHT; i++) {
+    for (size_t i = 0; i < (size_t)m->weight * POINTS_PER_WEIGHT; i++) {
         const uint8_t bytes[4] = {(uint8_t)previous, (uint8_t)(previous >> 8),
                                   (uint8_t)(previous >> 16), (uint8_t)(previous >> 24)};
         previous = crc32_end(crc32_add(base, str_of(bytes, sizeof bytes)));
-        ring->points[from + i] = (Point){.hash = previous, .endpoint = index};
+        ring->points[from + i] = (Point){.hash = previous, .place = place};
     }
 }
 
@@ -94,31 +93,40 @@ static void make_distinct(Ring *ring)
     ring->count = kept + 1;
 }
 
-static const void *ketama_build(const Cluster *c, Arena *arena)
+static void ring_fill(const EndpointSet *set, Ring *ring, Ring *spare)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (member_counts(&set->members[i])) {
+            points_add(ring, from, &set->members[i], (uint32_t)i);
+            from += (size_t)set->members[i].weight * POINTS_PER_WEIGHT;
+        }
+    }
+    sort(ring, spare);
+    make_distinct(ring);
+}
+
+static const void *ketama_build(const EndpointSet *set, Arena *arena)
 {
     size_t count = 0;
-    for (size_t i = 0; i < c->endpoint_count; i++) {
-        count += (size_t)c->endpoints[i].weight * POINTS_PER_WEIGHT;
+    for (size_t i = 0; i < set->count; i++) {
+        bool counts = member_counts(&set->members[i]);
+        count += counts ? (size_t)set->members[i].weight * POINTS_PER_WEIGHT : 0;
     }
     Ring *ring = arena_new(arena, Ring);
     Point *points = arena_array(arena, Point, count);
-    Point *spare_points = arena_array(arena, Point, count);
-    if (!ring || !points || !spare_points) {
-        return NULL;
+    Ring spare = {.count = count};
+    spare.points = (Point *)memory_new(NULL, count * sizeof(Point));
+    bool room = ring && points && spare.points;
+    if (room) {
+        *ring = (Ring){.count = count, .points = points};
+        ring_fill(set, ring, &spare); /* an even number of passes: the points are the arena's */
     }
-    *ring = (Ring){.endpoints = c->endpoint_count, .count = count, .points = points};
-    Ring spare = {.count = count, .points = spare_points};
-    size_t from = 0;
-    for (size_t i = 0; i < c->endpoint_count; i++) {
-        points_add(ring, from, &c->endpoints[i], (uint32_t)i);
-        from += (size_t)c->endpoints[i].weight * POINTS_PER_WEIGHT;
-    }
-    sort(ring, &spare);
-    make_distinct(ring);
-    return ring;
+    memory_drop(NULL, spare.points, count * sizeof(Point));
+    return room ? ring : NULL;
 }
 
-/* The first point at or behind the hash; the ring's first behind its last. */
+/* The first point at or after the hash; the ring's first after its last. */
 static size_t point_at(const Ring *ring, uint32_t hash)
 {
     size_t low = 0;
@@ -134,35 +142,40 @@ static size_t point_at(const Ring *ring, uint32_t hash)
     return low % ring->count;
 }
 
-/* Another attempt goes to the next endpoint along the ring that was not met on the way. */
-static size_t ketama_pick(const void *table, const PickKey *key, unsigned attempt,
+static size_t point_of(const Ring *ring, const PickKey *key)
+{
+    return point_at(ring, crc32_end(crc32_add(CRC32_START, key->hashed)));
+}
+
+static size_t ketama_first(const void *table, const PickKey *key)
+{
+    const Ring *ring = (const Ring *)table;
+    return ring->points[point_of(ring, key)].place;
+}
+
+/* Another attempt goes to the next endpoint along the ring. */
+static size_t ketama_pick(const void *table, const PickKey *key, const Tried *tried,
                           const Loads *loads)
 {
-    (void)loads;
     const Ring *ring = (const Ring *)table;
-    size_t at = point_at(ring, crc32_end(crc32_add(CRC32_START, key->hashed)));
-    size_t wanted = attempt % (ring->endpoints < ATTEMPTS_MAX ? ring->endpoints : ATTEMPTS_MAX);
-    uint32_t met[ATTEMPTS_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < ring->count; i++) {
-        uint32_t endpoint = ring->points[(at + i) % ring->count].endpoint;
-        bool known = false;
-        for (size_t k = 0; k < count && !known; k++) {
-            known = met[k] == endpoint;
+    size_t at = point_of(ring, key);
+    size_t before = PICK_NONE;
+    for (size_t i = 0; i < ring->count && i < STEPS_MAX; i++) {
+        size_t place = ring->points[at].place;
+        if (place != before && pick_may(tried, loads, place)) {
+            return place;
         }
-        if (!known && count == wanted) {
-            return endpoint;
-        }
-        if (!known) {
-            met[count++] = endpoint;
-        }
+        before = place;
+        at = at + 1 < ring->count ? at + 1 : 0;
     }
-    return ring->points[at].endpoint; /* all of its points were another one's */
+    return PICK_NONE;
 }
 
 const Balancer policy_ketama = {
     .name = S_INIT("Ketama"),
     .hashes = true,
+    .costly = true,
     .build = ketama_build,
+    .first = ketama_first,
     .pick = ketama_pick,
 };

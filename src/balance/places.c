@@ -46,14 +46,15 @@ static int compare(const Endpoint *a, const Endpoint *b)
 }
 
 /* Heap sort: what the file lists may be long, and in any order. */
-static void sift(const Cluster *c, Places *p, size_t root, size_t count)
+static void sift(const EndpointSet *set, Places *p, size_t root, size_t count)
 {
     for (size_t child = 2 * root + 1; child < count; child = 2 * root + 1) {
         const EndpointPlace *list = p->list;
-        bool right = child + 1 < count && compare(&c->endpoints[list[child].endpoint],
-                                                  &c->endpoints[list[child + 1].endpoint]) < 0;
+        bool right = child + 1 < count && compare(set->members[list[child].place].endpoint,
+                                                  set->members[list[child + 1].place].endpoint) < 0;
         child += right ? 1 : 0;
-        if (compare(&c->endpoints[list[root].endpoint], &c->endpoints[list[child].endpoint]) >= 0) {
+        if (compare(set->members[list[root].place].endpoint,
+                    set->members[list[child].place].endpoint) >= 0) {
             return;
         }
         EndpointPlace swap = p->list[root];
@@ -63,33 +64,36 @@ static void sift(const Cluster *c, Places *p, size_t root, size_t count)
     }
 }
 
-static void sort(const Cluster *c, Places *p)
+static void sort(const EndpointSet *set, Places *p)
 {
     for (size_t i = p->count / 2; i > 0; i--) {
-        sift(c, p, i - 1, p->count);
+        sift(set, p, i - 1, p->count);
     }
     for (size_t last = p->count - 1; last > 0; last--) {
         EndpointPlace swap = p->list[0];
         p->list[0] = p->list[last];
         p->list[last] = swap;
-        sift(c, p, 0, last);
+        sift(set, p, 0, last);
     }
 }
 
-const Places *places_new(const Cluster *c, Arena *arena)
+const Places *places_new(const EndpointSet *set, Arena *arena)
 {
     Places *p = arena_new(arena, Places);
-    EndpointPlace *list = arena_array(arena, EndpointPlace, c->endpoint_count);
+    EndpointPlace *list = arena_array(arena, EndpointPlace, set->count);
     if (!p || !list) {
         return NULL;
     }
-    *p = (Places){.count = c->endpoint_count, .list = list};
-    for (size_t i = 0; i < p->count; i++) {
-        p->list[i].endpoint = (uint32_t)i;
+    *p = (Places){.list = list};
+    for (size_t i = 0; i < set->count; i++) {
+        if (member_counts(&set->members[i])) {
+            p->count++;
+            p->list[p->count - 1].place = (uint32_t)i;
+        }
     }
-    sort(c, p);
+    sort(set, p);
     for (size_t i = 0; i < p->count; i++) {
-        p->total += c->endpoints[p->list[i].endpoint].weight;
+        p->total += set->members[p->list[i].place].weight;
         p->list[i].end = p->total;
     }
     return p;

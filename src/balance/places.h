@@ -1,12 +1,12 @@
-/* places.h - a cluster's endpoints in the order of their addresses, which does not depend on how
- * the file lists them. */
+/* places.h - the endpoints of a set that have a weight, in the order of their addresses, which does
+ * not depend on how the file lists them. */
 #ifndef BALANCE_PLACES_H
 #define BALANCE_PLACES_H
 
-#include "proxy/snapshot.h"
+#include "proxy/endpoint_set.h"
 
 typedef struct EndpointPlace {
-    uint32_t endpoint; /* index in the cluster */
+    uint32_t place; /* in the set */
     uint64_t end;      /* running sum of the weights, this one's included */
 } EndpointPlace;
 
@@ -17,6 +17,6 @@ typedef struct Places {
 } Places;
 
 /* NULL when the arena is full. */
-const Places *places_new(const Cluster *c, Arena *arena);
+const Places *places_new(const EndpointSet *set, Arena *arena);
 
 #endif

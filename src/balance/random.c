@@ -1,52 +1,36 @@
 /* random.c - any endpoint, as likely as its weight says. */
 #include "balance/policies.h"
-
-#include "proxy/snapshot.h"
-
-typedef struct Shares {
-    uint64_t total;
-    size_t count;
-    uint64_t *ends COUNTED_BY(count); /* running sums of the weights */
-} Shares;
+#include "balance/shares.h"
 
 extern const Balancer policy_random;
 
-static const void *random_build(const Cluster *c, Arena *arena)
+static const void *random_build(const EndpointSet *set, Arena *arena)
 {
     Shares *shares = arena_new(arena, Shares);
-    uint64_t *ends = arena_array(arena, uint64_t, c->endpoint_count);
-    if (!shares || !ends) {
-        return NULL;
-    }
-    *shares = (Shares){.count = c->endpoint_count, .ends = ends};
-    for (size_t i = 0; i < c->endpoint_count; i++) {
-        shares->total += c->endpoints[i].weight;
-        shares->ends[i] = shares->total;
-    }
-    return shares;
+    return shares && shares_make(set, arena, shares) ? shares : NULL;
 }
 
-static size_t random_pick(const void *table, const PickKey *key, unsigned attempt,
+static size_t random_share(const Shares *s, const PickKey *key)
+{
+    return shares_at(s, key->random % s->total);
+}
+
+static size_t random_first(const void *table, const PickKey *key)
+{
+    const Shares *shares = (const Shares *)table;
+    return shares->places[random_share(shares, key)];
+}
+
+static size_t random_pick(const void *table, const PickKey *key, const Tried *tried,
                           const Loads *loads)
 {
-    (void)loads;
     const Shares *shares = (const Shares *)table;
-    uint64_t point = key->random % shares->total;
-    size_t low = 0;
-    size_t high = shares->count - 1;
-    while (low < high) { /* the first share that ends behind the point */
-        size_t middle = low + (high - low) / 2;
-        if (shares->ends[middle] > point) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return (low + attempt) % shares->count;
+    return shares_pick(shares, random_share(shares, key), tried, loads);
 }
 
 const Balancer policy_random = {
     .name = S_INIT("Random"),
     .build = random_build,
+    .first = random_first,
     .pick = random_pick,
 };

@@ -1,16 +1,21 @@
-/* round_robin.c - endpoints in turn, smoothly by weight: with weights 2 and 1 the turns are A B A,
- * not A A B (the order that nginx's smooth weighted round robin gives). The turns are laid out
- * once; a pick is one look-up. */
+/* round_robin.c - endpoints in turn, smoothly by weight.
+ *
+ * Where all weigh the same, they go in the order in which they are written. Else a few endpoints
+ * have their turns laid out once: with weights 2 and 1 they are A B A, not A A B (the order that
+ * nginx's smooth weighted round robin gives), and a pick is one look-up. To lay out the turns of
+ * many costs turns times endpoints, too much for a set that changes often. Theirs come from the
+ * golden ratio: its multiples, modulo 1, lie as evenly as points can, however many there are, so
+ * each endpoint's share of the line gets its turns at nearly equal distances. */
 #include "balance/policies.h"
+#include "balance/shares.h"
 
-#include "proxy/snapshot.h"
-
-#define TURNS_MAX 65536u
+#define LAY_OUT_MAX (1u << 17) /* turns times endpoints: a tenth of a millisecond */
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15) /* 2^64 divided by the golden ratio */
 
 typedef struct Turns {
-    size_t endpoints;
+    Shares shares;
     size_t count;
-    uint32_t *order COUNTED_BY(count);
+    uint32_t *order COUNTED_BY(count); /* shares; NULL: all weigh the same, or they are many */
 } Turns;
 
 extern const Balancer policy_round_robin;
@@ -25,55 +30,82 @@ static uint64_t common_divisor(uint64_t a, uint64_t b)
     return a;
 }
 
+static uint64_t weight_of(const Shares *s, size_t share)
+{
+    return s->ends[share] - (share > 0 ? s->ends[share - 1] : 0);
+}
+
 /* Lays out the turns: each time the endpoint with the largest claim goes, and pays the total. */
-static void lay_out(const Cluster *c, uint64_t divisor, uint64_t total, int64_t *claims,
-                    Turns *turns)
+static void lay_out(const Shares *s, uint64_t divisor, int64_t *claims, Turns *turns)
 {
     for (size_t turn = 0; turn < turns->count; turn++) {
         uint32_t best = 0;
-        for (uint32_t i = 0; i < c->endpoint_count; i++) {
-            claims[i] += (int64_t)(c->endpoints[i].weight / divisor);
+        for (uint32_t i = 0; i < s->count; i++) {
+            claims[i] += (int64_t)(weight_of(s, i) / divisor);
             best = claims[i] > claims[best] ? i : best;
         }
-        claims[best] -= (int64_t)total;
+        claims[best] -= (int64_t)turns->count;
         turns->order[turn] = best;
     }
 }
 
-static const void *round_robin_build(const Cluster *c, Arena *arena)
+static const void *round_robin_build(const EndpointSet *set, Arena *arena)
 {
-    uint64_t divisor = 0;
-    uint64_t total = 0;
-    for (size_t i = 0; i < c->endpoint_count; i++) {
-        divisor = common_divisor(c->endpoints[i].weight, divisor);
-        total += c->endpoints[i].weight;
-    }
-    total /= divisor;
-    size_t count = total > TURNS_MAX ? TURNS_MAX : (size_t)total;
     Turns *turns = arena_new(arena, Turns);
-    uint32_t *order = arena_array(arena, uint32_t, count);
-    int64_t *claims = arena_array(arena, int64_t, c->endpoint_count);
-    if (!turns || !order || !claims) {
+    if (!turns || !shares_make(set, arena, &turns->shares)) {
         return NULL;
     }
-    *turns = (Turns){.endpoints = c->endpoint_count, .count = count, .order = order};
-    lay_out(c, divisor, total, claims, turns);
+    const Shares *s = &turns->shares;
+    uint64_t divisor = 0;
+    for (size_t i = 0; i < s->count && s->ends; i++) {
+        divisor = common_divisor(weight_of(s, i), divisor);
+    }
+    if (!s->ends || s->total / divisor > LAY_OUT_MAX / s->count) {
+        return turns;
+    }
+    turns->count = (size_t)(s->total / divisor);
+    turns->order = arena_array(arena, uint32_t, turns->count);
+    int64_t *claims = arena_array(arena, int64_t, s->count);
+    if (!turns->order || !claims) {
+        return NULL;
+    }
+    lay_out(s, divisor, claims, turns);
     return turns;
 }
 
+/* The sequence's multiple of the golden ratio, as a point of the line that the shares make up. */
+static uint64_t golden_point(uint64_t sequence, uint64_t total)
+{
+    return (uint64_t)((unsigned __int128)(sequence * GOLDEN) * total >> 64);
+}
+
+static size_t share_in_turn(const Turns *turns, const PickKey *key)
+{
+    const Shares *s = &turns->shares;
+    if (turns->order) {
+        return turns->order[key->sequence % turns->count];
+    }
+    return s->ends ? shares_at(s, golden_point(key->sequence, s->total))
+                   : (size_t)(key->sequence % s->count);
+}
+
+static size_t round_robin_first(const void *table, const PickKey *key)
+{
+    const Turns *turns = (const Turns *)table;
+    return turns->shares.places[share_in_turn(turns, key)];
+}
+
 /* Another attempt goes to the endpoint that is written next. */
-static size_t round_robin_pick(const void *table, const PickKey *key, unsigned attempt,
+static size_t round_robin_pick(const void *table, const PickKey *key, const Tried *tried,
                                const Loads *loads)
 {
-    (void)loads;
     const Turns *turns = (const Turns *)table;
-    size_t at = (size_t)(key->sequence % turns->count);
-    size_t first = turns->order[at];
-    return (first + attempt) % turns->endpoints;
+    return shares_pick(&turns->shares, share_in_turn(turns, key), tried, loads);
 }
 
 const Balancer policy_round_robin = {
     .name = S_INIT("RoundRobin"),
     .build = round_robin_build,
+    .first = round_robin_first,
     .pick = round_robin_pick,
 };

@@ -1,6 +1,7 @@
 /* build.c - generations of the snapshot: what is shared, what is built, and what may be freed. */
 #include "build/build.h"
 
+#include "base/clock.h"
 #include "base/number.h"
 
 #define PART_BLOCK_BYTES 4000u
@@ -99,8 +100,8 @@ bool builder_tidy(Builder *b)
 {
     bool generations = b->newest && tidy_generations(b);
     bool parts = tidy_parts(b);
-    bool origins = worker_tidy_origins(b->worker);
-    bool more = generations || parts || origins;
+    bool clusters = clusters_tidy(b->worker, clock_ms()) != UINT32_MAX;
+    bool more = generations || parts || clusters;
     if (!more && b->cache) {
         certificate_cache_sweep(b->cache);
     }
@@ -205,6 +206,7 @@ static Err generation_open(Build *b)
 /* What was built for nothing is freed at once: no thread has seen it. */
 static void undo(Build *b)
 {
+    clusters_abandon(b->builder->worker);
     generation_drop(b->builder, b->generation);
     (void)tidy_parts(b->builder);
 }
@@ -229,6 +231,7 @@ Err builder_build(Builder *b, const Settings *settings, const BuildInputs *input
         undo(&build);
         return err;
     }
+    clusters_commit(b->worker);
     g->snapshot.number = ++b->number;
     g->next = b->newest;
     b->newest = g;

@@ -30,10 +30,11 @@ typedef struct Part {
     uint32_t holders; /* generations that have it */
     Arena arena;
     Service service;
-    size_t origin_room;
-    uint32_t *origins COUNTED_BY(origin_room); /* held for it */
-    uint32_t *clients COUNTED_BY(origin_room); /* of origins that are spoken to with TLS */
-    size_t origin_count;
+    size_t cluster_room;
+    uint32_t *clusters COUNTED_BY(cluster_room); /* held for it */
+    size_t cluster_count;
+    size_t client_room;
+    uint32_t *clients COUNTED_BY(client_room); /* of endpoints that are spoken to with TLS */
     size_t client_count;
     size_t limiter_room;
     uint32_t *limiters COUNTED_BY(limiter_room);
@@ -111,7 +112,8 @@ typedef struct Build {
     const Settings *settings;
     const BuildInputs *inputs;
     Generation *generation;
-    Part *part;    /* the service that is being built */
+    Part *part;    /* the service that is being built ... */
+    const ServiceSettings *service; /* ... from this */
     Arena *arena;  /* its */
 } Build;
 

@@ -147,6 +147,7 @@ Err build_part(Build *b, const ServiceSettings *from, Part **ret)
     b->arena = &p->arena;
     err = service_build(b, from, &p->service);
     if (err != ERR_OK) {
+        clusters_abandon(builder->worker); /* the whole build is given up */
         part_drop(builder, p);
         return err;
     }

@@ -1,11 +1,11 @@
-/* route.c - where requests go: clusters with their balancing tables, the shared pool of each
- * endpoint, River's own answers, and the router that chooses among routes. */
+/* route.c - where requests go: clusters (proxy/cluster.h), River's own answers, and the router that
+ * chooses among routes. */
 #include "balance/policies.h"
 #include "base/number.h"
 #include "build/build.h"
 #include "filter/file_server.h"
 
-#define ORIGIN_KEY_BYTES_MAX 512u
+#define SCRATCH_BYTES_MAX (256u << 20)
 
 /* ---- endpoints ---- */
 
@@ -40,42 +40,13 @@ static EndpointProtocol protocol_build(ProtocolChoice from)
     return ENDPOINT_H1;
 }
 
-/* What the pool of an endpoint is known by. Endpoints that differ in a limit or a deadline of their
- * connections, in their TLS identity or in what is spoken do not share one. */
-static Str origin_key(const ConnectorSettings *from, const Endpoint *e, Text *t)
-{
-    text_add(t, e->name);
-    text_format(t, "\n%d %u %llu %llu ", (int)e->protocol, e->connections_max,
-                (unsigned long long)e->idle_timeout_ms, (unsigned long long)e->connect_timeout_ms);
-    text_hex_word(t, from->tls.identity.words[0]);
-    text_hex_word(t, from->tls.identity.words[1]);
-    return text_str(t);
-}
-
-/* Finds the pool of an endpoint, or opens one, with its TLS. */
-static Err hold_origin(Build *b, const ConnectorSettings *from, Endpoint *e)
-{
-    Builder *builder = b->builder;
-    Part *p = b->part;
-    uint8_t room[ORIGIN_KEY_BYTES_MAX];
-    Text t = text_in(span_of(room, sizeof room));
-    Str key = origin_key(from, e, &t);
-    CHECK(!t.overflow && p->origin_count < p->origin_room);
-    if (from->tls.name.len > 0) {
-        uint32_t client = 0;
-        TRY(hold_client(b, from, &client));
-        p->clients[p->client_count++] = client;
-        e->tls = builder->clients[client];
-    }
-    TRY(worker_hold_origin(builder->worker, key, e, &e->origin));
-    p->origins[p->origin_count++] = e->origin;
-    return ERR_OK;
-}
-
+/* What is left to do for the cluster: its number, and that of the pool. */
 static Err endpoint_build(Build *b, const ConnectorSettings *from, Endpoint *e)
 {
+    Part *p = b->part;
     *e = (Endpoint){
         .protocol = protocol_build(from->protocol),
+        .tls_identity = from->tls.identity,
         .name = from->address.text,
         .weight = from->weight,
         .connect_timeout_ms = from->connection_timeout_ms,
@@ -86,32 +57,78 @@ static Err endpoint_build(Build *b, const ConnectorSettings *from, Endpoint *e)
         .idle_timeout_ms = from->idle_timeout_ms,
         .connections_max = (uint32_t)u64_min(from->connections_max, UINT32_MAX),
     };
-    TRY(build_keep(b->arena, &e->name));
     TRY(address_build(&from->address, &e->address));
-    return hold_origin(b, from, e);
+    if (from->tls.name.len > 0) {
+        uint32_t client = 0;
+        CHECK(p->client_count < p->client_room);
+        TRY(hold_client(b, from, &client));
+        p->clients[p->client_count++] = client;
+        e->tls = b->builder->clients[client];
+    }
+    return ERR_OK;
 }
 
-static Err cluster_build(Build *b, const ClusterSettings *from, const Cluster **ret)
+/* What a cluster is known by, in all configurations that have it: its service, and the route. A
+ * second one of a name in the same configuration counts on. */
+static Str cluster_name(Str service, const RouteSettings *route, unsigned again, Text *t)
 {
-    Arena *a = b->arena;
-    Cluster *c = arena_new(a, Cluster);
-    Endpoint *endpoints = arena_array(a, Endpoint, from->connector_count);
-    _Atomic uint64_t *sequence = (_Atomic uint64_t *)arena_alloc(a, 64);
-    if (!c || !endpoints || !sequence) {
+    text_add(t, service);
+    text_format(t, "\n%u %u ", again, route ? 1 + (unsigned)route->match : 0);
+    text_add(t, route ? route->path : STR_NONE);
+    return text_str(t);
+}
+
+/* The worker's cluster, which no other route of this configuration has. */
+static Err hold_cluster(Build *b, Arena *scratch, const RouteSettings *route, uint32_t *ret)
+{
+    Worker *w = b->builder->worker;
+    Part *p = b->part;
+    Span room;
+    for (unsigned again = 0;; again++) {
+        size_t bytes = b->service->name.len + (route ? route->path.len : 0) + 40;
+        if (!arena_span(scratch, bytes, &room)) {
+            return ERR_MEMORY;
+        }
+        Text t = text_in(room);
+        TRY(cluster_hold(w, cluster_name(b->service->name, route, again, &t), ret));
+        if (!cluster_is_prepared(&w->clusters.list[*ret])) {
+            CHECK(p->cluster_count < p->cluster_room);
+            p->clusters[p->cluster_count++] = *ret;
+            return ERR_OK;
+        }
+        cluster_release(w, *ret);
+    }
+}
+
+static Err cluster_plan(Build *b, Arena *scratch, const RouteSettings *route,
+                        const ClusterSettings *from, Cluster **ret)
+{
+    Worker *w = b->builder->worker;
+    uint32_t number = 0;
+    Endpoint *endpoints = arena_array(scratch, Endpoint, from->connector_count);
+    if (!endpoints) {
         return ERR_MEMORY;
     }
-    c->endpoint_count = from->connector_count;
-    c->endpoints = endpoints;
-    c->sequence = sequence;
+    TRY(hold_cluster(b, scratch, route, &number));
     for (size_t i = 0; i < from->connector_count; i++) {
         TRY(endpoint_build(b, &from->connectors[i], &endpoints[i]));
     }
-    c->balancer = policy_find(from->selection);
-    c->hash_source = from->hash_key == HASH_KEY_SOURCE_AND_PATH;
-    CHECK(c->balancer != NULL);
-    c->table = c->balancer->build(c, a);
-    *ret = c;
-    return c->table ? ERR_OK : ERR_MEMORY;
+    ClusterPlan plan = {.balancer = policy_find(from->selection),
+                        .hash_source = from->hash_key == HASH_KEY_SOURCE_AND_PATH,
+                        .count = from->connector_count};
+    plan.endpoints = endpoints;
+    *ret = &w->clusters.list[number];
+    return cluster_prepare(w, number, &plan);
+}
+
+static Err cluster_build(Build *b, const RouteSettings *route, const ClusterSettings *from,
+                         Cluster **ret)
+{
+    Arena scratch;
+    arena_init(&scratch, &b->builder->blocks, SCRATCH_BYTES_MAX);
+    Err err = cluster_plan(b, &scratch, route, from, ret);
+    arena_reset(&scratch);
+    return err;
 }
 
 /* ---- answers of River's own ---- */
@@ -161,11 +178,13 @@ static Err redirect_build(Arena *a, const Redirect *from, Route *ret)
     return ERR_OK;
 }
 
-static Err action_build(Build *b, const ActionSettings *from, Route *ret)
+/* `route` is none where the service has only one. */
+static Err action_build(Build *b, const RouteSettings *route, const ActionSettings *from,
+                        Route *ret)
 {
     switch (from->kind) {
     case ACTION_PROXY:
-        return cluster_build(b, &from->cluster, &ret->cluster);
+        return cluster_build(b, route, &from->cluster, &ret->cluster);
     case ACTION_RESPOND:
         return respond_build(b, &from->respond, &ret->respond);
     case ACTION_REDIRECT:
@@ -199,23 +218,25 @@ static Err rule_build(Build *b, const RouteSettings *from, RouterRule *ret)
     *ret = (RouterRule){
         .match = from->match, .path = path, .methods = from->methods, .route = {.path = path}};
     TRY(methods_build(b->arena, &ret->methods));
-    return action_build(b, &from->action, &ret->route);
+    return action_build(b, from, &from->action, &ret->route);
 }
 
 Err build_routes(Build *b, const ServiceSettings *from, Service *ret)
 {
     Part *p = b->part;
-    size_t room = count_connectors(from) + 1;
-    uint32_t *origins = arena_array(b->arena, uint32_t, room);
-    uint32_t *clients = arena_array(b->arena, uint32_t, room);
-    if (!origins || !clients) {
+    size_t connectors = count_connectors(from);
+    uint32_t *clusters = arena_array(b->arena, uint32_t, from->route_count + 1);
+    uint32_t *clients = arena_array(b->arena, uint32_t, connectors + 1);
+    if (!clusters || !clients) {
         return ERR_MEMORY;
     }
-    p->origin_room = room;
-    p->origins = origins;
+    b->service = from;
+    p->cluster_room = from->route_count + 1;
+    p->clusters = clusters;
+    p->client_room = connectors + 1;
     p->clients = clients;
     if (from->route_count == 0) {
-        return action_build(b, &from->action, &ret->route);
+        return action_build(b, NULL, &from->action, &ret->route);
     }
     Router *router = arena_new(b->arena, Router);
     RouterRule *rules = arena_array(b->arena, RouterRule, from->route_count);
@@ -233,8 +254,8 @@ Err build_routes(Build *b, const ServiceSettings *from, Service *ret)
 
 void drop_routes(Builder *b, Part *p)
 {
-    for (size_t i = 0; i < p->origin_count; i++) {
-        worker_release_origin(b->worker, p->origins[i]);
+    for (size_t i = 0; i < p->cluster_count; i++) {
+        cluster_release(b->worker, p->clusters[i]);
     }
     for (size_t i = 0; i < p->client_count; i++) {
         release_client(b, p->clients[i]);

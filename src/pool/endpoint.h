@@ -2,6 +2,7 @@
 #ifndef POOL_ENDPOINT_H
 #define POOL_ENDPOINT_H
 
+#include "base/keyed_hash.h"
 #include "net/address.h"
 #include "net/tls.h"
 
@@ -13,8 +14,10 @@ typedef struct Endpoint {
     Address address;
     TlsClient *tls; /* the pool's; NULL: plain */
     EndpointProtocol protocol;
+    Fingerprint tls_identity; /* of what `tls` was made of */
     Str name; /* canonical text: the identity in logs and status */
-    uint32_t weight;
+    uint32_t weight; /* as it was when it came; its set knows what it is now */
+    uint32_t number; /* of a cluster's endpoints: Thread.endpoint_pins */
     uint32_t origin; /* index of the shared pool */
     uint64_t connect_timeout_ms;
     uint64_t connect_wait_ms; /* for a connection to become free or be made, in all */

@@ -229,6 +229,7 @@ static void exchange_finish(Thread *t, Exchange *x)
     buf_clear(&x->request.replay, &t->buf_blocks);
     arena_reset(&x->try.response_arena);
     arena_reset(&x->arena);
+    exchange_unpin_endpoint(t, x);
     exchange_unpin_service(t, x);
     if (UNLIKELY(x->settled)) {
         thread_settle(t, false);

@@ -77,7 +77,7 @@ typedef struct RequestSide {
 
 /* One attempt to get an answer from an origin, and what it has answered. */
 typedef struct Try {
-    const Endpoint *endpoint; /* until PICK the one of the try before; NULL: there was none */
+    const Endpoint *endpoint; /* pinned; until PICK that of the try before; NULL: there was none */
     Lease *lease; /* of a connection; owned. NULL: before CONNECT, and when the try is over */
     uint64_t start_us;
     bool fresh;            /* it must not use a pooled connection */
@@ -175,6 +175,8 @@ typedef struct Exchange {
     Fault retried;    /* the last one after which it was tried again, or NONE */
     uint32_t tries;
     PickKey pick;
+    uint32_t *tried; /* numbers of the endpoints that it has been to in vain, in the arena */
+    size_t tried_count;
     Arena arena;
     Str id; /* the client's own, or else: */
     uint8_t id_made[32]; /* two words in hexadecimal */
@@ -247,6 +249,9 @@ void exchange_end_upstream(Thread *t, Exchange *x, bool abort);
 /* The exchange is judged by this service from now on, which stays as it is until the end. */
 void exchange_set_service(Thread *t, Exchange *x, const Service *s);
 void exchange_unpin_service(Thread *t, const Exchange *x);
+/* It goes to this endpoint, which is there until the next one, or the end. */
+void exchange_set_endpoint(Thread *t, Exchange *x, const Endpoint *e);
+void exchange_unpin_endpoint(Thread *t, const Exchange *x);
 
 /* Whether a connection or stream to the origin is there. */
 static inline bool exchange_has_upstream(const Exchange *x)

@@ -20,6 +20,21 @@ void exchange_unpin_service(Thread *t, const Exchange *x)
     atomic_store_explicit(pins, counter_read(pins) - 1, memory_order_release);
 }
 
+void exchange_set_endpoint(Thread *t, Exchange *x, const Endpoint *e)
+{
+    counter_add(&t->endpoint_pins[e->number], 1);
+    exchange_unpin_endpoint(t, x);
+    x->try.endpoint = e;
+}
+
+void exchange_unpin_endpoint(Thread *t, const Exchange *x)
+{
+    if (x->try.endpoint) {
+        Counter *pins = &t->endpoint_pins[x->try.endpoint->number];
+        atomic_store_explicit(pins, counter_read(pins) - 1, memory_order_release);
+    }
+}
+
 void exchange_again(Thread *t, Exchange *x)
 {
     MuxStream *s = mux_stream_get(t, x->client_stream);

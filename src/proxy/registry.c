@@ -100,6 +100,7 @@ Err worker_hold_origin(Worker *w, Str key, const Endpoint *e, uint32_t *ret)
 void worker_release_origin(Worker *w, uint32_t number)
 {
     if (roster_release(&w->origin_names, number)) {
+        w->origins_end = true;
         begin_end(w, &w->group.origins[number]);
     }
 }
@@ -125,6 +126,7 @@ bool worker_tidy_origins(Worker *w)
             more = true;
         }
     }
+    w->origins_end = more;
     return more;
 }
 
@@ -171,6 +173,16 @@ uint64_t worker_pins(const Worker *w, uint32_t part)
     uint64_t sum = 0;
     for (unsigned i = 0; i < w->group.thread_count; i++) {
         sum += atomic_load_explicit(&w->group.threads[i]->pins[part], memory_order_acquire);
+    }
+    return sum;
+}
+
+uint64_t worker_endpoint_pins(const Worker *w, uint32_t number)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < w->group.thread_count; i++) {
+        const Counter *pins = w->group.threads[i]->endpoint_pins;
+        sum += atomic_load_explicit(&pins[number], memory_order_acquire);
     }
     return sum;
 }

@@ -1,6 +1,7 @@
 /* request_phases.c - READ_HEAD, SCREEN, ROUTE, ASK and PICK: from bytes to an endpoint. */
 #include "http/uri.h"
 #include "loop/crash.h"
+#include "proxy/endpoint_pick.h"
 #include "proxy/exchange.h"
 #include "proxy/filter_run.h"
 #include "proxy/forward.h"
@@ -232,78 +233,18 @@ Step phase_ask(Thread *t, Exchange *x)
     return filter_step(t, x, v);
 }
 
-/* What a policy that hashes looks at: the path without the query, maybe behind the client's
- * address. */
-static bool pick_key(Exchange *x, const Cluster *cluster)
-{
-    x->pick.hashed = x->request.head.path;
-    if (!cluster->hash_source) {
-        return true;
-    }
-    Span room;
-    if (!arena_span(&x->arena, IP_TEXT_MAX + x->request.head.path.len, &room)) {
-        return false;
-    }
-    Text key = text_in(room);
-    if (x->request.client_ip.family) {
-        ip_print(&key, x->request.client_ip);
-    }
-    text_add(&key, x->request.head.path);
-    x->pick.hashed = text_str(&key);
-    return true;
-}
-
-typedef struct LoadsOwner {
-    const Worker *worker;
-    const Cluster *cluster;
-} LoadsOwner;
-
-static uint32_t loads_busy(const void *owner, size_t index)
-{
-    const LoadsOwner *o = (const LoadsOwner *)owner;
-    return origin_busy(&o->worker->group.origins[o->cluster->endpoints[index].origin]);
-}
-
-#define PICKS_MAX 64u /* endpoints that are looked at for one that does not rest */
-
-/* The policy's choice, past endpoints that could not be reached of late. When all rest, the first
- * is as good as any. */
-static size_t pick_endpoint(Thread *t, const Exchange *x, const Cluster *cluster)
-{
-    /* A connection that was stale says nothing against its endpoint: ask that one again. */
-    unsigned attempt = x->tries - (x->try.same_endpoint ? 1 : 0);
-    LoadsOwner owner = {.worker = t->worker, .cluster = cluster};
-    Loads loads = {.owner = &owner, .busy = loads_busy};
-    const Balancer *b = cluster->balancer;
-    size_t first = b->pick(cluster->table, &x->pick, attempt, &loads);
-    size_t index = first;
-    for (unsigned i = 1; i < PICKS_MAX && i <= cluster->endpoint_count; i++) {
-        CHECK(index < cluster->endpoint_count);
-        if (!origin_rests(t, &t->group->origins[cluster->endpoints[index].origin])) {
-            return index;
-        }
-        index = b->pick(cluster->table, &x->pick, attempt + i, &loads);
-    }
-    return first;
-}
-
 Step phase_pick(Thread *t, Exchange *x)
 {
-    const Cluster *cluster = x->route->cluster;
     Step asked = filter_step(t, x, filter_request(t, x, STAGE_PEER));
     if (asked.kind != STEP_NEXT) {
         return asked;
     }
-    if (x->tries == 0 && cluster->endpoint_count > 1) {
-        x->pick.sequence = atomic_fetch_add_explicit(cluster->sequence, 1, memory_order_relaxed);
-        x->pick.random = random_next(&t->random);
-        if (cluster->balancer->hashes && !pick_key(x, cluster)) {
-            return FAIL(FAULT_MEMORY);
-        }
+    const Endpoint *e = NULL;
+    Fault fault = endpoint_pick(t, x, &e);
+    if (fault != FAULT_NONE) {
+        return FAIL(fault);
     }
-    size_t index = cluster->endpoint_count > 1 ? pick_endpoint(t, x, cluster) : 0;
-    CHECK(index < cluster->endpoint_count);
-    x->try.endpoint = &cluster->endpoints[index];
+    exchange_set_endpoint(t, x, e);
     x->tries++;
     return NEXT;
 }

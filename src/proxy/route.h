@@ -7,7 +7,7 @@
 
 /* One of the three holds. */
 typedef struct Route {
-    const Cluster *cluster;
+    Cluster *cluster; /* the worker's: proxy/cluster.h */
     const Respond *respond;
     FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
     Str path; /* of `routes`, as it is written; empty: all requests of the service come here */

@@ -1,9 +1,9 @@
-/* snapshot.h - what the configuration has become: immutable services, listeners and clusters.
+/* snapshot.h - what the configuration has become: immutable services and listeners.
  *
  * Built off the request path (build/build.c) and only read afterwards. A reload makes another
  * snapshot, which shares with the one before it the services that are the same. What changes while
- * River runs (pools, counters, limiters) is the worker's and named by a number, which stays the
- * same as long as the name does: Endpoint.origin names an Origin, Service.index counters. */
+ * River runs (clusters, pools, counters, limiters) is the worker's and named by a number, which
+ * stays the same as long as the name does: Service.index names counters. */
 #ifndef PROXY_SNAPSHOT_H
 #define PROXY_SNAPSHOT_H
 
@@ -11,21 +11,11 @@
 #include "http/head.h"
 #include "http/uri.h"
 #include "net/tls.h"
-#include "pool/endpoint.h"
-#include "proxy/balancer.h"
+#include "proxy/endpoint_set.h"
 #include "proxy/hosts.h"
 #include "proxy/router.h"
 
 #define LISTENER_PLACES_MAX (1u << 16)
-
-struct Cluster {
-    size_t endpoint_count;
-    Endpoint *endpoints COUNTED_BY(endpoint_count);
-    const Balancer *balancer;
-    bool hash_source; /* of a policy that hashes: the client's address, too */
-    const void *table; /* the balancer's own */
-    _Atomic uint64_t *sequence; /* counts picks, for policies that go round */
-};
 
 typedef struct ForwardedRules {
     bool x_forwarded_for;

@@ -110,6 +110,8 @@ static void messages_handle(Thread *t)
         case MESSAGE_SNAPSHOT:
             listening_adopt(t);
             break;
+        case MESSAGE_SETS:
+            break;
         case MESSAGE_ORIGIN_ENDS:
             origin_end(t, &m);
             break;
@@ -281,12 +283,20 @@ static void flush_handle(Thread *t)
     t->flush_count = 0;
 }
 
+/* What the turns before have found of older sets is not used any more. */
+static void see_sets(Thread *t)
+{
+    uint64_t epoch = atomic_load_explicit(&t->group->sets_epoch, memory_order_acquire);
+    atomic_store_explicit(&t->sets_seen, epoch, memory_order_release);
+}
+
 void thread_turn(Thread *t, int timeout_ms)
 {
     poller_alarm(&t->poller, wheel_next_ms(&t->wheel));
     heartbeat_rest(t->heartbeat);
     poller_wait(&t->poller, t->again_count || t->flush_count ? 0 : timeout_ms);
     heartbeat_turn(t->heartbeat);
+    see_sets(t);
     thread_clock(t);
     for (size_t i = 0; i < t->poller.count; i++) {
         ready_handle(t, t->poller.ready[i]);

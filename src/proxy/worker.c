@@ -46,10 +46,12 @@ static Err thread_open(Worker *w, Thread *t, unsigned index)
     t->worker = w;
     t->services = (ServiceCounters *)memory_reserve(sizeof(ServiceCounters) * WORKER_SERVICES_MAX);
     t->pins = (Counter *)memory_reserve(sizeof(Counter) * WORKER_PARTS_MAX);
+    t->endpoint_pins = (Counter *)memory_reserve(sizeof(Counter) * WORKER_ENDPOINTS_MAX);
     t->listener_clients = (Counter *)memory_reserve(sizeof(Counter) * LISTENER_PLACES_MAX);
     TRY(origins_open(t, &plan));
     TRY(thread_open_files(t, &w->plan));
-    return t->services && t->pins && t->listener_clients ? ERR_OK : ERR_MEMORY;
+    bool all = t->services && t->pins && t->endpoint_pins && t->listener_clients;
+    return all ? ERR_OK : ERR_MEMORY;
 }
 
 static void thread_close(Thread *t)
@@ -62,6 +64,7 @@ static void thread_close(Thread *t)
     stream_close(&t->accepting.spare, false);
     memory_release(t->services, sizeof(ServiceCounters) * WORKER_SERVICES_MAX);
     memory_release(t->pins, sizeof(Counter) * WORKER_PARTS_MAX);
+    memory_release(t->endpoint_pins, sizeof(Counter) * WORKER_ENDPOINTS_MAX);
     memory_release(t->listener_clients, sizeof(Counter) * LISTENER_PLACES_MAX);
     origins_close(t);
     thread_drop(t);
@@ -80,6 +83,7 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
     w->group.thread_count = plan->threads;
     gate_init(&w->gate);
     Err err = registry_open(w);
+    err = err == ERR_OK ? clusters_open(w) : err;
     if (plan->files_max && err == ERR_OK) {
         err = disk_start(&w->group.budget, &w->disk);
     }
@@ -98,6 +102,7 @@ Err worker_build(const WorkerPlan *plan, Worker **ret)
 void worker_free(Worker *w)
 {
     disk_stop(w->disk);
+    clusters_close(w);
     for (unsigned i = 0; i < w->group.thread_count; i++) {
         if (w->group.threads[i]) {
             thread_close(w->group.threads[i]);
@@ -140,6 +145,7 @@ static void *thread_main(void *argument)
     if (gate_pass(&t->worker->gate)) {
         thread_run(t);
     }
+    atomic_store(&t->ended, true);
     atomic_fetch_sub(&t->worker->threads_running, 1);
     return NULL;
 }
@@ -182,7 +188,8 @@ Err worker_start(Worker *w, const Snapshot *first)
 void worker_tell(Worker *w, const Message *m)
 {
     for (unsigned i = 0; i < w->started; i++) {
-        while (mailbox_post(&w->group.threads[i]->mailbox, m) == ERR_FULL) {
+        Thread *t = w->group.threads[i];
+        while (mailbox_post(&t->mailbox, m) == ERR_FULL && !atomic_load(&t->ended)) {
             (void)usleep(1000); /* only the main thread waits here, never a data thread */
         }
     }

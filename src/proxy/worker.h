@@ -9,6 +9,7 @@
 #include "loop/gate.h"
 #include "loop/log.h"
 #include "proxy/access.h"
+#include "proxy/cluster.h"
 #include "pool/origin.h"
 #include "proxy/snapshot.h"
 #include "transport/thread.h"
@@ -52,10 +53,12 @@ struct Worker {
     ServiceState *services;
     uint64_t requests_gone; /* of services that are no more */
     Roster origin_names;
+    bool origins_end; /* some are not named any more, and not forgotten yet */
     Roster limiter_names;
     Limiter **limiters; /* state that no configuration holds */
     Roster part_names;
     uint64_t parts_made;
+    Clusters clusters;
     pthread_t handles[THREADS_MAX];
     unsigned started;
     Gate gate; /* where the threads wait for before_serving */
@@ -108,6 +111,8 @@ MUST_USE Err worker_take_part(Worker *w, uint32_t *ret);
 void worker_give_part(Worker *w, uint32_t part);
 /* How many exchanges use a part. Once no thread's snapshot names it, it only becomes less. */
 uint64_t worker_pins(const Worker *w, uint32_t part);
+/* The same for an endpoint of a cluster, once no thread's set has it. */
+uint64_t worker_endpoint_pins(const Worker *w, uint32_t number);
 /* For worker_build and worker_free. */
 MUST_USE Err registry_open(Worker *w);
 void registry_close(Worker *w);
@@ -121,11 +126,21 @@ typedef struct OriginStatus {
     uint32_t waiting; /* requests that wait for a connection */
 } OriginStatus;
 
+/* An endpoint of a service that is not simply there: not up, or with another weight than 1. */
+typedef struct EndpointStatus {
+    Str name;
+    Str route; /* as it is written; empty: the service has one */
+    EndpointState state;
+    uint32_t weight;
+} EndpointStatus;
+
 typedef struct ServiceStatus {
     Str name;
     ServiceSums sums;
     size_t origin_count;
     const uint32_t *origins COUNTED_BY(origin_count); /* indexes into WorkerStatus.origins */
+    size_t endpoint_count;
+    EndpointStatus *endpoints COUNTED_BY(endpoint_count);
 } ServiceStatus;
 
 typedef struct FaultStatus {
@@ -154,7 +169,7 @@ typedef struct WorkerStatus {
     FaultStatus *faults COUNTED_BY(fault_count); /* those that happened */
 } WorkerStatus;
 
-/* A picture of the counters, in the caller's arena; from any thread. */
+/* A picture of the counters and of endpoints, in the caller's arena; on the main thread. */
 MUST_USE Err worker_status(Worker *w, Arena *arena, const WorkerStatus **ret);
 
 #endif

@@ -9,43 +9,81 @@ typedef struct ServiceMarks {
     uint32_t mark;
 } ServiceMarks;
 
+static const EndpointSet *set_of(const Route *route)
+{
+    return route->cluster ? route->cluster->newest : NULL;
+}
+
 /* Adds the origins of a route that the service of this mark does not have yet. */
 static void add_origins(const Route *route, const ServiceMarks *m, uint32_t *list, size_t *count)
 {
-    for (size_t i = 0; route->cluster && i < route->cluster->endpoint_count; i++) {
-        uint32_t origin = route->cluster->endpoints[i].origin;
-        if (m->marks[origin] != m->mark) {
-            m->marks[origin] = m->mark;
-            list[(*count)++] = m->places[origin];
+    const EndpointSet *set = set_of(route);
+    for (size_t i = 0; set && i < set->count; i++) {
+        const Endpoint *e = set->members[i].endpoint;
+        if (e && m->marks[e->origin] != m->mark) {
+            m->marks[e->origin] = m->mark;
+            list[(*count)++] = m->places[e->origin];
         }
     }
 }
 
-static size_t endpoints_of(const Route *route)
+static bool is_special(const Member *m)
 {
-    return route->cluster ? route->cluster->endpoint_count : 0;
+    return m->endpoint && (m->state != ENDPOINT_UP || m->weight != 1);
 }
 
-/* The origins of a service's routes, each once. */
+static void add_endpoints(const Route *route, EndpointStatus *list, size_t *count)
+{
+    const EndpointSet *set = set_of(route);
+    for (size_t i = 0; set && i < set->count; i++) {
+        const Member *m = &set->members[i];
+        if (is_special(m)) {
+            list[(*count)++] = (EndpointStatus){.name = m->endpoint->name,
+                                                .route = route->path,
+                                                .state = (EndpointState)m->state,
+                                                .weight = m->weight};
+        }
+    }
+}
+
+/* How many places, and how many of them are not simply there. */
+static void count_places(const Route *route, size_t *places, size_t *special)
+{
+    const EndpointSet *set = set_of(route);
+    for (size_t i = 0; set && i < set->count; i++) {
+        *special += is_special(&set->members[i]);
+    }
+    *places += set ? set->count : 0;
+}
+
+/* The origins of a service's routes, each once, and its endpoints. */
 static Err service_origins(Arena *arena, const Service *s, const ServiceMarks *m,
                            ServiceStatus *ret)
 {
-    size_t room = endpoints_of(&s->route);
+    size_t places = 0;
+    size_t special = 0;
     size_t routes = s->router ? s->router->rule_count : 0;
+    count_places(&s->route, &places, &special);
     for (size_t i = 0; i < routes; i++) {
-        room += endpoints_of(&s->router->rules[i].route);
+        count_places(&s->router->rules[i].route, &places, &special);
     }
-    uint32_t *list = arena_array(arena, uint32_t, room + 1);
-    if (!list) {
+    uint32_t *list = arena_array(arena, uint32_t, places + 1);
+    EndpointStatus *endpoints = arena_array(arena, EndpointStatus, special + 1);
+    if (!list || !endpoints) {
         return ERR_MEMORY;
     }
     size_t count = 0;
+    size_t listed = 0;
     add_origins(&s->route, m, list, &count);
+    add_endpoints(&s->route, endpoints, &listed);
     for (size_t i = 0; i < routes; i++) {
         add_origins(&s->router->rules[i].route, m, list, &count);
+        add_endpoints(&s->router->rules[i].route, endpoints, &listed);
     }
     ret->origin_count = count;
     ret->origins = list;
+    ret->endpoint_count = listed;
+    ret->endpoints = endpoints;
     return ERR_OK;
 }
 

@@ -32,7 +32,8 @@ typedef struct ThreadGroup {
     Thread *threads[THREADS_MAX];
     Origin *origins; /* by number: pool/origin.h */
     uint64_t idle_upstreams_max;
-    _Atomic uint32_t admitted;  /* at least the requests under way, see thread_admit */
+    _Atomic uint64_t sets_epoch; /* sets of endpoints that were retired: Thread.sets_seen */
+    _Alignas(64) _Atomic uint32_t admitted;  /* at least the requests under way, see thread_admit */
     _Atomic uint32_t settled;   /* of them need no more memory, see thread_settle */
     _Atomic uint64_t relief_ms; /* when who goes without memory may have others looked at again */
 } ThreadGroup;
@@ -69,6 +70,7 @@ enum { /* kinds of messages */
     MESSAGE_ALL_DRAIN, /* nobody accepts any more: who has no client may end */
     MESSAGE_STOP,
     MESSAGE_SNAPSHOT,    /* there is another one: see listening.h */
+    MESSAGE_SETS,        /* a turn shall begin, no more: see proxy/cluster.h */
     MESSAGE_MUX_YIELD,   /* a sibling needs a connection that this thread has: see pool/origin.h */
     MESSAGE_ORIGIN_ENDS, /* nobody names it any more: see pool/origin.h */
     MESSAGE_FILE_OPENED, /* of the disk's threads: see file_cache.h */
@@ -176,6 +178,9 @@ struct Thread {
     ServiceCounters *services;
     OriginCounters *origins;
     Counter *pins; /* exchanges that use a part (Service.part) */
+    Counter *endpoint_pins;    /* ... and an endpoint (Endpoint.number) */
+    _Atomic uint64_t sets_seen; /* ThreadGroup.sets_epoch, when the turn began */
+    _Atomic bool ended;         /* it takes no more messages */
     Counter *listener_clients; /* accepted minus ended here: only the sum of all threads has a
                                 * meaning, for a client may end on another thread */
     Counter accepted;

@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from harness import Test, always, answer, command, connect, get, main
+from harness import Test, always, answer, command, connect, get, main, proxy
 
 
 class Status(Test):
@@ -44,6 +44,17 @@ class Status(Test):
         for part in ("used_bytes", "peak_bytes", "max_bytes"):
             self.assertIn(part, worker["memory"])
         self.assertEqual(worker["log_lines_dropped"], {"access": 0, "error": 0})
+
+    def test_endpoints(self):
+        """Those that are not simply up with weight 1; none here had a state changed."""
+        self.assertEqual(self.river_.status()["worker"]["services"][0]["endpoints"], [])
+        origin, port = self.origin(always(answer("hello"))), self.port()
+        river = self.river(proxy(port, [f"{self.origin_}", f"{origin} weight=3"]))
+        service = river.status()["worker"]["services"][0]
+        self.assertEqual(service["endpoints"],
+                         [{"name": str(origin), "state": "up", "weight": 3}])
+        text = command("status", "--control-socket", river.control).stdout
+        self.assertRegex(text, rf"ENDPOINT +STATE +WEIGHT   SERVICE\n{origin} +up +3   app\n")
 
     def test_times(self):
         """By bounds; what River answered by itself has no origin's times."""

@@ -120,7 +120,7 @@ void fetches_start(void)
 {
     unsigned thread = (unsigned)own_pick(trial->plan.threads);
     unsigned origin = (unsigned)own_pick(trial->plan.origin_count);
-    Own *o = trial->drained || trial->over[thread] ? NULL : own_new();
+    Own *o = trial->drained || trial->retired || trial->over[thread] ? NULL : own_new();
     Ask *a = o ? ask_new(CLIENTS_MAX + PROBES_MAX, origin) : NULL;
     own_left--;
     timer_next();

@@ -82,6 +82,7 @@ void judge_turn(Thread *t, uint64_t work_before, bool mail)
     judge_accepts();
     judge_again(t);
     judge_relief_turn(t);
+    sets_judge_turn(t);
     unsigned i = t->index;
     if (lan_now_ns() > barren[i].second_ns + LAN_S) {
         barren[i].second_ns = lan_now_ns();
@@ -537,13 +538,15 @@ static void judge_left_upstreams(const Thread *t)
 static size_t judge_origins(const Worker *w)
 {
     size_t bytes = 0;
-    for (unsigned i = 0; i < trial->plan.origin_count; i++) {
-        const Origin *o = &w->group.origins[trial->site.endpoints[i].origin];
-        left("open connections counted", atomic_load(&o->open));
-        left("leaving connections counted", atomic_load(&o->leaving));
-        left("dials counted", atomic_load(&o->dialing));
-        left("waiters", atomic_load(&o->waiting));
-        bytes += sizeof(WaiterNode) * o->waiters_room;
+    for (uint32_t i = 0; i < w->origin_names.touched; i++) {
+        const Origin *o = &w->group.origins[i];
+        if (roster_name(&w->origin_names, i).len > 0) {
+            left("open connections counted", atomic_load(&o->open));
+            left("leaving connections counted", atomic_load(&o->leaving));
+            left("dials counted", atomic_load(&o->dialing));
+            left("waiters", atomic_load(&o->waiting));
+            bytes += sizeof(WaiterNode) * o->waiters_room;
+        }
     }
     return bytes;
 }
@@ -576,6 +579,7 @@ void judge_leftovers(void)
     for (unsigned i = 0; i < SERVICES; i++) {
         left("uses of a service", worker_pins(w, trial->site.services[i].part));
     }
+    sets_judge_left();
     for (int i = 0; i < LISTENERS; i++) {
         left("clients of a listener", worker_listener_clients(w, (uint32_t)i));
         left("clients that are not accepted", trial->drained ? 0 : lan_waiting(i));

@@ -1,4 +1,5 @@
 /* site.c - one listener, one service and one origin, with the defaults of the configuration. */
+#include "balance/policies.h"
 #include "site.h"
 
 void site_make(Site *s, int listener_fd, Address origin)
@@ -12,14 +13,11 @@ void site_make(Site *s, int listener_fd, Address origin)
                              .read_timeout_ms = 60000,
                              .write_timeout_ms = 60000,
                              .idle_timeout_ms = 60000};
-    s->cluster = (Cluster){
-        .endpoint_count = 1, .endpoints = &s->endpoint, .sequence = &s->sequence};
     s->upgrades[0] = S("websocket");
     s->service = (Service){
         .client_ip_name = S("x-forwarded-for"),
         .client_ip_field = FIELD_X_FORWARDED_FOR,
         .name = S("site"),
-        .route = {.cluster = &s->cluster},
         .request_id_name = S("x-request-id"),
         .request_id_field = FIELD_X_REQUEST_ID,
         .request_id_accept = true,
@@ -53,7 +51,14 @@ Worker *site_work(Site *s, const WorkerPlan *plan, bool start)
     CHECK(worker_build(plan, &w) == ERR_OK);
     CHECK(worker_hold_service(w, s->service.name, &s->service.index) == ERR_OK);
     CHECK(worker_take_part(w, &s->service.part) == ERR_OK);
-    CHECK(worker_hold_origin(w, s->endpoint.name, &s->endpoint, &s->endpoint.origin) == ERR_OK);
+    uint32_t cluster = 0;
+    ClusterPlan one = {.balancer = policy_find(S("RoundRobin")), .count = 1};
+    one.endpoints = &s->endpoint;
+    CHECK(cluster_hold(w, s->service.name, &cluster) == ERR_OK);
+    CHECK(cluster_prepare(w, cluster, &one) == ERR_OK);
+    clusters_commit(w);
+    s->service.route.cluster = &w->clusters.list[cluster];
+    s->endpoint.origin = s->service.route.cluster->newest->only->origin;
     CHECK((start ? worker_start(w, &s->snapshot) : worker_begin(w, &s->snapshot)) == ERR_OK);
     return w;
 }

@@ -7,8 +7,6 @@
 /* Its parts point to each other: it must not be moved. */
 typedef struct Site {
     Endpoint endpoint;
-    Cluster cluster;
-    _Atomic uint64_t sequence;
     _Atomic uint32_t active;
     Str upgrades[1];
     Service service;

@@ -55,8 +55,6 @@ static void service_make(Site *s, unsigned i, uint64_t scale_ms)
     if (i == FILES_AT) {
         s->files = (FileServer){.root = -1};
         v->route.handler = (FilterUse){.kind = &filter_file_server, .state = &s->files};
-    } else {
-        v->route.cluster = &s->clusters[i];
     }
     pauses_stand(v->chains);
     limits_make(&v->limits, scale_ms);
@@ -79,8 +77,6 @@ static void endpoint_make(Site *s, unsigned i, const Plan *p)
                                  .write_timeout_ms = p->scale_ms,
                                  .idle_timeout_ms = p->scale_ms,
                                  .connections_max = o->connections_max};
-    s->clusters[i] = (Cluster){
-        .endpoint_count = 1, .endpoints = &s->endpoints[i], .sequence = &s->sequence};
     lan_host((int)i, &o->host);
 }
 
@@ -139,9 +135,6 @@ static void site_make(Site *s, const Plan *p)
     for (unsigned i = 0; i < p->origin_count; i++) {
         endpoint_make(s, i, p);
     }
-    for (unsigned i = p->origin_count; i < ORIGINS_MAX; i++) {
-        s->clusters[i] = s->clusters[0];
-    }
     for (unsigned i = 0; i < SERVICES; i++) {
         service_make(s, i, p->scale_ms);
     }
@@ -151,26 +144,23 @@ static void site_make(Site *s, const Plan *p)
     }
 }
 
-/* Numbers for what the site names, and the cluster of all. */
+/* Numbers for what the site names, and the clusters. */
 static void site_hold(Site *s, Worker *w, const Plan *p)
 {
-    for (unsigned i = 0; i < p->origin_count; i++) {
-        Endpoint *e = &s->endpoints[i];
-        CHECK(worker_hold_origin(w, e->name, e, &e->origin) == ERR_OK);
-        s->all[i] = *e;
-    }
     for (unsigned i = 0; i < SERVICES; i++) {
         Service *v = &s->services[i];
         CHECK(worker_hold_service(w, v->name, &v->index) == ERR_OK);
         CHECK(worker_take_part(w, &v->part) == ERR_OK);
     }
-    Cluster *all = &s->clusters[ORIGINS_MAX];
-    *all = (Cluster){.endpoint_count = p->origin_count,
-                     .endpoints = s->all,
-                     .balancer = policy_find(S("RoundRobin")),
-                     .sequence = &s->sequence};
-    all->table = all->balancer->build(all, &s->arena);
-    CHECK(all->table != NULL);
+    for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
+        CHECK(cluster_hold(w, s->services[i].name, &s->clusters[i]) == ERR_OK);
+        s->services[i].route.cluster = &w->clusters.list[s->clusters[i]];
+    }
+    sets_prepare();
+    clusters_commit(w);
+    for (unsigned i = 0; i < p->origin_count; i++) {
+        s->endpoints[i].origin = w->clusters.list[s->clusters[i]].newest->only->origin;
+    }
 }
 
 static void site_drop(Site *s)
@@ -353,6 +343,12 @@ static void on_timer(uint32_t kind, uint64_t what)
         pause_over(what);
     } else if (kind == TIMER_DISK) {
         disk_goes_on();
+    } else if (kind == TIMER_TABLE) {
+        tables_go_on();
+    } else if (kind == TIMER_SETS) {
+        sets_change();
+    } else if (kind == TIMER_TIDY) {
+        sets_tidy();
     } else {
         trouble_ends((unsigned)what);
     }
@@ -403,6 +399,7 @@ static void trial_begin(Trial *t, const Plan *plan)
         }
     }
     fetches_begin();
+    sets_begin();
     hoards_begin(); /* until the first of them are seen and ended */
     for (unsigned i = 0; i < plan->fault_count; i++) {
         const FaultPlan *f = &plan->faults[i];
@@ -469,9 +466,7 @@ static void retire(void)
         trial_failed()) {
         return;
     }
-    for (unsigned i = 0; i < trial->plan.origin_count; i++) {
-        worker_release_origin(trial->worker, trial->site.endpoints[i].origin);
-    }
+    sets_retire();
     world_run(lan_now_ns() + RETIRED_NS, false);
     for (unsigned i = 0; i < trial->plan.threads && !trial_failed(); i++) {
         judge_retired(trial->worker->group.threads[i]);

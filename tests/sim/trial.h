@@ -238,10 +238,8 @@ typedef struct Site {
     TlsServer *server;
     TlsClient *clients[3]; /* by EndpointProtocol */
     Endpoint endpoints[ORIGINS_MAX];
-    Cluster clusters[ORIGINS_MAX + 1];
+    uint32_t clusters[ORIGINS_MAX + 1]; /* of each origin, and of all of them */
     FileServer files;
-    Endpoint all[ORIGINS_MAX];
-    _Atomic uint64_t sequence;
     _Atomic uint32_t active;
     Str upgrades[1];
     Service services[SERVICES];
@@ -268,6 +266,7 @@ typedef struct Trial {
     bool flipped[ORIGINS_MAX]; /* a restart has brought other software: old, or new */
     bool over[LAN_THREADS_MAX]; /* threads that have seen that they are over */
     bool calm; /* the faults are over */
+    bool retired; /* no cluster has an endpoint any more */
     bool drained; /* and River was told to end */
     uint64_t leaving_ns; /* since when a listener leaves; 0: none does */
     uint64_t calm_ns;
@@ -302,7 +301,10 @@ enum {
     TIMER_DISK,
     TIMER_FETCH,
     TIMER_FETCH_GOES_ON,
-    TIMER_PAUSE_OVER
+    TIMER_PAUSE_OVER,
+    TIMER_SETS,
+    TIMER_TIDY,
+    TIMER_TABLE
 };
 
 /* Bytes that body `id` has from `at` on. */
@@ -352,6 +354,22 @@ void fetches_start(void);
 void fetches_go_on(unsigned number);
 /* After each turn, and when all sleep. */
 void fetches_look(void);
+
+/* sets.c */
+void sets_prepare(void);
+void sets_begin(void);
+void sets_change(void);
+void sets_tidy(void);
+/* After each turn: where its requests have gone. */
+void sets_judge_turn(const Thread *t);
+/* No cluster has an endpoint any more. */
+void sets_retire(void);
+void sets_judge_left(void);
+/* Whether some request still has an endpoint of that origin. */
+bool sets_have_user(uint32_t origin);
+
+/* standin_tables.c */
+void tables_go_on(void);
 
 /* frames.c */
 void frames_begin(Party *p);

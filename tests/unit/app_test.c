@@ -236,6 +236,44 @@ TEST("app: a socket takes no descriptors where the kernel can refuse them")
     (void)close(ends[1]);
 }
 
+static bool str_has(Str text, Str part)
+{
+    bool has = false;
+    for (size_t i = 0; i + part.len <= text.len && !has; i++) {
+        has = str_starts(str_drop(text, i), part);
+    }
+    return has;
+}
+
+TEST("app: the status names endpoints that are not up, or have another weight than 1")
+{
+    EndpointStatus endpoints[] = {
+        {.name = S("10.0.0.1:80"), .state = ENDPOINT_DOWN, .weight = 1},
+        {.name = S("10.0.0.2:80"), .route = S("/a/"), .state = ENDPOINT_UP, .weight = 0},
+        {.name = S("10.0.0.3:80"), .state = ENDPOINT_DRAINING, .weight = 7}};
+    ServiceStatus service = {.name = S("app"), .endpoint_count = 3};
+    WorkerStatus w = {.threads = 1, .service_count = 1};
+    uint8_t room[8192];
+    Text t = text_in(span_of(room, sizeof room));
+    service.endpoints = endpoints;
+    w.services = &service;
+    status_print_worker(&t, &w, false);
+    EXPECT(str_has(text_str(&t), S("\nENDPOINT              STATE     WEIGHT   SERVICE\n"
+                                   "10.0.0.1:80            down          1   app\n"
+                                   "10.0.0.2:80              up          0   app /a/\n"
+                                   "10.0.0.3:80        draining          7   app\n")));
+    t.len = 0;
+    status_print_worker(&t, &w, true);
+    EXPECT(str_has(text_str(&t),
+                   S("\"endpoints\":[{\"name\":\"10.0.0.1:80\",\"state\":\"down\",\"weight\":1},"
+                     "{\"name\":\"10.0.0.2:80\",\"route\":\"/a/\",\"state\":\"up\",\"weight\":0},"
+                     "{\"name\":\"10.0.0.3:80\",\"state\":\"draining\",\"weight\":7}]}")));
+    service.endpoint_count = 0;
+    t.len = 0;
+    status_print_worker(&t, &w, false);
+    EXPECT(!str_has(text_str(&t), S("ENDPOINT")));
+}
+
 TEST("app: an empty status is valid, in both forms")
 {
     uint8_t room[4096];

@@ -69,7 +69,8 @@ static const Snapshot *newest(const Site *s)
 
 static const Endpoint *endpoint(const Site *s, size_t service, size_t i)
 {
-    return &newest(s)->services[service]->route.cluster->endpoints[i];
+    const Cluster *c = newest(s)->services[service]->route.cluster;
+    return c->newest->members[i].endpoint;
 }
 
 /* ---- one snapshot ---- */
@@ -95,13 +96,18 @@ TEST("build: equal TLS is shared, and what differs in it shares no pool")
     EXPECT_U64(newest(&s)->listener_count, 5);
     EXPECT(l[0]->tls == l[1]->tls && l[0]->tls && l[0]->tls != l[2]->tls);
     EXPECT(!l[3]->tls && l[3]->h2c && !l[4]->h2c);
-    const Endpoint *a = endpoint(&s, 0, 0);
-    const Endpoint *b = endpoint(&s, 1, 0);
-    EXPECT(a[0].tls && a[0].tls == a[1].tls && a[2].tls && a[2].tls != a[0].tls && !a[3].tls);
-    EXPECT(a[0].protocol == ENDPOINT_H2_OR_H1 && b[1].protocol == ENDPOINT_H1);
-    EXPECT(b[0].origin != a[0].origin); /* the same address, without TLS */
-    EXPECT(b[1].origin != a[1].origin && b[1].tls != a[1].tls);
-    EXPECT(b[2].origin == a[2].origin && b[2].tls == a[2].tls);
+    const Endpoint *a[4];
+    const Endpoint *b[3];
+    for (size_t i = 0; i < 4; i++) {
+        a[i] = endpoint(&s, 0, i);
+        b[i % 3] = endpoint(&s, 1, i % 3);
+    }
+    EXPECT(a[0]->tls && a[0]->tls == a[1]->tls && a[2]->tls && a[2]->tls != a[0]->tls);
+    EXPECT(!a[3]->tls);
+    EXPECT(a[0]->protocol == ENDPOINT_H2_OR_H1 && b[1]->protocol == ENDPOINT_H1);
+    EXPECT(b[0]->origin != a[0]->origin); /* the same address, without TLS */
+    EXPECT(b[1]->origin != a[1]->origin && b[1]->tls != a[1]->tls);
+    EXPECT(b[2]->origin == a[2]->origin && b[2]->tls == a[2]->tls);
     site_close(&s);
 }
 
@@ -334,4 +340,51 @@ TEST("diff: services, listeners and sections by their names")
                S("~ system\n~ service A: listeners\n~ listener 127.0.0.1:443: options\n"));
     arena_reset(&a);
     blocks_drop(&blocks);
+}
+
+/* ---- endpoints that come and go ---- */
+
+TEST("build: a service that is built anew goes on with the endpoints and states that it had")
+{
+    Site s;
+    site_open(&s);
+    EXPECT(site_build(&s, S("services { A { listeners { \"127.0.0.1:80\" }\n"
+                            "connectors { \"127.0.0.1:81\"; \"127.0.0.1:82\" } } }"),
+                      true) == ERR_OK);
+    Cluster *c = newest(&s)->services[0]->route.cluster;
+    const Endpoint *first = endpoint(&s, 0, 0);
+    EndpointChange drains = {
+        .kind = ENDPOINT_TURN, .name = S("127.0.0.1:81"), .state = ENDPOINT_DRAINING};
+    EXPECT(cluster_change(s.worker, c->number, &drains, 1, 0) == ERR_OK);
+    EXPECT(site_build(&s, S("services { A { retries 0; listeners { \"127.0.0.1:80\" }\n"
+                            "connectors { \"127.0.0.1:81\"; \"127.0.0.1:83\" } } }"),
+                      false) == ERR_OK);
+    EXPECT(newest(&s)->services[0]->route.cluster == c); /* of the old part, too */
+    EXPECT(endpoint(&s, 0, 0) == first && c->newest->members[0].state == ENDPOINT_DRAINING);
+    EXPECT_STR(c->newest->only->name, S("127.0.0.1:83"));
+    (void)builder_tidy(&s.builder);
+    EXPECT_U64(s.worker->clusters.names.count, 1);
+    EXPECT_U64(s.worker->clusters.endpoints.used, 2);
+    EXPECT_U64(s.worker->clusters.sets_live, 1);
+    site_close(&s);
+}
+
+TEST("build: routes of one path have clusters of their own, which go with their service")
+{
+    Site s;
+    site_open(&s);
+    EXPECT(site_build(&s, S("services { A { listeners { \"127.0.0.1:80\" }\n"
+                            "routes { route \"/a\" methods=\"GET\" {\n"
+                            "connectors { \"127.0.0.1:81\" } }\n"
+                            "route \"/a\" { connectors { \"127.0.0.1:82\" } } } } }"),
+                      true) == ERR_OK);
+    EXPECT_U64(s.worker->clusters.names.count, 2);
+    EXPECT(site_build(&s, S("services { B { listeners { \"127.0.0.1:80\" }\n"
+                            "connectors { \"127.0.0.1:81\" } } }"),
+                      false) == ERR_OK);
+    (void)builder_tidy(&s.builder);
+    (void)builder_tidy(&s.builder);
+    EXPECT_U64(s.worker->clusters.names.count, 1);
+    EXPECT_U64(s.worker->clusters.endpoints.used, 1);
+    site_close(&s);
 }

@@ -1,0 +1,183 @@
+/* endpoint_pick.c - see endpoint_pick.h. */
+#include "proxy/endpoint_pick.h"
+
+#include "proxy/worker.h"
+
+#define RESTING_MAX 64u /* endpoints that are looked at for one that does not rest */
+#define UNTRIED_MAX 64u /* ... that was not tried, where the policy has none */
+
+/* --- the key --------------------------------------------------------------------------------- */
+
+/* What a policy that hashes looks at: the path without the query, maybe behind the client's
+ * address. */
+static bool pick_hashed(Exchange *x, bool source)
+{
+    x->pick.hashed = x->request.head.path;
+    if (!source) {
+        return true;
+    }
+    Span room;
+    if (!arena_span(&x->arena, IP_TEXT_MAX + x->request.head.path.len, &room)) {
+        return false;
+    }
+    Text key = text_in(room);
+    if (x->request.client_ip.family) {
+        ip_print(&key, x->request.client_ip);
+    }
+    text_add(&key, x->request.head.path);
+    x->pick.hashed = text_str(&key);
+    return true;
+}
+
+/* A request has one key, whatever sets its tries meet. */
+static bool pick_key(Thread *t, Exchange *x, Cluster *c, const EndpointSet *set)
+{
+    if (x->pick.random == 0) {
+        x->pick.sequence = atomic_fetch_add_explicit(&c->sequence, 1, memory_order_relaxed);
+        x->pick.random = random_next(&t->random);
+    }
+    bool hashed = set->balancer->hashes && x->pick.hashed.len == 0;
+    return !hashed || pick_hashed(x, set->hash_source);
+}
+
+/* --- what is passed over --------------------------------------------------------------------- */
+
+typedef struct Picking {
+    Thread *thread;
+    const Exchange *exchange;
+    const EndpointSet *set;
+    unsigned resting; /* that were passed over */
+} Picking;
+
+static const Endpoint *endpoint_at(const Picking *p, size_t place)
+{
+    const EndpointSet *s = p->set;
+    return place < s->count && s->members[place].takes ? s->members[place].endpoint : NULL;
+}
+
+static Origin *origin_of(const Picking *p, const Endpoint *e)
+{
+    return &p->thread->group->origins[e->origin];
+}
+
+static uint32_t pick_busy(const void *owner, size_t place)
+{
+    const Picking *p = (const Picking *)owner;
+    const Endpoint *e = endpoint_at(p, place);
+    return e ? origin_busy(origin_of(p, e)) : 0;
+}
+
+/* Where very many rest, one of those is as good as any. */
+static bool pick_usable(const void *owner, size_t place)
+{
+    Picking *p = (Picking *)(uintptr_t)owner;
+    const Endpoint *e = endpoint_at(p, place);
+    if (!e) {
+        return false;
+    }
+    bool rests = p->resting < RESTING_MAX && origin_rests(p->thread, origin_of(p, e));
+    p->resting += rests;
+    return !rests;
+}
+
+static bool pick_tried(const void *owner, size_t place)
+{
+    const Picking *p = (const Picking *)owner;
+    const Endpoint *e = endpoint_at(p, place);
+    for (size_t i = 0; e && i < p->exchange->tried_count; i++) {
+        if (p->exchange->tried[i] == e->number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Another try must go elsewhere. A connection that was stale says nothing against its endpoint,
+ * which is asked again. */
+static void remember_tried(Exchange *x)
+{
+    size_t most = x->service->limits.tries_max;
+    if (x->try.same_endpoint || x->tried_count >= most) {
+        return;
+    }
+    if (!x->tried) {
+        x->tried = arena_array(&x->arena, uint32_t, most);
+    }
+    if (x->tried) {
+        x->tried[x->tried_count] = x->try.endpoint->number;
+        x->tried_count++;
+    }
+}
+
+/* --- the choice ------------------------------------------------------------------------------ */
+
+/* One of those that take requests, where the policy's table knows too few of them. */
+static size_t pick_any(const Picking *p, const Tried *tried)
+{
+    const EndpointSet *s = p->set;
+    const PickKey *key = &p->exchange->pick;
+    uint64_t from = key->hashed.len ? str_fnv(key->hashed, FNV_START) : key->random;
+    for (size_t i = 0; i < s->taker_count && i < UNTRIED_MAX; i++) {
+        size_t place = s->takers[(from + i) % s->taker_count];
+        if (!tried->has(tried->owner, place)) {
+            return place;
+        }
+    }
+    return s->takers[from % s->taker_count];
+}
+
+NOINLINE static const Endpoint *pick_among(Thread *t, const Exchange *x, const EndpointSet *set)
+{
+    Picking p = {.thread = t, .exchange = x, .set = set};
+    Loads loads = {.owner = &p, .busy = pick_busy, .usable = pick_usable};
+    Tried tried = {.count = x->tried_count, .owner = &p, .has = pick_tried};
+    size_t place = PICK_NONE;
+    if (set->table) {
+        place = set->balancer->pick(set->table, &x->pick, &tried, &loads);
+    }
+    if (UNLIKELY(place == PICK_NONE) && set->table) {
+        p.resting = RESTING_MAX; /* rather one that rests than one again */
+        place = set->balancer->pick(set->table, &x->pick, &tried, &loads);
+    }
+    if (UNLIKELY(place == PICK_NONE)) {
+        place = pick_any(&p, &tried);
+    }
+    return set->members[place].endpoint;
+}
+
+/* The policy's first choice, if that may get the request. */
+static const Endpoint *pick_first(const Thread *t, const Exchange *x, const EndpointSet *set)
+{
+    const Balancer *b = set->balancer;
+    if (x->tried_count > 0 || !b->first || !set->table) {
+        return NULL;
+    }
+    size_t place = b->first(set->table, &x->pick);
+    const Member *m = place < set->count ? &set->members[place] : NULL;
+    bool may = m && m->takes && !origin_rests(t, &t->group->origins[m->endpoint->origin]);
+    return may ? m->endpoint : NULL;
+}
+
+Fault endpoint_pick(Thread *t, Exchange *x, const Endpoint **ret)
+{
+    Cluster *c = x->route->cluster;
+    const EndpointSet *set = atomic_load_explicit(&c->set, memory_order_acquire);
+    if (UNLIKELY(x->tries > 0)) {
+        remember_tried(x);
+    }
+    *ret = set->only;
+    if (set->only) {
+        return FAULT_NONE;
+    }
+    if (set->taker_count == 0) {
+        return FAULT_NO_ENDPOINT;
+    }
+    if (!pick_key(t, x, c, set)) {
+        return FAULT_MEMORY;
+    }
+    *ret = pick_first(t, x, set);
+    if (UNLIKELY(!*ret)) {
+        *ret = pick_among(t, x, set);
+    }
+    return FAULT_NONE;
+}
