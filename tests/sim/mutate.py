@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Deletes each wake-up, re-arm and queue-leaving call of src/proxy and src/loop in turn, and counts
-how many of these mutants the simulation (or a transcript, or a unit test) finds.
+"""Deletes each wake-up, re-arm and queue-leaving call of the rooms loop, transport, pool and proxy
+in turn, and counts how many of these mutants the simulation, a transcript or a unit test finds.
 
     tests/sim/mutate.py [--seeds N] [--more N] [--jobs N] [--sample N] [--list] [FILE...]
 
@@ -26,6 +26,7 @@ BUILD = os.environ.get("RIVER_BUILD", os.path.join(ROOT, "build"))
 RELEASE = os.path.join(BUILD, "release")
 WORK = os.path.join(BUILD, "mutate")
 ROOMS = ("base", "loop", "http", "net", "transport", "pool", "proxy", "balance", "filter")
+MUTATED = ("src/loop", "src/pool", "src/proxy", "src/transport")
 MORE_ROOMS = ("kdl", "config", "build", "cage", "admin", "app")
 # In this order, until one of them fails.
 PROGRAMS = ("sim/sim", "sim/wire", "sim/calls", "sim/records", "unit/unit")
@@ -34,7 +35,8 @@ PROGRAM_SECONDS = 600
 
 # Calls that wake, arm again, or leave a queue; and assignments that do.
 NAMES = r"""thread_again\w* thread_flush_token mux_flush_later mux_stream_again exchange_again
-exchange_connected exchange_dial_failed exchange_doubt_upstream timer_set timer_stop timer_drop
+lease_again lease_connected lease_failed lease_retry lease_unwait lease_doubt upstream_again
+fetch_wake exchange_doubt_upstream timer_set timer_stop timer_drop
 client_deadline deadline_set client_idle_deadline origin_unwait waiters_leave waiters_push
 poller_alarm poller_add poller_remove mailbox_post mailbox_awake rest upstream_doubt mux_ping
 mux_leave mux_end mux_notify origin_mux_\w+ origin_return park_push h2_resume h2_open_\w+
@@ -210,7 +212,7 @@ def main():
     parser.add_argument("files", nargs="*")
     options = parser.parse_args()
     files = options.files or sorted(
-        os.path.join(folder, name) for folder in ("src/loop", "src/proxy")
+        os.path.join(folder, name) for folder in MUTATED
         for name in os.listdir(os.path.join(ROOT, folder)) if name.endswith(".c"))
     jobs = list(mutants([f for f in files if f not in SKIPPED]))
     if options.again:
