@@ -146,10 +146,13 @@ static void place_ask(Thread *t, Origin *o, MuxPlace *p)
     }
 }
 
-static void place_leave(MuxPlace *p, const Upstream *u)
+/* Another connection of the thread takes the place, if it has one: where the origin spoke HTTP/1
+ * before, several may have been dialled. */
+static void place_leave(Thread *t, const Origin *o, MuxPlace *p, const Upstream *u)
 {
     if (handle_equal(p->upstream, u->self)) {
-        p->upstream = HANDLE_NONE;
+        Upstream *other = place_other(t, o, p);
+        p->upstream = other ? other->self : HANDLE_NONE; /* whose streams origin_mux_next gives */
     }
 }
 
@@ -177,10 +180,10 @@ void origin_mux_yield(Thread *t, const Message *m)
     MuxPlace *p = mux_place_of(t, o->index);
     place_keep(t, o, p); /* whoever waits asks again and again */
     Upstream *u = upstream_get(t, p->upstream);
-    if (!u || dial_has_room(o) || t->now_ms < p->keep_ms) {
+    if (!u || upstream_get(t, p->yielding) || dial_has_room(o) || t->now_ms < p->keep_ms) {
         return;
     }
-    place_leave(p, u);
+    place_leave(t, o, p, u);
     p->yielding = u->self;
     p->yield_ms = t->now_ms + YIELD_MS;
     u->yields = true;
@@ -319,8 +322,5 @@ void origin_mux_gone(Thread *t, Upstream *u)
         u->leaves = true;
         atomic_fetch_add(&o->leaving, 1);
     }
-    if (handle_equal(p->upstream, u->self)) {
-        Upstream *other = place_other(t, o, p);
-        p->upstream = other ? other->self : HANDLE_NONE; /* whose streams origin_mux_next gives */
-    }
+    place_leave(t, o, p, u);
 }

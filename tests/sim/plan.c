@@ -370,7 +370,7 @@ void plan_make(Plan *p, uint64_t seed)
         OriginPlan *o = &p->origins[i];
         o->idle_ns += o->idle_ns > 0 ? 300 * LAN_MS : 0; /* whoever was paused has the time, too */
     }
-    p->flips = p->theme != THEME_SCARCE;
+    p->flips = true;
     p->proxied = chance(10) && !p->hoards;
     for (unsigned i = 0; i < p->fault_count; i++) {
         fault_make(p, &p->faults[i]);
