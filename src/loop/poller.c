@@ -44,9 +44,7 @@ void poller_alarm(Poller *p, uint64_t due_ms)
         return;
     }
     p->alarm_ms = due_ms;
-    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(due_ms / 1000),
-                                         .tv_nsec = (long)(due_ms % 1000 * 1000000 + 1)}};
-    (void)timerfd_settime(p->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL);
+    (void)system_calls->poll_alarm(p->alarm_fd, due_ms);
 }
 
 static Err poller_change(const Poller *p, int operation, int fd, uint32_t events, Token token)

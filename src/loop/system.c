@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -127,6 +128,13 @@ static int real_poll_change(int poller, int operation, int fd, struct epoll_even
     return epoll_ctl(poller, operation, fd, event);
 }
 
+static int real_poll_alarm(int alarm, uint64_t due_ms)
+{
+    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(due_ms / 1000),
+                                         .tv_nsec = (long)(due_ms % 1000 * 1000000 + 1)}};
+    return timerfd_settime(alarm, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
 static int real_poll_wait(int poller, struct epoll_event *events, int room, int timeout_ms)
 {
     return epoll_wait(poller, events, room, timeout_ms);
@@ -220,6 +228,7 @@ const System system_real = {
     .close = real_close,
     .close_reset = real_close_reset,
     .poll_change = real_poll_change,
+    .poll_alarm = real_poll_alarm,
     .poll_wait = real_poll_wait,
     .file_open = real_file_open,
     .file_facts = real_file_facts,

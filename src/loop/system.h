@@ -29,6 +29,7 @@ typedef struct System {
     int (*close)(int fd);
     int (*close_reset)(int fd); /* close so that the peer sees a reset, not an end */
     int (*poll_change)(int poller, int operation, int fd, struct epoll_event *event);
+    int (*poll_alarm)(int alarm, uint64_t due_ms); /* `alarm`, a timer, is readable from then on */
     int (*poll_wait)(int poller, struct epoll_event *events, int room, int timeout_ms);
     /* Files. Those with `now` fail with EAGAIN where they would have to wait for a disk. */
     int (*file_open)(int root, const char *path, bool now); /* for reading, beneath `root` only */

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 
 #include "base/memory.h"
+#include "loop/mailbox.h"
 #include "loop/random.h"
 #include "loop/token.h"
 
@@ -69,8 +70,8 @@ uint64_t lan_next_ns(void);
 bool lan_deliver(void);
 void lan_timer(uint64_t at_ns, uint32_t kind, uint64_t what);
 void lan_wall_jump(int64_t by_s);
-/* The poller of a thread, by its descriptor; `mailbox_fd` wakes it. */
-void lan_thread(unsigned index, int poller_fd, int mailbox_fd);
+/* The poller of a thread, by its descriptor; its mailbox wakes it. */
+void lan_thread(unsigned index, int poller_fd, const Mailbox *mailbox);
 /* Whether the thread has something that would end its wait. `alarm_ms`: its alarm. */
 bool lan_thread_is_ready(unsigned index, uint64_t alarm_ms);
 /* Whether messages wait for it (a real eventfd). */

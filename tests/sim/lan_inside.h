@@ -57,7 +57,7 @@ typedef struct Listening {
 
 typedef struct PollerOf {
     int fd;
-    int mailbox_fd;
+    const Mailbox *mailbox;
     bool mailbox_watched;
     Token mailbox_token;
     bool alarm_due;

@@ -303,10 +303,14 @@ static int call_poll_change(int poller, int operation, int fd, struct epoll_even
     return 0;
 }
 
+/* Whether its descriptor is readable: who has not been woken has written nothing there. */
 static bool mailbox_is_full(const PollerOf *p)
 {
-    struct pollfd look = {.fd = p->mailbox_fd, .events = POLLIN};
-    return p->mailbox_fd >= 0 && poll(&look, 1, 0) == 1;
+    if (!p->mailbox || !atomic_load(&p->mailbox->woken)) {
+        return false;
+    }
+    struct pollfd look = {.fd = p->mailbox->wake_fd, .events = POLLIN};
+    return poll(&look, 1, 0) == 1;
 }
 
 /* Events of connections, in an order that the seed chooses. */
@@ -330,6 +334,14 @@ static int ends_give(PollerOf *p, unsigned index, struct epoll_event *events, in
     }
     p->count = kept;
     return count;
+}
+
+/* The simulation itself looks when the next deadline is (lan_thread_is_ready). */
+static int call_poll_alarm(int alarm, uint64_t due_ms)
+{
+    (void)alarm;
+    (void)due_ms;
+    return 0;
 }
 
 static int call_poll_wait(int poller, struct epoll_event *events, int room, int timeout_ms)
@@ -380,6 +392,7 @@ static const System lan_calls = {
     .close = call_close,
     .close_reset = call_close_reset,
     .poll_change = call_poll_change,
+    .poll_alarm = call_poll_alarm,
     .poll_wait = call_poll_wait,
     .file_open = disk_file_open,
     .file_facts = disk_file_facts,
@@ -393,12 +406,12 @@ void calls_replace(bool on)
     system_calls = on ? &lan_calls : &system_real;
 }
 
-void lan_thread(unsigned index, int poller_fd, int mailbox_fd)
+void lan_thread(unsigned index, int poller_fd, const Mailbox *mailbox)
 {
     lan->thread_count = index + 1 > lan->thread_count ? index + 1 : lan->thread_count;
     Token token = (Token)4 << TOKEN_SLOT_BITS; /* TOKEN_MAILBOX without a handle */
     lan->pollers[index] = (PollerOf){
-        .fd = poller_fd, .mailbox_fd = mailbox_fd, .mailbox_token = token};
+        .fd = poller_fd, .mailbox = mailbox, .mailbox_token = token};
 }
 
 bool lan_thread_is_ready(unsigned index, uint64_t alarm_ms)

@@ -261,6 +261,14 @@ static int sim_poll_change(int poller, int operation, int fd, struct epoll_event
     return 0;
 }
 
+/* Each turn looks at the wheel. */
+static int sim_poll_alarm(int alarm, uint64_t due_ms)
+{
+    (void)alarm;
+    (void)due_ms;
+    return 0;
+}
+
 static int sim_poll_wait(int poller, struct epoll_event *events, int room, int timeout_ms)
 {
     (void)poller;
@@ -300,6 +308,7 @@ static const System sim_system = {
     .close = sim_close,
     .close_reset = sim_close_reset,
     .poll_change = sim_poll_change,
+    .poll_alarm = sim_poll_alarm,
     .poll_wait = sim_poll_wait,
 };
 

@@ -387,7 +387,7 @@ static void trial_begin(Trial *t, const Plan *plan)
     for (unsigned i = 0; i < plan->threads; i++) {
         Thread *h = t->worker->group.threads[i];
         random_seed_from(&h->random, plan->seed + i);
-        lan_thread(i, h->poller.fd, h->mailbox.wake_fd);
+        lan_thread(i, h->poller.fd, &h->mailbox);
     }
     site_hold(&t->site, t->worker, plan);
     CHECK(worker_begin(t->worker, snapshot_make(&t->site, -1)) == ERR_OK);
