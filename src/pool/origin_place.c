@@ -180,7 +180,8 @@ void origin_mux_yield(Thread *t, const Message *m)
     MuxPlace *p = mux_place_of(t, o->index);
     place_keep(t, o, p); /* whoever waits asks again and again */
     Upstream *u = upstream_get(t, p->upstream);
-    if (!u || upstream_get(t, p->yielding) || dial_has_room(o) || t->now_ms < p->keep_ms) {
+    if (!u || upstream_get(t, p->yielding) || dial_has_room(o) ||
+        (u->mux->count > 0 && t->now_ms < p->keep_ms)) {
         return;
     }
     place_leave(t, o, p, u);

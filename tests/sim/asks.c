@@ -61,6 +61,7 @@ Ask *ask_new(unsigned client, unsigned origin)
     a->moved_ns = lan_now_ns();
     a->probe = client >= trial->plan.client_count;
     a->tainted = trouble_is_felt(origin) || trial->drained || trial->retired;
+    a->tainted |= trial->plan.keeps && !a->probe; /* others may hold all connections for long */
     a->garbled = a->tainted && trial->plan.theme == THEME_FRAMES;
     const ClientPlan *c = a->probe ? NULL : &trial->plan.clients[client];
     uint64_t rate = UINT64_MAX / LAN_S;

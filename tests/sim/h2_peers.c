@@ -413,7 +413,8 @@ bool h2_peer_open(Party *p)
     /* Where few streams are allowed, those that are sent before SETTINGS have come are refused, and
      * after three such connections a request is; one whose body was begun, at once. */
     Theme theme = trial->plan.theme;
-    bool many = theme >= THEME_FRAMES || theme == THEME_MIXED || trial->plan.goodbyes;
+    bool many = theme >= THEME_FRAMES || theme == THEME_MIXED || trial->plan.goodbyes ||
+                trial->plan.turns;
     uint32_t least = many ? 8 : 1;
     H2Plan plan = {.server = !p->client,
                    .limits = {.head = {.head_bytes_max = 65536, .fields_max = 100,

@@ -1,12 +1,10 @@
 /* judge.c - what must hold: no thread turns without work, no readable socket is left unread while
- * its thread sleeps, each ask is over in time, and at the end nothing is left over. */
+ * its thread sleeps, and each ask is over in time. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
-#include "loop/system.h"
 #include "proxy/exchange.h"
-#include "proxy/file_cache.h"
 #include "transport/link.h"
 #include "judge_inside.h"
 #include "standin_tls.h"
@@ -51,6 +49,7 @@ void judge_begin(void)
     span_fill(span_of(&accepts, sizeof accepts), 0);
     judge_state_begin();
     judge_relief_begin();
+    judge_waits_begin();
 }
 
 void judge_again(const Thread *t)
@@ -369,6 +368,7 @@ static void judge_waiters(void)
 void judge_rest(void)
 {
     judge_waiters();
+    judge_waits();
     for (unsigned i = 0; i < trial->plan.threads && !trial_failed(); i++) {
         Thread *t = trial->worker->group.threads[i];
         judge_clients(t);
@@ -467,129 +467,5 @@ void judge_asks(void)
                        (unsigned long long)a->sent, (unsigned long long)a->sends, a->status,
                        (unsigned long long)((now - a->begun_ns) / LAN_MS));
         }
-    }
-}
-
-/* --- leftovers ------------------------------------------------------------------------------- */
-
-static size_t blocks_bytes(const Blocks *b)
-{
-    return (size_t)b->free_count * (b->block_bytes + sizeof(Block));
-}
-
-static void left(const char *what, uint64_t count)
-{
-    if (count > 0) {
-        trial_fail("left over: %llu %s", (unsigned long long)count, what);
-    }
-}
-
-/* A deadline that is still armed, by what it is for. */
-static void judge_deadlines(Thread *t)
-{
-    Token token;
-    if (t->wheel.armed > 0 && !trial_failed()) {
-        uint64_t next_ms = wheel_next_ms(&t->wheel);
-        wheel_advance(&t->wheel, UINT64_MAX / 4);
-        unsigned kind = wheel_expired(&t->wheel, &token) ? token_kind(token) : 0;
-        trial_fail("left over: a deadline of kind %u at %llu ms", kind,
-                   (unsigned long long)next_ms);
-    }
-}
-
-static void judge_thread(const Thread *t)
-{
-    left("leases", t->leases.used);
-    left("requests of River's own", t->fetches.used);
-    left("clients", t->clients.used);
-    left("exchanges", t->exchanges.used);
-    left("connections to origins", t->upstreams.used);
-    left("streams", t->streams.used);
-    left("blocks of arenas", t->arena_blocks.out_count);
-    left("blocks of queues", t->buf_blocks.out_count);
-    left("parked connections", t->parked);
-    left("clients counted", atomic_load(&t->client_count));
-    left("exchanges counted", counter_read(&t->exchange_count));
-    left("messages", t->mailbox.count);
-    left("turns", t->again_count + t->flush_count);
-    /* What was held at most at once: a deadline that is not given back would add to it. */
-    uint32_t most = t->clients.slots_touched + t->upstreams.slots_touched +
-                    t->streams.slots_touched + t->fetches.slots_touched + 2; /* rest, relief */
-    left("places on the wheel that were not given back", t->wheel.entries_touched > most);
-    left("requests admitted", t->admitted > 2 * t->admit_step);
-    left("requests that need no more memory", t->settled);
-}
-
-/* Connections to origins that are left, in words. */
-static void judge_left_upstreams(const Thread *t)
-{
-    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
-        Handle h;
-        const Upstream *u = (const Upstream *)pool_at(&t->upstreams, i, &h);
-        if (u) {
-            trial_fail("left over: a connection to an origin (state %u, %u streams, %zu bytes "
-                       "wait, readable %d, writable %d, ended %d, broken %d)", u->state,
-                       u->mux ? u->mux->count : 0, u->wire.out.len, u->wire.readable,
-                       u->wire.writable, u->wire.ended, u->wire.broken);
-        }
-    }
-}
-
-static size_t judge_origins(const Worker *w)
-{
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < w->origin_names.touched; i++) {
-        const Origin *o = &w->group.origins[i];
-        if (roster_name(&w->origin_names, i).len > 0) {
-            left("open connections counted", atomic_load(&o->open));
-            left("leaving connections counted", atomic_load(&o->leaving));
-            left("dials counted", atomic_load(&o->dialing));
-            left("waiters", atomic_load(&o->waiting));
-            bytes += sizeof(WaiterNode) * o->waiters_room;
-        }
-    }
-    return bytes;
-}
-
-void judge_leftovers(void)
-{
-    const Worker *w = trial->worker;
-    unsigned draining = atomic_load(&w->threads_draining);
-    left("threads that have not drained", trial->drained && draining < trial->plan.threads);
-    for (unsigned i = 0; i < trial->plan.threads; i++) {
-        judge_left_upstreams(w->group.threads[i]);
-    }
-    size_t kept = judge_origins(w);
-    for (unsigned i = 0; i < trial->plan.threads; i++) {
-        file_cache_drop(w->group.threads[i]); /* what it keeps is meant to stay */
-    }
-    left("open files", disk_files_open());
-    size_t spares = 0;
-    left("slots of filters", (size_t)trial->slots);
-    for (unsigned i = 0; i < trial->plan.threads; i++) {
-        spares += stream_is_open(&w->group.threads[i]->accepting.spare);
-        judge_thread(w->group.threads[i]);
-        judge_deadlines(w->group.threads[i]);
-        kept += blocks_bytes(&w->group.threads[i]->arena_blocks);
-        kept += blocks_bytes(&w->group.threads[i]->buf_blocks);
-    }
-    left("clients of the worker", atomic_load(&w->client_count));
-    left("sockets", lan_river_open() - spares); /* which are kept to refuse newcomers with */
-    left("requests of a service", atomic_load(&trial->site.active));
-    for (unsigned i = 0; i < SERVICES; i++) {
-        left("uses of a service", worker_pins(w, trial->site.services[i].part));
-    }
-    sets_judge_left();
-    for (int i = 0; i < LISTENERS; i++) {
-        left("clients of a listener", worker_listener_clients(w, (uint32_t)i));
-        left("clients that are not accepted", trial->drained ? 0 : lan_waiting(i));
-        unsigned watchers = trial->drained || !trial->site.listener_list[0][i]
-                                ? 0
-                                : trial->plan.threads;
-        left("threads that watch a listener, or do not", lan_watchers(i) != watchers);
-    }
-    if (!trial_failed()) {
-        size_t used = atomic_load(&w->group.budget.used_bytes);
-        left("bytes of the budget", used - kept);
     }
 }

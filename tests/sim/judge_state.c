@@ -189,13 +189,16 @@ static void judge_queue(Thread *t, unsigned origin)
 
 /* --- doubt ----------------------------------------------------------------------------------- */
 
-/* Requests that waited for an answer over HTTP/2 when their thread was last at rest. */
+/* Requests, by their leases, that waited for an answer over HTTP/2 when their thread was last at
+ * rest. */
 static struct Awaited {
-    Handle exchange;
+    Handle lease;
     Handle stream;
     Handle upstream;
+    bool own;          /* River's */
     uint64_t since_ms; /* it heard nothing since then, or it is trusted */
-    uint64_t timeouts; /* that the thread had counted */
+    uint64_t late_ms;
+    uint64_t failures; /* that the thread had counted */
 } awaited[LAN_THREADS_MAX][SEEN_MAX];
 
 void judge_state_begin(void)
@@ -204,45 +207,57 @@ void judge_state_begin(void)
     span_fill(span_of(young, sizeof young), 0);
 }
 
-static uint64_t timeouts_of(const Thread *t)
+/* Those of clients' requests; of River's own any that the origin is to blame for. */
+static uint64_t failures_of(const Thread *t, const Lease *l, bool own)
 {
-    return counter_read(&t->faults[FAULT_ORIGIN_TIMEOUT]) +
-           counter_read(&t->faults[FAULT_ORIGIN_STALLED]) +
-           counter_read(&t->faults[FAULT_ORIGIN_UNREAD]);
+    return own ? counter_read(&t->origins[l->origin].failures)
+               : counter_read(&t->faults[FAULT_ORIGIN_TIMEOUT]) +
+                     counter_read(&t->faults[FAULT_ORIGIN_STALLED]) +
+                     counter_read(&t->faults[FAULT_ORIGIN_UNREAD]);
 }
 
 /* Where an answer has not come in time, the connection must prove that it lives. */
 static void judge_awaited(Thread *t, struct Awaited *a)
 {
-    const Exchange *x = exchange_get(t, a->exchange);
+    const Lease *l = lease_get(t, a->lease);
     const Upstream *u = upstream_get(t, a->upstream);
-    bool gave_up = !x || !x->try.lease || !handle_equal(x->try.lease->stream, a->stream);
-    bool late = t->now_ms >= a->since_ms + trial->plan.scale_ms;
-    if (gave_up && late && timeouts_of(t) > a->timeouts && u && u->mux && !u->doubted &&
+    bool gave_up = !l || !handle_equal(l->stream, a->stream);
+    const Lease of = {.origin = u ? u->origin : 0};
+    bool failed = failures_of(t, &of, a->own) > a->failures;
+    if (gave_up && t->now_ms >= a->late_ms && failed && u && u->mux && !u->doubted &&
         u->mux->heard_ms <= a->since_ms && !u->mux->leaving && !u->mux->failed) {
         trial_fail("a connection is trusted although an answer did not come over it");
     }
 }
 
+static struct Awaited awaited_by(Thread *t, const Lease *l)
+{
+    const Exchange *x = exchange_of(t, l);
+    const Fetch *f = fetch_of(t, l);
+    const MuxStream *s = l ? mux_stream_get(t, l->stream) : NULL;
+    bool awaits = s && ((x && x->phase == PHASE_AWAIT) || (f && f->state == FETCH_AWAIT));
+    if (!awaits) {
+        return (struct Awaited){.lease = HANDLE_NONE};
+    }
+    uint64_t since_ms = x ? x->pace.up_ms : f->start_ms;
+    return (struct Awaited){.lease = l->self,
+                            .stream = s->self,
+                            .upstream = s->mux ? token_handle(s->mux->wire->owner) : HANDLE_NONE,
+                            .own = f != NULL,
+                            .since_ms = since_ms,
+                            .late_ms = x ? since_ms + trial->plan.scale_ms : f->due_ms,
+                            .failures = failures_of(t, l, f != NULL)};
+}
+
 static void judge_doubts(Thread *t)
 {
-    for (uint32_t i = 0; i < t->exchanges.slots_touched && i < SEEN_MAX; i++) {
+    for (uint32_t i = 0; i < t->leases.slots_touched && i < SEEN_MAX; i++) {
         Handle h;
         struct Awaited *a = &awaited[t->index][i];
-        if (!handle_is_none(a->exchange)) {
+        if (!handle_is_none(a->lease)) {
             judge_awaited(t, a);
         }
-        const Exchange *x = (const Exchange *)pool_at(&t->exchanges, i, &h);
-        const MuxStream *s = x && x->try.lease ? mux_stream_get(t, x->try.lease->stream) : NULL;
-        *a = (struct Awaited){.exchange = HANDLE_NONE};
-        if (s && x->phase == PHASE_AWAIT) {
-            *a = (struct Awaited){.exchange = h,
-                                  .stream = s->self,
-                                  .upstream = s->mux ? token_handle(s->mux->wire->owner)
-                                                     : HANDLE_NONE,
-                                  .since_ms = x->pace.up_ms,
-                                  .timeouts = timeouts_of(t)};
-        }
+        *a = awaited_by(t, (const Lease *)pool_at(&t->leases, i, &h));
     }
 }
 

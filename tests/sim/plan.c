@@ -80,9 +80,15 @@ static void origin_make(Plan *p, OriginPlan *o)
         o->host.link.latency_ns = pick(6) * LAN_MS; /* threads give connections up to each other */
         o->host.dial_ns = 0;
     }
-    if (p->goodbyes) { /* one after the other, while streams go on that last */
+    if (p->goodbyes || p->keeps) { /* one after the other, while streams go on that last */
         o->protocol = ENDPOINT_H2;
         o->idle_ns = 0;
+    }
+    if (p->turns) {
+        o->protocol = ENDPOINT_H2_OR_H1;
+        o->tls = true;
+        o->idle_ns = 0;
+        o->answer_ns = between(1, 60) * LAN_MS;
     }
 }
 
@@ -121,7 +127,10 @@ static void client_conduct(const Plan *p, ClientPlan *c, unsigned index)
     case THEME_STALE:
     case THEME_SCARCE: {
         /* As many connections may leave with streams that last as there may be. */
-        bool lasts = p->goodbyes && index < p->origins[0].connections_max;
+        uint32_t lasting = p->goodbyes ? p->origins[0].connections_max
+                           : p->keeps  ? p->origins[0].connections_max + 2
+                                       : 0;
+        bool lasts = index < lasting;
         c->conduct = lasts ? CONDUCT_QUIET : CONDUCT_GOOD;
         break;
     }
@@ -174,8 +183,9 @@ static void client_pace(const Plan *p, ClientPlan *c)
         c->size_max = u64_min(c->size_max, 5000);
         c->sends_max = 0;
         c->at_once = 1;
-        c->asks += p->goodbyes ? (unsigned)pick(20) : 0;
-        c->gap_ns = p->goodbyes ? between(1, 400) * LAN_MS : c->gap_ns;
+        bool long_since = p->goodbyes || p->turns || p->keeps;
+        c->asks += long_since ? (unsigned)pick(20) : 0;
+        c->gap_ns = long_since ? between(1, 400) * LAN_MS : c->gap_ns;
     }
     if (p->theme == THEME_DEAD) {
         c->gap_ns = between(300, 1500) * LAN_MS;
@@ -272,7 +282,7 @@ static void fault_make(const Plan *p, FaultPlan *f)
                          TROUBLE_CLOSE_IDLE},
         [THEME_SURPLUS] = {TROUBLE_CLOSE_IDLE, TROUBLE_RESTART, TROUBLE_CLOSE_IDLE,
                            TROUBLE_RESTART},
-        [THEME_DEAD] = {TROUBLE_DEAD, TROUBLE_DEAD, TROUBLE_DEAD, TROUBLE_DEAD},
+        [THEME_DEAD] = {TROUBLE_DEAD, TROUBLE_DEAD, TROUBLE_DEAD, TROUBLE_STALL},
         [THEME_FRAMES] = {TROUBLE_NASTY, TROUBLE_NASTY, TROUBLE_NASTY, TROUBLE_GOAWAY},
         [THEME_MEMORY] = {TROUBLE_MEMORY, TROUBLE_MEMORY, TROUBLE_MEMORY, TROUBLE_RESTART},
         [THEME_FILES] = {TROUBLE_MEMORY, TROUBLE_CALLS, TROUBLE_WALL_JUMP, TROUBLE_SNAPSHOT},
@@ -292,8 +302,8 @@ static void fault_make(const Plan *p, FaultPlan *f)
     if (p->theme == THEME_DEAD) {
         f->origin = 0;
     }
-    if (p->goodbyes) {
-        f->kind = TROUBLE_GOAWAY;
+    if (p->goodbyes || p->turns) {
+        f->kind = p->turns ? TROUBLE_RESTART : TROUBLE_GOAWAY;
     }
     if (f->kind == TROUBLE_SNAPSHOT) {
         f->for_ns *= 4;
@@ -303,8 +313,11 @@ static void fault_make(const Plan *p, FaultPlan *f)
 /* Themes in which nothing but the clients' conduct may trouble anybody. */
 static unsigned fault_count(const Plan *p)
 {
-    if (p->goodbyes || p->hoards) {
-        return p->hoards ? 0 : (unsigned)between(1, FAULTS_MAX);
+    if (p->goodbyes || p->turns) {
+        return (unsigned)between(1, FAULTS_MAX);
+    }
+    if (p->hoards || p->keeps) {
+        return 0;
     }
     switch ((int)p->theme) {
     case THEME_BIG:
@@ -319,12 +332,16 @@ static unsigned fault_count(const Plan *p)
     }
 }
 
-/* Every sixth round of the themes is for frames by hand, small budgets and files. */
+/* Every sixth round of the themes is for frames by hand, small budgets and files; half of another
+ * one for connections that are few. */
 static Theme theme_of(uint64_t seed)
 {
     if (seed / THEME_FRAMES % 6 == 5) {
         static const Theme themes[] = {THEME_MEMORY, THEME_FRAMES, THEME_FILES, THEME_FRAMES};
         return themes[seed % 4];
+    }
+    if (seed / THEME_FRAMES % 6 == 2 && seed % 2) {
+        return THEME_SCARCE;
     }
     return (Theme)(seed % THEME_FRAMES);
 }
@@ -342,7 +359,10 @@ void plan_make(Plan *p, uint64_t seed)
         p->origin_count = 1;
         p->threads = p->theme == THEME_SCARCE ? (unsigned)between(2, 3) : p->threads;
     }
-    p->goodbyes = p->theme == THEME_SCARCE && seed / THEME_FRAMES % 2;
+    unsigned scarce = p->theme == THEME_SCARCE ? (unsigned)(seed / 2 % 4) : 0;
+    p->goodbyes = scarce == 1;
+    p->turns = scarce == 2;
+    p->keeps = scarce == 3;
     p->hoards = p->theme == THEME_MEMORY && seed / 4 % 2;
     p->memory_bytes_max = p->hoards ? between(5, 9) << 20 : 0;
     if (p->theme == THEME_CROWD || p->theme == THEME_QUIET || p->hoards) {
@@ -410,7 +430,11 @@ void plan_print(const Plan *p)
 {
     printf("    %s%s%s: %u threads, limits of %llu ms, one short call in %u, one pause in %u\n",
            theme_names[p->theme],
-           p->goodbyes ? " with goodbyes" : p->hoards ? " with hoarders" : "",
+           p->goodbyes ? " with goodbyes"
+           : p->turns  ? " with turns"
+           : p->keeps  ? " with streams that last"
+           : p->hoards ? " with hoarders"
+                       : "",
            p->proxied ? " behind a proxy" : "", p->threads, (unsigned long long)p->scale_ms,
            p->short_one_in, p->pause_one_in);
     for (unsigned i = 0; i < p->origin_count; i++) {

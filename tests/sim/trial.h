@@ -116,6 +116,8 @@ typedef struct Plan {
     bool proxied; /* each connection begins with a header of the PROXY protocol */
     bool hoards; /* THEME_MEMORY: a small budget, and clients that ask for much and take nothing */
     bool goodbyes; /* THEME_SCARCE: GOAWAY again and again, and streams that last */
+    bool turns;    /* THEME_SCARCE: another protocol again and again, while requests wait */
+    bool keeps;    /* THEME_SCARCE: more streams that last than connections: some get none */
     OriginPlan origins[ORIGINS_MAX];
     ClientPlan clients[CLIENTS_MAX];
     FaultPlan faults[FAULTS_MAX];
@@ -425,9 +427,13 @@ void judge_streams(Thread *t);
 void judge_relief_begin(void);
 void judge_relief_turn(const Thread *t);
 void judge_relief(const Thread *t);
+/* judge_waits.c: nobody waits for a connection that could be had. */
+void judge_waits_begin(void);
+void judge_waits(void);
 /* judge_wakes.c: nobody sleeps who could go on. */
 void judge_wakes(void);
 void judge_asks(void);
+/* judge_leftovers.c: what is left when all have gone. */
 void judge_leftovers(void);
 void judge_reasons(char *room, size_t bytes);
 
