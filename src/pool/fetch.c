@@ -117,7 +117,6 @@ static void fetch_over(Thread *t, Fetch *f, Fault fault)
         fault = answer_keep(t, f);
     }
     buf_clear(&f->gathered, &t->buf_blocks);
-    timer_drop(&t->wheel, &f->timer);
     f->state = FETCH_OVER;
     f->fault = fault;
     f->total_us = t->now_ns / 1000 - f->start_us;

@@ -247,15 +247,6 @@ static void exchange_finish(Thread *t, Exchange *x)
 
 /* --- advancing ------------------------------------------------------------------------------- */
 
-/* The origin takes no more of the request: what it has answered is still read. */
-static void request_breaks(Exchange *x, Link origin)
-{
-    x->try.request_broken = true;
-    if (origin.wire) {
-        origin.wire->readable = true;
-    }
-}
-
 /* What goes on beside the phases: queued bytes, and the request body. */
 static Step pump_beside(Thread *t, Exchange *x)
 {
@@ -274,7 +265,7 @@ static Step pump_beside(Thread *t, Exchange *x)
         return NEXT;
     }
     if (link_flush(t, origin, &sent) != ERR_OK) {
-        request_breaks(x, origin); /* an early answer may still be there to be read */
+        x->try.request_broken = true; /* an early answer may still be there to be read */
     }
     if (sent > 0) {
         x->pace.up_ms = t->now_ms;
@@ -285,7 +276,7 @@ static Step pump_beside(Thread *t, Exchange *x)
     HeadOut none = link_head(t, origin);
     Step step = relay_request(t, x, &none);
     if (step.kind == STEP_FAIL && step.fault == FAULT_ORIGIN_CLOSED) {
-        request_breaks(x, origin);
+        x->try.request_broken = true; /* what broke it comes as an event, too */
         return NEXT;
     }
     if (step.kind == STEP_NEXT) {
