@@ -1,6 +1,7 @@
 /* fetches.c - requests of River's own (pool/fetch.h) beside the clients': started on any thread at
- * any time, gathered or streamed, paused, cancelled. Each must be over in its time; one that
- * nothing troubles must be answered to the last byte. */
+ * any time, gathered or streamed, paused, cancelled, or for a client's request that waits for what
+ * comes of it. Each must be over in its time; one that nothing troubles must be answered to the
+ * last byte. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ typedef struct Own {
     unsigned thread;
     Handle fetch;
     Ask *ask;
+    const Ask *waiter; /* the client's request that waits for it; NULL: none does */
     uint64_t due_ms;
     uint64_t cancel_ns; /* when the one who started it gives up; 0: never */
     uint64_t resume_ns;
@@ -88,6 +90,7 @@ static void own_start(Own *o, Ask *a)
     Thread *t = trial->worker->group.threads[o->thread];
     FetchPlan plan = {.origin = trial->site.endpoints[a->origin].origin,
                       .fresh = own_pick(4) == 0,
+                      .owner = o->waiter ? o->waiter->waiter : TOKEN_NONE,
                       .method = a->sends ? S("PUT") : S("GET"),
                       .target = str_of(path, strlen(path)),
                       .host = S("x"),
@@ -110,32 +113,56 @@ static void own_start(Own *o, Ask *a)
         return;
     }
     o->due_ms = t->now_ms + plan.timeout_ms;
-    if (own_pick(8) == 0) {
+    if (own_pick(8) == 0 && !o->waiter) {
         o->cancel_ns = lan_now_ns() + own_pick(3000 * LAN_MS);
         lan_timer(o->cancel_ns, TIMER_FETCH_GOES_ON, (uint64_t)(o - owns));
     }
 }
 
-void fetches_start(void)
+/* One on that thread; false: there is no room. */
+static bool start_on(unsigned thread, const Ask *waiter)
 {
-    unsigned thread = (unsigned)own_pick(trial->plan.threads);
     unsigned origin = (unsigned)own_pick(trial->plan.origin_count);
     Own *o = trial->drained || trial->retired || trial->over[thread] ? NULL : own_new();
     Ask *a = o ? ask_new(CLIENTS_MAX + PROBES_MAX, origin) : NULL;
-    own_left--;
-    timer_next();
     if (!a) {
         if (o) {
             o->used = false;
         }
-        return;
+        return false;
     }
     a->own = true;
     a->peer = -1;
     a->sends = own_pick(4) ? 0 : 1 + own_pick(SENDS_MAX);
     o->thread = thread;
     o->ask = a;
+    o->waiter = waiter;
     own_start(o, a);
+    return o->used;
+}
+
+void fetches_start(void)
+{
+    own_left--;
+    timer_next();
+    (void)start_on((unsigned)own_pick(trial->plan.threads), NULL);
+}
+
+bool fetches_start_for(const Ask *waiter)
+{
+    return start_on(waiter->waiter_thread, waiter);
+}
+
+bool fetches_have_for(const Ask *waiter)
+{
+    for (unsigned i = 0; i < FETCHES_AT_ONCE; i++) {
+        const Own *o = &owns[i];
+        if (o->used && o->waiter == waiter) {
+            const Fetch *f = fetch_get(trial->worker->group.threads[o->thread], o->fetch);
+            return !f || f->state == FETCH_OVER;
+        }
+    }
+    return true;
 }
 
 /* The result is there. */

@@ -1,10 +1,12 @@
-/* pauses.c - a filter of the simulation's that stands in every stage of heads. In one of them it
- * makes a request wait, and wakes it; or never. It also counts what it remembers and gives back. */
+/* pauses.c - a filter of the simulation's that is in every stage of heads. In one of them it makes
+ * a request wait, and wakes it; or never; or a request of River's own does when it is over. It also
+ * counts what it remembers and gives back. */
 #include "proxy/filter_call.h"
 #include "trial.h"
 
 #define PAUSE_ONE_IN 5u  /* asks */
 #define NEVER_ONE_IN 40u /* asks that are not woken: they must end by themselves */
+#define FETCH_ONE_IN 15u /* asks that wait for what River asks itself */
 #define PAUSE_NS_MOST (400 * LAN_MS)
 
 /* The state says which stage a use stands in. */
@@ -41,11 +43,16 @@ static Verdict pause_request(FilterCall *call)
     if (!a || !pauses_here(a, stage) || a->woken) {
         return PASS;
     }
+    if (a->fetches && fetches_have_for(a)) {
+        a->woken = true;
+        return PASS;
+    }
     if (a->waiter == TOKEN_NONE) {
         a->waiter = call_token(call);
         a->waiter_thread = call_thread(call)->index;
-        if (a->id % NEVER_ONE_IN == 0) {
-            a->tainted = true;
+        a->fetches = a->id % FETCH_ONE_IN == 0 && fetches_start_for(a);
+        if (a->fetches || a->id % NEVER_ONE_IN == 0) {
+            a->tainted = true; /* what it waits for may take long */
         } else {
             lan_timer(lan_now_ns() + trial_pick(PAUSE_NS_MOST), TIMER_PAUSE_OVER, a->id);
         }
@@ -97,4 +104,21 @@ void pause_over(uint64_t id)
     a->woken = true;
     thread_again_token(t, a->waiter);
     trial->knocked[t->index] = true;
+}
+
+/* While all threads sleep: who waits for one of River's own requests has heard of its end. */
+void pauses_judge(void)
+{
+    for (unsigned i = 0; i < trial->ask_count && pauses_chain().count > 0; i++) {
+        const Ask *a = &trial->asks[i];
+        if (!a->fetches || a->woken || a->over || !fetches_have_for(a)) {
+            continue;
+        }
+        const Thread *t = trial->worker->group.threads[a->waiter_thread];
+        const Exchange *x = exchange_get(t, token_handle(a->waiter));
+        if (x && x->phase == PHASE_ASK) {
+            trial_fail("ask %llu waits for a request of River's own that is over",
+                       (unsigned long long)a->id);
+        }
+    }
 }

@@ -312,6 +312,7 @@ void world_run(uint64_t until_ns, bool until_quiet)
             judge_rest();
             judge_asks();
             fetches_look();
+            pauses_judge();
             judge_ends();
             if (wakes) {
                 judge_wakes();

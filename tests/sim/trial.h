@@ -140,6 +140,7 @@ typedef struct Ask {
     bool probe;
     bool own;     /* River's: fetches.c */
     bool woken;   /* after a pause: pauses.c */
+    bool fetches; /* ... until a request of River's own is over */
     unsigned waiter_thread;
     Token waiter; /* its exchange, which pauses */
     bool garbled; /* frames by hand are part of it: no byte is as expected */
@@ -349,11 +350,16 @@ Ask *client_asks(Party *p);
 /* Puts the filter into the chains of a service, where the seed wants it. */
 void pauses_stand(FilterChain *chains);
 void pause_over(uint64_t id);
+void pauses_judge(void);
 
 /* fetches.c */
 void fetches_begin(void);
 void fetches_start(void);
 void fetches_go_on(unsigned number);
+/* For a client's request, on its thread, which wakes it; false: there is no room. Later whether it
+ * is over. */
+bool fetches_start_for(const Ask *waiter);
+bool fetches_have_for(const Ask *waiter);
 /* After each turn, and when all sleep. */
 void fetches_look(void);
 
