@@ -359,7 +359,7 @@ void plan_make(Plan *p, uint64_t seed)
         p->origin_count = 1;
         p->threads = p->theme == THEME_SCARCE ? (unsigned)between(2, 3) : p->threads;
     }
-    unsigned scarce = p->theme == THEME_SCARCE ? (unsigned)(seed / 2 % 4) : 0;
+    uint64_t scarce = p->theme == THEME_SCARCE ? (seed / 2 + seed / THEME_FRAMES) % 4 : 0;
     p->goodbyes = scarce == 1;
     p->turns = scarce == 2;
     p->keeps = scarce == 3;
@@ -390,7 +390,6 @@ void plan_make(Plan *p, uint64_t seed)
         OriginPlan *o = &p->origins[i];
         o->idle_ns += o->idle_ns > 0 ? 300 * LAN_MS : 0; /* whoever was paused has the time, too */
     }
-    p->flips = true;
     p->proxied = chance(10) && !p->hoards;
     for (unsigned i = 0; i < p->fault_count; i++) {
         fault_make(p, &p->faults[i]);

@@ -112,7 +112,6 @@ typedef struct Plan {
     uint64_t connections_max;
     unsigned short_one_in;
     unsigned pause_one_in; /* turns after which a thread is not scheduled for a while; 0: none */
-    bool flips; /* a restart may bring other software, which agrees on another protocol */
     bool proxied; /* each connection begins with a header of the PROXY protocol */
     bool hoards; /* THEME_MEMORY: a small budget, and clients that ask for much and take nothing */
     bool goodbyes; /* THEME_SCARCE: GOAWAY again and again, and streams that last */

@@ -155,7 +155,7 @@ void trouble_begins(unsigned i)
     case TROUBLE_SILENT: host->dial = LAN_SILENT; break;
     case TROUBLE_DIAL_SLOW: host->dial_ns = f->for_ns; break;
     case TROUBLE_RESTART:
-        trial->flipped[f->origin] = trial->plan.flips && variant % 2;
+        trial->flipped[f->origin] = trial->plan.turns ? !trial->flipped[f->origin] : variant % 2;
         each_peer(f->origin, cut_connected);
         break;
     case TROUBLE_CLOSE_IDLE: each_peer(f->origin, cut_idle); break;
