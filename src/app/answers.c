@@ -97,15 +97,27 @@ static bool asks_status(const ControlClient *client)
     return client->ask == CONTROL_STATUS_TEXT || client->ask == CONTROL_STATUS_JSON;
 }
 
+/* The worker's part has ended in the middle: the one who asks must not take it for an answer. */
+static void cut_answer(Supervisor *s, ControlClient *client, Str why)
+{
+    control_answer(&s->control, client, S("\n"));
+    control_answer(&s->control, client, why);
+    control_answer(&s->control, client, S(CONTROL_CUT_LINE));
+    control_finish(client);
+}
+
 /* Whoever waits for the dead worker's part of the status gets the rest without it. */
 void answers_without_worker(Supervisor *s)
 {
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         ControlClient *client = &s->control.clients[i];
-        if (client->fd >= 0 && asks_status(client) && !client->answered) {
-            bool json = client->ask == CONTROL_STATUS_JSON && !client->begun;
-            finish_answer(s, client, S("the worker died\n"),
-                          json ? S("null}\n") : S("the worker died\n"));
+        if (client->fd < 0 || !asks_status(client) || client->answered) {
+            continue;
+        }
+        if (client->begun) {
+            cut_answer(s, client, S("the worker died\n"));
+        } else {
+            finish_answer(s, client, S("the worker died\n"), S("null}\n"));
         }
     }
 }
@@ -120,7 +132,7 @@ void answers_on_message(Supervisor *s, const ChannelMessage *message)
     client->worker_bytes += message->bytes.len;
     if (client->worker_bytes > WORKER_BYTES_MAX) {
         LOG(ERROR, "the worker's status is longer than it can be: cut");
-        finish_answer(s, client, S("\nthe worker's status is too long\n"), S(""));
+        cut_answer(s, client, S("the worker's status is too long\n"));
     } else if (message->kind == CHANNEL_STATUS_PART) {
         control_answer(&s->control, client, message->bytes);
     } else if (message->kind == CHANNEL_STATUS_END) {

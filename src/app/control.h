@@ -1,7 +1,8 @@
 /* control.h - the control socket: where `river status` and `river reload` ask a running River.
  *
  * A client sends one line ("status text", "reload wait"), gets an answer, and that is all. The last
- * line of an answer about a reload is "exit 0" or "exit 1", for the client's exit status.
+ * line of an answer about a reload is "exit 0" or "exit 1", for the client's exit status; that of a
+ * status which breaks off is "exit 2".
  * The socket's mode is 0600: only the user who runs River (and root) may ask. The supervisor serves
  * it within its loop, without ever waiting for a client. */
 #ifndef APP_CONTROL_H
@@ -81,10 +82,13 @@ void control_finish(ControlClient *client);
 /* Its answer will take a while. */
 void control_be_patient(ControlClient *client);
 
+#define CONTROL_CUT 2 /* as *ret_status: the answer has broken off */
+#define CONTROL_CUT_LINE "exit 2\n"
+
 /* The client's side: asks the River at `path` and passes what it answers to standard output, but
- * for a last line "exit N", which is *ret_status (0 without one). ERR_REFUSED: no River answers
- * there. */
-MUST_USE Err control_ask(Str path, Str request, int *ret_status);
+ * for a last line "exit N", which is *ret_status (0 without one). `whole`: an answer of JSON, of
+ * which nothing is passed on if it breaks off. ERR_REFUSED: no River answers there. */
+MUST_USE Err control_ask(Str path, Str request, bool whole, int *ret_status);
 /* The same, but the answer goes to `room` as it is; what does not fit is left out. */
 MUST_USE Err control_read(Str path, Str request, Span room, Str *ret);
 

@@ -1,6 +1,7 @@
 /* control_client.c - who asks: `river status`, and where the control socket is by default. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -79,10 +80,10 @@ static void clean(Span bytes)
     }
 }
 
-static Err print(Str rest)
+static Err print(int to, Str rest)
 {
     while (rest.len > 0) {
-        ssize_t written = write(STDOUT_FILENO, rest.at, rest.len); /* system call */
+        ssize_t written = write(to, rest.at, rest.len); /* system call */
         if (written < 0) {
             return err_from_errno(errno);
         }
@@ -107,8 +108,9 @@ static Err receive(int fd, Span room, size_t *ret)
 /* Where a last line "exit N" begins; the length when there is none. */
 static size_t find_exit(Str text, int *ret_status)
 {
-    for (int status = 0; status < 2; status++) {
-        Str line = status == 0 ? S("exit 0\n") : S("exit 1\n");
+    const Str lines[] = {S("exit 0\n"), S("exit 1\n"), [CONTROL_CUT] = S(CONTROL_CUT_LINE)};
+    for (int status = 0; status <= CONTROL_CUT; status++) {
+        Str line = lines[status];
         if (str_ends(text, line)) {
             *ret_status = status;
             return text.len - line.len;
@@ -117,9 +119,9 @@ static size_t find_exit(Str text, int *ret_status)
     return text.len;
 }
 
-/* Copies the answer to standard output until it ends. The end of what has come is held back as long
- * as it may be the line about the status. */
-static Err print_answer(int fd, int *ret_status)
+/* Copies the answer to `to` until it ends. The end of what has come is held back as long as it may
+ * be the line about the status. */
+static Err copy_answer(int fd, int to, bool whole, int *ret_status)
 {
     enum { HELD = 7 };
     uint8_t room[4096];
@@ -130,13 +132,35 @@ static Err print_answer(int fd, int *ret_status)
         clean(span_take(span_drop(span_of(room, sizeof room), held), fresh));
         Str all = str_of(room, held + fresh);
         size_t done = all.len > HELD ? all.len - HELD : 0;
-        TRY(print(str_take(all, done)));
+        TRY(print(to, str_take(all, done)));
         held = all.len - done;
         (void)span_copy(span_of(room, held), str_drop(all, done));
     }
     Str rest = str_of(room, held);
-    TRY(print(str_take(rest, find_exit(rest, ret_status))));
+    TRY(print(to, str_take(rest, find_exit(rest, ret_status))));
+    if (whole && *ret_status == 0 && !str_ends(rest, S("}\n"))) { /* the supervisor has died */
+        *ret_status = CONTROL_CUT;
+    }
     return err == ERR_CLOSED ? ERR_OK : err;
+}
+
+/* The same to standard output, once all of it is there. */
+static Err print_whole(int fd, int *ret_status)
+{
+    uint8_t room[4096];
+    int kept = memfd_create("answer", MFD_CLOEXEC);
+    if (kept < 0) {
+        return err_from_errno(errno);
+    }
+    Err err = copy_answer(fd, kept, true, ret_status);
+    bool prints = err == ERR_OK && *ret_status == 0;
+    ssize_t n = 0;
+    for (off_t at = 0; prints && (n = pread(kept, room, sizeof room, at)) > 0; at += n) {
+        err = print(STDOUT_FILENO, str_of(room, (size_t)n));
+        prints = err == ERR_OK;
+    }
+    (void)close(kept);
+    return err;
 }
 
 /* Connects and sends the request. */
@@ -153,12 +177,13 @@ static Err send_request(Str path, Str request, int *ret)
     return ERR_OK;
 }
 
-Err control_ask(Str path, Str request, int *ret_status)
+Err control_ask(Str path, Str request, bool whole, int *ret_status)
 {
     int fd = -1;
     *ret_status = 0;
     TRY(send_request(path, request, &fd));
-    Err err = print_answer(fd, ret_status);
+    Err err = whole ? print_whole(fd, ret_status)
+                    : copy_answer(fd, STDOUT_FILENO, false, ret_status);
     (void)close(fd);
     return err;
 }

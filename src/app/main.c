@@ -216,7 +216,7 @@ static Err control_path(const Command *c, Text *found, Str *ret)
 }
 
 /* Asks a running River, and passes on what it answers. */
-static int ask(const Command *c, Str request)
+static int ask(const Command *c, Str request, bool whole)
 {
     Str path = STR_NONE;
     uint8_t room[PATH_MAX];
@@ -224,11 +224,16 @@ static int ask(const Command *c, Str request)
     Err err = control_path(c, &found, &path);
     int status = 0;
     if (err == ERR_OK) {
-        err = control_ask(path, request, &status);
+        err = control_ask(path, request, whole, &status);
     }
     if (err != ERR_OK) {
         (void)fprintf(stderr, "river: no River answers at %.*s: %s\n", STR_ARG(path),
                       err_sentence(err));
+        return EXIT_FAILED;
+    }
+    if (status == CONTROL_CUT) {
+        (void)fprintf(stderr, "river: the answer broke off: River or its worker has ended, or had "
+                              "too much to say\n");
         return EXIT_FAILED;
     }
     return status == 0 ? EXIT_OK : EXIT_CONFIGURATION;
@@ -237,9 +242,9 @@ static int ask(const Command *c, Str request)
 static int reload(const Command *c)
 {
     if (c->rollback) {
-        return ask(c, c->wait ? S("rollback wait\n") : S("rollback\n"));
+        return ask(c, c->wait ? S("rollback wait\n") : S("rollback\n"), false);
     }
-    return ask(c, c->wait ? S("reload wait\n") : S("reload\n"));
+    return ask(c, c->wait ? S("reload wait\n") : S("reload\n"), false);
 }
 
 /* The new binary is the one that is asked to upgrade. */
@@ -253,7 +258,7 @@ static int upgrade(const Command *c)
         return fail(EXIT_FAILED, S("this binary cannot be found"));
     }
     text_format(&request, "upgrade %.*s\n", (int)len, path);
-    return ask(c, text_str(&request));
+    return ask(c, text_str(&request), false);
 }
 
 static int examine(const Command *c, const Settings *settings)
@@ -333,7 +338,7 @@ static int obey(Arena *arena, const Command *c, const Variables *variables, int 
     case COMMAND_UPGRADE:
         return upgrade(c);
     case COMMAND_STATUS:
-        return ask(c, c->json ? S("status json\n") : S("status text\n"));
+        return ask(c, c->json ? S("status json\n") : S("status text\n"), c->json);
     case COMMAND_DOCTOR:
         return ask_doctor(arena, c);
     case COMMAND_DEFAULTS:

@@ -3,13 +3,17 @@
 import ctypes
 import json
 import os
+import shutil
+import signal
+import socket
 import stat
 import struct
+import tempfile
 import threading
 import time
 import unittest
 
-from harness import Test, always, answer, command, connect, get, main, proxy
+from harness import Test, always, answer, command, connect, get, main, proxy, wait_until
 
 
 class Status(Test):
@@ -170,6 +174,66 @@ class Crowds(Test):
             for thread in threads:
                 thread.join()
         self.assertEqual(river.status()["worker_pid"], pid)
+
+class Cut(Test):
+    """What breaks off is no answer: the worker, or River itself, has died in the middle."""
+
+    def ask(self, said, *words):
+        directory = tempfile.mkdtemp(prefix="river-e2e-")
+        path = os.path.join(directory, "control.sock")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+
+        def say():
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(100)
+                peer.sendall(said)
+        thread = threading.Thread(target=say)
+        thread.start()
+        try:
+            return command("status", *words, "--control-socket", path)
+        finally:
+            thread.join()
+            listener.close()
+            shutil.rmtree(directory)
+
+    def test_json_is_whole_or_nothing(self):
+        half = b'{"state":"serving","worker":{"threads":2,' + b'"x":1,' * 100000
+        for said in (half + b"\nthe worker died\nexit 2\n", half, b""):
+            result = self.ask(said, "--json")
+            self.assertEqual((result.returncode, result.stdout), (3, ""))
+            self.assertIn("the answer broke off", result.stderr)
+
+    def test_whole_json(self):
+        said = b'{"x":[' + b"1," * 100000 + b"1]}\n"
+        result = self.ask(said, "--json")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(result.stdout.encode(), said)
+
+    def test_text_says_so(self):
+        result = self.ask(b"supervisor pid 1\n\nthe worker died\nexit 2\n")
+        self.assertEqual(result.returncode, 3)
+        self.assertEqual(result.stdout, "supervisor pid 1\n\nthe worker died\n")
+        self.assertIn("the answer broke off", result.stderr)
+
+    def test_worker_killed_while_it_answers(self):
+        """Whenever that is, what is printed is a document."""
+        _, _, river = self.serve(always(answer("hello")))
+        river.deaths_expected = True
+        for i in range(8):
+            pid = river.status()["worker_pid"]
+            asks = threading.Timer(i * 0.0005, os.kill, (pid, signal.SIGKILL))
+            asks.start()
+            result = command("status", "--json", "--control-socket", river.control)
+            asks.join()
+            if result.returncode == 0:
+                json.loads(result.stdout)
+            else:
+                self.assertEqual(result.stdout, "")
+                self.assertIn("the answer broke off", result.stderr)
+            wait_until(lambda old=pid: river.status()["worker_pid"] not in (0, old), "a worker")
 
 
 if __name__ == "__main__":
