@@ -362,9 +362,6 @@ void upstream_mux_flush(Thread *t, Handle h)
     }
     Mux *m = u->mux;
     m->flushing = false;
-    if (u->yields && m->count == 0) {
-        mux_leave(t, m);
-    }
     Err err = mux_flush(t, m);
     int32_t last = 0;
     if (h2_peer_leaves(m->h2, &last) || m->leaving || m->failed) {
@@ -377,8 +374,9 @@ void upstream_mux_flush(Thread *t, Handle h)
         upstream_close(t, u, false);
     } else {
         origin_mux_next(t, origin_of(t, u)); /* a stream may have ended */
-        if (m->count == 0 && atomic_load(&origin_of(t, u)->ends)) {
-            mux_leave(t, m); /* it was dialled for a request of an old configuration */
+        /* It is to be given up, or was dialled for a request of an old configuration. */
+        if (m->count == 0 && (u->yields || atomic_load(&origin_of(t, u)->ends))) {
+            mux_leave(t, m);
         }
         mux_watch(t, u);
     }

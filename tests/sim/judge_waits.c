@@ -92,10 +92,29 @@ static const char *kept_by(Thread *t, const Origin *o)
     return NULL;
 }
 
+/* Whether a connection of the thread has a stream for somebody. */
+static bool has_stream(Thread *t, const Origin *o)
+{
+    for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
+        Handle h;
+        const Upstream *u = (const Upstream *)pool_at(&t->upstreams, i, &h);
+        if (u && u->mux && u->origin == o->index && is_sound(u) && mux_room(u->mux) > 0 &&
+            !mux_is_shut(t, u->mux)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Those who wait on one thread for connections of HTTP/2. */
 static void judge_place(Thread *t, Origin *o, unsigned number)
 {
     const MuxPlace *p = mux_place_of(t, o->index);
+    bool memory = trial->worker->group.budget.max_bytes > 0; /* may be too little for a stream */
+    if (lease_get(t, p->first) && !memory && has_stream(t, o)) {
+        trial_fail("requests on thread %u wait for origin %u beside a stream that is free",
+                   t->index, number);
+    }
     bool alone = !upstream_get(t, p->upstream) && !upstream_get(t, p->dialing);
     bool waits = lease_get(t, p->first) != NULL && alone;
     if (waits_long(&with_room[t->index][number], p->first, waits && may_dial(o))) {
@@ -111,15 +130,20 @@ static void judge_place(Thread *t, Origin *o, unsigned number)
     }
 }
 
-/* One that is to be given up is known to its place, which sees to it. */
+/* One that is to be given up is known to its place, which sees to it, and ends with its streams. */
 static void judge_yielding(Thread *t)
 {
     for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
         Handle h;
         const Upstream *u = (const Upstream *)pool_at(&t->upstreams, i, &h);
-        if (u && u->mux && u->yields && !u->leaves &&
-            !handle_equal(mux_place_of(t, u->origin)->yielding, h)) {
+        if (!u || !u->mux || !u->yields || u->leaves) {
+            continue;
+        }
+        if (!handle_equal(mux_place_of(t, u->origin)->yielding, h)) {
             trial_fail("a connection is to be given up, and its place does not know");
+        }
+        if (u->mux->count == 0 && !u->mux->leaving && !u->mux->failed) {
+            trial_fail("a connection is to be given up, has no streams, and stays");
         }
     }
 }

@@ -154,9 +154,9 @@ void judge_wakes(void)
     if (is_due()) {
         return;
     }
+    const Standing before = standing(); /* and still after each that changes nothing */
     for (unsigned i = 0; i < trial->plan.threads * KINDS && !trial_failed(); i++) {
         unsigned kind = i % KINDS;
-        Standing before = standing();
         wake(trial->worker->group.threads[i / KINDS], kind);
         Standing after = standing();
         if (before.work != after.work || before.sum != after.sum) {
