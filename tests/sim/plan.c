@@ -301,6 +301,9 @@ static void fault_make(const Plan *p, FaultPlan *f)
     }
     if (p->theme == THEME_DEAD) {
         f->origin = 0;
+        if (f->kind == TROUBLE_STALL) { /* it is doubted, and lives */
+            f->for_ns = (p->scale_ms + pick(15000)) * LAN_MS;
+        }
     }
     if (p->goodbyes || p->turns) {
         f->kind = p->turns ? TROUBLE_RESTART : TROUBLE_GOAWAY;

@@ -92,6 +92,14 @@ static void vanish(Party *p)
     lan_vanish(p->end);
 }
 
+static uint64_t stall_until_ns;
+
+/* Who has connected reads nothing and says nothing; who connects meanwhile is served. */
+static void stall(Party *p)
+{
+    p->stall_ns = u64_max(p->stall_ns, stall_until_ns);
+}
+
 static void wake(Party *p)
 {
     peer_wake_at(p, lan_now_ns());
@@ -174,6 +182,9 @@ void trouble_begins(unsigned i)
     case TROUBLE_MEMORY: trial->worker->group.budget.max_bytes = (64u << 10) << variant % 5; break;
     case TROUBLE_NASTY: each_peer(f->origin, wake); break;
     case TROUBLE_STALL:
+        stall_until_ns = lan_now_ns() + f->for_ns;
+        each_peer(f->origin, stall);
+        break;
     case TROUBLE_LIE:
     case TROUBLE_REFUSE_STREAMS:
     case TROUBLE_HALF_CLOSE:
