@@ -1,6 +1,7 @@
 /* pauses.c - a filter of the simulation's that is in every stage of heads. In one of them it makes
  * a request wait, and wakes it; or never; or a request of River's own does when it is over. It also
  * counts what it remembers and gives back. */
+#include "proxy/exchange.h"
 #include "proxy/filter_call.h"
 #include "trial.h"
 
@@ -87,12 +88,14 @@ static const FilterUse pause_uses[STAGES] = {
     {&pause_kind, &stages[0]}, {&pause_kind, &stages[1]}, {&pause_kind, &stages[2]},
     {&pause_kind, &stages[3]}, {&pause_kind, &stages[4]}, {&pause_kind, &stages[5]}};
 
+static bool are_wanted(void)
+{
+    return trial->plan.seed % 3 == 1 && !trial->plan.hoards;
+}
+
 void pauses_stand(FilterChain *chains)
 {
-    if (trial->plan.seed % 3 != 1 || trial->plan.hoards) {
-        return;
-    }
-    for (size_t i = 0; i < STAGES; i++) {
+    for (size_t i = 0; i < STAGES && are_wanted(); i++) {
         chains[stages[i]] = (FilterChain){.count = 1, .uses = &pause_uses[i]};
     }
 }
@@ -106,17 +109,17 @@ void pause_over(uint64_t id)
     trial->knocked[t->index] = true;
 }
 
-/* While all threads sleep: who waits for one of River's own requests has heard of its end. */
+/* While all threads sleep: no request waits for one of River's own that is over. */
 void pauses_judge(void)
 {
-    for (unsigned i = 0; i < trial->ask_count && pauses_chain().count > 0; i++) {
+    for (unsigned i = 0; i < trial->ask_count && are_wanted(); i++) {
         const Ask *a = &trial->asks[i];
         if (!a->fetches || a->woken || a->over || !fetches_have_for(a)) {
             continue;
         }
         const Thread *t = trial->worker->group.threads[a->waiter_thread];
         const Exchange *x = exchange_get(t, token_handle(a->waiter));
-        if (x && x->phase == PHASE_ASK) {
+        if (x && x->filters.paused_ms != 0) {
             trial_fail("ask %llu waits for a request of River's own that is over",
                        (unsigned long long)a->id);
         }
