@@ -32,6 +32,15 @@ static bool pauses_here(const Ask *a, FilterStage stage)
     return a->id % PAUSE_ONE_IN == 0 && stages[a->id / PAUSE_ONE_IN % STAGES] == stage;
 }
 
+/* Whether the request is paused until its time is over. Where connections are few, it must not keep
+ * one of them so long. */
+static bool is_never_woken(const Ask *a, FilterStage stage)
+{
+    bool few = a->origin < trial->plan.origin_count &&
+               trial->plan.origins[a->origin].connections_max > 0;
+    return a->id % NEVER_ONE_IN == 0 && !(few && stage > STAGE_UPSTREAM_REQUEST);
+}
+
 static Verdict pause_request(FilterCall *call)
 {
     Ask *a = ask_of(call);
@@ -52,7 +61,7 @@ static Verdict pause_request(FilterCall *call)
         a->waiter = call_token(call);
         a->waiter_thread = call_thread(call)->index;
         a->fetches = a->id % FETCH_ONE_IN == 0 && fetches_start_for(a);
-        if (a->fetches || a->id % NEVER_ONE_IN == 0) {
+        if (a->fetches || is_never_woken(a, stage)) {
             a->tainted = true; /* what it waits for may take long */
         } else {
             lan_timer(lan_now_ns() + trial_pick(PAUSE_NS_MOST), TIMER_PAUSE_OVER, a->id);
