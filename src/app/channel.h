@@ -21,13 +21,15 @@ typedef enum ChannelKind {
     CHANNEL_HAND_OVER,   /* supervisor: the same, but another one takes clients from now on */
     CHANNEL_STOP,        /* supervisor: exit now */
     CHANNEL_LOGS,        /* supervisor: new descriptors for error and access log */
-    CHANNEL_KEY_LOG,     /* supervisor: a new descriptor for the key log whose path `bytes` are */
+    CHANNEL_KEY_LOG,     /* supervisor: a descriptor for the key log whose path `bytes` are: a new
+                          * one, or before the first configuration one of `value` in all */
     CHANNEL_STATUS,      /* supervisor: tell what you are doing; `value`: 1 as JSON, 0 as text */
     CHANNEL_STATUS_PART, /* worker: a piece of the answer; `value` is the request's id */
     CHANNEL_STATUS_END,  /* worker: the answer is complete */
     CHANNEL_LISTENERS,   /* supervisor: bound sockets for the next configuration; `bytes`: numbers
-                          * of four bytes, each socket's place in its settings. `value` 1: those
-                          * that came before are forgotten */
+                          * of four bytes, each socket's place in its settings, and
+                          * CHANNEL_PASSED where the service manager has the socket, too. `value` 1:
+                          * those that came before are forgotten */
     CHANNEL_CONFIGURATION, /* supervisor: take this one, in a region (base/region.h) whose slot is
                             * `id`; `value` is the address of its settings. A second descriptor is
                             * of the region that they take from; CHANNEL_BASE_SHIFT bits further up
@@ -39,10 +41,17 @@ typedef enum ChannelKind {
     CHANNEL_CONFIRMED,   /* supervisor: it is this worker that serves, also should the supervisor be
                           * gone; the descriptor (-1: none) is where the next one knocks */
     CHANNEL_DEAF,        /* worker: it has handed over, and accepts no more clients */
-    CHANNEL_LAST = CHANNEL_DEAF
+    CHANNEL_START,       /* supervisor, first of all: what the worker begins with. `value`: how many
+                          * threads; descriptors: error log, access log, and what the worker before
+                          * has written (proxy/dump.h). What follows, up to the first configuration,
+                          * belongs to it */
+    CHANNEL_ROOTS,       /* supervisor, before the first configuration: directories of file servers,
+                          * in the order of the settings; `value`: how many there are in all */
+    CHANNEL_LAST = CHANNEL_ROOTS
 } ChannelKind;
 
 #define CHANNEL_BASE_SHIFT 16u
+#define CHANNEL_PASSED (UINT32_C(1) << 31)
 #define CHANNEL_BYTES_MAX 32768u
 #define CHANNEL_ANSWER_BYTES_MAX 4072u /* with the head a packet of the pipe (PIPE_BUF) */
 #define CHANNEL_FDS_MAX 64u

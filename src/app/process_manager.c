@@ -8,16 +8,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/channel.h"
 #include "cage/cage.h"
 #include "loop/crash.h"
 #include "loop/log.h"
 
 #define LOOK (WNOHANG | WUNTRACED | WCONTINUED)
 
-void manager_init(ProcessManager *k)
+Err manager_init(ProcessManager *k)
 {
-    *k = (ProcessManager){0};
+    *k = (ProcessManager){.nursery = NURSERY_NONE};
+    return nursery_start(&k->nursery);
 }
 
 KeptWorker *manager_find(ProcessManager *k, KeptRole role)
@@ -30,17 +30,25 @@ KeptWorker *manager_find(ProcessManager *k, KeptRole role)
     return NULL;
 }
 
-/* The fork itself; the child never returns. */
-static Err fork_worker(KeptWorker *w, const WorkerSetup *setup, const ChannelEnd *worker_end)
+/* Birth, and what it begins with. */
+static Err bear_worker(ProcessManager *k, KeptWorker *w, const WorkerSetup *setup)
 {
-    int supervisor = getpid();
-    w->pid = fork();
-    if (w->pid == 0) {
-        channel_close(&w->channel);
-        crash_notes = w->notes;
-        worker_process_run(setup, worker_end, supervisor);
+    Birth birth = {.kind = CHILD_WORKER, .channel = CHANNEL_CLOSED, .notes = -1};
+    TRY(crash_open(&w->notes, &birth.notes));
+    Err err = channel_open(&w->channel, &birth.channel);
+    if (err == ERR_OK) {
+        err = nursery_bear(&k->nursery, &birth, &w->pid);
+        channel_close(&birth.channel);
     }
-    return w->pid < 0 ? err_from_errno(errno) : ERR_OK;
+    (void)close(birth.notes);
+    if (err == ERR_OK) {
+        err = worker_send_start(&w->channel, setup);
+        if (err != ERR_OK) {
+            (void)kill(w->pid, SIGKILL);
+            (void)waitpid(w->pid, NULL, 0);
+        }
+    }
+    return err;
 }
 
 Err manager_start(ProcessManager *k, const WorkerSetup *setup, KeptRole role, uint64_t now_ms,
@@ -48,16 +56,10 @@ Err manager_start(ProcessManager *k, const WorkerSetup *setup, KeptRole role, ui
 {
     KeptWorker *place = manager_find(k, KEPT_NONE);
     KeptWorker w = {.role = role, .process = -1, .channel = CHANNEL_CLOSED, .started_ms = now_ms};
-    ChannelEnd worker_end = CHANNEL_CLOSED;
     if (!place) {
         return ERR_FULL;
     }
-    TRY(crash_open(&w.notes));
-    Err err = channel_open(&w.channel, &worker_end);
-    if (err == ERR_OK) {
-        err = fork_worker(&w, setup, &worker_end);
-        channel_close(&worker_end);
-    }
+    Err err = bear_worker(k, &w, setup);
     if (err != ERR_OK) {
         channel_close(&w.channel);
         crash_close(w.notes);
@@ -164,7 +166,7 @@ void manager_reap_strangers(const ProcessManager *k, pid_t other)
     for (;;) {
         siginfo_t child = {0};
         if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0 || child.si_pid == 0 ||
-            child.si_pid == other) {
+            child.si_pid == other || child.si_pid == k->nursery.pid) {
             return;
         }
         for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {

@@ -9,8 +9,8 @@
 
 #include <sys/types.h>
 
-#include "app/channel.h"
-#include "app/worker_process.h"
+#include "app/nursery.h"
+#include "app/worker_orders.h"
 #include "cage/cage.h"
 #include "loop/crash.h"
 
@@ -41,6 +41,7 @@ typedef struct KeptWorker {
 } KeptWorker;
 
 typedef struct ProcessManager {
+    Nursery nursery;
     KeptWorker workers[MANAGER_WORKERS_MAX];
     unsigned restarts;
     uint64_t start_at_ms; /* when the next one is due; 0: not waiting */
@@ -48,8 +49,9 @@ typedef struct ProcessManager {
     uint64_t deaths_ms[MANAGER_DEATHS]; /* a ring */
 } ProcessManager;
 
-void manager_init(ProcessManager *k);
-/* Forks a worker. ERR_FULL: there are too many that leave. */
+/* Before anything is read: makes the nursery. */
+MUST_USE Err manager_init(ProcessManager *k);
+/* Starts a worker. ERR_FULL: there are too many that leave. */
 MUST_USE Err manager_start(ProcessManager *k, const WorkerSetup *setup, KeptRole role,
                            uint64_t now_ms, KeptWorker **ret);
 /* The worker in that role, or NULL. Of those that leave, any. */

@@ -245,42 +245,6 @@ void reload_abandon(Supervisor *s)
 
 /* ---- the way to a worker ---- */
 
-/* The sockets that the worker does not have yet, as many in a message as fit. */
-static Err send_sockets(const KeptWorker *w, const ListenSet *set)
-{
-    uint32_t places[CHANNEL_FDS_MAX];
-    ChannelMessage message = {.kind = CHANNEL_LISTENERS, .value = 1};
-    /* What an earlier try has left is nothing. */
-    TRY(channel_order_patiently(&w->channel, &message));
-    message.value = 0;
-    for (uint32_t i = 0; i <= set->count; i++) {
-        if (message.fd_count == CHANNEL_FDS_MAX || (i == set->count && message.fd_count > 0)) {
-            message.bytes = str_of(places, message.fd_count * sizeof places[0]);
-            TRY(channel_order_patiently(&w->channel, &message));
-            message.fd_count = 0;
-        }
-        if (i < set->count && !set->at[i].shared) {
-            places[message.fd_count] = i;
-            message.fds[message.fd_count] = set->at[i].fd;
-            message.fd_count++;
-        }
-    }
-    return ERR_OK;
-}
-
-static Err send_configuration(const KeptWorker *w, const Configuration *c)
-{
-    TRY(send_sockets(w, &c->listeners));
-    const Region *own = &c->own->region;
-    const Region *base = c->base ? &c->base->region : NULL;
-    ChannelMessage message = {.kind = CHANNEL_CONFIGURATION,
-                              .id = own->slot | (base ? base->slot << CHANNEL_BASE_SHIFT : 0),
-                              .value = (uint64_t)(uintptr_t)c->settings,
-                              .fd_count = base ? 2 : 1,
-                              .fds = {own->fd, base ? base->fd : -1}};
-    return channel_order_patiently(&w->channel, &message);
-}
-
 void reload_on_dump(Supervisor *s, int fd)
 {
     Reload *r = &s->reload;
@@ -307,7 +271,7 @@ static Err hand_to_worker(Supervisor *s, Text *why)
     r->deadline_ms = now + WORKER_ANSWER_MS;
     if (serving && serving->ready && !r->anew && configuration_same_worker(s->current, s->next)) {
         r->state = RELOAD_ASKED;
-        return send_configuration(serving, s->next);
+        return worker_send_configuration(&serving->channel, s->next);
     }
     TRY(logs_open(&s->next->settings->system.log, &r->logs, why));
     LOG(INFO, "the next configuration needs a fresh worker");

@@ -26,7 +26,6 @@ WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
         .configuration = c,
         .logs = &s->logs,
         .threads = count_threads(c->settings),
-        .cache = s->source.cache,
         .state = -1};
 }
 

@@ -138,8 +138,10 @@ void supervisor_close_orphan(Supervisor *s);
 
 /* ---- the start (supervisor_start.c) ---- */
 
-/* Reads the configuration (an exit status, and what was wrong); keeps what of `system` holds until
- * the end; and opens everything, to the fork of the first worker. */
+/* Makes ready what all children have in common, and the nursery; reads the configuration (both: an
+ * exit status, and what was wrong); keeps what of `system` holds until the end; and opens
+ * everything, to the birth of the first worker. */
+int supervisor_begin(Supervisor *s, Text *why);
 int supervisor_load(Supervisor *s, Arena *arena, Text *why);
 MUST_USE Err supervisor_keep_system(Supervisor *s, Arena *arena);
 MUST_USE Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why);

@@ -25,7 +25,7 @@
 
 #define BLOCK_BYTES 65536u
 #define MESSAGES_A_TURN 64u /* of one worker: others wait, too */
-#define POLL_MAX (3 + 2 * MANAGER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
+#define POLL_MAX (4 + 2 * MANAGER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
 
 /* ---- orders to workers ---- */
 
@@ -387,6 +387,7 @@ static size_t gather(Supervisor *s, struct pollfd *fds)
     }
     fds[count++] = (struct pollfd){.fd = s->takeover.fd, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = s->upgrade.fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = s->manager.nursery.fd, .events = POLLIN};
     return count + control_poll(&s->control, &fds[count], POLL_MAX - count);
 }
 
@@ -405,6 +406,7 @@ static void run_loop(Supervisor *s)
                            &status)) {
             on_worker_end(s, &ended, status);
         }
+        nursery_look(&s->manager.nursery);
         manager_reap_strangers(&s->manager, s->upgrade.pid);
         if (s->takeover.fd >= 0) {
             takeover_on_readable(s);
@@ -430,6 +432,7 @@ static void tidy_up(Supervisor *s)
     supervisor_close_orphan(s);
     notify_close(&s->notify);
     pidfile_remove(s->system.pid_file, s->pid_file);
+    nursery_end(&s->manager.nursery);
     configuration_close(s->current, NULL);
     configuration_drop(s->current);
     if (s->previous) {
@@ -459,9 +462,11 @@ int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
     uint8_t room[1024];
     Text why = text_in(span_of(room, sizeof room));
     s->takeover.fd = launch->hand_over_fd;
-    int status = supervisor_load(s, arena, &why);
+    int status = supervisor_begin(s, &why);
+    status = status == EXIT_OK ? supervisor_load(s, arena, &why) : status;
     if (status != EXIT_OK) {
         takeover_failed(&s->takeover, text_str(&why));
+        nursery_end(&s->manager.nursery);
         return status;
     }
     Err err = supervisor_keep_system(s, arena);

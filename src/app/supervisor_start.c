@@ -84,11 +84,32 @@ static void meet_orphan(Supervisor *s, Arena *arena)
     }
 }
 
-/* Everything that can fail before the first fork of a worker; `why` tells a person what did. */
+int supervisor_begin(Supervisor *s, Text *why)
+{
+    Err err = block_signals(&s->signals);
+    err = err == ERR_OK ? region_reserve() : err;
+    err = err == ERR_OK ? manager_init(&s->manager) : err;
+    if (err != ERR_OK) {
+        text_format(why, "no process can be made: %s", err_sentence(err));
+        (void)fprintf(stderr, "river: %.*s\n", STR_ARG(text_str(why)));
+        return EXIT_FAILED;
+    }
+    return EXIT_OK;
+}
+
+/* Children are those of the process that stays, and in the background. The nursery before was of
+ * the one that goes; the next birth makes another. */
+static Err go_to_background(Supervisor *s)
+{
+    nursery_end(&s->manager.nursery);
+    s->manager.nursery.let_go = true;
+    return daemon_start(&s->daemon_pipe);
+}
+
+/* Everything that can fail before the first worker; `why` tells a person what did. */
 Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
 {
     const SystemSettings *system = &s->system;
-    TRY(block_signals(&s->signals));
     TRY(logs_open(&system->log, &s->logs, why));
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&system->log));
     TRY(cage_prepare(s->current->settings, why));
@@ -105,13 +126,12 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     listen_close(&s->takeover.sockets, &s->current->listeners, false);
     activation_close_rest(&s->notify);
     if (system->daemonize && s->launch->hand_over_fd < 0) {
-        TRY(daemon_start(&s->daemon_pipe));
+        TRY(go_to_background(s));
     }
     if (!takes_over) {
         TRY(supervisor_open_control(s, arena, why));
         TRY(supervisor_open_pid_file(s, why));
     }
-    manager_init(&s->manager);
     s->started_ms = clock_ms();
     reload_first(s, s->started_ms);
     KeptWorker *w = NULL;
@@ -132,8 +152,7 @@ int supervisor_load(Supervisor *s, Arena *arena, Text *why)
     ConfigurationReport report = {.arena = arena,
                                   .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
                                   .why = text_in(span_of(room, sizeof room))};
-    Err err = region_reserve();
-    err = err == ERR_OK ? configuration_load(s->current, &s->source, NULL, &report) : err;
+    Err err = configuration_load(s->current, &s->source, NULL, &report);
     (void)fwrite(report.shown.at, 1, report.shown.len, stderr); /* system call */
     if (err == ERR_OK) {
         return EXIT_OK;

@@ -1,5 +1,6 @@
 /* worker_parts.h - the state of a worker's first thread, for the files that share it:
- * worker_process.c (start, orders, end), worker_reload.c (other configurations) and worker_orphan.c
+ * worker_start.c (birth to serving), worker_process.c (orders, end), worker_reload.c (other
+ * configurations) and worker_orphan.c
  * (the supervisor is gone). */
 #ifndef APP_WORKER_PARTS_H
 #define APP_WORKER_PARTS_H
@@ -7,6 +8,7 @@
 #include <poll.h>
 
 #include "app/channel.h"
+#include "app/key_logs.h"
 #include "app/worker_process.h"
 #include "build/build.h"
 #include "cage/cage.h"
@@ -37,16 +39,22 @@ typedef struct Orphan {
 } Orphan;
 
 typedef struct WorkerProcess {
-    const WorkerSetup *setup;
-    SystemSettings system; /* its texts are gone once the threads run */
     ChannelEnd channel;
+    bool started;          /* it has its first configuration */
+    unsigned threads;
+    int logs[LOG_STREAMS]; /* those of the start; -1: off */
+    int state;             /* what the worker before has written; -1: nothing, or it was read */
+    SystemSettings system; /* its texts are gone once the threads run */
     Blocks blocks;
     Log *log;
     Worker *worker;
     Builder builder;
     Cage cage;
+    size_t root_room; /* what was announced; then `root_count` is as much */
     size_t root_count;
-    const int *roots COUNTED_BY(root_count);
+    int *roots COUNTED_BY(root_room);
+    size_t key_log_room; /* in the same way */
+    KeyLogs key_logs;
     bool tidying;        /* something is left of older snapshots */
     uint32_t clusters_ms; /* when clusters want to be looked after: clusters_tidy */
     bool adopting;       /* not all threads go by the newest */
@@ -62,6 +70,14 @@ typedef struct WorkerProcess {
 } WorkerProcess;
 
 
+/* What the worker starts with (worker_start.c): an order about that, and the first configuration,
+ * by which everything is made up to serving. False: it was no such order. */
+bool worker_take_start(WorkerProcess *p, const ChannelMessage *message);
+MUST_USE Err worker_start_by(WorkerProcess *p, const Settings *settings);
+
+/* Maps the settings of an order, and ends what is mapped and open of it. */
+MUST_USE Err worker_map_settings(const ChannelMessage *message, const Settings **ret);
+void worker_close_settings(const ChannelMessage *message);
 /* Another configuration, as the supervisor orders it: its sockets, then its settings. */
 void worker_take_sockets(WorkerProcess *p, const ChannelMessage *message);
 void worker_reload(WorkerProcess *p, const ChannelMessage *message);

@@ -1,13 +1,9 @@
-/* worker_process.c - from the fork to the exit: closes what is not its own, starts the threads,
- * then obeys the channel. */
+/* worker_process.c - a worker's first thread: awaits its configuration, obeys the channel, ends. */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admin/status.h"
@@ -15,9 +11,7 @@
 #include "base/clock.h"
 #include "app/activation.h"
 #include "app/breakin.h"
-#include "app/daemon.h"
 #include "app/exit.h"
-#include "app/machine.h"
 #include "app/worker_parts.h"
 #include "app/worker_state.h"
 #include "base/number.h"
@@ -26,146 +20,12 @@
 #include "net/tls.h"
 
 #define BLOCK_BYTES 16384u
-#define START_BYTES_MAX (16u << 20)
 #define STATUS_BYTES_MAX (16u << 20)
 #define STATUS_LINE_BYTES 1024u /* room for one service, upstream or fault */
 #define DONE_TICK_MS 20     /* how often a drain looks whether all is over */
 #define ADOPT_TICK_MS 2     /* ... a reload whether all threads have taken it up */
 #define TIDY_TICK_MS 100    /* ... it is looked what may be freed */
 #define LOG_STOP_MS 2000u
-
-/* ---- the start ---- */
-
-static int compare_numbers(const void *left, const void *right)
-{
-    int a = *(const int *)left;
-    int b = *(const int *)right;
-    return a < b ? -1 : a > b;
-}
-
-/* Closes the supervisor's other descriptors: control socket, pid file, signals. They lie in the
- * gaps between those that are ours. */
-static Err close_others(const WorkerProcess *p)
-{
-    const Configuration *c = p->setup->configuration;
-    size_t room = 3 + LOG_STREAMS + c->listeners.count + c->key_logs.count + c->root_count;
-    int *kept = (int *)memory_new(NULL, room * sizeof *kept);
-    if (!kept) {
-        return ERR_MEMORY;
-    }
-    size_t count = 0;
-    kept[count++] = p->channel.orders;
-    kept[count++] = p->channel.answers;
-    kept[count++] = p->setup->state;
-    for (size_t i = 0; i < LOG_STREAMS; i++) {
-        kept[count++] = p->setup->logs->fds[i];
-    }
-    for (size_t i = 0; i < c->listeners.count; i++) {
-        kept[count++] = c->listeners.at[i].fd;
-    }
-    for (size_t i = 0; i < c->key_logs.count; i++) {
-        kept[count++] = c->key_logs.files[i].fd;
-    }
-    for (size_t i = 0; i < c->root_count; i++) {
-        kept[count++] = c->roots[i];
-    }
-    qsort(kept, count, sizeof *kept, compare_numbers);
-    unsigned next = STDERR_FILENO + 1;
-    for (size_t i = 0; i < count; i++) {
-        if (kept[i] > (int)next) {
-            (void)close_range(next, (unsigned)kept[i] - 1, 0);
-        }
-        next = kept[i] >= (int)next ? (unsigned)kept[i] + 1 : next;
-    }
-    (void)close_range(next, ~0u, 0);
-    memory_drop(NULL, kept, room * sizeof *kept);
-    return ERR_OK;
-}
-
-static AccessStyle access_style(AccessFormat format)
-{
-    switch (format) {
-    case ACCESS_JSON:
-        return ACCESS_STYLE_JSON;
-    case ACCESS_LOGFMT:
-        return ACCESS_STYLE_LOGFMT;
-    case ACCESS_COMBINED:
-        return ACCESS_STYLE_COMBINED;
-    }
-    return ACCESS_STYLE_JSON;
-}
-
-/* The rings; this thread logs through the one behind the data threads'. */
-static Err start_log(WorkerProcess *p)
-{
-    const WorkerSetup *setup = p->setup;
-    LogOptions options = {.producers = setup->threads + 1,
-                          .fds = {setup->logs->fds[LOG_TO_ERROR], setup->logs->fds[LOG_TO_ACCESS]},
-                          .level = logs_level(&setup->configuration->settings->system.log)};
-    TRY(log_start(&options, NULL, &p->log));
-    log_bind(p->log, setup->threads);
-    return ERR_OK;
-}
-
-/* The first snapshot, from what the supervisor has opened. */
-static Err build_first(WorkerProcess *p)
-{
-    const Configuration *c = p->setup->configuration;
-    Arena scratch;
-    arena_init(&scratch, &p->blocks, START_BYTES_MAX);
-    int *fds = arena_array(&scratch, int, c->listeners.count);
-    Err err = fds ? ERR_OK : ERR_MEMORY;
-    for (size_t i = 0; err == ERR_OK && i < c->listeners.count; i++) {
-        fds[i] = c->listeners.at[i].fd;
-    }
-    if (err == ERR_OK) {
-        BuildInputs inputs = {.count = c->listeners.count, .root_count = c->root_count};
-        inputs.fds = fds;
-        inputs.key_logs = c->key_logs.fds;
-        inputs.roots = c->roots;
-        err = builder_build(&p->builder, c->settings, &inputs);
-    }
-    arena_reset(&scratch);
-    return err;
-}
-
-/* The client is served as one that asks for no name. */
-static void on_odd_name(Str name)
-{
-    LOG(DEBUG, "a client's TLS server name is no DNS name, and counts as none",
-        LOG_STR("name", name));
-}
-
-/* The settings, and with them the bytes of keys, go as soon as all is built of them. */
-static Err start_threads(WorkerProcess *p)
-{
-    const Configuration *c = p->setup->configuration;
-    const SystemSettings *system = &c->settings->system;
-    MachineShares shares = machine_shares(c->settings, p->setup->threads);
-    WorkerPlan plan = {
-        .threads = p->setup->threads,
-        .pin = true,
-        .connections_max = shares.clients,
-        .idle_upstreams_max = system->idle_upstreams_max,
-        .files_max = shares.files,
-        .memory_bytes_max = config_memory_bytes(system),
-        .log = p->log,
-        .access_log = system->log.access != LOG_PLACE_OFF,
-        .access_style = access_style(system->log.access_format),
-        .before_serving = cage_close,
-        .context = &p->cage,
-    };
-    p->system = *system;
-    p->root_count = c->root_count;
-    p->roots = c->roots;
-    TRY(worker_build(&plan, &p->worker));
-    TRY(builder_open(&p->builder, p->worker, p->setup->cache));
-    TRY(build_first(p));
-    region_unmap_all();
-    worker_state_restore(p->worker, &p->builder.newest->snapshot, p->setup->state);
-    tls_report_odd_names(on_odd_name);
-    return worker_start(p->worker, &p->builder.newest->snapshot);
-}
 
 /* ---- the channel ---- */
 
@@ -224,7 +84,7 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
 static void replace_key_log(const WorkerProcess *p, const ChannelMessage *message)
 {
     if (message->fds[0] >= 0) {
-        key_logs_replace(&p->setup->configuration->key_logs, message->bytes, message->fds[0]);
+        key_logs_replace(&p->key_logs, message->bytes, message->fds[0]);
     }
 }
 
@@ -325,6 +185,8 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
     case CHANNEL_DUMPED:
     case CHANNEL_RELOADED:
     case CHANNEL_DEAF:
+    case CHANNEL_START: /* those two only before the first configuration */
+    case CHANNEL_ROOTS:
         return;
     }
 }
@@ -374,36 +236,49 @@ static void serve(WorkerProcess *p)
 
 /* ---- life ---- */
 
-/* Everything up to serving, in the order that the cage asks for (cage/cage.h). */
-static Err start(WorkerProcess *p)
+/* The first configuration has come: everything up to serving. */
+static Err start(WorkerProcess *p, const ChannelMessage *message)
 {
-    const Configuration *c = p->setup->configuration;
-    CagePlan plan = cage_plan(c->settings, c->root_count, c->roots);
-    blocks_init(&p->blocks, NULL, BLOCK_BYTES, 0);
-    crash_catch_signals();
-    breakin_arm();
-    if (c->settings->system.daemonize) {
-        daemon_let_go();
-    }
-    TRY(orphan_prepare(&p->orphan));
-    TRY(cage_enter(&p->cage, &plan));
-    crash_enter_thread(p->setup->threads);
-    TRY(start_log(p));
-    TRY(start_threads(p));
+    const Settings *settings = NULL;
+    TRY(worker_map_settings(message, &settings));
+    TRY(worker_start_by(p, settings));
+    worker_close_settings(message);
     ChannelMessage ready = {.kind = CHANNEL_READY, .value = p->cage.state};
     return channel_answer(&p->channel, &ready);
 }
 
-void worker_process_run(const WorkerSetup *setup, const ChannelEnd *channel, int supervisor)
+/* Takes what it begins with. Without a supervisor there is nothing to begin. */
+static Err await_start(WorkerProcess *p)
+{
+    ChannelMessage message;
+    while (!p->started) {
+        struct pollfd order = {.fd = p->channel.orders, .events = POLLIN};
+        (void)poll(&order, 1, -1);
+        Err err = channel_take_order(&p->channel, span_of(p->room, sizeof p->room), &message);
+        if (err == ERR_AGAIN) {
+            continue;
+        }
+        TRY(err);
+        if (message.kind == CHANNEL_CONFIGURATION) {
+            return start(p, &message);
+        }
+        if (!worker_take_start(p, &message)) {
+            return ERR_SYNTAX;
+        }
+    }
+    return ERR_OK;
+}
+
+void worker_process_run(const ChildStart *start_with)
 {
     static WorkerProcess process; /* large, and there is only one */
     WorkerProcess *p = &process;
-    *p = (WorkerProcess){.setup = setup, .channel = *channel};
-    if (getppid() != supervisor) {
-        _exit(EXIT_FAILED); /* it has died already */
-    }
-    Err err = close_others(p);
-    err = err == ERR_OK ? start(p) : err;
+    *p = (WorkerProcess){
+        .channel = start_with->channel, .logs = {-1, -1}, .state = -1, .orphan = {.signals = -1}};
+    blocks_init(&p->blocks, NULL, BLOCK_BYTES, 0);
+    crash_catch_signals();
+    breakin_arm();
+    Err err = await_start(p);
     if (err != ERR_OK) {
         LOG(ERROR, "worker cannot start", LOG_STR("why", str_from_c(err_sentence(err))));
         log_stop(p->log, LOG_STOP_MS);

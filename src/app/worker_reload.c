@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "app/activation.h"
 #include "app/worker_parts.h"
 #include "base/clock.h"
+#include "base/region.h"
 
 #define RELOAD_BYTES_MAX (16u << 20)
 
@@ -32,6 +34,10 @@ void worker_take_sockets(WorkerProcess *p, const ChannelMessage *message)
         }
         (void)span_copy(span_of(&place, sizeof place), str_take(places, sizeof place));
         places = str_drop(places, sizeof place);
+        if ((place & CHANNEL_PASSED) != 0 && !activation_owns(message->fds[i])) {
+            activation_adopt(message->fds[i]);
+        }
+        place &= ~CHANNEL_PASSED;
         p->pending[p->pending_count] = (PendingSocket){.place = place, .fd = message->fds[i]};
         p->pending_count++;
     }
@@ -66,33 +72,34 @@ static Err build_next(WorkerProcess *p, const Settings *settings)
 }
 
 /* What the supervisor has put there is looked at only as far as that it is where it should be. */
-static Err reload_from(WorkerProcess *p, const ChannelMessage *message)
+Err worker_map_settings(const ChannelMessage *message, const Settings **ret)
 {
     unsigned slot = message->id & ((1u << CHANNEL_BASE_SHIFT) - 1);
     unsigned base = message->id >> CHANNEL_BASE_SHIFT;
     bool over = message->fds[1] >= 0;
     const Settings *settings = (const Settings *)(uintptr_t)message->value;
     TRY(region_map(message->fds[0], slot));
-    Err err = over ? region_map(message->fds[1], base) : ERR_OK;
-    if (err == ERR_OK) {
-        bool there = region_holds(slot, settings, sizeof *settings);
-        err = there ? build_next(p, settings) : ERR_SYNTAX;
-        if (over) {
-            region_unmap(base);
-        }
-    }
-    region_unmap(slot);
-    return err;
+    TRY(over ? region_map(message->fds[1], base) : ERR_OK);
+    *ret = settings;
+    return region_holds(slot, settings, sizeof *settings) ? ERR_OK : ERR_SYNTAX;
 }
 
-void worker_reload(WorkerProcess *p, const ChannelMessage *message)
+void worker_close_settings(const ChannelMessage *message)
 {
-    Err err = p->ending ? ERR_CLOSED : reload_from(p, message);
+    region_unmap_all();
     for (size_t i = 0; i < message->fd_count; i++) {
         if (message->fds[i] >= 0) {
             (void)close(message->fds[i]);
         }
     }
+}
+
+void worker_reload(WorkerProcess *p, const ChannelMessage *message)
+{
+    const Settings *settings = NULL;
+    Err err = p->ending ? ERR_CLOSED : worker_map_settings(message, &settings);
+    err = err == ERR_OK ? build_next(p, settings) : err;
+    worker_close_settings(message);
     forget_sockets(p, err != ERR_OK);
     if (err != ERR_OK) {
         ChannelMessage answer = {.kind = CHANNEL_RELOADED, .bytes = str_from_c(err_sentence(err))};

@@ -1,6 +1,6 @@
 /* region.h - memory that one process fills and another reads at the same address, pointers and all.
  *
- * The address space is reserved once, before the fork, so that it is free in both processes. One
+ * The address space is reserved once, before any fork, so that it is free in all processes. One
  * fills a region, seals it, and sends the descriptor; from then on nobody can write to it, the
  * writer neither. The reader maps it, takes what it needs, and unmaps it. Both must be the same
  * program in the same place, as a forked child is: pointers to constants and functions hold, too.

@@ -2,6 +2,7 @@
 #include "loop/crash.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,15 +16,42 @@ CrashNotes *crash_notes;
 
 static _Thread_local uint32_t current_thread; /* plus 1; 0: not one that has notes */
 
-Err crash_open(CrashNotes **ret)
+/* Nobody can make the file shorter, which would be the end of who looks at its pages. */
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
+
+static Err map_notes(int fd, CrashNotes **ret)
 {
-    void *at = mmap(NULL, sizeof(CrashNotes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                    -1, 0);
+    void *at =
+        mmap(NULL, sizeof(CrashNotes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) {
         return err_from_errno(errno);
     }
     *ret = (CrashNotes *)at;
     return ERR_OK;
+}
+
+Err crash_open(CrashNotes **ret, int *ret_fd)
+{
+    int fd = memfd_create("river-notes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    bool made = ftruncate(fd, (off_t)sizeof(CrashNotes)) == 0 &&
+                fcntl(fd, F_ADD_SEALS, SEALS) == 0;
+    Err err = made ? map_notes(fd, ret) : err_from_errno(errno);
+    if (err != ERR_OK || !ret_fd) {
+        (void)close(fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return ERR_OK;
+}
+
+Err crash_adopt(int fd)
+{
+    Err err = map_notes(fd, &crash_notes);
+    (void)close(fd);
+    return err;
 }
 
 void crash_close(CrashNotes *notes)

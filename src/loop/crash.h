@@ -1,9 +1,9 @@
 /* crash.h - what a worker leaves behind when it dies: who died, and over which request; and, while
  * it lives, that its threads go on (heartbeat.h).
  *
- * The notes are shared pages that outlive the worker: the supervisor makes them before the fork and
- * reads them afterwards. A thread writes the id of the request it is working on before each step
- * and clears it behind; that is a copy of a few words into its own cache line. A fatal signal's
+ * The notes are shared pages that outlive the worker: the supervisor makes them before its birth,
+ * and reads them afterwards. A thread writes the id of the request it is working on before each
+ * step and clears it after; that is a copy of a few words into its own cache line. A fatal signal's
  * handler adds the signal and the thread, and the system call if that was not allowed. Nothing here
  * depends on sane memory of the worker. */
 #ifndef LOOP_CRASH_H
@@ -34,10 +34,12 @@ typedef struct CrashNotes {
 /* The notes of this process; NULL where nobody wants any (tests): setting them does nothing. */
 extern CrashNotes *crash_notes;
 
-/* Supervisor: a shared page for one worker, which takes it for its own (crash_notes) behind the
- * fork; and its end. */
-MUST_USE Err crash_open(CrashNotes **ret);
+/* Supervisor: shared pages for one worker, and their end. *ret_fd is a memory file with them, for
+ * the worker alone, and the caller's to close (NULL: none is wanted). */
+MUST_USE Err crash_open(CrashNotes **ret, int *ret_fd);
 void crash_close(CrashNotes *notes);
+/* Worker, once: takes the pages of that file for its own (crash_notes), and closes it. */
+MUST_USE Err crash_adopt(int fd);
 /* Supervisor: the id that a thread works on, or worked on before a death, as a copy in `room`
  * (CRASH_ID_BYTES_MAX): the worker may write there at any time. False when `thread` has none. */
 bool crash_read(const CrashNotes *notes, unsigned thread, Span room, Str *ret_id);

@@ -703,8 +703,7 @@ class Cache(FileTest):
             for i in range(2500):
                 self.assertEqual(peer.ask(get(f"/{i % 50}/{i}.txt")).body, b"file %d" % i, turn)
                 self.assertEqual(peer.ask(get(f"/{i % 50}/none{i}.txt")).status, 404)
-        worker = subprocess.run(["pgrep", "-P", str(river.pid)], check=True, capture_output=True,
-                                text=True).stdout.split()[0]
+        worker = river.status()["worker_pid"]
         self.assertLess(len(os.listdir(f"/proc/{worker}/fd")), 1200)
 
     def test_a_small_budget_of_memory(self):
@@ -727,8 +726,7 @@ class Cache(FileTest):
             self.write(f"{i}.bin", os.urandom(70000))
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         river = self.start(threads=1)
-        worker = int(subprocess.run(["pgrep", "-P", str(river.pid)], check=True,
-                                    capture_output=True, text=True).stdout.split()[0])
+        worker = river.status()["worker_pid"]
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (120, hard))
         peer = self.connect(self.listen)
         statuses = {}

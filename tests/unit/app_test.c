@@ -100,7 +100,7 @@ TEST("app: the help fits its room and names every command")
 TEST("app: a worker is replaced at once, from the fifth death in ten seconds on after a second")
 {
     ProcessManager k;
-    manager_init(&k);
+    k = (ProcessManager){.nursery = NURSERY_NONE};
     for (uint64_t death = 1; death <= 4; death++) {
         manager_plan_restart(&k, 20000 + death);
         EXPECT_U64(k.start_at_ms, 20000 + death);
@@ -308,7 +308,7 @@ TEST("app: a worker of which the system knows nothing is gone")
     ProcessManager k;
     KeptWorker ended = {0};
     int status = 0;
-    manager_init(&k);
+    k = (ProcessManager){.nursery = NURSERY_NONE};
     k.workers[0] = (KeptWorker){
         .role = KEPT_SERVING, .pid = forgotten_child(), .process = -1, .channel = CHANNEL_CLOSED};
     EXPECT(manager_reap(&k, true, 1000, &ended, &status));

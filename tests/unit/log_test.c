@@ -297,7 +297,7 @@ TEST("an event that is too long loses its last fields, not its line")
 TEST("crash notes hold a thread's request id, cut to their room")
 {
     CrashNotes *before = crash_notes;
-    EXPECT(crash_open(&crash_notes) == ERR_OK);
+    EXPECT(crash_open(&crash_notes, NULL) == ERR_OK);
     Str id = {0};
     uint8_t bytes[CRASH_ID_BYTES_MAX];
     Span room = span_of(bytes, sizeof bytes);

@@ -291,7 +291,7 @@ TEST("heartbeat: a thread rests before its first turn, and each turn is another 
 TEST("heartbeat: each has a cache line of its own, and so has each note")
 {
     CrashNotes *notes = NULL;
-    EXPECT(crash_open(&notes) == ERR_OK);
+    EXPECT(crash_open(&notes, NULL) == ERR_OK);
     for (unsigned i = 0; i < 3; i++) {
         EXPECT_U64((uintptr_t)&notes->heartbeats[i] % 64, 0);
         EXPECT_U64((uintptr_t)&notes->notes[i] % 64, 0);

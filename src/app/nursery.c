@@ -1,0 +1,265 @@
+/* nursery.c - both sides of a birth: the supervisor asks, the nursery clones. */
+#include "app/nursery.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/daemon.h"
+#include "app/exit.h"
+#include "base/region.h"
+#include "loop/crash.h"
+#include "loop/log.h"
+
+#define NAME "river-nursery"
+#define BIRTH_FDS 3u /* orders, answers, notes */
+
+/* The order of clone's arguments is the architecture's. */
+#if defined(__aarch64__)
+#define CLONE(flags, number) syscall(SYS_clone, (flags), NULL, NULL, NULL, (number))
+#else
+#define CLONE(flags, number) syscall(SYS_clone, (flags), NULL, NULL, (number), NULL)
+#endif
+
+typedef struct Request {
+    uint32_t kind;
+} Request;
+
+typedef struct Reply {
+    int32_t pid; /* 0: none */
+    int32_t error; /* then why: an errno */
+} Reply;
+
+typedef union FdRoom { /* aligned for its cmsghdr */
+    struct cmsghdr head;
+    uint8_t bytes[CMSG_SPACE(sizeof(int) * BIRTH_FDS)];
+} FdRoom;
+
+/* ---- the nursery ---- */
+
+/* As fork, but the child's parent is this process's own. The C library keeps the thread's number
+ * where the kernel was told that it is (set_tid_address): the child's goes there, too. */
+static pid_t clone_sibling(void)
+{
+    unsigned long flags = CLONE_PARENT | SIGCHLD;
+    int *number = NULL;
+    if (prctl(PR_GET_TID_ADDRESS, &number, 0, 0, 0) == 0 && number) {
+        flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    }
+    return (pid_t)CLONE(flags, number);
+}
+
+/* The child, for the rest of its life. */
+static _Noreturn void live(uint32_t kind, const int *fds)
+{
+    (void)prctl(PR_SET_NAME, "river");
+    ChildStart start = {.channel = {.orders = fds[0], .answers = fds[1]}};
+    if (crash_adopt(fds[2]) == ERR_OK) {
+        child_kinds[kind].main(&start);
+    }
+    _exit(EXIT_FAILED);
+}
+
+/* Whether all three descriptors came along. */
+static bool take_fds(struct msghdr *packet, int *fds)
+{
+    size_t count = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+            size_t bytes = c->cmsg_len - CMSG_LEN(0);
+            count = bytes / sizeof(int);
+            (void)span_copy(span_of(fds, sizeof(int) * BIRTH_FDS), str_of(CMSG_DATA(c), bytes));
+        }
+    }
+    return count == BIRTH_FDS;
+}
+
+static void answer(int fd, Reply reply)
+{
+    ssize_t n;
+    do {
+        n = send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+}
+
+static void bear(int fd, const Request *request, const int *fds)
+{
+    pid_t pid = clone_sibling();
+    if (pid == 0) {
+        (void)close(fd);
+        live(request->kind, fds);
+    }
+    answer(fd, (Reply){.pid = pid > 0 ? pid : 0, .error = pid > 0 ? 0 : errno});
+}
+
+/* One request; false: the supervisor is gone. */
+static bool serve_one(int fd)
+{
+    Request request = {0};
+    int fds[BIRTH_FDS] = {-1, -1, -1};
+    FdRoom room = {0};
+    struct iovec piece = {&request, sizeof request};
+    struct msghdr packet = {.msg_iov = &piece,
+                            .msg_iovlen = 1,
+                            .msg_control = room.bytes,
+                            .msg_controllen = sizeof room.bytes};
+    ssize_t n = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
+    if (n <= 0) {
+        return n < 0 && errno == EINTR;
+    }
+    bool whole = take_fds(&packet, fds) && n == sizeof request && request.kind < CHILD_KINDS;
+    if (whole) {
+        bear(fd, &request, fds);
+    } else {
+        answer(fd, (Reply){.error = EINVAL});
+    }
+    for (size_t i = 0; i < BIRTH_FDS; i++) {
+        if (fds[i] >= 0) {
+            (void)close(fds[i]);
+        }
+    }
+    return true;
+}
+
+/* Whatever ends the supervisor ends it. Who is not River's own may neither trace it nor read its
+ * memory, for it could be made to serve another master. */
+static _Noreturn void nurse(int fd, pid_t supervisor, bool let_go)
+{
+    (void)prctl(PR_SET_NAME, NAME);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor) {
+        _exit(EXIT_OK);
+    }
+    if (fd > STDERR_FILENO + 1) {
+        (void)close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+    }
+    (void)close_range((unsigned)fd + 1, ~0u, 0);
+    region_unmap_all();
+    log_bind_direct(-1, LOG_ERROR);
+    if (let_go) {
+        daemon_let_go();
+    }
+    while (serve_one(fd)) {
+    }
+    _exit(EXIT_OK);
+}
+
+/* ---- the supervisor's side ---- */
+
+static void forget(Nursery *n)
+{
+    if (n->fd >= 0) {
+        (void)close(n->fd);
+    }
+    n->fd = -1;
+    n->pid = 0;
+}
+
+Err nursery_start(Nursery *io)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        return err_from_errno(errno);
+    }
+    pid_t supervisor = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        nurse(ends[1], supervisor, io->let_go);
+    }
+    (void)close(ends[1]);
+    if (pid < 0) {
+        Err err = err_from_errno(errno);
+        (void)close(ends[0]);
+        return err;
+    }
+    io->fd = ends[0];
+    io->pid = pid;
+    return ERR_OK;
+}
+
+void nursery_end(Nursery *io)
+{
+    if (io->pid > 0) {
+        (void)kill(io->pid, SIGKILL);
+        (void)waitpid(io->pid, NULL, 0);
+    }
+    forget(io);
+}
+
+void nursery_look(Nursery *io)
+{
+    if (io->pid > 0 && waitpid(io->pid, NULL, WNOHANG) != 0) {
+        LOG(ERROR, "the nursery died: the next child is made by another one",
+            LOG_U64("pid", (uint64_t)io->pid));
+        forget(io);
+    }
+}
+
+static Err ask(int fd, const Birth *birth)
+{
+    Request request = {.kind = (uint32_t)birth->kind};
+    const int fds[BIRTH_FDS] = {birth->channel.orders, birth->channel.answers, birth->notes};
+    FdRoom room = {0};
+    struct iovec piece = {&request, sizeof request};
+    struct msghdr packet = {.msg_iov = &piece,
+                            .msg_iovlen = 1,
+                            .msg_control = room.bytes,
+                            .msg_controllen = sizeof room.bytes};
+    struct cmsghdr *control = CMSG_FIRSTHDR(&packet);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(sizeof fds);
+    (void)span_copy(span_of(CMSG_DATA(control), sizeof fds), str_of(fds, sizeof fds));
+    ssize_t n;
+    do {
+        n = sendmsg(fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? err_from_errno(errno) : ERR_OK;
+}
+
+/* ERR_CLOSED, ERR_TIMEOUT: it is of no use any more. */
+static Err hear(int fd, pid_t *ret)
+{
+    Reply reply = {0};
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    int found;
+    do {
+        found = poll(&ready, 1, NURSERY_ANSWER_MS);
+    } while (found < 0 && errno == EINTR);
+    if (found == 0) {
+        return ERR_TIMEOUT;
+    }
+    if (recv(fd, &reply, sizeof reply, MSG_DONTWAIT) != (ssize_t)sizeof reply) {
+        return ERR_CLOSED;
+    }
+    *ret = reply.pid;
+    return reply.pid > 0 ? ERR_OK : err_from_errno(reply.error);
+}
+
+Err nursery_bear(Nursery *io, const Birth *birth, pid_t *ret)
+{
+    Err err = ERR_OK;
+    for (unsigned tries = 0; tries < 2; tries++) {
+        if (io->pid == 0) {
+            TRY(nursery_start(io));
+        }
+        err = ask(io->fd, birth);
+        bool asked = err == ERR_OK;
+        err = asked ? hear(io->fd, ret) : err;
+        if (asked && err != ERR_TIMEOUT && err != ERR_CLOSED) {
+            return err; /* it lives, whatever it has answered */
+        }
+        LOG(ERROR, "the nursery does not answer: another one takes its place",
+            LOG_U64("pid", (uint64_t)io->pid));
+        nursery_end(io);
+    }
+    return err;
+}

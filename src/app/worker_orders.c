@@ -1,0 +1,84 @@
+/* worker_orders.c - sockets, directories, logs and settings as messages. */
+#include "app/worker_orders.h"
+
+/* The sockets that the worker does not have yet (`all`: every one), as many in a message as fit. */
+static Err send_sockets(const ChannelEnd *to, const ListenSet *set, bool all)
+{
+    uint32_t places[CHANNEL_FDS_MAX];
+    ChannelMessage message = {.kind = CHANNEL_LISTENERS, .value = 1};
+    /* What an earlier try has left is nothing. */
+    TRY(channel_order_patiently(to, &message));
+    message.value = 0;
+    for (uint32_t i = 0; i <= set->count; i++) {
+        if (message.fd_count == CHANNEL_FDS_MAX || (i == set->count && message.fd_count > 0)) {
+            message.bytes = str_of(places, message.fd_count * sizeof places[0]);
+            TRY(channel_order_patiently(to, &message));
+            message.fd_count = 0;
+        }
+        if (i < set->count && (all || !set->at[i].shared)) {
+            places[message.fd_count] = i | (set->at[i].passed ? CHANNEL_PASSED : 0);
+            message.fds[message.fd_count] = set->at[i].fd;
+            message.fd_count++;
+        }
+    }
+    return ERR_OK;
+}
+
+static Err send_roots(const ChannelEnd *to, const Configuration *c)
+{
+    ChannelMessage message = {.kind = CHANNEL_ROOTS, .value = c->root_count};
+    for (size_t i = 0; i < c->root_count; i++) {
+        message.fds[message.fd_count++] = c->roots[i];
+        if (message.fd_count == CHANNEL_FDS_MAX || i + 1 == c->root_count) {
+            TRY(channel_order_patiently(to, &message));
+            message.fd_count = 0;
+        }
+    }
+    return ERR_OK;
+}
+
+static Err send_key_logs(const ChannelEnd *to, const KeyLogs *logs)
+{
+    for (size_t i = 0; i < logs->count; i++) {
+        ChannelMessage message = {.kind = CHANNEL_KEY_LOG,
+                                  .value = logs->count,
+                                  .bytes = logs->files[i].path,
+                                  .fd_count = 1,
+                                  .fds = {logs->files[i].fd}};
+        TRY(channel_order_patiently(to, &message));
+    }
+    return ERR_OK;
+}
+
+static Err send_settings(const ChannelEnd *to, const Configuration *c)
+{
+    const Region *own = &c->own->region;
+    const Region *base = c->base ? &c->base->region : NULL;
+    ChannelMessage message = {.kind = CHANNEL_CONFIGURATION,
+                              .id = own->slot | (base ? base->slot << CHANNEL_BASE_SHIFT : 0),
+                              .value = (uint64_t)(uintptr_t)c->settings,
+                              .fd_count = base ? 2 : 1,
+                              .fds = {own->fd, base ? base->fd : -1}};
+    return channel_order_patiently(to, &message);
+}
+
+Err worker_send_start(const ChannelEnd *to, const WorkerSetup *setup)
+{
+    const Configuration *c = setup->configuration;
+    ChannelMessage start = {
+        .kind = CHANNEL_START,
+        .value = setup->threads,
+        .fd_count = 3,
+        .fds = {setup->logs->fds[LOG_TO_ERROR], setup->logs->fds[LOG_TO_ACCESS], setup->state}};
+    TRY(channel_order_patiently(to, &start));
+    TRY(send_roots(to, c));
+    TRY(send_key_logs(to, &c->key_logs));
+    TRY(send_sockets(to, &c->listeners, true));
+    return send_settings(to, c);
+}
+
+Err worker_send_configuration(const ChannelEnd *to, const Configuration *c)
+{
+    TRY(send_sockets(to, &c->listeners, false));
+    return send_settings(to, c);
+}
