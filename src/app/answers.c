@@ -143,7 +143,7 @@ void answers_on_message(Supervisor *s, const ChannelMessage *message)
 static ProcessStatus process_status(Supervisor *s)
 {
     uint64_t now = clock_ms();
-    const KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
+    const KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     return (ProcessStatus){
         .version = S(RIVER_VERSION),
         .state = s->state == STATE_SERVING ? S("serving") : S("draining"),
@@ -151,7 +151,7 @@ static ProcessStatus process_status(Supervisor *s)
         .worker_pid = serving ? (uint64_t)serving->pid : 0,
         .up_ms = now - s->started_ms,
         .worker_up_ms = serving ? now - serving->started_ms : 0,
-        .restarts = s->manager.restarts,
+        .restarts = s->manager.restarts.count,
         .reloads = s->reload.count,
     };
 }
@@ -164,7 +164,7 @@ static void answer_status(Supervisor *s, ControlClient *client)
     uint8_t room[1024];
     uint8_t cage_room[256];
     Text t = text_in(span_of(room, sizeof room));
-    const KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
+    const KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     status.cage = serving && serving->ready
                       ? cage_text(span_of(cage_room, sizeof cage_room), serving->cage)
                       : STR_NONE;
@@ -185,7 +185,7 @@ static void answer_status(Supervisor *s, ControlClient *client)
 static bool is_worker(const Supervisor *s, int process)
 {
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->manager.workers[i];
+        const KeptChild *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE && w->pid == process) {
             return true;
         }

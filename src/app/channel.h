@@ -47,7 +47,8 @@ typedef enum ChannelKind {
                           * belongs to it */
     CHANNEL_ROOTS,       /* supervisor, before the first configuration: directories of file servers,
                           * in the order of the settings; `value`: how many there are in all */
-    CHANNEL_LAST = CHANNEL_ROOTS
+    CHANNEL_RECORD,      /* supervisor and helper: all that they say (record.h) */
+    CHANNEL_LAST = CHANNEL_RECORD
 } ChannelKind;
 
 #define CHANNEL_BASE_SHIFT 16u

@@ -2,7 +2,8 @@
  *
  * The nursery (nursery.h) makes them all. What a child is born with is in its ChildStart: standard
  * input, output and error, a channel to the supervisor, and pages for its last words (crash.h).
- * Everything else comes over the channel. */
+ * Everything else comes over the channel. A worker's cage depends on its configuration (cage.h); a
+ * helper's is its kind's (cage/helper.h), which its main function enters. */
 #ifndef APP_CHILD_H
 #define APP_CHILD_H
 
@@ -15,14 +16,17 @@ typedef struct ChildStart {
 
 typedef enum ChildKindId {
     CHILD_WORKER, /* carries all traffic (worker_process.h) */
+    CHILD_TRIAL,  /* a helper of the build `breakin` alone (breakin.h) */
     CHILD_KINDS
 } ChildKindId;
 
 typedef struct ChildKind {
     Str name; /* for the log */
-    void (*main)(const ChildStart *start); /* for the rest of its life: never returns */
+    bool stays; /* a helper that is kept running (helpers.h) */
+    void (*main)(const ChildStart *start); /* for the rest of its life; NULL: not in this build */
 } ChildKind;
 
-extern const ChildKind child_kinds[CHILD_KINDS];
+/* By their numbers. */
+extern const ChildKind *const child_kinds[CHILD_KINDS];
 
 #endif

@@ -35,7 +35,7 @@ static void give_up(Dumping *d)
 void dumping_begin(Supervisor *s, DumpPurpose purpose)
 {
     Dumping *d = &s->dumping;
-    const KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
+    const KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     drop_file(d);
     *d = (Dumping){.state = DUMP_ASKED,
                    .purpose = purpose,
@@ -65,7 +65,7 @@ bool dumping_take(Supervisor *s, Dump *ret)
 }
 
 /* What the worker has written is only taken once nobody can change it any more. */
-void dumping_on_message(Supervisor *s, const KeptWorker *from, bool good)
+void dumping_on_message(Supervisor *s, const KeptChild *from, bool good)
 {
     Dumping *d = &s->dumping;
     if (d->state != DUMP_ASKED || from->role != KEPT_SERVING) {

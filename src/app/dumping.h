@@ -36,7 +36,7 @@ void dumping_begin(Supervisor *s, DumpPurpose purpose);
 /* Whether it is over; then *ret is how it went, and nobody asks any more. */
 bool dumping_take(Supervisor *s, Dump *ret);
 /* The worker has answered, or has died, or does not answer in time. */
-void dumping_on_message(Supervisor *s, const KeptWorker *from, bool good);
+void dumping_on_message(Supervisor *s, const KeptChild *from, bool good);
 void dumping_on_death(Supervisor *s, KeptRole role);
 void dumping_keep_deadlines(Supervisor *s, uint64_t now_ms);
 

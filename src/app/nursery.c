@@ -62,7 +62,7 @@ static _Noreturn void live(uint32_t kind, const int *fds)
     (void)prctl(PR_SET_NAME, "river");
     ChildStart start = {.channel = {.orders = fds[0], .answers = fds[1]}};
     if (crash_adopt(fds[2]) == ERR_OK) {
-        child_kinds[kind].main(&start);
+        child_kinds[kind]->main(&start);
     }
     _exit(EXIT_FAILED);
 }
@@ -114,7 +114,8 @@ static bool serve_one(int fd)
     if (n <= 0) {
         return n < 0 && errno == EINTR;
     }
-    bool whole = take_fds(&packet, fds) && n == sizeof request && request.kind < CHILD_KINDS;
+    bool whole = take_fds(&packet, fds) && n == sizeof request && request.kind < CHILD_KINDS &&
+                 child_kinds[request.kind]->main;
     if (whole) {
         bear(fd, &request, fds);
     } else {

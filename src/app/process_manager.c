@@ -20,7 +20,7 @@ Err manager_init(ProcessManager *k)
     return nursery_start(&k->nursery);
 }
 
-KeptWorker *manager_find(ProcessManager *k, KeptRole role)
+KeptChild *manager_find(ProcessManager *k, KeptRole role)
 {
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
         if (k->workers[i].role == role) {
@@ -30,43 +30,60 @@ KeptWorker *manager_find(ProcessManager *k, KeptRole role)
     return NULL;
 }
 
-/* Birth, and what it begins with. */
-static Err bear_worker(ProcessManager *k, KeptWorker *w, const WorkerSetup *setup)
+Err manager_bear(ProcessManager *k, ChildKindId kind, uint64_t now_ms, KeptChild *ret)
 {
-    Birth birth = {.kind = CHILD_WORKER, .channel = CHANNEL_CLOSED, .notes = -1};
-    TRY(crash_open(&w->notes, &birth.notes));
-    Err err = channel_open(&w->channel, &birth.channel);
+    KeptChild c = {.kind = kind, .process = -1, .channel = CHANNEL_CLOSED, .started_ms = now_ms};
+    Birth birth = {.kind = kind, .channel = CHANNEL_CLOSED, .notes = -1};
+    TRY(crash_open(&c.notes, &birth.notes));
+    Err err = channel_open(&c.channel, &birth.channel);
     if (err == ERR_OK) {
-        err = nursery_bear(&k->nursery, &birth, &w->pid);
+        err = nursery_bear(&k->nursery, &birth, &c.pid);
         channel_close(&birth.channel);
     }
     (void)close(birth.notes);
-    if (err == ERR_OK) {
-        err = worker_send_start(&w->channel, setup);
-        if (err != ERR_OK) {
-            (void)kill(w->pid, SIGKILL);
-            (void)waitpid(w->pid, NULL, 0);
-        }
+    if (err != ERR_OK) {
+        channel_close(&c.channel);
+        crash_close(c.notes);
+        return err;
     }
-    return err;
+    c.process = pidfd_open(c.pid, 0);
+    *ret = c;
+    return ERR_OK;
+}
+
+static void place_free(KeptChild *c)
+{
+    if (c->process >= 0) {
+        (void)close(c->process);
+    }
+    channel_close(&c->channel);
+    crash_close(c->notes);
+    *c = (KeptChild){0};
+}
+
+void manager_end(KeptChild *c)
+{
+    (void)kill(c->pid, SIGKILL);
+    (void)waitpid(c->pid, NULL, 0);
+    place_free(c);
 }
 
 Err manager_start(ProcessManager *k, const WorkerSetup *setup, KeptRole role, uint64_t now_ms,
-                  KeptWorker **ret)
+                  KeptChild **ret)
 {
-    KeptWorker *place = manager_find(k, KEPT_NONE);
-    KeptWorker w = {.role = role, .process = -1, .channel = CHANNEL_CLOSED, .started_ms = now_ms};
+    KeptChild *place = manager_find(k, KEPT_NONE);
+    KeptChild w;
     if (!place) {
         return ERR_FULL;
     }
-    Err err = bear_worker(k, &w, setup);
+    TRY(manager_bear(k, CHILD_WORKER, now_ms, &w));
+    Err err = worker_send_start(&w.channel, setup);
     if (err != ERR_OK) {
-        channel_close(&w.channel);
-        crash_close(w.notes);
+        manager_end(&w);
         return err;
     }
-    w.process = pidfd_open(w.pid, 0);
-    k->start_at_ms = 0;
+    w.role = role;
+    k->restarts.due_ms = 0;
     *place = w;
     *ret = place;
     return ERR_OK;
@@ -98,21 +115,30 @@ static void print_requests(CrashNotes *notes, Text *out)
     }
 }
 
-/* The crash line. */
-static void log_death(const KeptWorker *w, int status)
+/* What a child was killed by, beside the signal: a call that it was not allowed; or nothing. */
+static Str forbidden_call(const KeptChild *c, Text *room)
 {
-    uint8_t room[1024];
-    Text requests = text_in(span_of(room, sizeof room));
-    print_requests(w->notes, &requests);
-    Str ids = requests.len > 0 ? text_str(&requests) : S("none");
     uint32_t number = 0;
     uint32_t architecture = 0;
-    if (WIFSIGNALED(status) && crash_call(w->notes, &number, &architecture)) {
-        uint8_t name_room[64];
-        Text name = text_in(span_of(name_room, sizeof name_room));
-        cage_print_call(&name, number, architecture);
+    if (crash_call(c->notes, &number, &architecture)) {
+        cage_print_call(room, number, architecture);
+    }
+    return text_str(room);
+}
+
+/* The crash line of a worker. */
+static void log_worker_death(const KeptChild *w, int status)
+{
+    uint8_t room[1024];
+    uint8_t name_room[64];
+    Text requests = text_in(span_of(room, sizeof room));
+    Text name = text_in(span_of(name_room, sizeof name_room));
+    print_requests(w->notes, &requests);
+    Str ids = requests.len > 0 ? text_str(&requests) : S("none");
+    Str call = WIFSIGNALED(status) ? forbidden_call(w, &name) : STR_NONE;
+    if (call.len > 0) {
         LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)w->pid),
-            LOG_STR("signal", signal_name(WTERMSIG(status))), LOG_STR("call", text_str(&name)),
+            LOG_STR("signal", signal_name(WTERMSIG(status))), LOG_STR("call", call),
             LOG_U64("thread", atomic_load(&w->notes->thread)), LOG_STR("request_id", ids));
     } else if (WIFSIGNALED(status)) {
         LOG(ERROR, "worker died", LOG_U64("pid", (uint64_t)w->pid),
@@ -124,28 +150,38 @@ static void log_death(const KeptWorker *w, int status)
     }
 }
 
-/* A worker that somebody has stopped keeps clients waiting. If it does not go on soon, another one
- * serves them better; one that leaves or was told to die has its deadline already. */
-static void note_stop(KeptWorker *w, bool stopped, uint64_t now_ms)
+static void log_death(const KeptChild *c, int status)
+{
+    uint8_t room[64];
+    Text name = text_in(span_of(room, sizeof room));
+    if (c->kind == CHILD_WORKER) {
+        log_worker_death(c, status);
+        return;
+    }
+    Str call = WIFSIGNALED(status) ? forbidden_call(c, &name) : STR_NONE;
+    LOG(ERROR, "helper died", LOG_STR("kind", child_kinds[c->kind]->name),
+        LOG_U64("pid", (uint64_t)c->pid),
+        LOG_STR("signal", WIFSIGNALED(status) ? signal_name(WTERMSIG(status)) : S("none")),
+        LOG_STR("call", call.len > 0 ? call : S("none")),
+        LOG_U64("exit_status", WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : 0));
+}
+
+/* A worker that was stopped keeps clients waiting. If it does not go on soon, another one serves
+ * them better; one that leaves or was told to die has its deadline already. So it is for helpers.
+ */
+static void note_stop(KeptChild *w, bool stopped, uint64_t now_ms)
 {
     if (w->role != KEPT_LEAVING && !w->stuck) {
         w->kill_at_ms = stopped ? now_ms + MANAGER_STOPPED_MS : 0;
     }
-    if (stopped) {
+    bool worker = w->kind == CHILD_WORKER;
+    if (stopped && worker) {
         LOG(ERROR, "worker was stopped by a signal", LOG_U64("pid", (uint64_t)w->pid));
-    } else {
+    } else if (stopped) {
+        LOG(ERROR, "helper was stopped by a signal", LOG_U64("pid", (uint64_t)w->pid));
+    } else if (worker) {
         LOG(INFO, "worker goes on", LOG_U64("pid", (uint64_t)w->pid));
     }
-}
-
-static void place_free(KeptWorker *w)
-{
-    if (w->process >= 0) {
-        (void)close(w->process);
-    }
-    channel_close(&w->channel);
-    crash_close(w->notes);
-    *w = (KeptWorker){0};
 }
 
 /* Whether the system has news of a child. */
@@ -161,56 +197,73 @@ static bool look(pid_t pid, int *ret_status)
     return found == pid;
 }
 
+static bool is_kept(const ProcessManager *k, pid_t pid)
+{
+    bool kept = pid == k->nursery.pid;
+    for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
+        kept = kept || (k->workers[i].role != KEPT_NONE && k->workers[i].pid == pid);
+    }
+    for (size_t i = 0; i < CHILD_KINDS; i++) {
+        kept = kept || (k->helpers[i].child.role != KEPT_NONE && k->helpers[i].child.pid == pid);
+    }
+    return kept;
+}
+
 void manager_reap_strangers(const ProcessManager *k, pid_t other)
 {
     for (;;) {
         siginfo_t child = {0};
         if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0 || child.si_pid == 0 ||
-            child.si_pid == other || child.si_pid == k->nursery.pid) {
+            child.si_pid == other) {
             return;
         }
-        for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-            if (k->workers[i].role != KEPT_NONE && k->workers[i].pid == child.si_pid) {
-                return; /* manager_reap takes it, then the others' turn comes */
-            }
+        if (is_kept(k, child.si_pid)) {
+            return; /* manager_reap takes it, then the others' turn comes */
         }
         (void)waitpid(child.si_pid, NULL, WNOHANG);
     }
 }
 
-bool manager_reap(ProcessManager *k, bool expected, uint64_t now_ms, KeptWorker *ret,
+bool manager_reap_one(KeptChild *c, bool expected, uint64_t now_ms, KeptChild *ret,
+                      int *ret_status)
+{
+    int status = 0;
+    if (c->role == KEPT_NONE || !look(c->pid, &status)) {
+        return false;
+    }
+    if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+        note_stop(c, WIFSTOPPED(status), now_ms);
+        return false;
+    }
+    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!expected && !(c->role == KEPT_LEAVING && clean)) {
+        log_death(c, status);
+    }
+    *ret = *c;
+    *ret_status = status;
+    place_free(c);
+    return true;
+}
+
+bool manager_reap(ProcessManager *k, bool expected, uint64_t now_ms, KeptChild *ret,
                   int *ret_status)
 {
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-        KeptWorker *w = &k->workers[i];
-        int status = 0;
-        if (w->role == KEPT_NONE || !look(w->pid, &status)) {
-            continue;
+        if (manager_reap_one(&k->workers[i], expected, now_ms, ret, ret_status)) {
+            return true;
         }
-        if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
-            note_stop(w, WIFSTOPPED(status), now_ms);
-            continue;
-        }
-        bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        if (!expected && !(w->role == KEPT_LEAVING && clean)) {
-            log_death(w, status);
-        }
-        *ret = *w;
-        *ret_status = status;
-        place_free(w);
-        return true;
     }
     return false;
 }
 
-void manager_plan_restart(ProcessManager *k, uint64_t now_ms)
+void restarts_plan(Restarts *r, uint64_t now_ms)
 {
-    uint64_t *oldest = &k->deaths_ms[k->death_count % MANAGER_DEATHS];
+    uint64_t *oldest = &r->deaths_ms[r->death_count % MANAGER_DEATHS];
     *oldest = now_ms;
-    k->death_count++;
+    r->death_count++;
     /* The ring's next entry is the fourth death before this one. */
-    uint64_t fourth_before = k->deaths_ms[k->death_count % MANAGER_DEATHS];
-    bool often = k->death_count >= MANAGER_DEATHS && now_ms - fourth_before < MANAGER_WINDOW_MS;
-    k->start_at_ms = now_ms + (often ? MANAGER_PAUSE_MS : 0);
-    k->restarts++;
+    uint64_t fourth_before = r->deaths_ms[r->death_count % MANAGER_DEATHS];
+    bool often = r->death_count >= MANAGER_DEATHS && now_ms - fourth_before < MANAGER_WINDOW_MS;
+    r->due_ms = now_ms + (often ? MANAGER_PAUSE_MS : 0);
+    r->count++;
 }

@@ -230,7 +230,7 @@ static void fail(Supervisor *s, Str reason)
 
 void reload_abandon(Supervisor *s)
 {
-    KeptWorker *coming = manager_find(&s->manager, KEPT_COMING);
+    KeptChild *coming = manager_find(&s->manager, KEPT_COMING);
     if (s->reload.draining != 0) {
         tell_reloaded(s);
     }
@@ -251,7 +251,7 @@ void reload_on_dump(Supervisor *s, int fd)
     if (r->state != RELOAD_DUMPING) {
         return; /* it was given up meanwhile */
     }
-    KeptWorker *coming = NULL;
+    KeptChild *coming = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->next);
     setup.logs = &r->logs;
     setup.state = fd;
@@ -266,7 +266,7 @@ void reload_on_dump(Supervisor *s, int fd)
 static Err hand_to_worker(Supervisor *s, Text *why)
 {
     Reload *r = &s->reload;
-    KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
+    KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     uint64_t now = clock_ms();
     r->deadline_ms = now + WORKER_ANSWER_MS;
     if (serving && serving->ready && !r->anew && configuration_same_worker(s->current, s->next)) {
@@ -280,7 +280,7 @@ static Err hand_to_worker(Supervisor *s, Text *why)
     return ERR_OK;
 }
 
-void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *message)
+void reload_on_message(Supervisor *s, KeptChild *from, const ChannelMessage *message)
 {
     if (s->reload.state != RELOAD_ASKED || from->role != KEPT_SERVING) {
         return;
@@ -295,16 +295,16 @@ void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *me
     fail(s, text_str(&t));
 }
 
-void reload_on_deaf(Supervisor *s, const KeptWorker *w)
+void reload_on_deaf(Supervisor *s, const KeptChild *w)
 {
     if (w->pid == s->reload.draining) {
         tell_reloaded(s);
     }
 }
 
-void reload_on_ready(Supervisor *s, KeptWorker *w)
+void reload_on_ready(Supervisor *s, KeptChild *w)
 {
-    KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
+    KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     if (serving) {
         supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
         s->reload.draining = serving->pid;
@@ -322,7 +322,7 @@ void reload_mend_listeners(Supervisor *s)
     }
 }
 
-void reload_on_death(Supervisor *s, const KeptWorker *w)
+void reload_on_death(Supervisor *s, const KeptChild *w)
 {
     reload_on_deaf(s, w);
     if (s->reload.state == RELOAD_COMING && w->role == KEPT_COMING) {
@@ -356,7 +356,7 @@ void reload_keep_deadlines(Supervisor *s, uint64_t now_ms)
     if (now_ms < s->reload.deadline_ms) {
         return;
     }
-    KeptWorker *slow =
+    KeptChild *slow =
         manager_find(&s->manager, s->reload.state == RELOAD_COMING ? KEPT_COMING : KEPT_SERVING);
     fail(s, S("the worker has not answered in time"));
     if (slow) { /* it may have taken it up half: what it goes by is not known */

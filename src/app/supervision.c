@@ -29,7 +29,7 @@ WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c)
         .state = -1};
 }
 
-void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value)
+void supervisor_order(const KeptChild *w, ChannelKind kind, uint64_t value)
 {
     ChannelMessage message = {.kind = kind, .value = value};
     if (w->role != KEPT_NONE && channel_order(&w->channel, &message) != ERR_OK) {
@@ -37,7 +37,7 @@ void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value)
     }
 }
 
-void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind)
+void supervisor_dismiss(Supervisor *s, KeptChild *w, ChannelKind kind)
 {
     uint64_t limit_ms = kind == CHANNEL_STOP ? 0 : s->current->settings->system.drain_timeout_ms;
     uint64_t grace_ms = kind == CHANNEL_STOP ? STOP_GRACE_MS : DRAIN_GRACE_MS;
@@ -58,7 +58,7 @@ bool supervisor_has_workers(const Supervisor *s)
     return false;
 }
 
-void supervisor_confirm(const Supervisor *s, const KeptWorker *w)
+void supervisor_confirm(const Supervisor *s, const KeptChild *w)
 {
     ChannelMessage order = {
         .kind = CHANNEL_CONFIRMED, .fd_count = 1, .fds = {s->orphan.fd}};
@@ -71,7 +71,7 @@ void supervisor_retire(Supervisor *s)
 {
     listen_close(&s->current->listeners, NULL, false);
     s->state = STATE_DRAINING;
-    KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
+    KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     if (serving) {
         supervisor_dismiss(s, serving, CHANNEL_HAND_OVER);
     } else if (!supervisor_has_workers(s)) {
@@ -89,7 +89,7 @@ void supervisor_store_listeners(Supervisor *s)
 
 void supervisor_notify_serving(Supervisor *s)
 {
-    const KeptWorker *w = manager_find(&s->manager, KEPT_SERVING);
+    const KeptChild *w = manager_find(&s->manager, KEPT_SERVING);
     if (s->state == STATE_SERVING && w && w->ready) {
         const Settings *settings = s->current->settings;
         notify_ready(&s->notify, settings->service_count, settings->listener_count,

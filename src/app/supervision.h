@@ -10,6 +10,7 @@
 #include "app/configuration.h"
 #include "app/control.h"
 #include "app/dumping.h"
+#include "app/helpers.h"
 #include "app/process_manager.h"
 #include "app/notes.h"
 #include "app/notify.h"
@@ -92,6 +93,7 @@ struct Supervisor {
     ListenSocket orphan; /* for a worker that outlives us; fd -1: none */
     ProcessManager manager;
     Watch watch;
+    Watch helper_watches[CHILD_KINDS];
     CageState cage_told; /* what the log says that workers have closed */
     Notify notify;
     uint64_t store_at_ms; /* when the service manager is given listeners again; 0: it has them */
@@ -109,12 +111,12 @@ struct Supervisor {
 /* What a worker is started with. */
 WorkerSetup supervisor_worker_setup(const Supervisor *s, const Configuration *c);
 /* An order for one worker. */
-void supervisor_order(const KeptWorker *w, ChannelKind kind, uint64_t value);
+void supervisor_order(const KeptChild *w, ChannelKind kind, uint64_t value);
 /* Ends a worker that shall finish what it has; it is killed when it does not in time. */
-void supervisor_dismiss(Supervisor *s, KeptWorker *w, ChannelKind kind);
+void supervisor_dismiss(Supervisor *s, KeptChild *w, ChannelKind kind);
 bool supervisor_has_workers(const Supervisor *s);
 /* Tells a worker that it is the one that serves, and where the next supervisor would knock. */
-void supervisor_confirm(const Supervisor *s, const KeptWorker *w);
+void supervisor_confirm(const Supervisor *s, const KeptChild *w);
 /* Another River has everything: this one finishes what is open, and ends. */
 void supervisor_retire(Supervisor *s);
 /* Gives the service manager the listeners to keep; what it does not take now, again later. */
@@ -161,12 +163,12 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
 /* What the worker that serves has told is there (dumping.h): the fresh one begins with it. */
 void reload_on_dump(Supervisor *s, int fd);
 /* A worker says how it went. */
-void reload_on_message(Supervisor *s, KeptWorker *from, const ChannelMessage *message);
+void reload_on_message(Supervisor *s, KeptChild *from, const ChannelMessage *message);
 /* A worker that leaves takes nobody any more. */
-void reload_on_deaf(Supervisor *s, const KeptWorker *w);
+void reload_on_deaf(Supervisor *s, const KeptChild *w);
 /* A fresh worker is ready, or has died before; or one that leaves has died. */
-void reload_on_ready(Supervisor *s, KeptWorker *w);
-void reload_on_death(Supervisor *s, const KeptWorker *w);
+void reload_on_ready(Supervisor *s, KeptChild *w);
+void reload_on_death(Supervisor *s, const KeptChild *w);
 /* Looks whether a worker has shut listeners, and mends them. */
 void reload_mend_listeners(Supervisor *s);
 /* Gives up what is under way: River ends. */

@@ -25,7 +25,7 @@
 
 #define BLOCK_BYTES 65536u
 #define MESSAGES_A_TURN 64u /* of one worker: others wait, too */
-#define POLL_MAX (4 + 2 * MANAGER_WORKERS_MAX + 1 + CONTROL_CLIENTS_MAX)
+#define POLL_MAX (4 + 2 * MANAGER_WORKERS_MAX + 2 * CHILD_KINDS + 1 + CONTROL_CLIENTS_MAX)
 
 /* ---- orders to workers ---- */
 
@@ -34,7 +34,7 @@ static void dismiss_all(Supervisor *s, ChannelKind kind)
 {
     bool any = false;
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-        KeptWorker *w = &s->manager.workers[i];
+        KeptChild *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE) {
             supervisor_dismiss(s, w, kind);
             any = true;
@@ -86,7 +86,7 @@ static void reopen_key_log(Supervisor *s, const KeyLog *file)
     ChannelMessage message = {
         .kind = CHANNEL_KEY_LOG, .bytes = file->path, .fd_count = 1, .fds = {file->fd}};
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->manager.workers[i];
+        const KeptChild *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE && channel_order_patiently(&w->channel, &message) != ERR_OK) {
             LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
         }
@@ -109,7 +109,7 @@ static void reopen_logs(Supervisor *s)
                               .fd_count = LOG_STREAMS,
                               .fds = {fresh.fds[LOG_TO_ERROR], fresh.fds[LOG_TO_ACCESS]}};
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->manager.workers[i];
+        const KeptChild *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE && channel_order(&w->channel, &message) != ERR_OK) {
             LOG(WARN, "worker does not take orders", LOG_U64("pid", (uint64_t)w->pid));
         }
@@ -129,7 +129,7 @@ static void reopen_logs(Supervisor *s)
 /* Whether traffic is served, as far as the supervisor can know: then the watchdog hears of it. */
 static bool worker_is_well(Supervisor *s)
 {
-    const KeptWorker *w = manager_find(&s->manager, KEPT_SERVING);
+    const KeptChild *w = manager_find(&s->manager, KEPT_SERVING);
     return s->state == STATE_SERVING ? w && w->ready && !w->stuck : supervisor_has_workers(s);
 }
 
@@ -170,7 +170,7 @@ static void take_signals(Supervisor *s)
     }
 }
 
-static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
+static void on_worker_end(Supervisor *s, const KeptChild *w, int status)
 {
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
     if (s->state != STATE_SERVING) {
@@ -188,17 +188,17 @@ static void on_worker_end(Supervisor *s, const KeptWorker *w, int status)
     }
     s->reload.anew = false; /* the next worker has what we have */
     answers_without_worker(s);
-    if (!w->ready && s->manager.restarts == 0 && s->reload.count == 0) {
+    if (!w->ready && s->manager.restarts.count == 0 && s->reload.count == 0) {
         LOG(ERROR, "the first worker could not start");
         s->state = STATE_OVER;
         s->exit_status = EXIT_FAILED;
         return;
     }
     notify_status(&s->notify, S("the worker died; the next one starts"), clock_ms());
-    manager_plan_restart(&s->manager, clock_ms());
+    restarts_plan(&s->manager.restarts, clock_ms());
 }
 
-static void log_serving(const Supervisor *s, const KeptWorker *w)
+static void log_serving(const Supervisor *s, const KeptChild *w)
 {
     const Settings *settings = s->current->settings;
     unsigned threads = supervisor_worker_setup(s, s->current).threads;
@@ -214,7 +214,7 @@ static void log_serving(const Supervisor *s, const KeptWorker *w)
     }
 }
 
-static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
+static void on_ready(Supervisor *s, KeptChild *w, CageState cage)
 {
     w->ready = true;
     w->cage = cage;
@@ -234,7 +234,7 @@ static void on_ready(Supervisor *s, KeptWorker *w, CageState cage)
     s->daemon_pipe = -1;
 }
 
-static void on_message(Supervisor *s, KeptWorker *w, const ChannelMessage *message)
+static void on_message(Supervisor *s, KeptChild *w, const ChannelMessage *message)
 {
     if (message->kind == CHANNEL_READY && !w->ready && w->role != KEPT_LEAVING) {
         on_ready(s, w, message->value);
@@ -255,7 +255,7 @@ static void on_message(Supervisor *s, KeptWorker *w, const ChannelMessage *messa
     answers_on_message(s, message);
 }
 
-static void take_messages(Supervisor *s, KeptWorker *w)
+static void take_messages(Supervisor *s, KeptChild *w)
 {
     ChannelMessage message;
     for (unsigned i = 0; i < MESSAGES_A_TURN && w->role != KEPT_NONE && w->channel.answers >= 0;
@@ -279,10 +279,10 @@ static void take_messages(Supervisor *s, KeptWorker *w)
 
 static void start_worker(Supervisor *s, uint64_t now)
 {
-    KeptWorker *w = NULL;
+    KeptChild *w = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->current);
     if (manager_start(&s->manager, &setup, KEPT_SERVING, now, &w) != ERR_OK) {
-        s->manager.start_at_ms = now + MANAGER_PAUSE_MS;
+        s->manager.restarts.due_ms = now + MANAGER_PAUSE_MS;
         LOG(ERROR, "worker cannot be forked");
     }
 }
@@ -310,10 +310,24 @@ static bool needs_worker(Supervisor *s)
     return s->state == STATE_SERVING && !manager_find(&s->manager, KEPT_SERVING);
 }
 
+/* Helpers end when River does not serve any more: nothing of theirs is to be finished. */
+static void keep_helpers(Supervisor *s, uint64_t now)
+{
+    const SystemSettings *system = &s->current->settings->system;
+    HelperSetup setup = {.account = &system->account,
+                         .sandbox = system->sandbox,
+                         .log = s->logs.fds[LOG_TO_ERROR]};
+    if (s->state == STATE_SERVING) {
+        helpers_keep(&s->manager, s->helper_watches, &setup, now);
+    } else {
+        helpers_end(&s->manager);
+    }
+}
+
 static void keep_deadlines(Supervisor *s)
 {
     uint64_t now = clock_ms();
-    if (needs_worker(s) && now >= s->manager.start_at_ms) {
+    if (needs_worker(s) && now >= s->manager.restarts.due_ms) {
         start_worker(s, now);
     }
     if (s->state == STATE_SERVING) {
@@ -324,10 +338,11 @@ static void keep_deadlines(Supervisor *s)
             supervisor_store_listeners(s);
         }
     }
+    keep_helpers(s, now);
     bool serves = s->state == STATE_SERVING;
     watch_keep(&s->watch, serves ? manager_find(&s->manager, KEPT_SERVING) : NULL, now);
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-        KeptWorker *w = &s->manager.workers[i];
+        KeptChild *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE && w->kill_at_ms != 0 && now >= w->kill_at_ms) {
             LOG(ERROR, "worker did not end in time: killed", LOG_U64("pid", (uint64_t)w->pid));
             (void)kill(w->pid, SIGKILL);
@@ -351,17 +366,20 @@ static int wait_ms(Supervisor *s)
     uint64_t now = clock_ms();
     uint64_t due = 0;
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->manager.workers[i];
+        const KeptChild *w = &s->manager.workers[i];
         sooner(&due, w->role != KEPT_NONE ? w->kill_at_ms : 0);
     }
     if (needs_worker(s)) {
-        sooner(&due, u64_max(s->manager.start_at_ms, 1));
+        sooner(&due, u64_max(s->manager.restarts.due_ms, 1));
     }
     if (s->state == STATE_SERVING) {
         sooner(&due, reload_due_ms(s));
         sooner(&due, s->upgrade.deadline_ms);
         sooner(&due, s->dumping.deadline_ms);
         sooner(&due, s->store_at_ms);
+    }
+    if (s->state == STATE_SERVING) {
+        sooner(&due, helpers_due_ms(&s->manager, s->helper_watches));
     }
     sooner(&due, watch_due_ms(&s->watch));
     sooner(&due, notify_due_ms(&s->notify));
@@ -379,7 +397,7 @@ static size_t gather(Supervisor *s, struct pollfd *fds)
     size_t count = 0;
     fds[count++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
-        const KeptWorker *w = &s->manager.workers[i];
+        const KeptChild *w = &s->manager.workers[i];
         if (w->role != KEPT_NONE) {
             fds[count++] = (struct pollfd){.fd = w->process, .events = POLLIN};
             fds[count++] = (struct pollfd){.fd = w->channel.answers, .events = POLLIN};
@@ -388,6 +406,7 @@ static size_t gather(Supervisor *s, struct pollfd *fds)
     fds[count++] = (struct pollfd){.fd = s->takeover.fd, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = s->upgrade.fd, .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = s->manager.nursery.fd, .events = POLLIN};
+    count += helpers_poll(&s->manager, &fds[count]);
     return count + control_poll(&s->control, &fds[count], POLL_MAX - count);
 }
 
@@ -401,11 +420,13 @@ static void run_loop(Supervisor *s)
             take_messages(s, &s->manager.workers[i]);
         }
         int status = 0;
-        KeptWorker ended;
+        KeptChild ended;
         while (manager_reap(&s->manager, s->state != STATE_SERVING, clock_ms(), &ended,
                            &status)) {
             on_worker_end(s, &ended, status);
         }
+        helpers_hear(&s->manager, clock_ms());
+        helpers_reap(&s->manager, clock_ms());
         nursery_look(&s->manager.nursery);
         manager_reap_strangers(&s->manager, s->upgrade.pid);
         if (s->takeover.fd >= 0) {
@@ -432,6 +453,7 @@ static void tidy_up(Supervisor *s)
     supervisor_close_orphan(s);
     notify_close(&s->notify);
     pidfile_remove(s->system.pid_file, s->pid_file);
+    helpers_end(&s->manager);
     nursery_end(&s->manager.nursery);
     configuration_close(s->current, NULL);
     configuration_drop(s->current);

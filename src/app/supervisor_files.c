@@ -76,7 +76,7 @@ void supervisor_claim_files(Supervisor *s)
         supervisor_open_pid_file(s, &why) != ERR_OK) {
         LOG(ERROR, "River serves, but without a file of its own", LOG_STR("why", text_str(&why)));
     }
-    const KeptWorker *serving = manager_find(&s->manager, KEPT_SERVING);
+    const KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     if (serving && serving->ready) {
         supervisor_confirm(s, serving);
     }

@@ -134,7 +134,7 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     }
     s->started_ms = clock_ms();
     reload_first(s, s->started_ms);
-    KeptWorker *w = NULL;
+    KeptChild *w = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->current);
     setup.state = s->takeover.state;
     Err err = manager_start(&s->manager, &setup, KEPT_SERVING, s->started_ms, &w);

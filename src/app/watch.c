@@ -49,29 +49,34 @@ static Str state_name(uint8_t state)
 
 /* The end of a worker whose thread `index` is stuck: the handler of SIGABRT notes who died, as for
  * every other death (crash.h); where the signal does not arrive, SIGKILL follows. */
-static void end_stuck(KeptWorker *k, unsigned index, uint32_t thread_id, uint8_t state,
+static void end_stuck(KeptChild *k, unsigned index, uint32_t thread_id, uint8_t state,
                       uint64_t now_ms)
 {
     uint8_t room[CRASH_ID_BYTES_MAX];
     Str id = STR_NONE;
     bool busy = crash_read(k->notes, index, span_of(room, sizeof room), &id);
-    LOG(ERROR, "a thread of the worker is stuck: the worker is ended",
-        LOG_U64("pid", (uint64_t)k->pid), LOG_U64("thread", index + 1),
-        LOG_U64("thread_id", thread_id), LOG_STR("state", state_name(state)),
-        LOG_STR("request_id", busy ? id : S("none")));
+    if (k->kind == CHILD_WORKER) {
+        LOG(ERROR, "a thread of the worker is stuck: the worker is ended",
+            LOG_U64("pid", (uint64_t)k->pid), LOG_U64("thread", index + 1),
+            LOG_U64("thread_id", thread_id), LOG_STR("state", state_name(state)),
+            LOG_STR("request_id", busy ? id : S("none")));
+    } else {
+        LOG(ERROR, "a helper is stuck: it is ended", LOG_U64("pid", (uint64_t)k->pid),
+            LOG_STR("kind", child_kinds[k->kind]->name), LOG_STR("state", state_name(state)));
+    }
     k->stuck = true;
     k->kill_at_ms = now_ms + WATCH_GRACE_MS;
     (void)tgkill(k->pid, (pid_t)thread_id, SIGABRT);
 }
 
-static uint32_t thread_id_of(const KeptWorker *k, unsigned index)
+static uint32_t thread_id_of(const KeptChild *k, unsigned index)
 {
     return atomic_load_explicit(&k->notes->heartbeats[index].thread_id, memory_order_relaxed);
 }
 
 /* Begins with another worker. Without the system's opinion nobody is ever stuck, so it is tried at
  * once whether there is one: people should know. */
-static void begin(Watch *w, const KeptWorker *k, uint64_t now_ms)
+static void begin(Watch *w, const KeptChild *k, uint64_t now_ms)
 {
     ThreadStat stat;
     bool was_blind = w->blind;
@@ -85,7 +90,7 @@ static void begin(Watch *w, const KeptWorker *k, uint64_t now_ms)
 }
 
 /* One look at one thread; true: it is stuck. */
-static bool look_at(Watch *w, KeptWorker *k, unsigned index, uint64_t now_ms)
+static bool look_at(Watch *w, KeptChild *k, unsigned index, uint64_t now_ms)
 {
     uint32_t thread_id = thread_id_of(k, index);
     uint64_t beat = heartbeat_read(&k->notes->heartbeats[index]);
@@ -102,7 +107,7 @@ static bool look_at(Watch *w, KeptWorker *k, unsigned index, uint64_t now_ms)
 }
 
 /* Threads are numbered without gaps, and the first one without a number is the end. */
-static void look_at_all(Watch *w, KeptWorker *k, uint64_t now_ms)
+static void look_at_all(Watch *w, KeptChild *k, uint64_t now_ms)
 {
     for (unsigned i = 0; i < THREADS_MAX; i++) {
         if (thread_id_of(k, i) == 0 || look_at(w, k, i, now_ms)) {
@@ -111,7 +116,7 @@ static void look_at_all(Watch *w, KeptWorker *k, uint64_t now_ms)
     }
 }
 
-void watch_keep(Watch *w, KeptWorker *serving, uint64_t now_ms)
+void watch_keep(Watch *w, KeptChild *serving, uint64_t now_ms)
 {
     if (!serving || !serving->ready || serving->stuck) {
         w->worker = 0;

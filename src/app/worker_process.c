@@ -187,6 +187,7 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
     case CHANNEL_DEAF:
     case CHANNEL_START: /* those two only before the first configuration */
     case CHANNEL_ROOTS:
+    case CHANNEL_RECORD: /* a helper's */
         return;
     }
 }

@@ -295,7 +295,7 @@ Err cage_close(void *cage)
         c->sizes = -1;
     }
     static CallProgram program; /* large, and there is only one */
-    call_program(&program, c->plan.root_count > 0, (uint32_t)getpid());
+    call_program(&program, &call_list_worker, c->plan.root_count > 0, (uint32_t)getpid());
     Err err = call_filter_enter(&program);
     if (err != ERR_OK) {
         LOG(ERROR, "the cage cannot be closed: seccomp refused",

@@ -132,6 +132,8 @@ static const CallRow table[] = {
     {.number = 451 /* cachestat */, .when = CALL_FILES},
 };
 
+const CallList call_list_worker = {.count = sizeof table / sizeof table[0], .rows = table};
+
 /* ---- the program ---- */
 
 static void add(CallProgram *p, uint16_t code, uint32_t value, uint8_t if_true, uint8_t if_false)
@@ -200,7 +202,7 @@ uint32_t call_architecture(void)
     return THIS_ARCHITECTURE;
 }
 
-void call_program(CallProgram *ret, bool files, uint32_t process)
+void call_program(CallProgram *ret, const CallList *list, bool files, uint32_t process)
 {
     *ret = (CallProgram){.count = 0};
     add_load(ret, offsetof(struct seccomp_data, arch));
@@ -210,7 +212,7 @@ void call_program(CallProgram *ret, bool files, uint32_t process)
     add(ret, BPF_JMP | BPF_JGE | BPF_K, OTHER_NUMBERS, 0, 1);
     add(ret, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
     add_rows(ret, call_extras.count, call_extras.rows, files, process);
-    add_rows(ret, sizeof table / sizeof table[0], table, files, process);
+    add_rows(ret, list->count, list->rows, files, process);
     add(ret, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
 }
 

@@ -1,6 +1,7 @@
-/* calls.h - seccomp: the system calls that a caged worker may make, and no others.
+/* calls.h - seccomp: the system calls that a caged process may make, and no others.
  *
- * The list is a table of rows (calls.c); a row may bind arguments. It becomes a program of the
+ * A list is a table of rows (the worker's is in calls.c, those of helpers in helper.c and with
+ * their kinds); a row may bind arguments. It becomes a program of the
  * kernel's packet filter. A call that no row allows raises SIGSYS, whose handler notes the call's
  * number (loop/crash.h) before the worker ends. */
 #ifndef CAGE_CALLS_H
@@ -19,7 +20,7 @@
 /* What must hold of one argument: its low 32 bits under `mask` are `value`. */
 typedef struct CallTest {
     uint8_t argument; /* 0..5 */
-    bool is_own;      /* in place of `value`: the worker's own process id */
+    bool is_own;      /* in place of `value`: the process's own id */
     uint32_t mask;    /* 0: there is no such test */
     uint32_t value;
 } CallTest;
@@ -41,7 +42,15 @@ typedef struct CallRow {
     CallTest tests[CALL_TESTS_MAX];
 } CallRow;
 
-/* What the build adds: nothing, or what a sanitizer's reports need (plain.c,
+/* The calls of one kind of process. */
+typedef struct CallList {
+    size_t count;
+    const CallRow *rows; /* as many as `count` */
+} CallList;
+
+extern const CallList call_list_worker;
+
+/* What the build adds to every list: nothing, or what a sanitizer's reports need (plain.c,
  * sanitizer.c; the build chooses). */
 typedef struct CallExtras {
     bool for_sanitizer; /* Landlock lets files be read; memory and processes have no limit */
@@ -57,8 +66,8 @@ typedef struct CallProgram {
 
 /* AUDIT_ARCH_... of this build. */
 uint32_t call_architecture(void);
-/* Makes the program for a worker of this process id. */
-void call_program(CallProgram *ret, bool files, uint32_t process);
+/* Makes the program of a list, for a process of this id; `files`: with rows for file servers. */
+void call_program(CallProgram *ret, const CallList *list, bool files, uint32_t process);
 /* Whether this kernel has what is needed. */
 bool call_filter_is_there(void);
 /* Puts all threads of this process behind the program, for good. */

@@ -76,12 +76,14 @@ uint64_t limits_growth(uint64_t budget_bytes, uint64_t machine_bytes)
     return budget + budget / 2 + u64_max(machine_bytes / 4, GROWTH_LEAST_BYTES);
 }
 
-bool limits_bound_memory(int sizes, uint64_t budget_bytes)
+bool limits_bound_more(int sizes, uint64_t bytes)
 {
     uint64_t mapped = sizes >= 0 ? mapped_bytes(sizes) : 0;
-    if (mapped == 0 || budget_bytes == 0) {
-        return false;
-    }
-    return set_limit(RLIMIT_DATA, mapped + limits_growth(budget_bytes, memory_of_machine())) ==
-           ERR_OK;
+    return mapped > 0 && bytes > 0 && set_limit(RLIMIT_DATA, mapped + bytes) == ERR_OK;
+}
+
+bool limits_bound_memory(int sizes, uint64_t budget_bytes)
+{
+    return budget_bytes > 0 &&
+           limits_bound_more(sizes, limits_growth(budget_bytes, memory_of_machine()));
 }

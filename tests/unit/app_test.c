@@ -11,6 +11,7 @@
 #include "app/channel.h"
 #include "app/command.h"
 #include "app/process_manager.h"
+#include "app/record.h"
 #include "app/trust.h"
 #include "test.h"
 
@@ -102,17 +103,17 @@ TEST("app: a worker is replaced at once, from the fifth death in ten seconds on 
     ProcessManager k;
     k = (ProcessManager){.nursery = NURSERY_NONE};
     for (uint64_t death = 1; death <= 4; death++) {
-        manager_plan_restart(&k, 20000 + death);
-        EXPECT_U64(k.start_at_ms, 20000 + death);
+        restarts_plan(&k.restarts, 20000 + death);
+        EXPECT_U64(k.restarts.due_ms, 20000 + death);
     }
-    manager_plan_restart(&k, 20005);
-    EXPECT_U64(k.start_at_ms, 20005 + MANAGER_PAUSE_MS);
-    manager_plan_restart(&k, 21006);
-    EXPECT_U64(k.start_at_ms, 21006 + MANAGER_PAUSE_MS);
-    EXPECT_U64(k.restarts, 6);
+    restarts_plan(&k.restarts, 20005);
+    EXPECT_U64(k.restarts.due_ms, 20005 + MANAGER_PAUSE_MS);
+    restarts_plan(&k.restarts, 21006);
+    EXPECT_U64(k.restarts.due_ms, 21006 + MANAGER_PAUSE_MS);
+    EXPECT_U64(k.restarts.count, 6);
     /* Four of the last five lie within ten seconds: that is not often. */
-    manager_plan_restart(&k, 40000);
-    EXPECT_U64(k.start_at_ms, 40000);
+    restarts_plan(&k.restarts, 40000);
+    EXPECT_U64(k.restarts.due_ms, 40000);
 }
 
 TEST("app: orders keep their bounds, and descriptors their places")
@@ -303,13 +304,35 @@ static pid_t forgotten_child(void)
     return pid;
 }
 
+TEST("app: what a helper sends counts only when all of it is within its bounds")
+{
+    Record good = {.kind = RECORD_TELL, .value_count = RECORD_VALUES_MAX, .len = RECORD_BYTES_MAX};
+    Record read;
+    ChannelMessage message = {.kind = CHANNEL_RECORD, .bytes = str_of(&good, sizeof good)};
+    EXPECT(record_read(&message, &read) == ERR_OK);
+    message.kind = CHANNEL_READY;
+    EXPECT(record_read(&message, &read) == ERR_SYNTAX);
+    message.kind = CHANNEL_RECORD;
+    message.bytes = str_of(&good, sizeof good - 1);
+    EXPECT(record_read(&message, &read) == ERR_SYNTAX);
+    const Record bad[] = {{.kind = RECORD_NONE},
+                          {.kind = RECORD_LAST + 1},
+                          {.kind = RECORD_TELL, .value_count = RECORD_VALUES_MAX + 1},
+                          {.kind = RECORD_TELL, .len = RECORD_BYTES_MAX + 1},
+                          {.kind = RECORD_TELL, .len = UINT32_MAX}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        message.bytes = str_of(&bad[i], sizeof bad[i]);
+        EXPECT(record_read(&message, &read) == ERR_SYNTAX);
+    }
+}
+
 TEST("app: a worker of which the system knows nothing is gone")
 {
     ProcessManager k;
-    KeptWorker ended = {0};
+    KeptChild ended = {0};
     int status = 0;
     k = (ProcessManager){.nursery = NURSERY_NONE};
-    k.workers[0] = (KeptWorker){
+    k.workers[0] = (KeptChild){
         .role = KEPT_SERVING, .pid = forgotten_child(), .process = -1, .channel = CHANNEL_CLOSED};
     EXPECT(manager_reap(&k, true, 1000, &ended, &status));
     EXPECT(WIFSIGNALED(status));

@@ -15,6 +15,7 @@
 #include "cage/cage.h"
 #include "cage/call_names.h"
 #include "cage/calls.h"
+#include "cage/helper.h"
 #include "cage/landlock.h"
 #include "cage/rlimits.h"
 #include "test.h"
@@ -64,7 +65,7 @@ typedef struct Call {
 static uint32_t ask(bool files, Call c)
 {
     static CallProgram program;
-    call_program(&program, files, PROCESS);
+    call_program(&program, &call_list_worker, files, PROCESS);
     struct seccomp_data call = {.nr = c.number, .arch = call_architecture()};
     for (size_t i = 0; i < 6; i++) {
         call.args[i] = c.args[i];
@@ -172,13 +173,37 @@ TEST("cage: malloc's own look at the system is refused, and nobody dies")
 TEST("cage: other architectures and other numbers of the same calls are trapped")
 {
     static CallProgram program;
-    call_program(&program, true, PROCESS);
+    call_program(&program, &call_list_worker, true, PROCESS);
     struct seccomp_data call = {.nr = SYS_recvfrom, .arch = AUDIT_ARCH_I386};
     EXPECT_U64(answer_to(&program, &call), SECCOMP_RET_TRAP);
     call = (struct seccomp_data){.nr = 0x40000000 + SYS_recvfrom, .arch = call_architecture()};
     EXPECT_U64(answer_to(&program, &call), SECCOMP_RET_TRAP);
     call = (struct seccomp_data){.nr = NO_MORE, .arch = call_architecture()};
     EXPECT_U64(answer_to(&program, &call), SECCOMP_RET_TRAP);
+}
+
+TEST("cage: a helper may do what its own table says, and little else")
+{
+    static const CallRow own[] = {{.number = SYS_pread64}};
+    static const HelperCage cage = {.calls = {.count = 1, .rows = own}};
+    static CallProgram program;
+    static const int allowed[] = {SYS_pread64, SYS_read, SYS_recvmsg, SYS_write, SYS_exit_group};
+    static const int trapped[] = {SYS_socket, SYS_connect, SYS_accept4, SYS_sendmsg, SYS_openat2,
+                                  SYS_clone, SYS_execve, SYS_kill, SYS_ptrace};
+    helper_call_program(&program, &cage, PROCESS);
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+        struct seccomp_data call = {.nr = allowed[i], .arch = call_architecture()};
+        EXPECT_U64(answer_to(&program, &call), SECCOMP_RET_ALLOW);
+    }
+    for (size_t i = 0; !call_extras.for_sanitizer && i < sizeof trapped / sizeof trapped[0]; i++) {
+        struct seccomp_data call = {.nr = trapped[i], .arch = call_architecture()};
+        EXPECT_U64(answer_to(&program, &call), SECCOMP_RET_TRAP);
+    }
+    struct seccomp_data map = {.nr = SYS_mmap, .arch = call_architecture()};
+    EXPECT_U64(answer_to(&program, &map), SECCOMP_RET_ALLOW);
+    map.args[2] = PROT_EXEC;
+    uint32_t answer = answer_to(&program, &map);
+    EXPECT(call_extras.for_sanitizer || answer == SECCOMP_RET_TRAP);
 }
 
 TEST("cage: each version of Landlock takes away what it knows")
