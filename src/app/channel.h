@@ -32,8 +32,8 @@ typedef enum ChannelKind {
                           * those that came before are forgotten */
     CHANNEL_CONFIGURATION, /* supervisor: take this one, in a region (base/region.h) whose slot is
                             * `id`; `value` is the address of its settings. A second descriptor is
-                            * of the region that they take from; CHANNEL_BASE_SHIFT bits further up
-                            * in `id` is its slot */
+                            * of the region that they take from (-1: none); CHANNEL_BASE_SHIFT bits
+                            * further up in `id` is its slot. Two more are of their secrets */
     CHANNEL_DUMP,        /* supervisor: write what you know (proxy/dump.h) into this file */
     CHANNEL_DUMPED,      /* worker: it is written (`value` 1), or could not be (0) */
     CHANNEL_RELOADED,    /* worker: all threads go by it (`value` 1), or it stays with the old one

@@ -16,6 +16,7 @@ typedef struct ChildStart {
 
 typedef enum ChildKindId {
     CHILD_WORKER, /* carries all traffic (worker_process.h) */
+    CHILD_KEY_CHECKER, /* sees private keys while a configuration is read (key_checker.h) */
     CHILD_TRIAL,  /* a helper of the build `breakin` alone (breakin.h) */
     CHILD_KINDS
 } ChildKindId;

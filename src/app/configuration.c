@@ -58,7 +58,7 @@ static Err load(Configuration *c, const Source *source, const Configuration *old
     } else {
         TRY(source_read(source, a, &c->text, &c->text_mark, &report->why));
     }
-    Err err = source_load(source, a, c->text, before, d, &c->settings);
+    Err err = source_load(source, &c->own->region, c->text, before, d, &c->settings);
     report->mistakes = d->error_count;
     if (d->count > 0 && config_show_diagnostics(report->arena, d, report->colour,
                                                 &report->shown) != ERR_OK) {

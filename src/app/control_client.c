@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "app/control.h"
-#include "app/files.h"
+#include "app/read_fd.h"
 
 #define ANSWER_MS 130000 /* a reload that is waited for may take so long */
 
@@ -192,7 +192,7 @@ Err control_read(Str path, Str request, Span room, Str *ret)
 {
     int fd = -1;
     TRY(send_request(path, request, &fd));
-    Err err = files_fill(fd, room, ret);
+    Err err = read_fd(fd, room, ret);
     (void)close(fd);
     return err;
 }

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "app/files.h"
+#include "app/read_fd.h"
 #include "base/number.h"
 #include "loop/quote.h"
 
@@ -50,7 +50,7 @@ bool doctor_read_all(const char *path, Span room, Str *ret)
     if (fd < 0) {
         return false;
     }
-    Err err = files_fill(fd, room, ret);
+    Err err = read_fd(fd, room, ret);
     (void)close(fd);
     return err == ERR_OK;
 }

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "app/machine.h"
+#include "app/pem.h"
+#include "app/read_fd.h"
 #include "base/number.h"
 #include "cage/account.h"
 #include "loop/system.h"
@@ -16,27 +18,6 @@
 #define SETTLED_SECONDS 2
 #define LOOK_TOGETHER_MIN 2000u /* fewer files are not worth a thread */
 #define LOOK_STEP 250u
-
-Err files_fill(int fd, Span room, Str *ret)
-{
-    size_t len = 0;
-    while (len < room.len) {
-        Span rest = span_drop(room, len);
-        ssize_t n = read(fd, rest.at, rest.len); /* system call */
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return err_from_errno(errno);
-        }
-        if (n == 0) {
-            break;
-        }
-        len += (size_t)n;
-    }
-    *ret = str_take(span_str(room), len);
-    return ERR_OK;
-}
 
 static uint64_t mark_of(const struct stat *about)
 {
@@ -53,10 +34,46 @@ static bool is_settled(const Files *f, const struct stat *about)
     return about->st_ctim.tv_sec + SETTLED_SECONDS < f->config.now_s;
 }
 
-static Err read_whole(const Files *f, int fd, Arena *a, FileSettings *file)
+/* Without a look at its bytes. */
+static Err take_secret(Files *f, int fd, size_t bytes, Arena *a, FileSettings *file)
+{
+    Str *secret = arena_new(a, Str);
+    if (!secret) {
+        return ERR_MEMORY;
+    }
+    file->secret = secret;
+    file->bytes = STR_NONE;
+    /* One byte more tells whether it has grown. */
+    TRY(region_add_secret(f->region, fd, bytes + 1, secret));
+    if (secret->len > bytes) {
+        return ERR_AGAIN;
+    }
+    return key_checker_identify(&f->keys, *secret, a, &file->identity, &file->bytes);
+}
+
+/* A key in a file that was not named as one is not kept: it is wiped, and taken as a secret. */
+static Err read_bytes(Files *f, int fd, size_t bytes, Arena *a, FileSettings *file)
+{
+    Span room;
+    if (!arena_span(a, bytes + 1, &room)) {
+        return ERR_MEMORY;
+    }
+    TRY(read_fd(fd, room, &file->bytes));
+    if (file->bytes.len == room.len) {
+        memory_wipe_span(room);
+        return ERR_AGAIN;
+    }
+    if (!pem_has_key(file->bytes)) {
+        return ERR_OK;
+    }
+    memory_wipe_span(room);
+    return lseek(fd, 0, SEEK_SET) == 0 ? take_secret(f, fd, bytes, a, file)
+                                       : err_from_errno(errno);
+}
+
+static Err read_whole(Files *f, int fd, bool secret, Arena *a, FileSettings *file)
 {
     struct stat about;
-    Span room;
     if (fstat(fd, &about) != 0) {
         return err_from_errno(errno);
     }
@@ -68,27 +85,44 @@ static Err read_whole(const Files *f, int fd, Arena *a, FileSettings *file)
     if (about.st_size > (off_t)FILES_BYTES_MAX) {
         return ERR_LIMIT;
     }
-    /* One byte more tells whether it has grown. */
-    if (!arena_span(a, (size_t)about.st_size + 1, &room)) {
-        return ERR_MEMORY;
-    }
-    TRY(files_fill(fd, room, &file->bytes));
-    return file->bytes.len == room.len ? ERR_AGAIN : ERR_OK;
+    return secret ? take_secret(f, fd, (size_t)about.st_size, a, file)
+                  : read_bytes(f, fd, (size_t)about.st_size, a, file);
 }
 
 /* Of regular files only, so that nothing waits: not for a pipe's writer either. */
-static Err read_file(void *context, Arena *a, FileSettings *file)
+static Err open_and_read(Files *f, bool secret, Arena *a, FileSettings *file)
 {
-    const Files *f = (const Files *)context;
     char name[PATH_MAX];
     TRY(str_to_c(file->path, span_of(name, sizeof name)));
     int fd = openat(f->directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         return err_from_errno(errno);
     }
-    Err err = read_whole(f, fd, a, file);
+    Err err = read_whole(f, fd, secret, a, file);
     (void)close(fd);
     return err;
+}
+
+static Err read_file(void *context, Arena *a, FileSettings *file)
+{
+    return open_and_read((Files *)context, false, a, file);
+}
+
+static Err read_secret(void *context, Arena *a, FileSettings *file)
+{
+    return open_and_read((Files *)context, true, a, file);
+}
+
+static Err keep_secret(void *context, Arena *a, FileSettings *file)
+{
+    const Files *f = (const Files *)context;
+    Str *secret = arena_new(a, Str);
+    if (!secret) {
+        return ERR_MEMORY;
+    }
+    TRY(region_copy_secret(f->region, *file->secret, secret));
+    file->secret = secret;
+    return ERR_OK;
 }
 
 /* A directory below which files are served. ERR_UNSUPPORTED: it is none, or the kernel cannot keep
@@ -223,7 +257,8 @@ void files_open(Files *f)
     int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     /* A directory that is gone still lets absolute paths be read. */
     *f = (Files){.directory = directory >= 0 ? directory : AT_FDCWD,
-                 .config = {.context = f, .read = read_file, .marks = mark_files,
+                 .config = {.context = f, .read = read_file, .read_secret = read_secret,
+                            .keep_secret = keep_secret, .marks = mark_files,
                             .directory = look_at_directory,
                             .user = account_find_user,
                             .group = account_find_group}};

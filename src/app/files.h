@@ -1,13 +1,16 @@
 /* files.h - reads the files that the configuration names: certificates, keys and their like.
  *
  * A path that is not absolute is looked for from the directory where River was started, also when a
- * daemon has left it. Only the supervisor reads; the caged worker gets bytes. */
+ * daemon has left it. Only the supervisor opens them. It reads all but those with private keys,
+ * which the kernel copies to where only a worker and the key checker look. */
 #ifndef APP_FILES_H
 #define APP_FILES_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "app/key_checker.h"
+#include "base/region.h"
 #include "config/load.h"
 
 #define FILES_BYTES_MAX (64u << 20) /* a list of a million addresses has 20 */
@@ -28,12 +31,11 @@ typedef struct FilesLooking {
 
 typedef struct Files {
     int directory; /* where River was started */
+    Region *region;  /* of the configuration that is being read: there secrets go */
+    KeyChecker keys; /* who sees them; its manager is the owner's to set */
     ConfigFiles config;
     FilesLooking looking;
 } Files;
-
-/* Reads until the room is full or the file has ended. */
-MUST_USE Err files_fill(int fd, Span room, Str *ret);
 
 /* `f` stays where it is: the configuration's reader points to it. */
 void files_open(Files *f);

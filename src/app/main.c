@@ -64,24 +64,12 @@ static ConfigFormat format_of(const Command *c)
     return c->file_is_toml ? CONFIG_TOML : CONFIG_KDL;
 }
 
-static Err source_open(const Command *c, Files *files, Source *ret)
+static Source source_of(const Command *c)
 {
-    CertificateCache *cache = NULL;
-    TRY(certificate_cache_new(&cache));
-    files_open(files);
-    *ret = (Source){.path = c->file,
+    return (Source){.path = c->file,
                     .format = format_of(c),
                     .compat = c->compat,
-                    .overrides = &c->overrides,
-                    .files = files,
-                    .cache = cache};
-    return ERR_OK;
-}
-
-static void source_close(Source *source)
-{
-    files_close(source->files);
-    certificate_cache_drop(source->cache);
+                    .overrides = &c->overrides};
 }
 
 /* Reads the file. Returns an exit status. */
@@ -117,19 +105,13 @@ static int run(Arena *arena, const Command *c, const Variables *variables, int c
         return fail(EXIT_FAILED, text_str(&why));
     }
     inherited_close(ACTIVATION_FIRST, ACTIVATION_FIRST + (int)passed - 1, c->hand_over_fd);
-    Files files;
-    Source source;
-    if (source_open(c, &files, &source) != ERR_OK) {
-        return fail_err(EXIT_FAILED, ERR_MEMORY);
-    }
+    Source source = source_of(c);
     Launch launch = {.count = count,
                      .words = words,
                      .upgrade = c->upgrade,
                      .hand_over_fd = c->hand_over_fd,
                      .notify = &variables->notify};
-    int status = supervisor_run(&source, &launch, arena);
-    source_close(&source);
-    return status;
+    return supervisor_run(&source, &launch, arena);
 }
 
 static int print_kdl(Arena *arena, const Command *c, const Source *source)
@@ -151,17 +133,42 @@ static int print_kdl(Arena *arena, const Command *c, const Source *source)
     return EXIT_OK;
 }
 
+/* What reads a configuration to look at it. Keys are another process's matter here, too. */
+typedef struct Reading {
+    Source source;
+    Files files;
+    ProcessManager manager;
+    Region region; /* where settings go */
+} Reading;
+
+static Err reading_open(const Command *c, Reading *ret)
+{
+    *ret = (Reading){.source = source_of(c), .region = REGION_NONE};
+    TRY(region_reserve());
+    TRY(manager_init(&ret->manager));
+    TRY(region_open(&ret->region));
+    return source_open(&ret->source, &ret->files, &ret->manager);
+}
+
+static void reading_close(Reading *r)
+{
+    source_close(&r->source);
+    nursery_end(&r->manager.nursery);
+    region_close(&r->region);
+}
+
 /* Reads the file and says what is wrong with it. Returns an exit status. */
-static int load(Arena *arena, const Command *c, const Source *source, const Settings **ret)
+static int load(Arena *arena, const Command *c, Reading *r, const Settings **ret)
 {
     Str text;
+    const Source *source = &r->source;
     int status = read_configuration(arena, source, &text);
     Diagnostics *d = arena_new(arena, Diagnostics);
     if (status != EXIT_OK || !d) {
         return status;
     }
     static const SourceBefore nothing;
-    Err err = source_load(source, arena, text, &nothing, d, ret);
+    Err err = source_load(source, &r->region, text, &nothing, d, ret);
     show(arena, d);
     return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
 }
@@ -178,10 +185,10 @@ static void warn_of_upgrade_socket(const Command *c, const SystemSettings *syste
     }
 }
 
-static int check_settings(Arena *arena, const Command *c, const Source *source)
+static int check_settings(Arena *arena, const Command *c, Reading *r)
 {
     const Settings *settings = NULL;
-    int status = load(arena, c, source, &settings);
+    int status = load(arena, c, r, &settings);
     if (status != EXIT_OK) {
         return status;
     }
@@ -193,13 +200,14 @@ static int check_settings(Arena *arena, const Command *c, const Source *source)
 
 static int check(Arena *arena, const Command *c)
 {
-    Files files;
-    Source source;
-    if (source_open(c, &files, &source) != ERR_OK) {
-        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    static Reading reading; /* large, and there is only one */
+    Err err = reading_open(c, &reading);
+    if (err != ERR_OK) {
+        return fail_err(EXIT_FAILED, err);
     }
-    int status = c->print_kdl ? print_kdl(arena, c, &source) : check_settings(arena, c, &source);
-    source_close(&source);
+    int status = c->print_kdl ? print_kdl(arena, c, &reading.source)
+                              : check_settings(arena, c, &reading);
+    reading_close(&reading);
     return status;
 }
 
@@ -283,15 +291,16 @@ static int ask_doctor(Arena *arena, const Command *c)
     if (c->file.len == 0) {
         return examine(c, NULL);
     }
-    Files files;
+    static Reading reading; /* large, and there is only one */
     const Settings *settings = NULL;
-    Source source;
-    if (source_open(c, &files, &source) != ERR_OK) {
-        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    Err err = reading_open(c, &reading);
+    if (err != ERR_OK) {
+        return fail_err(EXIT_FAILED, err);
     }
-    int status = load(arena, c, &source, &settings);
-    source_close(&source);
-    return status == EXIT_OK ? examine(c, settings) : status;
+    int status = load(arena, c, &reading, &settings);
+    status = status == EXIT_OK ? examine(c, settings) : status;
+    reading_close(&reading);
+    return status;
 }
 
 static int defaults(Arena *arena, const Command *c)

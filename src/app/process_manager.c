@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/worker_orders.h"
 #include "cage/cage.h"
 #include "loop/crash.h"
 #include "loop/log.h"

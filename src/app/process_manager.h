@@ -10,7 +10,6 @@
 #include <sys/types.h>
 
 #include "app/nursery.h"
-#include "app/worker_orders.h"
 #include "cage/cage.h"
 #include "loop/crash.h"
 
@@ -19,6 +18,8 @@
 #define MANAGER_PAUSE_MS 1000u
 #define MANAGER_STOPPED_MS 700u /* a worker that is stopped (SIGSTOP) for so long is killed */
 #define MANAGER_WORKERS_MAX 8u
+
+typedef struct WorkerSetup WorkerSetup; /* worker_orders.h */
 
 typedef enum KeptRole {
     KEPT_NONE,    /* the place is free */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/read_fd.h"
 #include "base/number.h"
 
 #define GROWTH_BYTES 4096u /* a file may grow while it is read */
@@ -23,7 +24,7 @@ static Err read_all(Arena *a, int fd, Str *ret)
     if (!arena_span(a, bytes, &room)) {
         return ERR_MEMORY;
     }
-    TRY(files_fill(fd, room, ret));
+    TRY(read_fd(fd, room, ret));
     return ret->len == room.len && room.len < most ? ERR_AGAIN : ERR_OK;
 }
 
@@ -50,10 +51,12 @@ Err source_read(const Source *s, Arena *a, Str *ret, uint64_t *ret_mark, Text *w
     return err;
 }
 
-Err source_load(const Source *s, Arena *a, Str text, const SourceBefore *before, Diagnostics *d,
-                const Settings **ret)
+Err source_load(const Source *s, Region *region, Str text, const SourceBefore *before,
+                Diagnostics *d, const Settings **ret)
 {
+    Arena *a = &region->arena;
     files_look_at_clock(s->files);
+    s->files->region = region;
     ConfigOptions options = {.overrides = s->overrides,
                              .compat = s->compat,
                              .format = s->format,
@@ -62,5 +65,29 @@ Err source_load(const Source *s, Arena *a, Str text, const SourceBefore *before,
                              .renew = before->renew,
                              .base = before->base,
                              .latest = before->latest};
-    return config_load(a, s->path, text, &options, d, ret);
+    Err err = config_load(a, s->path, text, &options, d, ret);
+    key_checker_end(&s->files->keys);
+    return err;
+}
+
+Err source_open(Source *s, Files *files, ProcessManager *manager)
+{
+    CertificateCache *cache = NULL;
+    TRY(certificate_cache_new(&cache));
+    files_open(files);
+    files->keys.manager = manager;
+    certificate_cache_delegate(cache, key_checker_judge, &files->keys);
+    s->files = files;
+    s->cache = cache;
+    return ERR_OK;
+}
+
+void source_close(Source *s)
+{
+    if (!s->files) {
+        return;
+    }
+    key_checker_end(&s->files->keys);
+    files_close(s->files);
+    certificate_cache_drop(s->cache);
 }

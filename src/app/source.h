@@ -23,8 +23,11 @@ typedef struct SourceBefore {
     const Settings *latest;
 } SourceBefore;
 
-/* From text to settings. Errors as of config_load. */
-MUST_USE Err source_load(const Source *s, Arena *a, Str text, const SourceBefore *before,
+/* From text to settings, in a region that is being filled. Errors as of config_load. */
+MUST_USE Err source_load(const Source *s, Region *region, Str text, const SourceBefore *before,
                          Diagnostics *d, const Settings **ret);
+/* What the settings are read with: `manager` makes the process that sees keys. */
+MUST_USE Err source_open(Source *s, Files *files, ProcessManager *manager);
+void source_close(Source *s);
 
 #endif

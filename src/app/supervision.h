@@ -16,6 +16,7 @@
 #include "app/notify.h"
 #include "app/orphan.h"
 #include "app/supervisor.h"
+#include "app/worker_orders.h"
 #include "app/watch.h"
 
 typedef enum State { STATE_SERVING, STATE_DRAINING, STATE_STOPPING, STATE_OVER } State;
@@ -143,7 +144,7 @@ void supervisor_close_orphan(Supervisor *s);
 /* Makes ready what all children have in common, and the nursery; reads the configuration (both: an
  * exit status, and what was wrong); keeps what of `system` holds until the end; and opens
  * everything, to the birth of the first worker. */
-int supervisor_begin(Supervisor *s, Text *why);
+int supervisor_begin(Supervisor *s, Files *files, Text *why);
 int supervisor_load(Supervisor *s, Arena *arena, Text *why);
 MUST_USE Err supervisor_keep_system(Supervisor *s, Arena *arena);
 MUST_USE Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why);

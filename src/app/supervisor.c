@@ -438,6 +438,7 @@ static void run_loop(Supervisor *s)
         take_signals(s);
         answers_serve(s);
         take_dump(s);
+        key_checker_end(&s->source.files->keys); /* one that an answer or a note has needed */
         if (s->state != STATE_OVER) {
             keep_deadlines(s);
         }
@@ -455,6 +456,7 @@ static void tidy_up(Supervisor *s)
     pidfile_remove(s->system.pid_file, s->pid_file);
     helpers_end(&s->manager);
     nursery_end(&s->manager.nursery);
+    source_close(&s->source);
     configuration_close(s->current, NULL);
     configuration_drop(s->current);
     if (s->previous) {
@@ -466,6 +468,7 @@ int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
 {
     static Supervisor supervisor; /* large, and there is only one */
     Supervisor *s = &supervisor;
+    static Files files;
     *s = (Supervisor){.source = *source,
                       .launch = launch,
                       .arena = arena,
@@ -484,11 +487,12 @@ int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
     uint8_t room[1024];
     Text why = text_in(span_of(room, sizeof room));
     s->takeover.fd = launch->hand_over_fd;
-    int status = supervisor_begin(s, &why);
+    int status = supervisor_begin(s, &files, &why);
     status = status == EXIT_OK ? supervisor_load(s, arena, &why) : status;
     if (status != EXIT_OK) {
         takeover_failed(&s->takeover, text_str(&why));
         nursery_end(&s->manager.nursery);
+        source_close(&s->source);
         return status;
     }
     Err err = supervisor_keep_system(s, arena);

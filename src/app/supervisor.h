@@ -15,8 +15,9 @@ typedef struct Launch {
     const NotifyVariables *notify; /* how the service manager hears of us */
 } Launch;
 
-/* Runs River by the configuration at that source until it is told to end; returns the exit status.
- * The arena holds what is made at the start, and must live as long, as must all the rest. */
+/* Runs River by the configuration at that source (which is not open) until it is told to end;
+ * returns the exit status. The arena holds what is made at the start, and must live as long, as
+ * must all the rest. */
 int supervisor_run(const Source *source, const Launch *launch, Arena *arena);
 
 #endif

@@ -84,11 +84,12 @@ static void meet_orphan(Supervisor *s, Arena *arena)
     }
 }
 
-int supervisor_begin(Supervisor *s, Text *why)
+int supervisor_begin(Supervisor *s, Files *files, Text *why)
 {
     Err err = block_signals(&s->signals);
     err = err == ERR_OK ? region_reserve() : err;
     err = err == ERR_OK ? manager_init(&s->manager) : err;
+    err = err == ERR_OK ? source_open(&s->source, files, &s->manager) : err;
     if (err != ERR_OK) {
         text_format(why, "no process can be made: %s", err_sentence(err));
         (void)fprintf(stderr, "river: %.*s\n", STR_ARG(text_str(why)));

@@ -57,8 +57,9 @@ static Err send_settings(const ChannelEnd *to, const Configuration *c)
     ChannelMessage message = {.kind = CHANNEL_CONFIGURATION,
                               .id = own->slot | (base ? base->slot << CHANNEL_BASE_SHIFT : 0),
                               .value = (uint64_t)(uintptr_t)c->settings,
-                              .fd_count = base ? 2 : 1,
-                              .fds = {own->fd, base ? base->fd : -1}};
+                              .fd_count = 4,
+                              .fds = {own->fd, base ? base->fd : -1, own->secrets,
+                                      base ? base->secrets : -1}};
     return channel_order_patiently(to, &message);
 }
 

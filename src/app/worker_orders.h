@@ -6,14 +6,15 @@
 #include "app/channel.h"
 #include "app/configuration.h"
 #include "app/logs.h"
+#include "app/process_manager.h"
 
 /* What a worker starts with. */
-typedef struct WorkerSetup {
+struct WorkerSetup {
     const Configuration *configuration; /* open */
     const Logs *logs;
     unsigned threads;
     int state; /* what the worker before has written (proxy/dump.h); -1: nothing */
-} WorkerSetup;
+};
 
 /* Sends all of it. The worker reads while this sends, so it waits for at most a second where the
  * worker does not go on; errors as of channel_order. The descriptors stay the caller's. */

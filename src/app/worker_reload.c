@@ -80,6 +80,8 @@ Err worker_map_settings(const ChannelMessage *message, const Settings **ret)
     const Settings *settings = (const Settings *)(uintptr_t)message->value;
     TRY(region_map(message->fds[0], slot));
     TRY(over ? region_map(message->fds[1], base) : ERR_OK);
+    TRY(message->fds[2] >= 0 ? region_map_secrets(message->fds[2], slot) : ERR_OK);
+    TRY(message->fds[3] >= 0 ? region_map_secrets(message->fds[3], base) : ERR_OK);
     *ret = settings;
     return region_holds(slot, settings, sizeof *settings) ? ERR_OK : ERR_SYNTAX;
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "app/files.h"
+#include "app/read_fd.h"
 #include "loop/log.h"
 #include "proxy/dump.h"
 
@@ -41,7 +41,7 @@ void worker_state_restore(Worker *w, const Snapshot *first, int fd)
     }
     Span room = memory_reserve_span((size_t)about.st_size);
     Str dump = STR_NONE;
-    Err err = room.len > 0 ? files_fill(fd, room, &dump) : ERR_MEMORY;
+    Err err = room.len > 0 ? read_fd(fd, room, &dump) : ERR_MEMORY;
     if (err == ERR_OK) {
         err = worker_restore(w, first, dump, clock_ms());
     }

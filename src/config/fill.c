@@ -104,7 +104,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     settings->service_count = count;
     settings->services = list;
     fill_usual(&f.usual);
-    TRY(fill_files_open(&f));
+    TRY(fill_files_open(&f, document->nodes));
     fill_platform_open(&f);
     TRY(fill_listeners_open(&f, listeners));
     uint32_t i = 0;

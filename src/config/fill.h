@@ -19,6 +19,7 @@ typedef struct FillFile {
 /* A list that grows; it begins with the files of the base, at their places there. */
 typedef struct FillFiles {
     StrMap paths; /* places of those that the base does not have */
+    StrMap keys;  /* paths that are named as those of keys, anywhere */
     size_t room;
     FillFile *list COUNTED_BY(room);
     size_t count;
@@ -132,8 +133,9 @@ MUST_USE Err fill_file(Filler *f, Str path, uint32_t *ret);
 MUST_USE Err fill_name_file(Filler *f, uint32_t place);
 /* Lets a file (which names its path) hold what it held for the settings before. */
 MUST_USE Err fill_file_restore(Filler *f, FileSettings *file);
-/* Looks at the files of the base; and gives all files that were read. */
-MUST_USE Err fill_files_open(Filler *f);
+/* Looks at the files of the base, and for the files of keys that `nodes` and all below them name;
+ * and gives all files that were read. */
+MUST_USE Err fill_files_open(Filler *f, const KdlNode *nodes);
 MUST_USE Err fill_files(Filler *f, Settings *settings);
 /* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
  * read, which is said once for each place. */

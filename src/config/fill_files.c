@@ -120,7 +120,10 @@ static Err look_again(Filler *f, const Settings *base)
         } else {
             const FileSettings *was = &base->files[i];
             known->file = (FileSettings){
-                .path = was->path, .of_listener = was->of_listener, .place = was->place};
+                .path = was->path,
+                .of_listener = was->of_listener,
+                .secret = was->secret,
+                .place = was->place};
             known->changed = true;
             known->read = false;
         }
@@ -128,9 +131,43 @@ static Err look_again(Filler *f, const Settings *base)
     return ERR_OK;
 }
 
-Err fill_files_open(Filler *f)
+static bool names_key(const KdlEntry *e)
+{
+    return e->is_property &&
+           (str_equal(e->name, S("key-path")) || str_equal(e->name, S("client-key-path")));
+}
+
+static Err add_key(Filler *f, Str path)
+{
+    uint32_t any = 0;
+    return str_map_find(&f->known.keys, 0, path, &any)
+               ? ERR_OK
+               : str_map_put(f->arena, &f->known.keys, 0, path, 0);
+}
+
+/* Before any file is read: the same one may be named for something else first. As deep as the
+ * schema is. */
+static Err find_keys(Filler *f, const KdlNode *nodes)
+{
+    for (const KdlNode *n = nodes; n; n = n->next) {
+        for (const KdlEntry *e = n->entries; e; e = e->next) {
+            TRY(names_key(e) ? add_key(f, e->value.text) : ERR_OK);
+        }
+        TRY(find_keys(f, n->children));
+    }
+    return ERR_OK;
+}
+
+static bool is_key(const Filler *f, Str path)
+{
+    uint32_t any = 0;
+    return f->files && f->files->read_secret && str_map_find(&f->known.keys, 0, path, &any);
+}
+
+Err fill_files_open(Filler *f, const KdlNode *nodes)
 {
     const Settings *base = f->base;
+    TRY(find_keys(f, nodes));
     if (!base) {
         return ERR_OK;
     }
@@ -144,6 +181,9 @@ Err fill_files_open(Filler *f)
     for (size_t i = 0; i < base->file_count; i++) {
         known->list[i] = (FillFile){.file = base->files[i], .read = true};
         known->list[i].file.named = false;
+        if (is_key(f, base->files[i].path) && !base->files[i].secret) {
+            known->list[i].read = false; /* what it was read for needed no key */
+        }
     }
     return f->files ? look_again(f, base) : ERR_OK;
 }
@@ -158,7 +198,11 @@ static Err take_before(Filler *f, FileSettings *file)
     file->bytes = before ? before->bytes : STR_NONE;
     file->mark = before ? before->mark : 0;
     file->settled = before && before->settled;
-    return arena_copy(f->arena, file->bytes, &file->bytes) ? ERR_OK : ERR_MEMORY;
+    file->secret = before ? before->secret : NULL;
+    if (!arena_copy(f->arena, file->bytes, &file->bytes)) {
+        return ERR_MEMORY;
+    }
+    return file->secret ? f->files->keep_secret(f->files->context, f->arena, file) : ERR_OK;
 }
 
 Err fill_file_restore(Filler *f, FileSettings *file)
@@ -182,14 +226,18 @@ static Err read_file(Filler *f, FileSettings *file)
     if (f->renew && !is_renewed(f, file->path)) {
         return take_before(f, file);
     }
-    Err err = f->files->read(f->files->context, f->arena, file);
+    bool key = file->secret || is_key(f, file->path);
+    Err err = key ? f->files->read_secret(f->files->context, f->arena, file)
+                  : f->files->read(f->files->context, f->arena, file);
     if (err != ERR_OK) {
         if (f->files->marks) {
             f->files->marks(f->files->context, file, 1, &file->mark);
         }
         return err;
     }
-    fingerprint_add(&file->identity, file->bytes);
+    if (!file->secret) {
+        fingerprint_add(&file->identity, file->bytes);
+    }
     return ERR_OK;
 }
 
@@ -201,6 +249,7 @@ Err fill_file(Filler *f, Str path, uint32_t *ret)
     if (!known->read && f->files) {
         FileSettings file = {.path = path,
                              .of_listener = known->file.of_listener,
+                             .secret = known->file.secret,
                              .named = known->file.named,
                              .place = *ret};
         err = read_file(f, &file);

@@ -38,6 +38,12 @@ typedef struct ConfigFiles {
     void *context;
     /* Sets bytes, mark and `settled`. ERR_UNSUPPORTED: it is a directory, a pipe or the like. */
     Err (*read)(void *context, Arena *a, FileSettings *file);
+    /* The same for a file that holds a private key: also sets identity and `secret`; `bytes` are
+     * what in it is public. `read` may do so, too, with a file that turns out to have a key in it.
+     * NULL: keys are bytes like all others. */
+    Err (*read_secret)(void *context, Arena *a, FileSettings *file);
+    /* Such a file has `secret` of other settings, and is to have a copy. NULL if that is. */
+    Err (*keep_secret)(void *context, Arena *a, FileSettings *file);
     /* Sets for each file a number that changes when the file does, or comes, or goes. NULL: it is
      * not known, so files are read to see whether they have changed. */
     void (*marks)(void *context, const FileSettings *files, size_t count, uint64_t *ret);

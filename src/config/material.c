@@ -3,9 +3,9 @@
 
 TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const FileSettings *ocsp)
 {
-    TlsPair pair = {.chain = chain->bytes,
-                    .key = key->bytes,
-                    .ocsp = ocsp ? ocsp->bytes : STR_NONE};
+    TlsPair pair = {.chain = settings_whole(chain),
+                    .key = settings_whole(key),
+                    .ocsp = ocsp ? settings_whole(ocsp) : STR_NONE};
     fingerprint_join(&pair.print, &chain->identity);
     fingerprint_join(&pair.print, &key->identity);
     if (ocsp) {
@@ -17,7 +17,7 @@ TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const 
 Err material_staple(const FileSettings *files, CertificateCache *cache, TlsStaple *ret)
 {
     const FileSettings *ocsp = &files[TLS_FILE_OCSP];
-    if (ocsp->path.len == 0 || ocsp->bytes.len == 0) {
+    if (ocsp->path.len == 0 || settings_whole(ocsp).len == 0) {
         bool empty = ocsp->path.len > 0;
         *ret = (TlsStaple){.state = empty ? TLS_STAPLE_MALFORMED : TLS_STAPLE_NONE};
         return ERR_OK;

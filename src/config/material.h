@@ -5,7 +5,8 @@
 #include "config/settings.h"
 #include "net/tls.h"
 
-/* A certificate with its key, and an OCSP response or NULL, as their files hold them. */
+/* A certificate with its key, and an OCSP response or NULL, as their files hold them: only a
+ * process that may see keys may look at the bytes (settings_whole). */
 TlsPair material_pair(const FileSettings *chain, const FileSettings *key, const FileSettings *ocsp);
 /* What the OCSP response of a pair is worth, whose files these are: TLS_STAPLE_NONE where none is
  * named. ERR_MEMORY only. */

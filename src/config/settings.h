@@ -25,7 +25,9 @@ typedef struct SettingsAddress {
 /* A file that the configuration names, and what was in it when the configuration was read. */
 typedef struct FileSettings {
     Str path; /* as it is written; empty: none */
-    Str bytes;
+    Str bytes; /* of one with a private key, what in it is public */
+    const Str *secret; /* NULL: it is not named as a key, and has none in it. Else all of its bytes,
+                        * which only a process that may see keys has mapped (base/region.h) */
     Fingerprint identity; /* of the bytes */
     uint64_t mark;    /* changes when the file does (ConfigFiles) */
     bool settled;     /* what had this mark held these bytes: it was not being written just then */
@@ -341,6 +343,12 @@ typedef struct Settings {
     int64_t valid_until; /* then the first certificate has expired: seconds since 1970 */
     const struct Settings *base; /* what was taken over unchanged is its; NULL: nothing was */
 } Settings;
+
+/* All bytes of a file: only a process that may see keys may look at them. */
+static inline Str settings_whole(const FileSettings *file)
+{
+    return file->secret ? *file->secret : file->bytes;
+}
 
 /* What a file held when these settings were read, or NULL. */
 const FileSettings *settings_file(const Settings *s, Str path);

@@ -14,6 +14,8 @@ struct CertificateCache {
     size_t room;    /* a power of two, or 0 */
     TlsParsed **places COUNTED_BY(room);
     size_t count;
+    TlsJudge *judge; /* NULL: pairs are parsed here */
+    void *judge_context;
 };
 
 /* ---- references ---- */
@@ -67,7 +69,9 @@ static Err cache_rebuild(CertificateCache *cache, size_t room,
     if (!places) {
         return ERR_MEMORY;
     }
-    CertificateCache fresh = {.secret = cache->secret, .round = cache->round, .room = room};
+    CertificateCache fresh = *cache;
+    fresh.room = room;
+    fresh.count = 0;
     fresh.places = places;
     for (size_t i = 0; i < cache->room; i++) {
         TlsParsed *p = cache->places[i];
@@ -144,6 +148,12 @@ void certificate_cache_drop(CertificateCache *cache)
     }
     memory_drop(NULL, (void *)cache->places, cache->room * sizeof(TlsParsed *));
     memory_drop(NULL, cache, sizeof *cache);
+}
+
+void certificate_cache_delegate(CertificateCache *cache, TlsJudge *judge, void *context)
+{
+    cache->judge = judge;
+    cache->judge_context = context;
 }
 
 void certificate_cache_turn(CertificateCache *cache)
@@ -255,13 +265,28 @@ static Err describe_chain(TlsParsed *p, Str chain)
     return err;
 }
 
+/* What another process knows of it. */
+static Err pair_judge(const CertificateCache *cache, TlsParsed *p, const TlsPair *pair,
+                      size_t index, TlsMistake *ret_mistake, Text *why)
+{
+    TlsPairFacts facts = {0};
+    Err err = cache->judge(cache->judge_context, pair, &facts, ret_mistake, why);
+    ret_mistake->index = index;
+    TRY(err);
+    p->validity = facts.validity;
+    p->staple = facts.staple;
+    return ERR_OK;
+}
+
 static Err pair_fill(TlsParsed *p, const TlsPair *pair, size_t index, TlsMistake *ret_mistake,
                      Text *why)
 {
     TRY(engine_key_new(pair, index, &p->key, ret_mistake, why));
     p->modern = engine_key_is_modern(p->key);
     p->group = engine_key_group(p->key);
+    p->staple = engine_key_staple(p->key);
     Err err = describe_chain(p, pair->chain);
+    p->validity.has_names = p->names_len > 0;
     if (err == ERR_SYNTAX) {
         *ret_mistake = (TlsMistake){.part = TLS_PART_CHAIN, .index = index};
         if (why) {
@@ -284,7 +309,8 @@ Err tls_parsed_pair(CertificateCache *cache, const TlsPair *pair, size_t index, 
     if (!p) {
         return ERR_MEMORY;
     }
-    Err err = pair_fill(p, pair, index, ret_mistake, why);
+    Err err = cache && cache->judge ? pair_judge(cache, p, pair, index, ret_mistake, why)
+                                    : pair_fill(p, pair, index, ret_mistake, why);
     if (err != ERR_OK) {
         tls_parsed_unref(p);
         return err;
@@ -390,7 +416,6 @@ Err tls_pair_try(const TlsPair *pair, CertificateCache *cache, TlsValidity *ret,
     TlsParsed *p = NULL;
     TRY(tls_parsed_pair(cache, pair, 0, &p, ret_mistake, why));
     *ret = p->validity;
-    ret->has_names = p->names_len > 0;
     tls_parsed_unref(p);
     return ERR_OK;
 }
@@ -401,7 +426,7 @@ Err tls_pair_staple(const TlsPair *pair, CertificateCache *cache, TlsStaple *ret
     TlsMistake mistake;
     Err err = tls_parsed_pair(cache, pair, 0, &p, &mistake, NULL);
     if (err == ERR_OK) {
-        *ret = engine_key_staple(p->key);
+        *ret = p->staple;
         tls_parsed_unref(p);
     } else if (err == ERR_SYNTAX) {
         *ret = (TlsStaple){.state = TLS_STAPLE_NONE};

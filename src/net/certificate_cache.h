@@ -15,7 +15,8 @@ typedef struct TlsParsed {
     uint64_t round; /* the cache's, when somebody asked for it last */
     EngineRoots *roots; /* of authorities */
     EngineCrls *crls;   /* of lists; the rest is of a certificate with its key */
-    EngineKey *key;
+    EngineKey *key; /* NULL where another process has judged it */
+    TlsStaple staple;
     bool modern; /* what a client that knows no RSA could use: cheaper, and goes first */
     uint16_t group; /* its curve's, or 0 */
     TlsValidity validity;

@@ -176,6 +176,16 @@ void tls_staple_print(TlsStapleState state, unsigned detail, Text *out);
 
 /* --- what is parsed once --------------------------------------------------------------------- */
 
+/* What is known of a pair where its key is not. */
+typedef struct TlsPairFacts {
+    TlsValidity validity;
+    TlsStaple staple;
+} TlsPairFacts;
+/* Tries a pair in another process. ERR_SYNTAX, and what it says, as of tls_server_new (the
+ * mistake's index is 0); any other error: it cannot be tried. */
+typedef Err TlsJudge(void *context, const TlsPair *pair, TlsPairFacts *ret,
+                     TlsMistake *ret_mistake, Text *why);
+
 /* A cache holds certificates with their keys, and sets of authorities, as they were parsed. Servers
  * and clients whose plans name it share what was parsed from equal bytes. It tells bytes apart by
  * fingerprints of 128 bits (its own, under a secret, or those that come with pairs), and keeps none
@@ -183,6 +193,10 @@ void tls_staple_print(TlsStapleState state, unsigned detail, Text *out);
  * everything else. */
 MUST_USE Err certificate_cache_new(CertificateCache **ret);
 void certificate_cache_drop(CertificateCache *cache); /* NULL: nothing */
+/* From now on this process does not parse pairs itself, nor look at their bytes: it asks `judge`,
+ * and knows no more of them than that. Servers and clients that it makes can be made, and not be
+ * used. Their prints must come with the pairs. */
+void certificate_cache_delegate(CertificateCache *cache, TlsJudge *judge, void *context);
 /* What is asked for from now on stays at the next sweep; what was asked for before does not. */
 void certificate_cache_turn(CertificateCache *cache);
 /* Lets go of what nobody uses, and nobody has asked for since the last sweep. */

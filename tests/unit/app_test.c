@@ -10,6 +10,7 @@
 #include "admin/status.h"
 #include "app/channel.h"
 #include "app/command.h"
+#include "app/pem.h"
 #include "app/process_manager.h"
 #include "app/record.h"
 #include "app/trust.h"
@@ -324,6 +325,31 @@ TEST("app: what a helper sends counts only when all of it is within its bounds")
         message.bytes = str_of(&bad[i], sizeof bad[i]);
         EXPECT(record_read(&message, &read) == ERR_SYNTAX);
     }
+}
+
+TEST("app: of a file with a key only what is public is taken")
+{
+    static const Str key = S_INIT("-----BEGIN EC PRIVATE KEY-----\nAAAA\n"
+                                  "-----END EC PRIVATE KEY-----\n");
+    static const Str chain = S_INIT("-----BEGIN CERTIFICATE-----\nBBBB\n"
+                                    "-----END CERTIFICATE-----\n");
+    uint8_t text_room[512];
+    uint8_t room[512];
+    Text text = text_in(span_of(text_room, sizeof text_room));
+    EXPECT(pem_has_key(key));
+    EXPECT(!pem_has_key(chain));
+    EXPECT_STR(pem_public(key, span_of(room, sizeof room)), S(""));
+    text_add(&text, S("prime1: 00:11\n")); /* as some tools write beside a key */
+    text_add(&text, chain);
+    text_add(&text, S("prime2: 22:33\n"));
+    text_add(&text, key);
+    text_add(&text, chain);
+    text_add(&text, str_take(key, key.len - 20)); /* cut */
+    EXPECT(pem_has_key(text_str(&text)));
+    Str left = pem_public(text_str(&text), span_of(room, sizeof room));
+    EXPECT_U64(left.len, 2 * chain.len);
+    EXPECT(str_equal(str_take(left, chain.len), chain));
+    EXPECT(str_equal(str_drop(left, chain.len), chain));
 }
 
 TEST("app: a worker of which the system knows nothing is gone")

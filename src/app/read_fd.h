@@ -1,0 +1,10 @@
+/* read_fd.h - reads a descriptor to its end. */
+#ifndef APP_READ_FD_H
+#define APP_READ_FD_H
+
+#include "base/str.h"
+
+/* Reads until the room is full or the file has ended. */
+MUST_USE Err read_fd(int fd, Span room, Str *ret);
+
+#endif
