@@ -157,4 +157,5 @@ static void run_trial(const ChildStart *start)
     helper_process_run(start, &work);
 }
 
-const ChildKind breakin_trial = {.name = S_INIT("trial"), .stays = true, .main = run_trial};
+const ChildKind breakin_trial = {
+    .name = S_INIT("trial"), .process = "river-trial", .stays = true, .main = run_trial};

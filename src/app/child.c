@@ -5,9 +5,11 @@
 #include "app/key_checker_process.h"
 #include "app/worker_process.h"
 
-static const ChildKind worker = {.name = S_INIT("worker"), .main = worker_process_run};
+static const ChildKind worker = {
+    .name = S_INIT("worker"), .process = "river", .main = worker_process_run};
 
 static const ChildKind key_checker = {.name = S_INIT("key checker"),
+                                      .process = "river-keys",
                                       .main = key_checker_process_run};
 
 const ChildKind *const child_kinds[CHILD_KINDS] = {

@@ -23,6 +23,7 @@ typedef enum ChildKindId {
 
 typedef struct ChildKind {
     Str name; /* for the log */
+    const char *process; /* as which the system shows it */
     bool stays; /* a helper that is kept running (helpers.h) */
     void (*main)(const ChildStart *start); /* for the rest of its life; NULL: not in this build */
 } ChildKind;

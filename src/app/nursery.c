@@ -59,7 +59,7 @@ static pid_t clone_sibling(void)
 /* The child, for the rest of its life. */
 static _Noreturn void live(uint32_t kind, const int *fds)
 {
-    (void)prctl(PR_SET_NAME, "river");
+    (void)prctl(PR_SET_NAME, child_kinds[kind]->process);
     ChildStart start = {.channel = {.orders = fds[0], .answers = fds[1]}};
     if (crash_adopt(fds[2]) == ERR_OK) {
         child_kinds[kind]->main(&start);

@@ -68,7 +68,7 @@ class Helper(Test):
         self.assertEqual(sorted(children(self.river_.pid)),
                          sorted([nursery, self.worker, self.trial]))
         self.assertEqual(parent_of(self.trial), self.river_.pid)
-        self.assertEqual(name_of(self.trial), "river")
+        self.assertEqual(name_of(self.trial), "river-trial")
         with open(f"/proc/{self.trial}/status", encoding="utf-8") as file:
             facts = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
         self.assertEqual((facts["Seccomp"], facts["NoNewPrivs"]), ("2", "1"))
