@@ -17,6 +17,7 @@ SERVING_SECONDS = 10
 VICTIM_SECONDS = 0.5  # for a victim to come into being
 DELAYS = (0, 0.002, 0.006, 0.015, 0.04)  # after that
 EXIT_FAILED = (1, 3)
+COPIES = 60  # of a key, so that the one who reads them lives for a while
 
 
 def alive(pid):
@@ -65,9 +66,14 @@ class Deaths(Test):
         pair = self.pairs[self.turn % 2]
         shutil.copy(pair.chain, f"{self.live}.pem")
         shutil.copy(pair.key, f"{self.live}.key")
+        more = ""
+        for i in range(COPIES):
+            shutil.copy(pair.key, f"{self.live}{i}.key")
+            more += f'certificate cert-path="{self.live}.pem" key-path="{self.live}{i}.key"\n'
         return (f'system {{ threads-per-service {threads}; drain-timeout-ms 500; }}\n'
                 f'services {{ app {{\n listeners {{ "{self.port_}" cert-path="{self.live}.pem" '
-                f'key-path="{self.live}.key"; }}\n respond body="{self.turn}"\n}} }}\n')
+                f'key-path="{self.live}.key" {{\n{more}}}\n}}\n'
+                f'respond body="{self.turn}"\n}} }}\n')
 
     def begin(self, control=None):
         flags = ("--control-socket", control) if control else ()
