@@ -67,8 +67,7 @@ static Err read_bytes(Files *f, int fd, size_t bytes, Arena *a, FileSettings *fi
         return ERR_OK;
     }
     memory_wipe_span(room);
-    return lseek(fd, 0, SEEK_SET) == 0 ? take_secret(f, fd, bytes, a, file)
-                                       : err_from_errno(errno);
+    return take_secret(f, fd, bytes, a, file);
 }
 
 static Err read_whole(Files *f, int fd, bool secret, Arena *a, FileSettings *file)

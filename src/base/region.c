@@ -171,7 +171,7 @@ static Err copy_secret(Region *r, int from, off_t at, size_t bytes, Str *ret)
 
 Err region_add_secret(Region *r, int fd, size_t bytes, Str *ret)
 {
-    return copy_secret(r, fd, lseek(fd, 0, SEEK_CUR), bytes, ret);
+    return copy_secret(r, fd, 0, bytes, ret);
 }
 
 Err region_copy_secret(Region *r, Str secret, Str *ret)

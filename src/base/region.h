@@ -41,9 +41,9 @@ MUST_USE Err region_seal(Region *r);
 /* Ends it here; others keep what they have mapped. A region that is none is none. */
 void region_close(Region *r);
 
-/* Adds what the file of this descriptor holds from its position on, up to `bytes`, to the secrets;
- * *ret is where that will be for a reader. ERR_LIMIT: there is no room; ERR_UNSUPPORTED: the kernel
- * cannot copy from such a file; and what else the system says. */
+/* Adds what the file of this descriptor holds, up to `bytes`, to the secrets; *ret is where that
+ * will be for a reader. ERR_LIMIT: there is no room; ERR_UNSUPPORTED: the kernel cannot copy from
+ * such a file; and what else the system says. */
 MUST_USE Err region_add_secret(Region *r, int fd, size_t bytes, Str *ret);
 /* The same of secrets that another open region of this process has. */
 MUST_USE Err region_copy_secret(Region *r, Str secret, Str *ret);

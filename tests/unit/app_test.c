@@ -10,6 +10,7 @@
 #include "admin/status.h"
 #include "app/channel.h"
 #include "app/command.h"
+#include "app/key_checker.h"
 #include "app/pem.h"
 #include "app/process_manager.h"
 #include "app/record.h"
@@ -364,4 +365,47 @@ TEST("app: a worker of which the system knows nothing is gone")
     EXPECT(WIFSIGNALED(status));
     EXPECT(manager_find(&k, KEPT_SERVING) == NULL);
     EXPECT(!manager_reap(&k, true, 1000, &ended, &status));
+}
+
+/* Asks a checker that answers with these values; the words that came along are in `why`. */
+static Err judge_by(const uint64_t *values, uint32_t count, Str words, TlsPairFacts *ret, Text *why)
+{
+    KeyChecker checker = {.runs = true, .child = {.ready = true}};
+    ChannelEnd process;
+    TlsMistake mistake;
+    TlsPair pair = {.chain = STR_NONE};
+    Record answer = {.kind = RECORD_TELL, .id = 1, .value_count = count};
+    (void)span_copy(span_of(answer.values, sizeof answer.values),
+                    str_of(values, count * sizeof *values));
+    answer.len = (uint32_t)span_copy(span_of(answer.bytes, sizeof answer.bytes), words);
+    EXPECT(channel_open(&checker.child.channel, &process) == ERR_OK);
+    EXPECT(record_answer(&process, &answer) == ERR_OK);
+    Err err = key_checker_judge(&checker, &pair, ret, &mistake, why);
+    channel_close(&checker.child.channel);
+    channel_close(&process);
+    return err;
+}
+
+TEST("app: what the key checker says of a pair is believed only within its bounds")
+{
+    uint8_t room[64];
+    Text why = text_in(span_of(room, sizeof room));
+    TlsPairFacts facts = {0};
+    uint64_t values[KEY_PAIR_VALUES] = {
+        ERR_OK, TLS_PART_NONE, 10, 20, 1, TLS_STAPLE_GOOD, 0, 30, 40};
+    EXPECT(judge_by(values, KEY_PAIR_VALUES, STR_NONE, &facts, &why) == ERR_OK);
+    EXPECT(facts.validity.not_before == 10 && facts.validity.not_after == 20);
+    EXPECT(facts.validity.has_names && facts.staple.until == 40);
+    EXPECT(judge_by(values, KEY_PAIR_VALUES - 1, STR_NONE, &facts, &why) == ERR_SYSTEM);
+    values[5] = TLS_STAPLE_EXPIRED + 1;
+    EXPECT(judge_by(values, KEY_PAIR_VALUES, STR_NONE, &facts, &why) == ERR_SYSTEM);
+    values[5] = TLS_STAPLE_NONE;
+    values[1] = TLS_PART_MEMORY + 1;
+    EXPECT(judge_by(values, KEY_PAIR_VALUES, STR_NONE, &facts, &why) == ERR_SYSTEM);
+    values[1] = TLS_PART_KEY;
+    values[0] = UINT64_MAX;
+    EXPECT(judge_by(values, KEY_PAIR_VALUES, STR_NONE, &facts, &why) == ERR_SYSTEM);
+    values[0] = ERR_SYNTAX;
+    EXPECT(judge_by(values, KEY_PAIR_VALUES, S("no\x1b[2J key"), &facts, &why) == ERR_SYNTAX);
+    EXPECT_STR(text_str(&why), S("no?[2J key"));
 }

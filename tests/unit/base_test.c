@@ -4,11 +4,15 @@
 #include "base/ip.h"
 #include "base/number.h"
 #include "base/pool.h"
+#include "base/region.h"
 #include "base/str_map.h"
 #include "base/text.h"
 #include "test.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 TEST("slicing clamps at both ends")
 {
@@ -255,4 +259,63 @@ TEST("digits have zeros in front, and no more of them than are asked for")
     text_digits(&t, 2026, 4);
     text_digits(&t, 12345, 2);
     EXPECT_STR(text_str(&t), S("07000202645"));
+}
+
+/* A file with these bytes, at its beginning. */
+static int file_with(Str bytes)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC);
+    EXPECT(write(fd, bytes.at, bytes.len) == (ssize_t)bytes.len);
+    EXPECT(lseek(fd, 0, SEEK_SET) == 0);
+    return fd;
+}
+
+static bool is_mapped(const void *at)
+{
+    uintptr_t page = (uintptr_t)at & ~(uintptr_t)4095;
+    unsigned char in_memory;
+    int pipes[2];
+    EXPECT(mincore((void *)page, 1, &in_memory) == 0); /* address space is reserved there */
+    EXPECT(pipe(pipes) == 0);
+    bool readable = write(pipes[1], at, 1) == 1; /* EFAULT where nothing may be read */
+    EXPECT(readable || errno == EFAULT);
+    (void)close(pipes[0]);
+    (void)close(pipes[1]);
+    return readable;
+}
+
+TEST("a region's secrets have an address, and are mapped by who may see them alone")
+{
+    Region one = REGION_NONE;
+    Region two = REGION_NONE;
+    Str first = STR_NONE;
+    Str second = STR_NONE;
+    Str copy = STR_NONE;
+    RegionPlace place;
+    EXPECT(region_reserve() == ERR_OK);
+    EXPECT(region_open(&one) == ERR_OK && region_open(&two) == ERR_OK);
+    int fd = file_with(S("a key, and more"));
+    int other = file_with(S(", and more"));
+    EXPECT(region_add_secret(&one, fd, 5, &first) == ERR_OK);
+    EXPECT(region_add_secret(&one, other, 100, &second) == ERR_OK);
+    (void)close(fd);
+    (void)close(other);
+    EXPECT_U64(first.len, 5);
+    EXPECT_U64(second.len, 10);
+    EXPECT(region_find(second.at, second.len, &place) && place.secret && place.offset == 5);
+    EXPECT(region_copy_secret(&two, second, &copy) == ERR_OK);
+    EXPECT_U64(copy.len, 10);
+    EXPECT(!is_mapped(first.at) && !is_mapped(copy.at));
+    EXPECT(region_seal(&one) == ERR_OK && region_seal(&two) == ERR_OK);
+    EXPECT(ftruncate(region_file(one.slot, true), 0) != 0 && !is_mapped(first.at));
+    EXPECT(region_map_secrets(one.secrets, one.slot) == ERR_OK);
+    EXPECT(region_map_secrets(two.secrets, two.slot) == ERR_OK);
+    EXPECT_STR(first, S("a key"));
+    EXPECT_STR(second, S(", and more"));
+    EXPECT_STR(copy, S(", and more"));
+    region_close(&one);
+    EXPECT(!is_mapped(first.at) && is_mapped(copy.at));
+    region_close(&two);
+    EXPECT(!is_mapped(copy.at) && region_file(two.slot, true) == -1);
+    EXPECT(!region_find(&place, sizeof place, &place));
 }
