@@ -2,7 +2,7 @@
  *
  * Who has such a file can read the traffic. So it is a plain file of River's own user, readable by
  * nobody else, that has no other name: a link that somebody has put in its place is not followed.
- * Only the supervisor opens them; workers go on with the numbers that they were forked with. */
+ * Only the supervisor opens them; workers go on with the numbers that they got at their start. */
 #ifndef APP_KEY_LOGS_H
 #define APP_KEY_LOGS_H
 

@@ -247,6 +247,10 @@ static Err enter_all(Cage *c)
         find_sockets(&sockets, c->plan.settings, landlock_handles_sockets());
         c->sizes = limits_open_sizes();
     }
+    /* The nursery is not dumpable, and so are its children at first. */
+    if (!c->plan.sandbox && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) {
+        return err_from_errno(errno);
+    }
     TRY(account_become(c->plan.account, c->plan.sandbox));
     c->state |= geteuid() != 0 ? CAGE_BAR(USER) : 0;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {

@@ -189,8 +189,7 @@ typedef Err TlsJudge(void *context, const TlsPair *pair, TlsPairFacts *ret,
 /* A cache holds certificates with their keys, and sets of authorities, as they were parsed. Servers
  * and clients whose plans name it share what was parsed from equal bytes. It tells bytes apart by
  * fingerprints of 128 bits (its own, under a secret, or those that come with pairs), and keeps none
- * of them. It belongs to one thread, but what it gave may be used by any; a fork copies it like
- * everything else. */
+ * of them. It belongs to one thread, but what it gave may be used by any. */
 MUST_USE Err certificate_cache_new(CertificateCache **ret);
 void certificate_cache_drop(CertificateCache *cache); /* NULL: nothing */
 /* From now on this process does not parse pairs itself, nor look at their bytes: it asks `judge`,

@@ -220,6 +220,16 @@ class Sandbox(Test):
         self.assertEqual(river.errors().count("the worker is not caged: `sandbox` is false"), 1)
 
     @AS_ROOT
+    def test_without_the_cage_its_user_may_look_at_it(self):
+        """With a debugger, say."""
+        services = proxy(self.port(), "127.0.0.1:1")
+        for system, may in (("sandbox false", True), ("", False)):
+            river = self.river(services, system, user=OTHER)
+            for pid in (worker_of(river), river.pid):
+                self.assertEqual(as_user(OTHER, "cat", f"/proc/{pid}/environ"), may, system)
+            river.close()
+
+    @AS_ROOT
     def test_without_the_cage_the_user_changes_all_the_same(self):
         _, _, river = self.serve(always(answer("x")), system='sandbox false; user "nobody"')
         status = facts(worker_of(river))
