@@ -193,8 +193,8 @@ static int check_settings(Arena *arena, const Command *c, Reading *r)
         return status;
     }
     warn_of_upgrade_socket(c, &settings->system);
-    (void)printf("%.*s is right: %zu service%s\n", STR_ARG(c->file), settings->service_count,
-                 settings->service_count == 1 ? "" : "s");
+    (void)printf("%.*s: configuration is valid, %zu service%s\n", STR_ARG(c->file),
+                 settings->service_count, settings->service_count == 1 ? "" : "s");
     return EXIT_OK;
 }
 

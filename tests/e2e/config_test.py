@@ -262,7 +262,7 @@ class Hostile(Test):
     def test_nothing_of_a_file_gives_orders_to_a_terminal(self):
         hostile = {"escape": "\x1b[2J", "eight bits": "\x9b2J", "turned": "\u202egnp",
                    "isolated": "\u2067x", "mark": "\u200f", "hidden": "\u200b",
-                   "backspace": "\b\b\b", "return": "\rriver.kdl is right"}
+                   "backspace": "\b\b\b", "return": "\rriver.kdl: configuration is valid"}
         for name, text in hostile.items():
             escaped = "".join(f"\\u{{{ord(c):x}}}" for c in text)
             for written in (f'services {{ "{text}" {{ nonsense "{text}"; }} }}',
