@@ -12,7 +12,7 @@ typedef struct ArenaLarge ArenaLarge;
 
 typedef struct Arena {
     Blocks *blocks;
-    Block *first; /* the newest block stands first */
+    Block *first; /* the newest block is first */
     ArenaLarge *large;
     size_t used_bytes; /* what blocks and large pieces hold, in all */
     size_t max_bytes;

@@ -24,7 +24,7 @@ void buf_clear(Buf *b, Blocks *blocks);
 size_t buf_pieces(const Buf *b, Str *pieces, size_t pieces_max);
 /* Copies the first bytes to `out` (as many as fit) and returns how many; the queue keeps them. */
 size_t buf_peek(const Buf *b, Span out);
-/* Moves everything in `from` behind the end of `to`; both use the same Blocks. */
+/* Moves everything in `from` past the end of `to`; both use the same Blocks. */
 void buf_move(Buf *to, Buf *from);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/cidr_trie.h"
 
-/* The leaf's last item that is not behind the window; its first one if all are. The steps are the
+/* The leaf's last item that is not after the window; its first one if all are. The steps are the
  * same for every address, and their halves are chosen by arithmetic instead of a branch. */
 ALWAYS_INLINE size_t leaf_find(const CidrTrie *t, size_t from, size_t count, uint64_t window)
 {

@@ -4,13 +4,13 @@
  * has three prefixes or a million. It is built off the request path and shared by all threads.
  *
  * Prefixes inside others vanish when the set is built (they change no answer), so that the others
- * stand in a sorted list and at most one of them can hold an address. A fork looks at a few bits
- * behind those that all of its prefixes share (path compression, as in Patricia; the number of bits
+ * are in a sorted list and at most one of them can hold an address. A fork looks at a few bits
+ * after those that all of its prefixes share (path compression, as in Patricia; the number of bits
  * goes by how many prefixes there are, as in the level-compressed tries of Nilsson and Karlsson,
  * JSAC 17(6), 1999) and leads to other forks or to a leaf: a few neighbours in the sorted list.
  * Among those a search of always the same steps finds the one that can hold the address. A set that
- * is spread out has one fork in front of nearly all leaves. So a look-up has no branch whose way
- * is chance, and the processor is at the next ones while memory answers to this one. */
+ * is spread out has one fork in front of nearly all leaves. So a look-up has no unpredictable
+ * branch, and the processor works on the next ones while memory answers this one. */
 #ifndef BASE_CIDR_H
 #define BASE_CIDR_H
 
@@ -26,15 +26,15 @@ typedef struct CidrKey {
     uint64_t low;
 } CidrKey;
 
-/* Looks at `width` bits behind `skip` bits that are those of `common`: else the answer is no. */
+/* Looks at `width` bits after `skip` bits that are those of `common`: else the answer is no. */
 typedef struct CidrFork {
-    uint64_t common; /* from the highest down, zeros behind */
+    uint64_t common; /* from the highest down, zeros after them */
     uint32_t first;  /* of its 2^width entries */
     uint8_t skip;
     uint8_t width;
 } CidrFork;
 
-/* What is left of a long prefix behind what its item holds. */
+/* What is left of a long prefix after what its item holds. */
 typedef struct CidrRest {
     uint64_t bits;  /* from the highest down */
     uint32_t shift; /* 64 less how many they are */
@@ -42,9 +42,9 @@ typedef struct CidrRest {
 
 #define CIDR_LINE_ITEMS 8u
 
-/* What a large set has for each value of the bits behind those that all prefixes share: up to eight
+/* What a large set has for each value of the bits after those that all prefixes share: up to eight
  * prefixes' next bits, from the highest down. The last bit that is set in a word is not of the
- * prefix: it says where that ends, and what is behind is free. A word whose very last bit is set
+ * prefix: it says where that ends, and what is after is free. A word whose very last bit is set
  * may be only the beginning of its prefix. */
 typedef struct CidrLine {
     _Alignas(32) uint32_t words[CIDR_LINE_ITEMS];
@@ -57,7 +57,7 @@ typedef struct CidrItem {
 } CidrItem;
 
 /* All prefixes of one family. An entry is a fork's number, or where a leaf's items begin and how
- * many they are. An item holds a prefix's bits behind those that were looked at before, from the
+ * many they are. An item holds a prefix's bits after those that were looked at before, from the
  * highest down, and in its last seven bits how many they are (see cidr_trie.h). */
 typedef struct CidrTrie {
     CidrFork front; /* chooses the line; where there are lines */

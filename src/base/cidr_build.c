@@ -1,25 +1,25 @@
 /* cidr_build.c - from a list of prefixes to a set.
  *
- * The prefixes are sorted, those inside others fall out, and halves are joined. What is left is a
- * sorted list without overlap. A fork stands for a range of that list; its entries' ranges follow
- * from it. The list of forks is also the queue: one that is not filled yet holds its range. */
+ * The prefixes are sorted, those inside others are dropped, and halves are joined. The result is a
+ * sorted list without overlap. A fork covers a range of that list; its entries' ranges follow from
+ * it. The list of forks is also the queue: one that is not filled yet holds its range. */
 #include "base/cidr_trie.h"
 
 #include "base/number.h"
 
-#define ROOT_BITS_MIN 7u /* what is behind them fits an item and a rest */
+#define ROOT_BITS_MIN 7u /* the bits after them fit an item and a rest */
 #define WIDTH_MAX 20u
 #define SKIP_MAX (64u - WIDTH_MAX) /* so that one window holds `common` and what is looked at */
 #define ITEMS_AN_ENTRY 3u /* at least, on the average; with more of them most leaves are full */
 /* More prefixes than a leaf has room for part before this bit. */
 #define FORKS_END (CIDR_KEY_BITS - CIDR_LEAF_STEPS)
 #define FILL_MIN 4u /* one entry in so many leads to something */
-/* Lines are worth their memory where there are many prefixes, and most of those stand in one. */
+/* Lines are worth their memory where there are many prefixes, and most of those are in one. */
 #define LINE_PREFIXES_MIN 4096u
 #define LINE_WIDTH_MIN 11u
 #define LINE_WIDTH_MAX 18u
 #define ITEMS_A_LINE 2u
-/* Two items that stand for all addresses: what is behind a prefix that ends in a fork. */
+/* Two items that stand for all addresses: what is after a prefix that ends in a fork. */
 #define ALL_ITEMS 2u
 
 typedef CidrItem Item;
@@ -38,7 +38,7 @@ typedef struct Builder {
     Waiting *waiting COUNTED_BY(fork_room);
     size_t fork_count;
     size_t entry_room;
-    size_t leaf_room;  /* items that stand in leaves */
+    size_t leaf_room;  /* items that are in leaves */
     size_t leaf_count; /* of them, and ALL_ITEMS */
     CidrTrie trie; /* its lists have room for all that there can be */
 } Builder;
@@ -112,8 +112,8 @@ static bool items_are_halves(const Item *a, const Item *b)
     return a->bits == b->bits && a->bits > 0 && common_bits(a->key, b->key) == a->bits - 1;
 }
 
-/* Drops what lies inside of others and joins halves, in place. Sorted, an outer prefix stands
- * before its inner ones, so looking at the last that was kept is enough. */
+/* Drops what lies inside of others and joins halves, in place. Sorted, an outer prefix precedes its
+ * inner ones, so comparing with the last that was kept is enough. */
 static size_t items_shrink(Item *items, size_t count)
 {
     size_t kept = 0;
@@ -142,7 +142,7 @@ static uint32_t fork_add(Builder *b, size_t from, size_t to, unsigned bits)
     return (uint32_t)b->fork_count++;
 }
 
-/* How many bits a fork for the items of `w` looks at behind the first `bits`: more for more items,
+/* How many bits a fork for the items of `w` looks at after the first `bits`: more for more items,
  * but so few that one entry in FILL_MIN leads to something. That bounds what all forks take,
  * however the prefixes lie. */
 static unsigned fork_width(const Builder *b, const Waiting *w, unsigned bits)
@@ -202,7 +202,7 @@ static size_t choice_of(CidrKey key, unsigned bits, unsigned width)
     return (size_t)(cidr_window(key, bits - width) >> (64 - width));
 }
 
-/* Turns a waiting fork into what it says; the forks behind it wait behind all others. */
+/* Turns a waiting fork into what it says; the forks after it wait after all others. */
 static void fork_fill(Builder *b, size_t index)
 {
     Waiting w = b->waiting[index];
@@ -248,7 +248,7 @@ static size_t line_of(const CidrFork *front, CidrKey key)
     return (size_t)((key.high << front->skip) >> (64 - front->width));
 }
 
-/* The first item behind `from` that begins in another line. */
+/* The first item after `from` that begins in another line. */
 static size_t line_end(const Builder *b, const CidrFork *front, size_t from)
 {
     size_t line = line_of(front, b->items[from].key);
@@ -259,7 +259,7 @@ static size_t line_end(const Builder *b, const CidrFork *front, size_t from)
     return end;
 }
 
-/* By which bits lines are chosen, and how many items will not stand in lines; false: there should
+/* By which bits lines are chosen, and how many items will not be in lines; false: there should
  * be no lines. */
 static bool front_choose(const Builder *b, CidrFork *ret, size_t *ret_others)
 {
@@ -367,7 +367,7 @@ static void lines_fill(Builder *b)
 
 /* --- a trie ---------------------------------------------------------------------------------- */
 
-/* Whether an item may need a rest: behind the fewest bits that forks look at. */
+/* Whether an item may need a rest: after the fewest bits that forks look at. */
 static bool has_long_items(const Builder *b)
 {
     for (size_t i = 0; i < b->item_count; i++) {
@@ -378,7 +378,7 @@ static bool has_long_items(const Builder *b)
     return false;
 }
 
-/* Items and rests stand in the arena from the start. With lines only few are in leaves: those are
+/* Items and rests are in the arena from the start. With lines only few are in leaves: those are
  * numbered one after the other. */
 static Err items_open(Builder *b, Arena *arena)
 {

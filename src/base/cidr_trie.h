@@ -57,7 +57,7 @@ static inline uint32_t cidr_address(const IpAddress *a)
     return (uint32_t)(cidr_word(a->bytes) >> 32);
 }
 
-/* The 64 bits of a key from bit `from` (below 128) on, zeros behind its end. */
+/* The 64 bits of a key from bit `from` (below 128) on, zeros past its end. */
 ALWAYS_INLINE uint64_t cidr_window(CidrKey key, unsigned from)
 {
     if (from < 64) {

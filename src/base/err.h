@@ -46,7 +46,7 @@ typedef enum Err {
 /* The error's sentence, for logs and diagnostics; a static string. */
 const char *err_sentence(Err err);
 
-/* The Err that stands for an errno value of a system call. */
+/* The Err for an errno value of a system call. */
 Err err_from_errno(int number);
 
 #endif

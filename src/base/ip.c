@@ -1,7 +1,7 @@
 /* ip.c - addresses and prefixes, read and written.
  *
  * Text of addresses decides who is blocked and who is trusted, so exactly one reading of each text
- * is accepted: no octal, no short forms, no zones. It knows no sockets. */
+ * is accepted: no octal, no short forms, no zones. It does not know sockets. */
 #include "base/ip.h"
 
 #include "base/number.h"
@@ -9,7 +9,7 @@
 #define IP6_GROUPS 8u
 #define MAPPED_BITS 96u /* of ::ffff:0:0/96, in front of the IPv4 address */
 
-/* Reads one decimal part of one to three digits at *at; -1 when there is none. */
+/* Reads one decimal part of one to three digits at *at; -1 if there is none. */
 static int ip4_part(Str s, size_t *at)
 {
     size_t from = *at;
@@ -49,11 +49,11 @@ static Err ip4_read(Str s, size_t from, size_t to, IpAddress *ret)
 typedef struct Ip6Reader {
     IpAddress raw; /* groups as they come, two bytes each */
     size_t count;  /* groups so far */
-    size_t gap;    /* groups that stand before "::"; above IP6_GROUPS: no gap */
+    size_t gap;    /* groups that are before "::"; above IP6_GROUPS: no gap */
 } Ip6Reader;
 
 /* Reads the group at `from` (one to four hexadecimal digits, or an IPv4 address at the end);
- * *ret_end is behind it. */
+ * *ret_end is after it. */
 static Err ip6_group(Ip6Reader *r, Str s, size_t from, size_t *ret_end)
 {
     unsigned value = 0;
@@ -81,7 +81,7 @@ static Err ip6_group(Ip6Reader *r, Str s, size_t from, size_t *ret_end)
     return ERR_OK;
 }
 
-/* Puts the groups behind the gap to the end. */
+/* Puts the groups after the gap to the end. */
 static Err ip6_place(const Ip6Reader *r, IpAddress *ret)
 {
     IpAddress address = {.family = 6};
@@ -287,7 +287,7 @@ static void ip6_print(Text *t, const IpAddress *a)
     }
 }
 
-/* Into a room of its own first: this stands in each request that is passed on, and one check of the
+/* Into a room of its own first: it goes into each forwarded request, and one check of the
  * room is enough for all four numbers. */
 static void ip4_print(Text *t, const IpAddress *a)
 {

@@ -25,7 +25,7 @@ typedef struct IpPrefix {
 MUST_USE Err ip_parse(Str s, IpAddress *ret);
 
 /* Reads "address" or "address/bits". ERR_SYNTAX for other text, ERR_RANGE when bits are too many,
- * ERR_LIMIT when bits behind the prefix are set ("10.0.0.1/8"); *ret then holds the prefix cut to
+ * ERR_LIMIT when bits after the prefix are set ("10.0.0.1/8"); *ret then holds the prefix cut to
  * its bits, so that a message can name it. */
 /*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
     requires writable: \valid(ret);
@@ -33,7 +33,7 @@ MUST_USE Err ip_parse(Str s, IpAddress *ret);
     assigns \result \from s.at[0 .. s.len - 1]; */
 MUST_USE Err ip_prefix_parse(Str s, IpPrefix *ret);
 
-/* The IPv4 address that a mapped one stands for; others as they are. */
+/* The IPv4 address of a mapped one; others unchanged. */
 IpAddress ip_unmapped(IpAddress a);
 
 bool ip_equal(IpAddress a, IpAddress b);

@@ -45,7 +45,7 @@ ALWAYS_INLINE void sip_word(Sip *s, uint64_t word, unsigned rounds)
     s->v[0] ^= word;
 }
 
-/* `last` holds the bytes behind the last whole word, and the length in its highest byte. */
+/* `last` holds the bytes after the last whole word, and the length in its highest byte. */
 ALWAYS_INLINE uint64_t sip_end(Sip *s, uint64_t last, unsigned rounds, unsigned end_rounds)
 {
     sip_word(s, last, rounds);

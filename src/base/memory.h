@@ -30,7 +30,7 @@ static inline size_t budget_room(const Budget *b)
     return b->max_bytes - (kept < b->max_bytes ? kept : b->max_bytes);
 }
 
-/* Zeroed memory of the system's, counted in `b`; NULL when there is none. Fault injection
+/* Zeroed memory from the system, counted in `b`; NULL on failure. Fault injection
  * (memory_fail_after) makes the n-th call fail. */
 void *memory_new(Budget *b, size_t bytes);
 void memory_drop(Budget *b, void *at, size_t bytes);
@@ -66,7 +66,7 @@ void memory_wipe_span(Span s);
 /* How much memory the machine has; 0 when the system does not say. */
 uint64_t memory_of_machine(void);
 
-/* Marks bytes that nobody may touch (free slots and blocks); does nothing without ASan. */
+/* Marks bytes that no one may touch (free slots and blocks); does nothing without ASan. */
 void memory_poison(void *at, size_t bytes);
 void memory_unpoison(void *at, size_t bytes);
 

@@ -52,7 +52,7 @@ static inline size_t size_max(size_t a, size_t b)
     assigns \result \from s.at[0 .. s.len - 1], max; */
 MUST_USE Err number_decimal(Str s, uint64_t max, uint64_t *ret);
 
-/* The same for the bytes in [from, to); what lies behind the end of `s` is no digit. */
+/* The same for the bytes in [from, to); what lies past the end of `s` is no digit. */
 MUST_USE Err number_decimal_in(Str s, size_t from, size_t to, uint64_t max, uint64_t *ret);
 
 /* The same for hexadecimal digits without a prefix. */

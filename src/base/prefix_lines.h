@@ -13,7 +13,7 @@ typedef struct PrefixLines {
     size_t line; /* the last line that was, from 1 */
 } PrefixLines;
 
-/* The next line that is not empty: what stands in it, which ip_prefix_parse is to judge. false when
+/* The next line that is not empty: what is in it, which ip_prefix_parse is to judge. false when
  * there is none left. */
 MUST_USE bool prefix_lines_next(PrefixLines *lines, Str *ret_content);
 

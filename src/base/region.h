@@ -1,7 +1,7 @@
 /* region.h - memory that one process fills and another reads at the same address, pointers and all.
  *
  * The address space is reserved once, before any fork, so that it is free in all processes. One
- * fills a region, seals it, and sends the descriptor; from then on nobody can write to it, the
+ * fills a region, seals it, and sends the descriptor; from then on no one can write to it, the
  * writer neither. The reader maps it, takes what it needs, and unmaps it. Both must be the same
  * program in the same place, as a forked child is: pointers to constants and functions hold, too.
  *
@@ -36,9 +36,9 @@ MUST_USE Err region_reserve(void);
 /* An empty region in a free slot, to be filled through its arena. ERR_FULL: no slot is free;
  * ERR_MEMORY and what else the system says. It must stay where it is: its arena points into it. */
 MUST_USE Err region_open(Region *r);
-/* Nobody can write to it any more. */
+/* No one can write to it any more. */
 MUST_USE Err region_seal(Region *r);
-/* Ends it here; others keep what they have mapped. A region that is none is none. */
+/* Ends it here; others keep what they have mapped. No-op on REGION_NONE. */
 void region_close(Region *r);
 
 /* Adds what the file of this descriptor holds, up to `bytes`, to the secrets; *ret is where that

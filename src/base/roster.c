@@ -35,7 +35,7 @@ static uint32_t *bucket_of(Roster *r, Str name)
     return &r->buckets[hash_str(&r->secret, name) & (r->room - 1)];
 }
 
-/* A free place, or the room when there is none. */
+/* A free place, or the room if there is none. */
 static uint32_t place_take(Roster *r)
 {
     uint32_t at = r->first_free;

@@ -1,10 +1,10 @@
 /* roster.h - numbers for names that come and go: each name that is held has one number, small and
- * its own for as long as anybody holds it.
+ * its own for as long as it is held.
  *
  * What changes while River runs (counters of a service, the pool of an origin, a limiter's buckets)
- * stands in arrays by such numbers and outlives each configuration that names it. A name whose last
- * holder has gone keeps its number until roster_forget: what stands there may have to be wound up
- * first, and until then a new holder finds it as it was. One thread owns a roster. */
+ * lies in arrays indexed by such numbers and outlives each configuration that names it. A name
+ * whose last holder has gone keeps its number until roster_forget: what is there may have to be
+ * wound up first, and until then a new holder finds it as it was. One thread owns a roster. */
 #ifndef BASE_ROSTER_H
 #define BASE_ROSTER_H
 
@@ -34,11 +34,11 @@ void roster_close(Roster *r);
 /* Holds a name (at least one byte, copied): its number, and whether it is a fresh one. ERR_FULL:
  * there is no room; ERR_MEMORY. */
 MUST_USE Err roster_hold(Roster *r, Str name, uint32_t *ret, bool *ret_fresh);
-/* The number of a name that is held; false: nobody holds it. */
+/* The number of a name; false if it has no holder. */
 bool roster_find(const Roster *r, Str name, uint32_t *ret);
-/* One holder less; true when it was the last. */
+/* Drops one holder; true if it was the last. */
 bool roster_release(Roster *r, uint32_t number);
-/* The number is free; nobody may hold it. */
+/* Frees the number, which must have no holder. */
 void roster_forget(Roster *r, uint32_t number);
 
 /* The name of a number; empty: it is free. */

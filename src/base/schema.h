@@ -45,10 +45,10 @@ typedef enum SchemaType {
 
 enum {
     SCHEMA_REQUIRED = 1,    /* must be written */
-    SCHEMA_REPEATED = 2,    /* a node may stand several times; of an item: one or more arguments */
+    SCHEMA_REPEATED = 2,    /* a node may be repeated; of an item: one or more arguments */
     SCHEMA_LATER = 4,       /* checked, then refused: "not supported yet" */
     SCHEMA_ANY_NAME = 8,    /* the node's name is data of `name_type`; `name` says what it is */
-    SCHEMA_ALTERNATIVE = 16, /* stands in place of another node: a comment in `river defaults` */
+    SCHEMA_ALTERNATIVE = 16, /* replaces another node: a comment in `river defaults` */
     SCHEMA_SHOWN = 32 /* of an item without default: written in `river defaults` all the same */
 };
 

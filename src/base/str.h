@@ -26,8 +26,8 @@ typedef struct Span {
 } Span;
 
 typedef struct StrCut {
-    Str head;   /* what stands before the separator; everything when it was not found */
-    Str tail;   /* what stands behind it */
+    Str head;   /* what is before the separator; everything when it was not found */
+    Str tail;   /* what is after it */
     bool found;
 } StrCut;
 
@@ -67,7 +67,7 @@ static inline uint8_t str_at(Str s, size_t i)
     return s.at[i];
 }
 
-/* The byte at `i`, or -1 behind the end. */
+/* The byte at `i`, or -1 past the end. */
 static inline int str_peek(Str s, size_t i)
 {
     return i < s.len ? (int)str_at(s, i) : -1;
@@ -123,7 +123,7 @@ static inline Span span_drop(Span s, size_t n)
     return span_of(s.at + skip, s.len - skip);
 }
 
-/* Position of the first `byte` at or behind `from`; s.len when there is none. */
+/* Position of the first `byte` at or after `from`; s.len if there is none. */
 static inline size_t str_find(Str s, uint8_t byte, size_t from)
 {
 #if defined(__FRAMAC__)
@@ -199,7 +199,7 @@ static inline bool str_equal(Str a, Str b)
 #endif
 }
 
-/* Whether `text` stands at `at`; never when it would go beyond the end. */
+/* Whether `text` is at `at`; never when it would go beyond the end. */
 static inline bool str_stands(Str s, size_t at, Str text)
 {
     if (at > s.len || text.len > s.len - at) {

@@ -1,8 +1,8 @@
 /* str_map.h - a table from texts to numbers: filled once, then only read, by all threads at once.
  *
- * A text stands in a scope, a number of the owner's choice, so that one table can hold several: the
+ * A text is in a scope, a number of the owner's choice, so that one table can hold several: the
  * children of many nodes, exact names beside wildcards. Looking one up hashes the text once and
- * compares it with the few that fall together with it, however many there are. */
+ * compares it with the few that collide with it, however many there are. */
 #ifndef BASE_STR_MAP_H
 #define BASE_STR_MAP_H
 
@@ -30,7 +30,7 @@ MUST_USE Err str_map_open(Arena *a, size_t most, StrMap *ret);
 void str_map_add(StrMap *m, uint32_t scope, Str key, uint32_t value);
 
 /* The same into a table that grows: an empty one ({0}) may be its beginning. What it outgrows stays
- * in the arena, all in all as much as it holds. ERR_MEMORY: nothing was added. */
+ * in the arena, in total as much as it holds. ERR_MEMORY: nothing was added. */
 MUST_USE Err str_map_put(Arena *a, StrMap *m, uint32_t scope, Str key, uint32_t value);
 
 /* Whether the text is there; then *ret is its number. */

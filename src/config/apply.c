@@ -1,7 +1,7 @@
 /* apply.c - writes overrides into the document.
  *
  * The path of an override is "section/…/option" or "section/…/option/property"; the schema decides
- * which. So whatever reads the document afterwards needs to know nothing of overrides. */
+ * which. Readers of the document need not know about overrides. */
 #include "config/apply.h"
 
 #include "base/number.h"

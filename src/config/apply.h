@@ -1,4 +1,4 @@
-/* apply.h - overrides are checked like the file, and then take the place of what stands there. */
+/* apply.h - overrides are checked like the file, and then take the place of what is there. */
 #ifndef CONFIG_APPLY_H
 #define CONFIG_APPLY_H
 

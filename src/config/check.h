@@ -45,7 +45,7 @@ const KdlEntry *node_property(const KdlNode *node, Str name);
 bool node_says(const KdlNode *node, Str name, bool truth);
 /* The first argument, or NULL. */
 const KdlEntry *node_argument(const KdlNode *node);
-/* The argument behind one, or NULL. */
+/* The argument after one, or NULL. */
 const KdlEntry *argument_next(const KdlEntry *argument);
 size_t node_argument_count(const KdlNode *node);
 /* The text of a string; empty for other values and for NULL. */

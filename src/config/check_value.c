@@ -336,7 +336,7 @@ static void report_later(Checker *c, const SchemaItem *item, Str subject, const 
 }
 
 /* The place is within the value where that is written as it is meant: between its two quotes, maybe
- * behind the r of a raw string. Else it is the whole value. */
+ * after the r of a raw string. Else it is the whole value. */
 static void check_pattern(Checker *c, const SchemaItem *item, Str subject, Str text, Where where)
 {
     PatternMistake m;

@@ -1,6 +1,6 @@
 /* describe.c - `river defaults`: the schema written as a configuration that loads.
  *
- * What has a default is written with it. What has none, is not supported yet, or stands in place of
+ * What has a default is written with it. What has none, is not supported yet, or stands instead of
  * something else is there too, but taken out by a slashdash. */
 #include "config/describe.h"
 
@@ -37,7 +37,7 @@ static void add_value(Describer *d, const SchemaItem *item)
     text_add(d->out, quote);
 }
 
-/* Written as it stands: it has a default, or it or another one must be there. */
+/* Written as is: it has a default, or it or an alternative is required. */
 static bool is_written(const SchemaItem *item)
 {
     bool needed = (item->flags & (SCHEMA_REQUIRED | SCHEMA_SHOWN)) != 0;

@@ -29,7 +29,7 @@ static void add_type(Text *out, const SchemaItem *item)
     }
 }
 
-/* The columns behind the name. `flags` are those of the option as a whole. */
+/* The columns after the name. `flags` are those of the option as a whole. */
 static void add_row_end(Text *out, const SchemaItem *item, unsigned flags, Str sentence)
 {
     text_add(out, S("` | "));
@@ -151,7 +151,7 @@ static bool has_sections(const SchemaNode *node)
     return any;
 }
 
-/* In diagnostics a sentence stands behind a name and begins small; here it stands alone. */
+/* In diagnostics a sentence follows a name and begins in lower case; here it stands alone. */
 static void add_sentence(Text *out, Str sentence)
 {
     if (sentence.len != 0 && sentence.at[0] >= 'a' && sentence.at[0] <= 'z') {

@@ -108,7 +108,7 @@ static Err index_services(Arena *a, const Settings *s, StrMap *ret)
     return ERR_OK;
 }
 
-/* Whether they stand at the same places; then no table is needed to find them. */
+/* Whether they are at the same places; then no table is needed to find them. */
 static bool services_in_place(const Settings *old, const Settings *fresh)
 {
     bool same = old->service_count == fresh->service_count;

@@ -11,7 +11,7 @@
 typedef struct FillFile {
     FileSettings file;
     uint64_t now; /* of one of the base's: its mark, when it was looked at */
-    bool changed; /* since the base was read, in which it stands */
+    bool changed; /* since the base that contains it was read */
     bool read;
     bool failed;
 } FillFile;
@@ -44,7 +44,7 @@ typedef struct FillRoots {
     FillRoot *last;
 } FillRoots;
 
-/* An address as it stands in a service, with the certificates that stand there. */
+/* An address as it is in a service, with the certificates that are there. */
 typedef struct FillClaim {
     uint32_t listener;
     uint32_t service;
@@ -57,7 +57,7 @@ typedef struct FillListeners {
     size_t room; /* for as many as all services have */
     ListenerSettings *list COUNTED_BY(room);
     size_t count;
-    Str *owners COUNTED_BY(room); /* names of the services in which they stand first */
+    Str *owners COUNTED_BY(room); /* names of the services in which they are first */
     FillClaim *claims COUNTED_BY(room);
     size_t claim_count;
     StrMap addresses; /* by their canonical texts */
@@ -138,7 +138,7 @@ MUST_USE Err fill_file_restore(Filler *f, FileSettings *file);
 MUST_USE Err fill_files_open(Filler *f, const KdlNode *nodes);
 MUST_USE Err fill_files(Filler *f, Settings *settings);
 /* Reads the file that a property names, if it is written. *io_good becomes false when it cannot be
- * read, which is said once for each place. */
+ * read, which is reported once per place. */
 MUST_USE Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *io_good);
 /* The system's authorities (fill_platform.c): as the base has them, if they are where they were;
  * read, because something at `at` needs them, *io_good becoming false where there are none; and
@@ -174,6 +174,6 @@ MUST_USE Err fill_address(Arena *a, Str text, SettingsAddress *ret);
 MUST_USE Err fill_lower(Arena *a, Str from, Str *ret);
 /* The text of a node; where that is not known (TOML), all of it. NULL: none. */
 Str fill_source(const Filler *f, const KdlNode *node);
-/* How many nodes stand below one. */
+/* The number of nodes below one. */
 size_t fill_count(const KdlNode *node);
 #endif

@@ -1,4 +1,4 @@
-/* fill_again.c - services that stand in the settings before, with the same text and the same files:
+/* fill_again.c - services that are in the settings before, with the same text and the same files:
  * they are taken over as they are, and only what they add to the whole is looked at again. */
 #include "config/fill.h"
 

@@ -92,7 +92,7 @@ Err fill_name_file(Filler *f, uint32_t place)
 /* ---- files of the base ---- */
 
 /* Whether the file at this place holds what it held for the base; `mark` is the one that it has
- * now, 0 where nobody can tell. What may have changed is read when a service names it. */
+ * now, 0 where no one can tell. What may have changed is read when a service names it. */
 static bool is_unchanged(const Filler *f, size_t i, uint64_t mark)
 {
     const FileSettings *was = &f->base->files[i];
@@ -214,7 +214,7 @@ Err fill_file_restore(Filler *f, FileSettings *file)
     return ERR_OK;
 }
 
-/* Whether a renewal reads it: it is a listener's, whoever else names it, and first. */
+/* Whether a renewal reads it: a listener names it, whatever else does, and first. */
 static bool is_renewed(const Filler *f, Str path)
 {
     const FileSettings *before = settings_file(f->renew, path);

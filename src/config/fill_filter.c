@@ -5,7 +5,8 @@
 
 #include "filter/filters.h"
 
-/* Where the filters of a stage stand; the name is of a section of `path-control`, or empty. */
+/* Where the filters of a stage are written; the name is of a section of `path-control`, or
+ * empty. */
 static const struct StagePlace {
     Str section;
     FilterStage stage;
@@ -42,7 +43,7 @@ static Err fill_value(Filler *f, Section one, const SchemaItem *item, FilterValu
 }
 
 /* Half of the worker's budget is left for what the rules are there to let through. Says so at the
- * first rule that needs too much, and at each behind it. */
+ * first rule that needs too much, and at each after it. */
 static void count_limiter(Filler *f, Section one, const LimiterRule *rule)
 {
     f->limiter_bytes += limiter_bytes(rule);

@@ -1,5 +1,5 @@
 /* fill_listeners.c - `listeners`: each address once, with all services that share it; and `hosts`,
- * by which those are told apart. */
+ * which tell them apart. */
 #include "config/fill.h"
 #include "config/value.h"
 #include "http/uri.h"
@@ -169,7 +169,7 @@ static Err join_pairs(Joiner *j, const FillClaim *claim, size_t *io_count, FileS
     return ERR_OK;
 }
 
-/* All files of an address. What is about clients is the same in all its services, and stands at the
+/* All files of an address. What is about clients is the same in all its services, and is at the
  * end. */
 static Err join_listener(FillListeners *l, uint32_t index, const uint32_t *claims, Joiner *j)
 {

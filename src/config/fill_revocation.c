@@ -1,5 +1,5 @@
-/* fill_revocation.c - what a person is told of lists of revoked certificates and of OCSP responses
- * that do not do what they are there for, but do not keep River from serving either. */
+/* fill_revocation.c - warnings about lists of revoked certificates and OCSP responses that do not
+ * do their job, but do not keep River from serving. */
 #include "config/check.h"
 #include "config/fill.h"
 #include "config/material.h"

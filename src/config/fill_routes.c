@@ -88,7 +88,7 @@ typedef struct Earlier {
     uint32_t paths;
 } Earlier;
 
-/* A route behind another one of the same path that takes all its methods is never reached. */
+/* A route after another one of the same path that takes all its methods is never reached. */
 static void check_hidden(Filler *f, Earlier *e, const RouteSettings *list, uint32_t i,
                          const KdlNode *node)
 {

@@ -79,7 +79,8 @@ static bool is_much_new(const KdlDocument *document)
     return fresh > NEW_SERVICES_FEW && fresh > count / 4;
 }
 
-/* Over a base nothing is said: where there is something to say, all of it is read again. */
+/* Over a base there are no messages: if there is something to report, the whole text is read
+ * again. */
 static Err load_over(Arena *a, Str text, const ConfigOptions *options, Checker *c,
                      KdlDocument *document, const Settings **ret)
 {

@@ -47,10 +47,10 @@ typedef struct ConfigFiles {
     /* Sets for each file a number that changes when the file does, or comes, or goes. NULL: it is
      * not known, so files are read to see whether they have changed. */
     void (*marks)(void *context, const FileSettings *files, size_t count, uint64_t *ret);
-    /* Whether a directory can be opened; ERR_UNSUPPORTED: it is none. NULL: nobody looks. */
+    /* Whether a directory can be opened; ERR_UNSUPPORTED: it is none. NULL: no one looks. */
     Err (*directory)(void *context, Str path);
     /* The ids of a user and of a group, by name or number; ERR_MISSING: there is none. A number
-     * that no account has is a user without a group: CONFIG_NO_GROUP. NULL: nobody looks. */
+     * that no account has is a user without a group: CONFIG_NO_GROUP. NULL: no one looks. */
     Err (*user)(void *context, Str name, uint32_t *ret_user, uint32_t *ret_group);
     Err (*group)(void *context, Str name, uint32_t *ret_group);
     int64_t now_s; /* seconds since 1970, for certificates that have expired */
@@ -66,7 +66,7 @@ typedef struct ConfigOptions {
      * settings. A listener whose files do not check keeps its own, with a warning. NULL: all files
      * are read, and each must check. */
     const Settings *renew;
-    /* Settings that were read whole. What stands there with the same text and the same files is
+    /* Settings that were read whole. What is there with the same text and the same files is
      * taken over (Settings.base), so they must outlive the result. NULL: all is read. */
     const Settings *base;
     /* Settings over the same base, for which its files were looked at later. NULL: none. */

@@ -10,7 +10,7 @@ static Str text_argument(const KdlNode *nodes, Str name)
     return entry_text(node_argument(node_find(nodes, name)));
 }
 
-/* Where an option stands: in the file, or in the override that set it. */
+/* Where an option is written: in the file, or in the override that set it. */
 static Where where_of(const ConfigOverrides *o, OverrideId id, const KdlNode *node)
 {
     Where where = where_at(node->name_at);

@@ -15,7 +15,7 @@
 void rules_check(Checker *c, Arena *a, const ConfigOverrides *overrides,
                  const KdlDocument *document);
 
-/* Whether all that services have to do with each other (names, listeners, hosts) stands in `now`,
+/* Whether all that services have to do with each other (names, listeners, hosts) is in `now`,
  * as kdl_parse_again read it, as it does in `before`, where no rule was broken: rules_check need
  * not look at it again (Checker.joint_same). */
 bool rules_joint_same(const KdlDocument *before, const KdlDocument *now);

@@ -138,7 +138,7 @@ static Err known_add(Known *known, Arena *a, SettingsAddress *address, bool *ret
     return *ret_there ? ERR_OK : str_map_put(a, &known->many, 0, address->text, 0);
 }
 
-/* An endpoint may stand before this one with the same address. River takes the first and forgets
+/* An endpoint may be before this one with the same address. River takes the first and forgets
  * the others; so do we, but say it. */
 static void check_repeated(Checker *c, Known *known, const KdlNode *node)
 {
@@ -289,7 +289,7 @@ static void check_handlers(Checker *c, const KdlNode *place, bool route)
     }
 }
 
-/* What stands in a service or a route to answer its requests. */
+/* What is in a service or a route to answer its requests. */
 static void check_action(Checker *c, const KdlNode *place, const KdlNode *route)
 {
     const KdlNode *connectors = node_find(place->children, S("connectors"));

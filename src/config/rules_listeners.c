@@ -1,6 +1,6 @@
 /* rules_listeners.c - rules between services: who listens where, and for which hosts.
  *
- * Addresses and hosts stand in tables, so that each is looked at once, however many there are. */
+ * Addresses and hosts are in tables, so that each is looked at once, however many there are. */
 #include "base/str_map.h"
 #include "config/fill.h"
 #include "config/rules.h"

@@ -1,9 +1,9 @@
-/* rules_service.c - rules within one service: listeners, filters, and whom it trusts. */
+/* rules_service.c - rules within one service: listeners, filters, and trusted peers. */
 #include "config/rules.h"
 
 #include "config/value.h"
 
-/* What is said about TLS makes no sense without it. */
+/* Options of TLS make no sense without TLS. */
 static void check_needs_tls(Checker *c, const KdlNode *n)
 {
     const KdlEntry *ocsp = node_property(n, S("ocsp-path"));
@@ -58,7 +58,7 @@ static void check_listener(Checker *c, const KdlNode *n)
     }
 }
 
-/* `max-size` stands once in a stage. */
+/* A stage has at most one `max-size`. */
 static void check_stages(Checker *c, const KdlNode *path_control)
 {
     for (const KdlNode *stage = path_control ? path_control->children : NULL; stage;
@@ -78,7 +78,7 @@ static void check_stages(Checker *c, const KdlNode *path_control)
     }
 }
 
-/* Nobody could connect: only trusted proxies may speak the PROXY protocol. */
+/* No one could connect: only trusted proxies may speak the PROXY protocol. */
 static void check_proxy_protocol(Checker *c, const KdlNode *listener, const KdlNode *client)
 {
     bool trusted = client && node_find(client->children, S("trusted-proxies"));
@@ -101,7 +101,7 @@ static void check_client_ip(Checker *c, const KdlNode *client)
     }
 }
 
-/* Nobody would ever show one. */
+/* No client would ever be asked for one. */
 static void check_identity(Checker *c, const KdlNode *service, const KdlNode *listeners)
 {
     const KdlNode *headers = node_find(service->children, S("client-certificate-headers"));

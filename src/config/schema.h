@@ -27,7 +27,7 @@ extern const SchemaNode schema_file_server;
 
 /* The child at `i`, below child_count. */
 const SchemaNode *schema_at(const SchemaNode *node, size_t i);
-/* Its position among the children; child_count when there is none. */
+/* Its position among the children; child_count if there is none. */
 size_t schema_index(const SchemaNode *node, Str name);
 /* The child with that name, or the one whose name is data; NULL for neither. */
 const SchemaNode *schema_child(const SchemaNode *node, Str name);

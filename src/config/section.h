@@ -1,4 +1,5 @@
-/* section.h - reading options of a checked document, each with the schema's default behind it.
+/* section.h - reading options of a checked document, each with the schema's default as its
+ * fallback.
  *
  * A section is a node beside its part of the schema; a node that is not written reads as one that
  * holds nothing. Only for documents in which check.c found no mistake. */
@@ -28,7 +29,7 @@ Option section_property(Section s, Str name);
 Str option_text(Option o);
 uint64_t option_number(Option o);
 bool option_bool(Option o);
-/* The word's position among "a|b|c": the enums stand in the order of the schema. */
+/* The word's position among "a|b|c": the enums are in the order of the schema. */
 unsigned option_choice(Option o);
 
 /* Of the child that is an option with one argument. */

@@ -1,8 +1,8 @@
 /* settings.h - the checked configuration as plain data: what the rest of River runs by.
  *
  * Made by config_load, never changed afterwards, alive as long as its arena. Every value is within
- * its range (config/schema.c) and every default is filled in, so nobody checks anything again.
- * It knows nothing of KDL, and nothing of how River does what it asks for. */
+ * its range (config/schema.c) and every default is filled in, so no one checks anything again.
+ * It knows neither KDL nor how River does what it asks for. */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
@@ -42,7 +42,7 @@ typedef enum ClientCertificates {
     CLIENT_CERTIFICATES_REQUIRED
 } ClientCertificates;
 
-/* Where the files of a listener stand: three for each certificate, then those about clients. */
+/* The positions of a listener's files: three for each certificate, then those about clients. */
 enum { TLS_FILE_CHAIN, TLS_FILE_KEY, TLS_FILE_OCSP, TLS_FILES_OF_PAIR };
 enum { TLS_FILE_CLIENT_ROOTS, TLS_FILE_CLIENT_CRLS, TLS_FILES_OF_CLIENTS };
 
@@ -253,9 +253,9 @@ typedef struct ServiceSettings {
     OverloadSettings overload;
     NormalizationSettings normalization;
     ChainSettings chains[STAGE_COUNT];
-    /* For who reads the file again, and finds this service unchanged: */
+    /* For a reload that finds this service unchanged: */
     size_t listener_count;
-    const ListenerSettings *listeners COUNTED_BY(listener_count); /* as they stand here; `services`
+    const ListenerSettings *listeners COUNTED_BY(listener_count); /* as they are here; `services`
                                                                    * holds nothing */
     size_t named_count;
     const uint32_t *named COUNTED_BY(named_count); /* the files that it names, of Settings.files */
@@ -292,7 +292,7 @@ typedef struct LogSettings {
     ErrorLevel error_level;
 } LogSettings;
 
-/* Who the worker is. Where nothing is written, it is whoever starts River. */
+/* The worker's account. If not set, it is the account that starts River. */
 typedef struct AccountSettings {
     Str user;          /* as it is written; empty: not set */
     Str group;

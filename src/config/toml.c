@@ -1,6 +1,6 @@
 /* toml.c - River 0.2's tables, one function for each, become the nodes that KDL has for them.
  *
- * What every table takes is said in its list of keys. Values are not judged here: the schema does
+ * Each table's list of keys says what it takes. Values are not judged here: the schema does
  * that, as for KDL. What River 0.2 could not do (HTTP/2) is switched off where it would be on. */
 #include "config/toml.h"
 
@@ -20,7 +20,7 @@ typedef struct Translator {
     ConfigCompat compat;
     int version;
     Err err; /* the worst so far */
-    KdlNode no_node; /* stands for one that memory does not suffice for */
+    KdlNode no_node; /* replaces one that there is no memory for */
     KdlNode *filled; /* the node that is being given entries, and where its next one goes */
     KdlEntry **end;
 } Translator;
@@ -166,7 +166,7 @@ static bool take_keys(Translator *t, const TomlItem *table, Str what, const Key 
 
 /* ---- nodes ---- */
 
-/* Where the next node goes: **end, behind the ones before it. */
+/* Where the next node goes: **end, after the ones before it. */
 typedef struct Nodes {
     KdlNode **end;
 } Nodes;
@@ -196,7 +196,7 @@ static Nodes add_section(Translator *t, Nodes *to, Str name, Location at)
     return inside;
 }
 
-/* Entries come one behind the other: `t` remembers the end of the node that got the last one. */
+/* Entries come one after the other: `t` remembers the end of the node that got the last one. */
 static void add_entry(Translator *t, KdlNode *node, KdlEntry given)
 {
     KdlEntry *entry = arena_new(t->arena, KdlEntry);
@@ -231,7 +231,7 @@ static void add_property(Translator *t, KdlNode *node, Str name, const TomlItem 
     add_entry(t, node, entry);
 }
 
-/* What River 0.2 did without being told; it stands where its cause does. */
+/* What River 0.2 did without being told; it is reported at its cause. */
 static void add_implied(Translator *t, KdlNode *node, Str name, KdlValue value, Location at)
 {
     value.location = at;

@@ -58,7 +58,7 @@ static void tree_fail(Builder *b, const river_toml_event *event, Str what)
     b->err = b->err == ERR_OK ? ERR_SYNTAX : b->err;
 }
 
-/* Tables and arrays below the bound are told once, at the outermost, and passed over. */
+/* Tables and arrays below the bound are reported once, at the outermost, and skipped. */
 static bool is_beyond(Builder *b, const river_toml_event *event, bool opens, bool closes)
 {
     if (b->beyond == 0 && opens && b->depth + 1 == TOML_DEPTH_MAX) {

@@ -1,6 +1,6 @@
 /* toml_tree.h - a TOML document as a tree with places, read by a library (deps/).
  *
- * The tree lies in an arena. It knows nothing of River's options. */
+ * The tree lies in an arena. It does not know about River's options. */
 #ifndef CONFIG_TOML_TREE_H
 #define CONFIG_TOML_TREE_H
 

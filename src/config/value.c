@@ -38,7 +38,7 @@ static AddressFault read_v6(Str text, SettingsAddress *ret)
     return read_port(str_drop(cut.tail, 1), ret);
 }
 
-/* What somebody meant who wrote neither an address nor an absolute path. */
+/* What someone meant who wrote neither an address nor an absolute path. */
 static AddressFault judge_address(Str text)
 {
     IpAddress ip;

@@ -9,7 +9,7 @@
 
 typedef enum AddressFault {
     ADDRESS_OK,
-    ADDRESS_NAME,     /* a host name stands where an address should */
+    ADDRESS_NAME,     /* a host name where an address should be */
     ADDRESS_NO_PORT,
     ADDRESS_PORT,     /* not 1..65535 */
     ADDRESS_BRACKETS, /* IPv6 without its brackets */

@@ -83,7 +83,7 @@ static bool collect_file(Collected *c, Str path, Str bytes, Text *out)
     return mistakes == 0;
 }
 
-/* At least as many prefixes as the values hold: each has a separator behind it, but the last. */
+/* At least as many prefixes as the values hold: each has a separator after it, but the last. */
 static size_t count_room(const FilterSetup *setup)
 {
     Str list = setup->values[ADDRS].text;

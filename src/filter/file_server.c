@@ -106,7 +106,7 @@ static bool answer_range(FilterCall *call, const ByteRange *range, uint64_t size
     return add_range(call, range, size) && answer_one(call, range->from, range->to);
 }
 
-/* The head of a part, with the end of what stands before it (RFC 2046 §5.1.1). */
+/* The head of a part, with the end of what is before it (RFC 2046 §5.1.1). */
 static bool part_head(FilterCall *call, Str boundary, Str type, const ByteRange *range,
                       uint64_t size, Str *ret)
 {
@@ -163,7 +163,7 @@ static bool answer_parts(FilterCall *call, const Ranges *ranges, uint64_t size)
         if (!part_head(call, text_str(&boundary), type, range, size, head)) {
             return false;
         }
-        *head = i == 0 ? str_drop(*head, 2) : *head; /* nothing stands before the first */
+        *head = i == 0 ? str_drop(*head, 2) : *head; /* nothing is before the first */
         call_answer(call)->length += head->len;
         if (range) {
             pieces[2 * i + 1] = (AnswerPiece){.from = range->from, .to = range->to};
@@ -176,7 +176,7 @@ static bool answer_parts(FilterCall *call, const Ranges *ranges, uint64_t size)
     return multipart_type(call, text_str(&boundary));
 }
 
-/* Range is for GET alone (RFC 9110 §14.2); a field that stands twice is none. */
+/* Range is for GET alone (RFC 9110 §14.2); a field that is repeated is none. */
 static RangeVerdict ranges_of(FilterCall *call, const File *f, const Validators *v, int64_t now,
                               Ranges *ret)
 {
@@ -258,7 +258,7 @@ static Verdict not_found(Err err)
     }
 }
 
-/* What stands behind the prefix, at a slash; false where the path has another one. */
+/* What follows the prefix, at a slash; false where the path has another one. */
 static bool below_prefix(const FileServer *s, Str decoded, Str *ret)
 {
     if (s->prefix.len == 0) {
@@ -273,7 +273,7 @@ static bool below_prefix(const FileServer *s, Str decoded, Str *ret)
     return rest.len == 0 || str_peek(rest, 0) == '/';
 }
 
-/* The decoded path lies in the thread's output, which nobody else needs before the answer. */
+/* The decoded path lies in the thread's output, which nothing else needs before the answer. */
 static Verdict file_server_request(FilterCall *call)
 {
     const FileServer *s = (const FileServer *)call_state(call);

@@ -7,7 +7,7 @@
 #define FILTER(name) extern const FilterKind filter_##name;
 #include "filter/all.def"
 
-/* The kind with that name, as the configuration writes it; NULL when there is none. */
+/* The kind with that name, as the configuration writes it; NULL if there is none. */
 const FilterKind *filter_find(Str name);
 
 #endif

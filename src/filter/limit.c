@@ -1,7 +1,7 @@
 /* limit.c - the rules of `rate-limiting`: `source-ip`, `specific-uri` and `any-matching-uri`.
  *
  * A rule that applies must grant a token of its bucket (proxy/limiter.h). When one refuses, those
- * that have granted get their tokens back, so that a refused request costs nothing; those behind it
+ * that have granted get their tokens back, so that a refused request costs nothing; those after it
  * are asked how long they would refuse. */
 #include "base/number.h"
 #include "filter/filters.h"
@@ -17,7 +17,7 @@ typedef struct Rule {
 
 /* --- what a person writes -------------------------------------------------------------------- */
 
-/* The same positions in each kind; what a kind lacks stands behind what all have. */
+/* The same positions in each kind; what a kind lacks is after what all have. */
 enum { TOKENS, REFILL, INTERVAL, STATUS, BODY, ALL_HAVE };
 enum { SOURCE_BUCKETS = ALL_HAVE, SOURCE_PREFIX };
 enum { URI_PATTERN = ALL_HAVE, URI_BUCKETS };

@@ -1,6 +1,6 @@
 /* redirect.c - puts a Location together (RFC 9110 §10.2.2, §15.4).
  *
- * Where neither scheme, host nor port change, it is a path: whoever stands before River may have
+ * Where neither scheme, host nor port change, it is a path: a proxy in front of River may have
  * changed those. What the client sent is written so that no reader takes it for something else: the
  * path begins with exactly one slash and holds no backslash, so it never names another host. */
 #include "filter/redirect.h"
@@ -33,7 +33,7 @@ static void add_escaped(Text *out, Str s)
     }
 }
 
-/* The path behind its first slash, without more slashes in front. */
+/* The path after its first slash, without more slashes in front. */
 static void add_path(Text *out, Str first, Str second)
 {
     text_byte(out, '/');

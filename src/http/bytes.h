@@ -24,7 +24,7 @@ static inline bool byte_is(uint8_t c, unsigned class)
     return (byte_classes[c] & class) != 0;
 }
 
-/* The first position at or behind `from` whose byte is not of `class`; s.len when all are. */
+/* The first position at or after `from` whose byte is not of `class`; s.len when all are. */
 static inline size_t scan_class(Str s, size_t from, unsigned class)
 {
     size_t i = from;

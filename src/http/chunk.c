@@ -1,11 +1,11 @@
 /* chunk.c - the chunked coding, byte by byte where it is framing, in one move where it is data.
  *
- * chunk          = chunk-size [ chunk-ext ] CRLF chunk-data CRLF          (RFC 9112 §7.1)
- * chunk-ext      = *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )
+ *     chunk          = chunk-size [ chunk-ext ] CRLF chunk-data CRLF      (RFC 9112 §7.1)
+ *     chunk-ext      = *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )
  *
- * Lenient decoders have been the source of smuggling again and again, so each deviation is a
- * fault, blanks behind a size included; those alone are forgiven where the decoder is told so, for
- * old origins that pad their sizes. Extensions are checked and dropped. */
+ * Lenient decoders have caused request smuggling again and again, so each deviation is a fault,
+ * blanks after a size included; the decoder can be told to accept only those, for old origins that
+ * pad their sizes. Extensions are checked and dropped. */
 #include "http/chunk.h"
 
 #include "http/bytes.h"
@@ -207,7 +207,7 @@ static HttpFault framing_byte(ChunkDecoder *d, uint8_t c)
     return HTTP_FAULT_NONE;
 }
 
-/* Where the CRLF at `at` ends; 0 when there is none. */
+/* Where the CRLF at `at` ends; 0 if there is none. */
 static size_t line_end(Str s, size_t at)
 {
     size_t end = at + 2;
@@ -267,7 +267,7 @@ static size_t whole_chunk(ChunkDecoder *d, Span bytes, size_t at, size_t *data)
     }
     size_t end = line_end(s, from + (size_t)size);
     if (end < 2) {
-        return 0; /* no CRLF behind the data */
+        return 0; /* no CRLF after the data */
     }
     *data = data_move(bytes, *data, from, end - 2);
     d->overhead_bytes += end - at - size;

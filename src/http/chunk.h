@@ -27,7 +27,7 @@ typedef struct ChunkStep {
 } ChunkStep;
 
 /* Decodes as much of `bytes` as it can. Body data is moved together at the start of the span
- * (never behind where it was read), so that one write can send it. Stops behind the size line of
+ * (never after where it was read), so that one write can send it. Stops after the size line of
  * the last chunk ("0" CRLF): the trailer section, with its final CRLF, is the caller's to read
  * (trailer_find_end, trailer_parse). The zero value is a fresh decoder, as is one with `padded`. */
 ChunkStep chunk_decode(ChunkDecoder *d, Span bytes);
@@ -38,7 +38,7 @@ void chunk_head(Text *t, uint64_t len);
 /* The end of a trailer section, which may be just CRLF; as head_find_end. */
 MUST_USE Err trailer_find_end(Str bytes, size_t *scanned, size_t *ret_end);
 
-/* Reads a trailer section into `fields`. Fields that may not stand in a trailer are marked
+/* Reads a trailer section into `fields`. Fields that may not be in a trailer are marked
  * dropped. */
 HttpFault trailer_parse(Str section, Fields fields, Fields *ret);
 

@@ -9,7 +9,7 @@ static bool is_tag_byte(int c)
     return c == 0x21 || (c >= 0x23 && c <= 0x7e) || c >= 0x80;
 }
 
-/* The position behind the opaque-tag that starts at `from`; `from` where none does. */
+/* The position after the opaque-tag that starts at `from`; `from` where none does. */
 static size_t tag_end(Str s, size_t from)
 {
     if (str_peek(s, from) != '"') {

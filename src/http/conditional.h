@@ -18,7 +18,7 @@ typedef enum Condition {
 } Condition;
 
 /* If-Match, else If-Unmodified-Since; then If-None-Match, else If-Modified-Since. A date that is
- * none, or stands twice, is ignored (§13.1.3, §13.1.4). `now`: for two-digit years. */
+ * none, or is repeated, is ignored (§13.1.3, §13.1.4). `now`: for two-digit years. */
 Condition conditional_judge(const Fields *fields, Method method, const Validators *v, int64_t now);
 
 /* Whether a Range field counts: there is no If-Range, or it holds (§13.1.5). An entity tag is

@@ -1,7 +1,7 @@
 /* date.c - HTTP dates (RFC 9110 §5.6.7): one form is written, three are read.
  *
  * The proleptic Gregorian calendar, years 1 to 9999, without leap seconds (":60" is read as the
- * second that follows). It knows no clock: the caller passes `now`. */
+ * second that follows). It reads no clock: the caller passes `now`. */
 #include "http/date.h"
 
 #include "base/number.h"
@@ -103,7 +103,7 @@ void date_print(Text *t, int64_t seconds)
     text_add(t, S(" GMT"));
 }
 
-/* Reads `len` digits at `at`; -1 when one of them is none. */
+/* Reads `len` digits at `at`; -1 if one of them is not a digit. */
 static int digits_read(Str s, size_t at, size_t len)
 {
     int n = 0;
@@ -117,7 +117,7 @@ static int digits_read(Str s, size_t at, size_t len)
     return n;
 }
 
-/* The index of the name that stands at `at`, or -1. */
+/* The index of the name that is at `at`, or -1. */
 static int name_read(Str s, size_t at, const Str *names, int count)
 {
     for (int i = 0; i < count; i++) {

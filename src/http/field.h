@@ -8,7 +8,7 @@
 enum {
     FIELD_HOP = 1,      /* belongs to one connection, never forwarded (RFC 9110 §7.6.1) */
     FIELD_FRAMING = 2,  /* decides where the message ends: out of reach of filters */
-    FIELD_NO_TRAILER = 4 /* must not stand in a trailer section (RFC 9110 §6.5.1) */
+    FIELD_NO_TRAILER = 4 /* must not be in a trailer section (RFC 9110 §6.5.1) */
 };
 
 /* name, lower-case text, flags */
@@ -86,7 +86,7 @@ static inline Fields fields_in(Field *memory, size_t room)
 /* Moves the list to the arena; false when that is full. The slices stay where they point. */
 MUST_USE bool fields_keep(Arena *a, Fields *fields);
 
-/* The known name that `name` is, whatever its case; FIELD_OTHER when it is none. Constant work:
+/* The known name that `name` is, whatever its case; FIELD_OTHER if it is not known. Constant work:
  * at most one comparison. */
 /*@ requires readable: \valid_read(name.at + (0 .. name.len - 1));
     assigns \result \from name.at[0 .. name.len - 1];
@@ -108,7 +108,7 @@ const Field *fields_find(const Fields *fields, FieldId id);
 /* Walks a comma-separated list (RFC 9110 §5.6.1): cuts the next non-empty member off *rest, white
  * space trimmed; false at the end. Commas within a quoted string do not separate. */
 bool list_next(Str *rest, Str *ret_member);
-/* The same by position: the member behind *at (0 at first) is [*ret_from, *ret_to) of `list`. */
+/* The same by position: the member after *at (0 at first) is [*ret_from, *ret_to) of `list`. */
 bool list_bounds(Str list, size_t *at, size_t *ret_from, size_t *ret_to);
 
 #endif

@@ -36,7 +36,7 @@ static void segment_byte(Segment *s, int c)
     s->bytes++;
 }
 
-/* Whether a name ends here that is none. */
+/* Whether "." or ".." ends here. */
 static bool is_dot_segment(const Segment *s)
 {
     return s->bytes > 0 && s->bytes <= 2 && s->dots == s->bytes;

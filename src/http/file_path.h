@@ -6,7 +6,7 @@
 
 typedef enum FilePathVerdict {
     FILE_PATH_PLAIN,     /* names a file or directory, in its one spelling */
-    FILE_PATH_DOUBLED,   /* the same with slashes that stand twice, which were left out */
+    FILE_PATH_DOUBLED,   /* the same with slashes that are repeated, which were left out */
     FILE_PATH_IMPOSSIBLE /* names no file that may be served: NUL, an encoded slash, a backslash,
                             a dot segment, a malformed escape */
 } FilePathVerdict;

@@ -3,7 +3,7 @@
 
 #include "base/number.h"
 
-/* What stands from `at` on: ":PORT", or nothing at all. */
+/* Whether ":PORT" or nothing follows from `at` on. */
 static bool is_port(Str s, size_t at)
 {
     uint64_t port = 0;
@@ -36,7 +36,7 @@ Err forwarded_address(Str s, IpAddress *ret)
     return ip_parse(s, ret);
 }
 
-/* Where the entry begins that ends at `end`: behind a comma, or at the start. */
+/* Where the entry begins that ends at `end`: after a comma, or at the start. */
 static size_t entry_start(Str line, size_t end)
 {
     for (size_t i = end; i > 0; i--) {

@@ -45,7 +45,7 @@ static HttpFault coding_read(const Fields *fields, const FieldsSeen *seen, uint8
     return HTTP_FAULT_NONE;
 }
 
-/* The bit of the word that the member [from, to) is, behind them all the bit of any other. */
+/* The bit of the word that the member [from, to) is, after them all the bit of any other. */
 static unsigned word_bit(Str list, size_t from, size_t to, const Str *words, size_t count)
 {
     /*@ loop unroll 3; */
@@ -57,7 +57,7 @@ static unsigned word_bit(Str list, size_t from, size_t to, const Str *words, siz
     return 1u << count;
 }
 
-/* Which members stand in the lists of all fields `id`, as bits of word_bit: fields of one name are
+/* Which members are in the lists of all fields `id`, as bits of word_bit: fields of one name are
  * one list (RFC 9110 §5.3). */
 static unsigned list_words(const Fields *fields, FieldId id, const Str *words, size_t count)
 {
@@ -153,7 +153,7 @@ HttpFault framing_read_bodiless(const Fields *fields, const FieldsSeen *seen, ui
         framing.has_length =
             !has_coding && length_read(fields, seen, &length) == HTTP_FAULT_NONE;
         framing.length = framing.has_length ? length : 0;
-        framing.keep_alive &= framing.has_length; /* who is this confused serves nothing more */
+        framing.keep_alive &= framing.has_length; /* too confused for another request */
     }
     *ret = framing;
     return HTTP_FAULT_NONE;

@@ -1,5 +1,5 @@
 /* h2.h - one HTTP/2 connection as a codec without I/O (RFC 9113): bytes in, events out; messages
- * in, bytes out. The one file behind it that knows nghttp2 is h2.c.
+ * in, bytes out. Only h2.c knows nghttp2.
  *
  * Events are told through `H2Hooks` while h2_feed or h2_take runs. A hook only records: it may call
  * nothing of this file but h2_reset, and must not end the session. Streams are known by what the
@@ -64,7 +64,7 @@ typedef struct H2Hooks {
     void (*end)(void *user, H2Name name);
     /* The trailer section; `end` follows. */
     void (*trailers)(void *user, H2Name name, Arena *arena, const Fields *fields);
-    /* The peer broke a rule behind the head: nothing more is told of the message, and the stream is
+    /* The peer broke a rule after the head: no more hooks are called for the message, the stream is
      * reset. Also where a head could not be kept: then there was none before. */
     void (*broken)(void *user, H2Name name, HttpFault fault);
     /* Where the stream's message is kept; NULL: the owner has forgotten the stream. */
@@ -75,7 +75,7 @@ typedef struct H2Hooks {
     size_t (*waiting)(void *user, H2Name name, bool *ret_last);
     /* The next `n` bytes of it (n <= what `waiting` said, and they fit). */
     void (*pull)(void *user, H2Name name, size_t n, Text *out);
-    /* The trailers to send behind the body; false: there are none. */
+    /* The trailers to send after the body; false: there are none. */
     bool (*send_trailers)(void *user, H2Name name);
 } H2Hooks;
 
@@ -90,7 +90,7 @@ typedef struct H2Plan {
 
 /* A session, with its SETTINGS on the way. NULL: no memory. */
 H2 *h2_new(const H2Plan *plan);
-void h2_drop(H2 *h); /* NULL is fine; tells no hook */
+void h2_drop(H2 *h); /* No-op on NULL; tells no hook */
 
 /* Takes bytes that the peer sent. ERR_SYNTAX: the peer broke the protocol beyond repair, or is a
  * flood; what h2_take still gives says so (GOAWAY), then close. */
@@ -115,7 +115,7 @@ typedef struct H2Field {
  * ":status". ERR_CLOSED: the stream is gone. */
 MUST_USE Err h2_interim(H2 *h, int32_t id, const H2Field *fields, size_t count);
 MUST_USE Err h2_respond(H2 *h, int32_t id, const H2Field *fields, size_t count, bool body);
-/* A client's request; the pseudo-fields stand first. ERR_FULL: no stream is free now. */
+/* A client's request; the pseudo-fields are first. ERR_FULL: no stream is free now. */
 MUST_USE Err h2_request(H2 *h, H2Name name, const H2Field *fields, size_t count, bool body,
                         int32_t *ret_id);
 /* Takes back a request, not closed, of which nothing was sent: it waits for the peer to allow one
@@ -181,7 +181,7 @@ HttpFault h2_request_head(const H2Pseudo *pseudo, const HeadLimits *limits, bool
  * (response_has_body). */
 HttpFault h2_response_head(const H2Pseudo *pseudo, bool last, const Fields *fields,
                            ResponseHead *ret);
-/* What holds for every field, in heads and trailers: name, value, and that it is none of a
+/* What holds for every field, in heads and trailers: name, value, and that it is not one of a
  * connection. */
 HttpFault h2_field_judge(const Field *f);
 /* A value without a blank at either end: HTTP/1 would not see it (RFC 9113 §8.2.1). */

@@ -15,14 +15,14 @@ typedef struct H2Block {
     Arena arena;
     H2Pseudo pseudo;
     unsigned pseudo_seen; /* bits: which of them, also those that were not kept */
-    bool regular;         /* a field that is none has come: no pseudo-field may follow */
+    bool regular;         /* a regular field has come: no pseudo-field may follow */
     Fields fields;
     bool has_cookie;
     size_t cookie_at; /* among the fields: the first crumb, or Cookie as a whole */
     CookieCrumb *crumbs; /* the last first */
     size_t crumb_bytes;
     size_t bytes; /* with overhead */
-    HttpFault fault; /* beyond a limit, or a pseudo-field that nobody knows: no more is kept */
+    HttpFault fault; /* beyond a limit, or a pseudo-field that no one knows: no more is kept */
 } H2Block;
 
 void h2_block_init(H2Block *b, Blocks *blocks, size_t bytes_max);

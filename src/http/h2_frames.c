@@ -111,7 +111,7 @@ static void head_byte(H2Frames *f, uint8_t byte)
     } else if (at == 4) {
         f->flags = byte;
     } else {
-        f->stream = f->stream << 8 | byte; /* what stood there before is shifted out */
+        f->stream = f->stream << 8 | byte; /* what was there before is shifted out */
     }
     if (f->head_len == H2_FRAME_HEAD_BYTES) {
         f->left = f->length;

@@ -33,7 +33,7 @@ typedef struct H2Frames {
 
 /* What a server hears starts with the client's preface. */
 H2Frames h2_frames_of(bool server);
-/* Takes note of bytes as they come. Returns how many of them stand before a frame that may not come
+/* Takes note of bytes as they come. Returns how many of them are before a frame that may not come
  * there (*ret_code: the error, RFC 9113 §7), else all. */
 size_t h2_frames_follow(H2Frames *f, Str bytes, uint32_t *ret_code);
 /* Whether a frame or a header block has begun and is not whole. DATA counts as whole: a body has

@@ -8,8 +8,8 @@
 #include "http/h2.h"
 #include "http/parts.h"
 
-/* RFC 9113 §8.2.2: what belongs to one HTTP/1 connection stands in no HTTP/2 head; TE may only say
- * "trailers". */
+/* RFC 9113 §8.2.2: what belongs to one HTTP/1 connection never occurs in an HTTP/2 head; TE may
+ * only say "trailers". */
 static bool is_connection_field(const Field *f)
 {
     switch ((int)f->id) {
@@ -74,7 +74,7 @@ static HttpFault fields_judge(const Fields *fields, FieldsSeen *seen)
     return HTTP_FAULT_NONE;
 }
 
-/* Content-Length is HTTP/1's; where none stands, a body ends with its stream. */
+/* Content-Length is HTTP/1's; without it, a body ends with its stream. */
 static HttpFault framing_judge(const Fields *fields, const FieldsSeen *seen, bool last,
                                Framing *ret)
 {
@@ -90,7 +90,7 @@ static HttpFault framing_judge(const Fields *fields, const FieldsSeen *seen, boo
     return HTTP_FAULT_NONE;
 }
 
-/* :authority and Host name the same place (RFC 9113 §8.3.1); one of them stands there. */
+/* :authority and Host name the same place (RFC 9113 §8.3.1); one of them is there. */
 static HttpFault authority_judge(const H2Pseudo *pseudo, const Fields *fields,
                                  const FieldsSeen *seen, Str *ret_host)
 {

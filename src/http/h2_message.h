@@ -24,7 +24,7 @@ HttpFault h2_message_trailers(H2Message *m, H2Block *block, bool last);
 HttpFault h2_message_data(H2Message *m, uint64_t n);
 HttpFault h2_message_end(H2Message *m);
 
-/* The same, told to the owner's hooks. A fault behind the head is returned, and the caller ends the
+/* The same, told to the owner's hooks. A fault after the head is returned, and the caller ends the
  * stream; one in the head is told with it. */
 HttpFault h2_tell_block(const H2Plan *plan, H2Block *block, H2Name name, H2Message *m, bool last);
 HttpFault h2_tell_data(const H2Plan *plan, H2Name name, H2Message *m, Str bytes);

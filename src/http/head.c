@@ -19,7 +19,7 @@ Err head_find_end(Str bytes, size_t *scanned, size_t *ret_end)
         if (lf == 0 || str_at(bytes, lf - 1) != '\r') {
             return ERR_SYNTAX;
         }
-        /* The line is empty when its CR stands first, or behind the line end before it. */
+        /* The line is empty when its CR is first, or after the line end before it. */
         if (lf == 1 || str_at(bytes, lf - 2) == '\n') {
             *scanned = lf + 1;
             *ret_end = lf + 1;
@@ -50,7 +50,7 @@ static HttpFault version_read(Str head, size_t from, uint8_t *ret_minor)
     return HTTP_FAULT_NONE;
 }
 
-/* Why the target at `from` cannot be one: the first byte that may not stand in it decides. */
+/* Why the target at `from` cannot be one: the first byte that may not be in it decides. */
 COLD static HttpFault target_fault(Str head, size_t from, HttpFault fallback)
 {
     size_t i = scan_class(head, from, BYTE_TARGET);

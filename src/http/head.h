@@ -47,8 +47,8 @@ typedef struct Framing {
     BodyKind body;
     uint64_t length; /* of BODY_LENGTH */
     bool keep_alive; /* the sender is ready to go on (RFC 9112 §9.3) */
-    bool upgrade;    /* Connection names "upgrade" and an Upgrade field stands there */
-    bool has_length; /* a Content-Length stood there, also where no body follows (HEAD, 304) */
+    bool upgrade;    /* Connection names "upgrade" and an Upgrade field is there */
+    bool has_length; /* a Content-Length was there, also where no body follows (HEAD, 304) */
     bool names_fields; /* Connection names fields besides close, keep-alive and upgrade */
 } Framing;
 
@@ -60,7 +60,7 @@ typedef struct RequestHead {
     Str scheme; /* of an absolute target, else empty */
     Str host;   /* the authority: the absolute target's, else Host's value; may be empty in 1.0 */
     Str path;   /* with its leading slash ("/" also where an absolute target has none), or "*" */
-    Str query;  /* behind the '?', without it */
+    Str query;  /* after the '?', without it */
     bool has_query;
     Str protocol; /* HTTP/2: what an extended CONNECT asks for (RFC 8441); else empty */
     uint8_t major; /* 1 or 2 */

@@ -1,13 +1,13 @@
 /* media_type.c - extensions and what they stand for: a table in byte order.
  *
  * Chosen by hand after the registry of media types. Text says utf-8: a file in another encoding
- * needs a declaration of its own. What a browser would run in place of showing it (scripts of the
+ * needs a declaration of its own. What a browser would run instead of showing it (scripts of the
  * server's side) is plain text. Compressed forms of other files have no row (an .svgz would need a
  * Content-Encoding, too). */
 #include "http/media_type.h"
 
 static const struct MediaRow {
-    uint8_t extension[MEDIA_EXTENSION_MAX]; /* zeros behind it */
+    uint8_t extension[MEDIA_EXTENSION_MAX]; /* zeros after it */
     Str type;
 } rows[] = {
     {"3g2", S_INIT("video/3gpp2")},
@@ -193,7 +193,7 @@ static const struct MediaRow {
 
 #define ROWS (sizeof rows / sizeof rows[0])
 
-/* Where the extension begins: behind the last dot of the last segment; path.len where the name has
+/* Where the extension begins: after the last dot of the last segment; path.len where the name has
  * none, or only begins with one. */
 static size_t extension_at(Str path)
 {
@@ -207,7 +207,7 @@ static size_t extension_at(Str path)
     return at;
 }
 
-/* Byte order of what stands at `at`, in lower case, and the row's: below, equal to or above 0. */
+/* Byte order of what is at `at`, in lower case, and the row's: below, equal to or above 0. */
 static int compare_at(Str path, size_t at, const struct MediaRow *row)
 {
     for (size_t i = 0; i < MEDIA_EXTENSION_MAX; i++) {

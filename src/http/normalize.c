@@ -9,7 +9,7 @@
 
 typedef struct PathWriter {
     Text *out;
-    size_t root;     /* behind the first slash: nothing may climb above it */
+    size_t root;     /* after the first slash: nothing may climb above it */
     size_t segment;  /* where the current segment starts in out */
     unsigned dots;   /* dots of the current segment, encoded ones too, at most 3 */
     bool other;      /* it holds something else */
@@ -22,7 +22,7 @@ static void segment_start(PathWriter *w)
     w->other = false;
 }
 
-/* Position behind the slash that stands before the one before `segment`; `root` at the least. */
+/* Position after the slash before the one before `segment`; `root` at the least. */
 static size_t segment_before(const PathWriter *w)
 {
     const Span room = w->out->room;
@@ -107,7 +107,7 @@ static Err escape_write(PathWriter *w, const UriRules *rules, Str path, size_t i
     return ERR_OK;
 }
 
-/* Writes what stands at `i`, up to the next byte that needs thought. */
+/* Writes what is at `i`, up to the next byte that needs thought. */
 /*@ requires inside: i < path.len;
     requires readable: \valid_read(path.at + (0 .. path.len - 1));
     requires room_is_kept: w->out->len <= w->out->room.len && w->segment <= w->out->room.len;

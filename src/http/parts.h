@@ -1,11 +1,11 @@
-/* parts.h - what the files of this room share and nobody else needs. */
+/* parts.h - what the files of this room share and nothing else needs. */
 #ifndef HTTP_PARTS_H
 #define HTTP_PARTS_H
 
 #include "http/head.h"
 #include "http/uri.h"
 
-/* Which known fields stand in a head, as bits of FieldId. */
+/* Which known fields are in a head, as bits of FieldId. */
 typedef struct FieldsSeen {
     uint64_t once;
     uint64_t again; /* more than once */
@@ -21,7 +21,7 @@ static inline bool fields_repeat(const FieldsSeen *seen, FieldId id)
     return (seen->again >> id & 1) != 0;
 }
 
-/* Reads one field line with its CRLF at *at and moves *at behind it. */
+/* Reads one field line with its CRLF at *at and moves *at past it. */
 /*@ requires readable: \valid_read(head.at + (0 .. head.len - 1));
     requires inside: *at <= head.len;
     requires writable: \valid(ret) && \valid(at);
@@ -43,7 +43,7 @@ HttpFault field_lines_read(Str head, size_t from, size_t fields_max, Fields *fie
 HttpFault byte_fault(Str head, size_t i, HttpFault at_end, HttpFault fallback);
 
 /* Judges Content-Length, Transfer-Encoding and Connection. The body is BODY_NONE when neither
- * framing field stands there, or a length of 0. */
+ * framing field is there, or a length of 0. */
 HttpFault framing_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor, Framing *ret);
 
 /* The same for a response that ends with its head whatever its fields say (RFC 9112 §6.3, item 1):
@@ -59,10 +59,10 @@ HttpFault host_read(const Fields *fields, const FieldsSeen *seen, uint8_t minor,
 /* Judges Expect (RFC 9110 §10.1.1). */
 void expect_read(const Fields *fields, uint8_t minor, bool *ret_continue, bool *ret_other);
 
-/* Milliseconds of "Keep-Alive: timeout=N"; 0 when there is none. */
+/* Milliseconds of "Keep-Alive: timeout=N"; 0 if there is none. */
 uint64_t keep_alive_read(const Fields *fields);
 
-/* The request and status lines; *ret_next is behind their CRLF. */
+/* The request and status lines; *ret_next is after their CRLF. */
 HttpFault request_line_read(Str head, size_t target_bytes_max, RequestHead *ret,
                             UriParts *ret_parts, size_t *ret_next);
 HttpFault status_line_read(Str head, ResponseHead *ret, size_t *ret_next);

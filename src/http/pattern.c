@@ -25,14 +25,14 @@ static void pattern_mistake(PatternMistake *ret, size_t from, size_t to, Str sen
 
 /* --- rure's message -------------------------------------------------------------------------- */
 
-/* rure tells where a mistake stands only in its message for people:
+/* rure tells the place of a mistake only in its message for people:
  *
  *     regex parse error:
  *         a(b
  *          ^
  *     error: unclosed group
  *
- * The line of marks counts characters, behind an indentation of four. A pattern of several lines
+ * The line of marks counts characters, after an indentation of four. A pattern of several lines
  * is shown in another way; then, and whenever the message is not of this form, no place is taken
  * from it and the whole pattern is the place. */
 #define MARKS_INDENT 4u
@@ -62,7 +62,7 @@ static size_t spaces_before(Str line)
     return n;
 }
 
-/* Whether `line` is nothing but marks behind blanks; then the characters [from, to) are meant. */
+/* Whether `line` is nothing but marks after blanks; then the characters [from, to) are meant. */
 static bool marks_read(Str line, size_t *ret_from, size_t *ret_to)
 {
     size_t from = spaces_before(line);

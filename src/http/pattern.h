@@ -1,12 +1,12 @@
 /* pattern.h - patterns that a configuration writes: regular expressions, and globs with * and ?.
  *
  * Both take time linear in the text, whatever the pattern, so no client can make one slow. Both are
- * made once, while the configuration is read, and may then be asked by all threads at once.
+ * made once, while the configuration is read, and may then be used by all threads at once.
  *
  * A regular expression has the syntax of Rust's `regex` (the same as the original River's), in its
  * Unicode form; the text may be any bytes. What it may grow to is bounded. A glob is our own: `*`
- * stands for any bytes, also none, `?` for one byte, every other byte for itself, and the whole
- * text must match. It must not know what is matched. */
+ * matches any bytes, also none, `?` one byte, every other byte itself, and the whole text must
+ * match. It must not know what is matched. */
 #ifndef HTTP_PATTERN_H
 #define HTTP_PATTERN_H
 
@@ -40,10 +40,11 @@ static inline Str pattern_sentence(const PatternMistake *m)
     return str_of(m->sentence, m->sentence_bytes);
 }
 
-/* The expression `text` compiled with PATTERN_ flags; the caller drops it. NULL: it is none, and
- * *ret_mistake says why. Never on the request path: it allocates, and takes its time. */
+/* The expression `text` compiled with PATTERN_ flags; the caller drops it. NULL: it is not an
+ * expression, and *ret_mistake says why. Never on the request path: it allocates, and takes its
+ * time. */
 Pattern *pattern_open(Str text, unsigned flags, PatternMistake *ret_mistake);
-/* NULL is fine. Nobody may be matching with it any more. */
+/* No-op on NULL. No one may be matching with it any more. */
 void pattern_close(Pattern *p);
 
 /* Whether `text` matches. For any thread at any time; it neither waits nor fails. */
@@ -57,7 +58,7 @@ typedef struct PatternSet PatternSet;
 /* The set of expressions that have each been tried alone (pattern_open); at most PATTERN_SET_MAX.
  * NULL: together they become too large. */
 PatternSet *pattern_set_open(const Str *texts, size_t count);
-void pattern_set_close(PatternSet *s); /* NULL is fine */
+void pattern_set_close(PatternSet *s); /* No-op on NULL */
 
 /* Whether any of them matches a part of `text`; then ret[i] says whether the i-th does. `count` is
  * the set's. For any thread at any time, as pattern_matches. */
@@ -66,7 +67,7 @@ bool pattern_set_matches(const PatternSet *s, Str text, bool *ret, size_t count)
 /* A glob as a set of states: state i has matched the first i items. */
 typedef struct Glob {
     uint64_t takes[256]; /* for each byte: bit i is set when item i matches it */
-    uint64_t loops;      /* bit i is set when a star stands before item i, or behind the last */
+    uint64_t loops;      /* bit i is set when a star precedes item i, or follows the last */
     uint64_t last;       /* the bit of the state in which everything has matched */
 } Glob;
 

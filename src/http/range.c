@@ -5,7 +5,7 @@
 #include "http/bytes.h"
 
 /* A decimal number of any length; what does not fit is UINT64_MAX, which lies beyond every end.
- * Returns the position behind its last digit, `from` where there is none. */
+ * Returns the position after its last digit, `from` where there is none. */
 static size_t read_position(Str s, size_t from, size_t to, uint64_t *ret)
 {
     uint64_t value = 0;
@@ -91,7 +91,7 @@ static void ranges_add(Ranges *r, ByteRange more)
     }
 }
 
-/* Behind "bytes=", or 0 where the value does not begin so. Units are case-insensitive
+/* After "bytes=", or 0 where the value does not begin so. Units are case-insensitive
  * (RFC 9110 §14.1). */
 static size_t skip_unit(Str s)
 {

@@ -22,7 +22,7 @@ static inline __m128i is_between(__m128i bytes, char from, char to)
     return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(to - from))), above);
 }
 
-/* One bit for each byte that may not stand in a value. */
+/* One bit for each byte that may not be in a value. */
 static inline unsigned value_stops(__m128i bytes)
 {
     __m128i low = is_between(bytes, 0, 0x1f);
@@ -31,7 +31,7 @@ static inline unsigned value_stops(__m128i bytes)
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del));
 }
 
-/* One bit for each byte that is none of a name's common ones: letters, digits and '-'. */
+/* One bit for each byte that is not one of a name's common ones: letters, digits and '-'. */
 static inline unsigned name_stops(__m128i bytes)
 {
     __m128i letter = is_between(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
@@ -41,7 +41,7 @@ static inline unsigned name_stops(__m128i bytes)
     return (unsigned)_mm_movemask_epi8(common) ^ 0xffffu;
 }
 
-/* The first position at or behind `from` that stops the scan, or the last whole block's end. */
+/* The first position at or after `from` that stops the scan, or the last whole block's end. */
 ALWAYS_INLINE size_t scan_blocks(Str s, size_t from, unsigned (*stops_of)(__m128i bytes))
 {
     size_t i = from;
@@ -58,7 +58,7 @@ size_t scan_value(Str s, size_t from)
     return scan_value_scalar(s, scan_blocks(s, from, value_stops));
 }
 
-/* The scalar form also knows the rarer bytes, and goes on behind them. */
+/* The scalar form also knows the rarer bytes, and goes on after them. */
 size_t scan_name(Str s, size_t from)
 {
     return scan_name_scalar(s, scan_blocks(s, from, name_stops));

@@ -34,7 +34,7 @@ bool authority_valid(Str s);
 /* A valid authority as it goes on: without the ':' of an empty port (RFC 3986 §6.2.3). */
 Str authority_plain(Str s);
 
-/* Host without port, brackets kept out; port 0 when there is none. */
+/* Host without port, brackets kept out; port 0 if there is none. */
 typedef struct Authority {
     Str host;
     uint16_t port;
@@ -45,7 +45,7 @@ MUST_USE Err authority_split(Str s, Authority *ret);
  * port of the scheme. */
 bool authority_equal(Str a, Str b, Str scheme);
 
-/* What stands behind a ';' in a segment of a path: servers of Java leave it out before they compare
+/* What is after a ';' in a segment of a path: servers of Java leave it out before they compare
  * a path with their rules, others do not. */
 typedef enum MatrixRule { MATRIX_PASS, MATRIX_STRIP, MATRIX_REJECT } MatrixRule;
 

@@ -1,7 +1,7 @@
-/* again.c - which nodes of a text stand in the one before, byte for byte.
+/* again.c - which nodes of a text are in the one before, byte for byte.
  *
- * Reading a node begins in the same state wherever it stands (behind a terminator, outside of
- * strings and comments), and nothing behind its line has a say in it: so the same bytes, from its
+ * Reading a node begins in the same state wherever it stands (after a terminator, outside of
+ * strings and comments), and nothing after its line matters: so the same bytes, from its
  * name to the end of its last line, are the same node. */
 #include "kdl/again.h"
 
@@ -38,7 +38,7 @@ const KdlNode *kdl_again_match(KdlAgain *s, Str rest, uint32_t *ret_same)
     const KdlNode *n = s->next;
     for (uint32_t i = 0; n && i < AHEAD_MAX; i++, n = n->next) {
         Str text = kdl_text(s->before, n);
-        /* A type stands before its text, and "\\" makes the end of a line mean nothing. */
+        /* A type is before its text, and "\\" makes the end of a line mean nothing. */
         bool whole = !n->has_type && n->ends_line && str_ends(text, S("\n"));
         if (whole && str_starts(rest, text)) {
             s->place += i + 1;
@@ -65,7 +65,7 @@ void kdl_again_pass(KdlAgain *s, Str name)
     }
 }
 
-/* Whether both texts are the same up to behind what version 2 could not read. */
+/* Whether both texts are the same up to after what version 2 could not read. */
 static bool begins_alike(Str text, const KdlDocument *before)
 {
     size_t end = (size_t)before->not_two.from + before->not_two.len + 1;

@@ -2,7 +2,7 @@
  * room; see kdl_parse_again).
  *
  * Both texts are gone through side by side. Where a node begins, the next nodes of the text before
- * are compared with what stands there; a node that has to be read is then looked for by its name,
+ * are compared with what is there; a node that has to be read is then looked for by its name,
  * to find out where the text before goes on. So a text in which little was added, changed or taken
  * away costs one comparison of its bytes. */
 #ifndef KDL_AGAIN_H
@@ -16,7 +16,7 @@ typedef struct KdlAgain {
     const KdlNode *next; /* the one that should come next; NULL: none */
     uint32_t place;      /* its place among its siblings */
     size_t patience;     /* how many names may still be looked at */
-    bool not_two;        /* what version 2 could not read stands in this text, too */
+    bool not_two;        /* what version 2 could not read is in this text, too */
 } KdlAgain;
 
 /* A top-level node of that name begins. */

@@ -131,9 +131,9 @@ static void paint_colour(Text *out, bool colour, const char *code)
     }
 }
 
-/* Whether a terminal shows the character where it stands: control characters (also those of eight
- * bits) move the cursor or give orders, others turn the direction of what follows, or are not to be
- * seen. */
+/* Whether a terminal shows the character in place: control characters (also those of eight bits)
+ * move the cursor or give commands, others change the direction of what follows, or are
+ * invisible. */
 static bool is_shown(uint32_t c)
 {
     bool control = (c < 0x20 && c != '\t' && c != '\n') || (c >= 0x7F && c <= 0x9F);

@@ -1,7 +1,7 @@
 /* diagnostic.h - mistakes in a text: collected, sorted, and shown with their line.
  *
  * A diagnostic points at bytes of one text (a span), or at none when it is about the command line
- * or the environment. It knows nothing of KDL or of options. */
+ * or the environment. It knows neither KDL nor options. */
 #ifndef KDL_DIAGNOSTIC_H
 #define KDL_DIAGNOSTIC_H
 
@@ -47,11 +47,11 @@ void diagnostics_init(Diagnostics *d, Arena *arena, Str file_name, Str text);
 /* Notes a mistake. The message is formatted as by printf; `help` may be empty and is copied. */
 void diagnostics_add(Diagnostics *d, Severity severity, Location at, Str help, const char *format,
                      ...) PRINTF_LIKE(5, 6);
-/* The same for what does not stand in the text. */
+/* The same for something that is not in the text. */
 void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str help,
                           const char *format, ...) PRINTF_LIKE(5, 6);
 
-/* Both in one: `at` is NULL for what does not stand in the text. */
+/* Both in one: `at` is NULL for something that is not in the text. */
 void diagnostics_add_list(Diagnostics *d, Severity severity, const Location *at, Str origin,
                           Str help, const char *format, va_list list) PRINTF_LIKE(6, 0);
 

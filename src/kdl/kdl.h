@@ -1,6 +1,6 @@
 /* kdl.h - documents of the KDL language, versions 1 and 2, as a tree with places (kdl.dev).
  *
- * The tree lies in an arena and points into the text. It knows nothing of River's options. */
+ * The tree lies in an arena and points into the text. It does not know about River's options. */
 #ifndef KDL_KDL_H
 #define KDL_KDL_H
 
@@ -48,7 +48,7 @@ typedef struct KdlNode {
     Location name_at;
     Location whole; /* from the name to what ends the node; empty: not known */
     KdlEntry *entries; /* in the order of the text */
-    bool has_children; /* a block stands there, maybe an empty one */
+    bool has_children; /* a block is there, maybe an empty one */
     struct KdlNode *children;
     bool ends_line; /* the end of a line ended it, and is its text's last byte */
     uint32_t same; /* of a text that was read again: one more than the place among its siblings of

@@ -8,11 +8,11 @@
 /* ---- ASCII, of which nearly all texts are ---- */
 
 enum {
-    WORD_1 = 1, /* stands in an identifier of version 1 */
+    WORD_1 = 1, /* is in an identifier of version 1 */
     WORD_2 = 2,
     QUOTED = 4, /* within quotes it is nothing but itself */
     LINE = 8,   /* ends no line */
-    PLAIN = 16, /* may stand in a document of either version */
+    PLAIN = 16, /* may be in a document of either version */
     SPACE = 32,
     IN_LINE = LINE | PLAIN,
     IN_QUOTES = IN_LINE | QUOTED,
@@ -50,7 +50,7 @@ static const uint8_t ascii[256] = {
     [0x7F] = LINE | WORD_1,
 };
 
-/* Behind the characters of a class that stand at `at`. It is a matter of speed only: it may stop
+/* After the characters of a class that are at `at`. It is a matter of speed only: it may stop
  * before others that belong to it, but never goes too far. */
 static size_t ascii_run(Str text, size_t at, unsigned class)
 {
@@ -264,7 +264,7 @@ static KdlToken lex_line_comment(Str text, size_t from, int version)
     return token_of(KDL_TOKEN_LINE_COMMENT, from, at);
 }
 
-/* How many times `byte` stands at `at` in a row. */
+/* How many times `byte` is at `at` in a row. */
 static size_t count_byte(Str text, size_t at, uint8_t byte)
 {
     size_t n = 0;
@@ -274,7 +274,7 @@ static size_t count_byte(Str text, size_t at, uint8_t byte)
     return n;
 }
 
-/* Whether `byte` stands at `at` so many times. The cost is what stands there, not all of a run. */
+/* Whether `byte` is at `at` so many times. The cost is what is there, not all of a run. */
 static bool has_bytes(Str text, size_t at, uint8_t byte, size_t count)
 {
     size_t n = 0;

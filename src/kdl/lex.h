@@ -58,7 +58,7 @@ typedef enum KdlTokenKind {
     KDL_TOKEN_STRING,        /* "…" */
     KDL_TOKEN_MULTILINE,     /* version 2: three quotes */
     KDL_TOKEN_RAW,           /* r"…" or #"…"# */
-    KDL_TOKEN_RAW_MULTILINE, /* version 2: three quotes behind # */
+    KDL_TOKEN_RAW_MULTILINE, /* version 2: three quotes after # */
     KDL_TOKEN_BAD            /* `fault` says why */
 } KdlTokenKind;
 
@@ -66,8 +66,8 @@ typedef struct KdlToken {
     KdlTokenKind kind;
     KdlFault fault;
     size_t from;
-    size_t to;        /* behind the last byte; above `from` except at the end */
-    size_t body_from; /* of strings: what stands between the quotes */
+    size_t to;        /* past the last byte; above `from` except at the end */
+    size_t body_from; /* of strings: what is between the quotes */
     size_t body_to;
 } KdlToken;
 
@@ -78,8 +78,8 @@ KdlToken kdl_token(Str text, size_t at, int version);
  * nonsense, and read up to the end for each beginning of another one. */
 bool kdl_is_open_to_end(const KdlToken *t);
 
-/* Position of the first byte that may not stand anywhere in a document: bad UTF-8 or, in version 2,
- * a banned code point (a byte order mark at the start is none). text.len when there is none. */
+/* Position of the first byte that may not be anywhere in a document: bad UTF-8 or, in version 2,
+ * a banned code point (a byte order mark at the start is none). text.len if there is none. */
 size_t kdl_find_banned(Str text, int version, KdlFault *ret_fault);
 
 /* The code point at `at` and its length in bytes; 0 at the end or when it is not valid UTF-8. */
@@ -89,7 +89,7 @@ size_t kdl_find_banned(Str text, int version, KdlFault *ret_fault);
     assigns \result \from text.at[0 .. text.len - 1], text.len, at;
     ensures one_character: \result <= 4; */
 size_t kdl_code_point(Str text, size_t at, uint32_t *ret);
-/* Length in bytes of the newline at `at` (CR LF is one); 0 when there is none. */
+/* Length in bytes of the newline at `at` (CR LF is one); 0 if there is none. */
 /*@ requires readable: \valid_read(text.at + (0 .. text.len - 1));
     assigns \result \from text.at[0 .. text.len - 1], text.len, at, version;
     ensures one_character: \result <= 4; */
@@ -109,12 +109,12 @@ typedef struct KdlNumberShape {
     bool negative;
     bool is_float;
     unsigned base; /* 2, 8, 10 or 16 */
-    size_t digits_from; /* behind sign and prefix */
+    size_t digits_from; /* after sign and prefix */
 } KdlNumberShape;
 
 /* Whether a word begins like a number: a digit, or a sign and a digit. */
 bool kdl_looks_numeric(Str word);
-/* Reads the form of a number; false when it is none. */
+/* Reads the form of a number; false if it is not one. */
 MUST_USE bool kdl_number_shape(Str word, KdlNumberShape *ret);
 
 #endif

@@ -170,7 +170,7 @@ static Err parse_name(Parser *p, const char *wrong, Str *ret)
     return fail_here(p, wrong, STR_NONE);
 }
 
-/* An optional type annotation and, in version 2, the white space behind it. */
+/* An optional type annotation and, in version 2, the white space after it. */
 static Err parse_type(Parser *p, bool *ret_has, Str *ret)
 {
     bool any = false;
@@ -280,7 +280,7 @@ static Err parse_value(Parser *p, KdlValue *ret)
     return ERR_OK;
 }
 
-/* Whether a '=' makes the string that ends at the parser's place a property's name. Moves behind
+/* Whether a '=' makes the string that ends at the parser's place a property's name. Moves past
  * the '=' and the space around it if so, else not at all. */
 static Err parse_equals(Parser *p, bool *ret)
 {
@@ -374,12 +374,12 @@ static Err parse_children(Parser *p, KdlNode **ret)
     return ERR_OK;
 }
 
-/* How far the parser has come in a node behind its name. */
+/* How far the parser has come in a node after its name. */
 typedef struct NodeParts {
     KdlNode *node;
     KdlEntry **tail;
-    bool blocks_only; /* a block stood there, so no entry may follow */
-    bool closed;      /* the node's own block stood there */
+    bool blocks_only; /* a block was there, so no entry may follow */
+    bool closed;      /* the node's own block was there */
 } NodeParts;
 
 static Err parse_block_part(Parser *p, NodeParts *parts, bool discard)
@@ -436,7 +436,7 @@ static Err parse_slashdashed(Parser *p, NodeParts *parts, bool spaced)
     return parse_entry_part(p, parts, spaced || p->version == 2, true);
 }
 
-/* Everything of a node behind its name, with its terminator. */
+/* Everything of a node after its name, with its terminator. */
 static Err parse_node_rest(Parser *p, KdlNode *node)
 {
     NodeParts parts = {.node = node, .tail = &node->entries};
@@ -488,7 +488,7 @@ static Err parse_node(Parser *p, KdlNode **ret)
     return ERR_OK;
 }
 
-/* The next node; one that stands in the text before is not read again. */
+/* The next node; one that is in the text before is not read again. */
 static Err take_node(Parser *p, KdlNode **ret)
 {
     bool may = p->again && p->depth == 1;
@@ -518,7 +518,7 @@ static Err take_node(Parser *p, KdlNode **ret)
     return ERR_OK;
 }
 
-/* Behind a mistake: to the end of its line or node, over whole blocks. */
+/* After a mistake: to the end of its line or node, over whole blocks. */
 static void skip_mistake(Parser *p)
 {
     size_t depth = 0;

@@ -89,7 +89,7 @@ static int escape_byte(int letter, int version)
     }
 }
 
-/* Behind the white space (newlines counted too) that stands at `at`. */
+/* After the white space (newlines counted too) that is at `at`. */
 static size_t blank_end(Str text, size_t at, int version)
 {
     size_t len = 0;
@@ -139,7 +139,7 @@ static Err decode_part(Decoder *d, size_t from, size_t to, Text *out)
 }
 
 /* The first step of a multi-line string: newlines become LF, white-space escapes vanish, every
- * other escape is kept as it stands. */
+ * other escape is kept as it is. */
 static void flatten_lines(Str body, bool raw, Text *out)
 {
     size_t at = 0;

@@ -1,6 +1,6 @@
 /* version.c - which version of KDL a text is in: what it says, or else what it can be read as.
  *
- * It knows nothing of the grammar. */
+ * It does not know the grammar. */
 #include "kdl/kdl.h"
 
 #include "kdl/parse.h"

@@ -16,7 +16,7 @@ CrashNotes *crash_notes;
 
 static _Thread_local uint32_t current_thread; /* plus 1; 0: not one that has notes */
 
-/* Nobody can make the file shorter, which would be the end of who looks at its pages. */
+/* No one can make the file shorter, which would be the end of who looks at its pages. */
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
 
 static Err map_notes(int fd, CrashNotes **ret)

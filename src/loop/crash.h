@@ -1,11 +1,11 @@
-/* crash.h - what a worker leaves behind when it dies: who died, and over which request; and, while
- * it lives, that its threads go on (heartbeat.h).
+/* crash.h - what a worker leaves behind when it dies: which process, on which request; and, while
+ * it lives, that its threads make progress (heartbeat.h).
  *
  * The notes are shared pages that outlive the worker: the supervisor makes them before its birth,
  * and reads them afterwards. A thread writes the id of the request it is working on before each
- * step and clears it after; that is a copy of a few words into its own cache line. A fatal signal's
- * handler adds the signal and the thread, and the system call if that was not allowed. Nothing here
- * depends on sane memory of the worker. */
+ * step and clears it afterwards; that is a copy of a few words into its own cache line. A fatal
+ * signal's handler adds the signal and the thread, and the system call if that was not allowed.
+ * Nothing here depends on sane memory of the worker. */
 #ifndef LOOP_CRASH_H
 #define LOOP_CRASH_H
 
@@ -31,7 +31,7 @@ typedef struct CrashNotes {
     Heartbeat heartbeats[CRASH_THREADS_MAX];
 } CrashNotes;
 
-/* The notes of this process; NULL where nobody wants any (tests): setting them does nothing. */
+/* The notes of this process; NULL without notes (tests): setting them is a no-op. */
 extern CrashNotes *crash_notes;
 
 /* Supervisor: shared pages for one worker, and their end. *ret_fd is a memory file with them, for
@@ -48,12 +48,12 @@ bool crash_read(const CrashNotes *notes, unsigned thread, Span room, Str *ret_id
  * (AUDIT_ARCH_...) whose number it is; false: it died of something else. */
 bool crash_call(const CrashNotes *notes, uint32_t *ret_number, uint32_t *ret_architecture);
 
-/* Worker, once: notes fatal signals, then dies of them as if nobody had looked. */
+/* Worker, once: notes a fatal signal, then dies of it as usual. */
 void crash_catch_signals(void);
 /* Worker, at the start of each thread (0..threads-1): its number, and a stack for the handler. */
 void crash_enter_thread(unsigned thread);
 /* Worker: where that thread's heart beats; stays until the worker ends. Without notes it is a place
- * at which nobody looks. */
+ * that is never read. */
 Heartbeat *crash_heartbeat(unsigned thread);
 
 /* The thread works on this request from now on. */

@@ -49,8 +49,8 @@ bool file_facts_equal(const FileFacts *a, const FileFacts *b)
            a->inode == b->inode && a->device == b->device;
 }
 
-/* What a failed call means for whoever asks for the file. A path that leaves the root (EXDEV), goes
- * through what is no directory, in circles, or is too long names nothing. */
+/* What a failed call means for a caller that asks for the file. A path that leaves the root
+ * (EXDEV), goes through what is no directory, in circles, or is too long names nothing. */
 static Err file_error(int number)
 {
     switch (number) {

@@ -2,9 +2,9 @@
  *
  * The threads of the loop first ask the kernel for what it has in memory (file_open_now,
  * file_read_now); what it has not, they hand over as a job, and its outcome comes back as a message
- * in their mailbox. So a slow disk delays who asked for it, and nobody else.
+ * in their mailbox. So a slow disk delays only the requests that need it.
  *
- * Paths are opened beneath a root descriptor only. It knows no HTTP and no cache. */
+ * Paths are opened beneath a root descriptor only. It knows neither HTTP nor caches. */
 #ifndef LOOP_DISK_H
 #define LOOP_DISK_H
 
@@ -37,7 +37,7 @@ typedef struct FileFacts {
 bool file_facts_equal(const FileFacts *a, const FileFacts *b);
 
 /* Opens `path` (not absolute, no NUL) beneath `root` without waiting for a disk. ERR_AGAIN: that
- * would wait. ERR_MISSING: there is none, or what is there is no regular file nor a directory, or
+ * would wait. ERR_MISSING: there is none, or it is neither a regular file nor a directory, or it
  * lies outside of the root. ERR_DENIED, ERR_DESCRIPTORS, ERR_SYSTEM. *ret_fd is -1 for a
  * directory. */
 MUST_USE Err file_open_now(int root, Str path, int *ret_fd, FileFacts *ret);
@@ -67,7 +67,7 @@ typedef struct DiskReply {
 
 /* What reads hand over is counted in `budget`. */
 MUST_USE Err disk_start(Budget *budget, Disk **ret);
-/* Finishes what was begun, drops what was not; nothing is posted afterwards. NULL is none. */
+/* Finishes what was begun, drops what was not; nothing is posted afterwards. No-op on NULL. */
 void disk_stop(Disk *d);
 
 /* Jobs; ERR_FULL: the queue is. The descriptors must stay open until the reply comes. */

@@ -1,4 +1,4 @@
-/* gate.c - one lock, one condition, two facts. Used at starts only: nobody hurries here. */
+/* gate.c - one lock, one condition, two facts. Used only at starts, where speed does not matter. */
 #include "loop/gate.h"
 
 void gate_init(Gate *g)

@@ -1,7 +1,7 @@
 /* gate.h - where threads wait until all is ready for them.
  *
- * A thread arrives when it has done what only its beginning needs; whoever started it waits for all
- * to arrive, closes what must be closed behind them, and opens. */
+ * A thread arrives when it has done what only its beginning needs; the starter waits for all to
+ * arrive, closes what must be closed after them, and opens the gate. */
 #ifndef LOOP_GATE_H
 #define LOOP_GATE_H
 
@@ -19,7 +19,7 @@ typedef struct Gate {
 void gate_init(Gate *g);
 void gate_drop(Gate *g);
 
-/* A thread: says that it stands before the gate. */
+/* A thread: says that it has arrived. */
 void gate_arrive(Gate *g);
 /* A thread: waits until the gate opens. False: there is nothing to go on for. */
 bool gate_pass(Gate *g);

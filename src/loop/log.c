@@ -28,14 +28,14 @@
 
 #define LOG_PAUSE_MS 5
 #define LOG_STUCK_MS 100       /* how often a writer that cannot write looks at `stopping` */
-#define LOG_TELL_DROPS_MS 1000 /* how often drops are told */
+#define LOG_TELL_DROPS_MS 1000 /* how often drops are reported */
 #define LOG_PIPE_BYTES 4096u   /* a pipe that polls writable takes that much without blocking */
 #define LOG_RING_ACCESS_BYTES (256u << 10)
 #define LOG_RING_ERROR_BYTES (64u << 10)
 
 #define CACHE_LINE_BYTES 64
 
-/* What producer and writer change stands in lines of its own. */
+/* Producer and writer each change cache lines of their own. */
 typedef struct LogRing {
     Span bytes; /* a power of two; empty: the stream is off */
     uint8_t apart_1[CACHE_LINE_BYTES];
@@ -258,7 +258,7 @@ static bool wait_writable(Log *log, LogStream stream)
     }
 }
 
-/* Ends a line that could be written in part only, so that the next one stands alone. */
+/* Ends a line that could be written in part only, so that the next one is on a line of its own. */
 static void mend_line(Log *log, LogStream stream)
 {
     if (log->torn[stream] && write(log->fds[stream], "\n", 1) == 1) {
@@ -276,7 +276,7 @@ static uint64_t count_lines(Str s)
 }
 
 /* Writes all of `bytes`, waiting as long as it takes. What cannot be written (a full disk, a reader
- * who has gone) is lost; *ret_lost counts the lines. Returns how many bytes are done with: fewer
+ * that has gone) is lost; *ret_lost counts the lines. Returns how many bytes are done with: fewer
  * when the writer gives up. */
 static size_t write_all(Log *log, LogStream stream, Str bytes, uint64_t *ret_lost)
 {
@@ -302,7 +302,7 @@ static size_t write_all(Log *log, LogStream stream, Str bytes, uint64_t *ret_los
     return bytes.len;
 }
 
-/* Writes what stands in the ring. Returns whether there was anything. */
+/* Writes what is in the ring. Returns whether there was anything. */
 static bool drain_ring(Log *log, LogRing *ring, LogStream stream)
 {
     uint64_t head = atomic_load(&ring->head);
@@ -376,7 +376,7 @@ static bool drops_untold(const Log *log)
     return false;
 }
 
-/* While nobody reads one stream: writes what the other one takes, so that a stuck access log does
+/* While no one reads one stream: writes what the other one takes, so that a stuck access log does
  * not silence the error log, which says that lines are being dropped. */
 static void serve_beside(Log *log, LogStream stuck)
 {

@@ -1,14 +1,14 @@
 /* log.h - how lines leave: a ring per thread, and one writer thread that empties them.
  *
- * A thread that logs copies its line into its own ring and goes on: it never waits and, while lines
- * flow, makes no system call. The writer sleeps while nothing is logged and comes back every few
- * milliseconds while something is. A full ring drops whole lines and counts them; the writer says
- * so in the error log. Descriptors may be files, terminals, or pipes that nobody reads.
+ * A thread that logs copies its line into its own ring and goes on: it never waits and, as long as
+ * lines flow, makes no system call. The writer sleeps while nothing is logged and comes back every
+ * few milliseconds while something is. A full ring drops whole lines and counts them; the writer
+ * says so in the error log. Descriptors may be files, terminals, or pipes that no one reads.
  *
  *     LOG(WARN, "origin refused", LOG_STR("upstream", address), LOG_U64("attempts", 2));
  *     time=2026-11-24T00:06:30.123Z level=warn msg="origin refused" upstream=10.0.0.1:80 attempts=2
  *
- * Only proxy, config and app log. It knows nothing of requests: proxy/access.h prints those. */
+ * Only proxy, config and app log. Requests are printed by proxy/access.h. */
 #ifndef LOOP_LOG_H
 #define LOOP_LOG_H
 
@@ -65,7 +65,7 @@ typedef struct LogOptions {
 /* Makes the rings and starts the writer. On failure the descriptors stay the caller's. */
 MUST_USE Err log_start(const LogOptions *options, Budget *budget, Log **ret);
 /* Writes what is still in the rings, for at most `wait_ms`, and ends the writer. Threads that were
- * bound must not log any more. NULL is fine. */
+ * bound must not log any more. No-op on NULL. */
 void log_stop(Log *log, uint64_t wait_ms);
 /* From now on lines go to `fd` (taken over); the old descriptor is closed once it is not in use. */
 void log_replace(Log *log, LogStream stream, int fd);

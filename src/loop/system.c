@@ -142,7 +142,7 @@ static int real_poll_wait(int poller, struct epoll_event *events, int room, int 
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-#define RACES_MAX 8 /* a path that somebody keeps moving is given up */
+#define RACES_MAX 8 /* a path that someone keeps moving is given up */
 
 /* Symbolic links and ".." never lead out of `root` (RESOLVE_BENEATH), nor through /proc's magic
  * links. O_NONBLOCK: a FIFO does not wait for its writer. RESOLVE_CACHED: only what the kernel

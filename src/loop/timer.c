@@ -8,7 +8,7 @@
 
 struct TimerEntry {
     uint64_t due_ms;   /* the deadline; NEVER when stopped */
-    uint64_t place_ms; /* the time that the slot stands for; <= due_ms */
+    uint64_t place_ms; /* the slot's time; <= due_ms */
     Token token;
     uint32_t next; /* index + 1; 0 ends */
     uint32_t previous;

@@ -50,7 +50,8 @@ static TlsParsed *parsed_new(Fingerprint print)
 
 /* ---- the table ---- */
 
-/* Where it stands, or would stand. The fingerprint is keyed, so nobody makes them fall together. */
+/* Its slot, or the one where it would go. The fingerprint is keyed, so peers cannot make entries
+ * collide. */
 static size_t place_of(const CertificateCache *cache, Fingerprint print)
 {
     size_t mask = cache->room - 1;

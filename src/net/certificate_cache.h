@@ -11,8 +11,8 @@
 
 typedef struct TlsParsed {
     _Atomic size_t refs;
-    Fingerprint print; /* stands for the bytes that it was parsed from */
-    uint64_t round; /* the cache's, when somebody asked for it last */
+    Fingerprint print; /* of the bytes that it was parsed from */
+    uint64_t round; /* the cache's, when it was last asked for */
     EngineRoots *roots; /* of authorities */
     EngineCrls *crls;   /* of lists; the rest is of a certificate with its key */
     EngineKey *key; /* NULL where another process has judged it */
@@ -34,7 +34,7 @@ MUST_USE Err tls_parsed_roots(CertificateCache *cache, Str pem, bool strict, Tls
 /* The lists of a plan, which has some. */
 MUST_USE Err tls_parsed_crls(const TlsServerPlan *plan, TlsParsed **ret, TlsMistake *ret_mistake,
                              Text *why);
-void tls_parsed_unref(TlsParsed *p); /* NULL is fine */
+void tls_parsed_unref(TlsParsed *p); /* No-op on NULL */
 
 static inline Str tls_parsed_names(const TlsParsed *p)
 {

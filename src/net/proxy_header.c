@@ -129,7 +129,7 @@ uint32_t proxy_crc32c(Str s, size_t from, size_t to, uint32_t crc)
     return ~crc;
 }
 
-/* Whether the checksum, whose four bytes stand at `at`, is that of the header with zeros in its
+/* Whether the checksum, whose four bytes are at `at`, is that of the header with zeros in its
  * place (PP §2.2.4). */
 static bool crc_matches(Str header, size_t at)
 {
@@ -179,7 +179,7 @@ static Err v2_read_ip(Str header, bool six, ProxyHeader *ret)
     }
     ret->source = PROXY_SOURCE_IP;
     ret->ip = ip_unmapped(ip);
-    ret->port = (uint16_t)word_at(header, V2_FIXED_BYTES + 2 * bytes); /* behind both addresses */
+    ret->port = (uint16_t)word_at(header, V2_FIXED_BYTES + 2 * bytes); /* after both addresses */
     return ERR_OK;
 }
 

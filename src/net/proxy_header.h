@@ -27,7 +27,7 @@ typedef struct ProxyHeader {
 } ProxyHeader;
 
 /* Reads the header that `s` starts with. ERR_INCOMPLETE: it is not whole yet (it can become one);
- * ERR_SYNTAX: it is none; ERR_LIMIT: a version 2 header above PROXY_HEADER_BYTES_MAX. */
+ * ERR_SYNTAX: it is not a header; ERR_LIMIT: a version 2 header above PROXY_HEADER_BYTES_MAX. */
 /*@ requires readable: \valid_read(s.at + (0 .. s.len - 1));
     requires writable: \valid(ret);
     assigns *ret \from s.at[0 .. s.len - 1], *ret;

@@ -1,5 +1,5 @@
-/* tls.c - what River adds to rustls: states, references, the budget, and where a listener's current
- * server stands. */
+/* tls.c - what River adds to rustls: states, references, the budget, and a listener's current
+ * server. */
 #include "net/tls.h"
 
 #include <pthread.h>
@@ -11,7 +11,7 @@
 
 #define CONFIG_BLOCK_BYTES 4096u
 #define CONFIG_BYTES_MAX (64u << 20)
-#define NAME_BYTES_MAX 100u /* of a server name that is none, for the log */
+#define NAME_BYTES_MAX 100u /* of a server name that is not a DNS name, for the log */
 #define PEER_BYTES_MAX 4096u /* of a subject, or of names, which are not kept beyond that */
 /* A record holds at most so much plaintext (RFC 8446 §5.1): pieces are put together up to it. */
 #define RECORD_BYTES_MAX 16384u

@@ -1,5 +1,5 @@
 /* tls.h - TLS sessions without I/O: ciphertext goes in and out as slices, plaintext on the other
- * side. The one file behind it that knows rustls is tls.c.
+ * side. Only tls_rustls*.c know rustls.
  *
  * Three things: a `TlsServer` is what one listener is towards its clients (certificates, policy,
  * suites), a `TlsClient` is what one connector is towards its origin; both are immutable once made,
@@ -26,7 +26,7 @@ typedef enum TlsList { TLS_LIST_VERSIONS, TLS_LIST_SUITES, TLS_LIST_GROUPS } Tls
 /* All known names, separated by '|' ("1.2|1.3"). Static. */
 Str tls_known(TlsList list);
 
-/* A chain and its key, as PEM bytes that somebody else has read. */
+/* A chain and its key, as PEM bytes that the caller has read. */
 typedef struct TlsPair {
     Str chain;
     Str key;
@@ -48,7 +48,7 @@ typedef struct TlsServerPlan {
     TlsClientPolicy clients;
     Str client_roots; /* PEM */
     Str client_crls;  /* PEM; empty: none */
-    bool refuse_expired_crls; /* nobody gets in by a list that is past its nextUpdate */
+    bool refuse_expired_crls; /* a list past its nextUpdate lets no client in */
     Fingerprint clients_print; /* the same only for the same two; zero: the cache makes one */
     uint32_t session_lifetime_s; /* that resumed sessions follow each other; 0: none is resumed */
     int key_log_fd;   /* -1: none; borrowed, lines in NSS key log format are written to it */
@@ -82,7 +82,7 @@ typedef struct TlsMistake {
 MUST_USE Err tls_server_new(const TlsServerPlan *plan, TlsServer **ret, TlsMistake *ret_mistake,
                             Text *why);
 TlsServer *tls_server_ref(TlsServer *s);
-void tls_server_unref(TlsServer *s); /* NULL is fine */
+void tls_server_unref(TlsServer *s); /* No-op on NULL */
 
 /* Which of the server's identities a host name (no port, any case) belongs to: the index of the
  * first pair that serves it, by its certificate's names, exact before wildcard; 0 (the default) for
@@ -90,18 +90,18 @@ void tls_server_unref(TlsServer *s); /* NULL is fine */
 size_t tls_server_identity(const TlsServer *s, Str host);
 
 /* The keys of a server's tickets, for an equal server in another process: its sessions go on there.
- * They are secrets. ERR_SYNTAX: these are none; nothing has changed. */
+ * They are secrets. ERR_SYNTAX: these are not keys; nothing has changed. */
 #define TLS_TICKETS_BYTES_MAX 256u
 void tls_server_save_tickets(const TlsServer *s, Text *out);
 MUST_USE Err tls_server_restore_tickets(TlsServer *s, Str keys);
 
 /* What is known of a list of revoked certificates (RFC 5280 §5), for status and diagnostics. Of one
- * authority's key and one scope the newest list counts, wherever it stands: by its number and its
- * thisUpdate; where these disagree, both count. */
+ * authority's key and one scope the newest list counts, in whichever file it is: by its number and
+ * its thisUpdate; where these disagree, both count. */
 typedef enum TlsCrlState {
     TLS_CRL_COUNTS,
     TLS_CRL_OLDER,       /* a newer one counts instead */
-    TLS_CRL_TWICE,       /* the same bytes stand before it */
+    TLS_CRL_TWICE,       /* the same bytes are before it */
     TLS_CRL_SAME_NUMBER, /* another one has its number: the later one counts, or both of one date */
     TLS_CRL_DISAGREES,   /* by its number it is newer than another one, by its date older, or the
                           * other way round: both count */
@@ -198,7 +198,7 @@ void certificate_cache_drop(CertificateCache *cache); /* NULL: nothing */
 void certificate_cache_delegate(CertificateCache *cache, TlsJudge *judge, void *context);
 /* What is asked for from now on stays at the next sweep; what was asked for before does not. */
 void certificate_cache_turn(CertificateCache *cache);
-/* Lets go of what nobody uses, and nobody has asked for since the last sweep. */
+/* Drops what is unused and has not been asked for since the last sweep. */
 void certificate_cache_sweep(CertificateCache *cache);
 size_t certificate_cache_count(const CertificateCache *cache);
 
@@ -226,7 +226,7 @@ void tls_client_unref(TlsClient *c);
 /* Both take a reference of their own. ERR_MEMORY: the budget is spent. */
 MUST_USE Err tls_accept(TlsServer *server, Budget *budget, Tls **ret);
 MUST_USE Err tls_connect(TlsClient *client, Budget *budget, Tls **ret);
-void tls_free(Tls *t); /* NULL is fine */
+void tls_free(Tls *t); /* No-op on NULL */
 
 /* Takes ciphertext that the peer sent, and decrypts it. *ret_taken may be less than raw.len while
  * plaintext waits to be read: read it, then feed the rest. ERR_SYNTAX: the session has failed
@@ -268,7 +268,7 @@ typedef struct TlsInfo {
 } TlsInfo;
 void tls_info(const Tls *t, TlsInfo *ret);
 /* The certificates that a client has shown and that were verified, as DER, its own first, also
- * where the session is resumed; empty behind the last one. They live as long as the session. */
+ * where the session is resumed; empty after the last one. They live as long as the session. */
 Str tls_peer_certificate(const Tls *t, size_t index);
 /* The SHA-256 of a certificate. */
 #define TLS_FINGERPRINT_BYTES 32u

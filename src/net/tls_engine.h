@@ -1,6 +1,6 @@
 /* tls_engine.h - what rustls does for River, in River's own types (internal to the room).
  *
- * Behind it stands tls_rustls.c, the one file that knows rustls; before it tls.c, which keeps the
+ * Below it is tls_rustls.c, the one file that knows rustls; above it tls.c, which keeps the
  * states, the references and the budget. Nothing here is counted or checked twice. */
 #ifndef NET_TLS_ENGINE_H
 #define NET_TLS_ENGINE_H
@@ -26,7 +26,7 @@ typedef struct EngineCrls EngineCrls;
 /* Errors as of tls_server_new; `index` is for the mistake. */
 MUST_USE Err engine_key_new(const TlsPair *pair, size_t index, EngineKey **ret,
                             TlsMistake *ret_mistake, Text *why);
-void engine_key_drop(EngineKey *key); /* NULL is fine */
+void engine_key_drop(EngineKey *key); /* No-op on NULL */
 /* What its OCSP response is worth. */
 TlsStaple engine_key_staple(const EngineKey *key);
 /* Whether a client that knows no RSA could use the key. */
@@ -36,11 +36,11 @@ bool engine_key_is_modern(const EngineKey *key);
 uint16_t engine_key_group(const EngineKey *key);
 MUST_USE Err engine_roots_new(Str pem, bool strict, TlsPart part, EngineRoots **ret,
                               TlsMistake *ret_mistake, Text *why);
-void engine_roots_drop(EngineRoots *roots); /* NULL is fine */
+void engine_roots_drop(EngineRoots *roots); /* No-op on NULL */
 /* `roots`: PEM of the authorities at hand. */
 MUST_USE Err engine_crls_new(Str pem, Str roots, EngineCrls **ret, TlsMistake *ret_mistake,
                              Text *why);
-void engine_crls_drop(EngineCrls *crls); /* NULL is fine */
+void engine_crls_drop(EngineCrls *crls); /* No-op on NULL */
 /* Its texts lie in the arena. ERR_MISSING: there is none at this place. */
 MUST_USE Err engine_crl_read(const EngineCrls *crls, size_t at, Arena *a, TlsCrl *ret);
 
@@ -69,7 +69,7 @@ void engine_client_drop(EngineClient *c);
 
 MUST_USE Err engine_accept(EngineServer *s, Engine **ret);
 MUST_USE Err engine_connect(EngineClient *c, Engine **ret);
-void engine_free(Engine *e); /* NULL is fine */
+void engine_free(Engine *e); /* No-op on NULL */
 
 /* Passes ciphertext on and decrypts it. Takes less than everything when plaintext must be read
  * first. *since_s belongs to the connection: 0 at first, and then when its chain of resumed

@@ -33,7 +33,7 @@ static Str key_of(Str name)
     return str_ends(text, S(".")) ? str_take(text, text.len - 1) : text;
 }
 
-/* Puts a pair behind the others of its name, unless it is there or they are as many as anybody
+/* Puts a pair after the others of its name, unless it is there or they are as many as anyone
  * looks at. */
 static void append_pair(TlsNames *n, uint32_t first, uint32_t pair)
 {

@@ -80,7 +80,7 @@ void engine_on_secret(void *context, const char *label, size_t label_len, const 
     text_byte(&line, '\n');
     if (!line.overflow) {
         ssize_t written = write(*(const int *)context, room, line.len);
-        (void)written; /* a log that cannot be written stops nobody */
+        (void)written; /* a log that cannot be written stops no one */
     }
 }
 
@@ -247,7 +247,7 @@ static EngineCode feed_all(Engine *e, Str raw, size_t *ret_taken)
             return RUSTLS_RESULT_MESSAGE_TOO_LARGE; /* no message has so many bytes */
         }
         if (!feed.asked) {
-            feed.rest = STR_NONE; /* behind close_notify nothing counts (RFC 8446 §6.1) */
+            feed.rest = STR_NONE; /* after close_notify nothing counts (RFC 8446 §6.1) */
         }
         rustls_result result = rustls_connection_process_new_packets(connection_of(e));
         if (result != RUSTLS_RESULT_OK) {

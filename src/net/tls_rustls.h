@@ -1,7 +1,7 @@
 /* tls_rustls.h - the one place where rustls's headers come in, for the four files that speak to
  * it: tls_rustls.c (connections), tls_rustls_config.c (what they are made from), tls_rustls_key.c
  * (keys and authorities) and tls_rustls_revocation.c (lists of revoked certificates, and OCSP
- * responses). Nobody else may include it. */
+ * responses). Nothing else may include it. */
 #ifndef NET_TLS_RUSTLS_H
 #define NET_TLS_RUSTLS_H
 
@@ -38,7 +38,7 @@ struct EngineClient {
 Err engine_refused(rustls_result result, TlsPart part, size_t index, TlsMistake *ret, Text *why);
 Err engine_refused_because(const char *reason, TlsPart part, size_t index, TlsMistake *ret,
                            Text *why);
-/* rustls's own objects behind the opaque ones. */
+/* rustls's own objects after the opaque ones. */
 const rustls_certified_key *engine_certified_key(const EngineKey *key);
 /* The same, with the OCSP response while that is good. */
 const rustls_certified_key *engine_stapled_key(const EngineKey *key);

@@ -1,5 +1,5 @@
-/* tls_rustls_config.c - what connections are made from: whom to trust, what to offer; and the
- * choice of a certificate for each client. */
+/* tls_rustls_config.c - what connections are made from: which authorities to trust, what to offer;
+ * and the choice of a certificate for each client. */
 #include "net/tls_rustls.h"
 
 #define TICKETS 2u /* that a client gets after a handshake in TLS 1.3 */
