@@ -476,6 +476,9 @@ Err fetch_start(Thread *t, const FetchPlan *plan, Handle *ret)
         pool_give(&t->fetches, h);
         return err;
     }
+    if (plan->endpoint) {
+        endpoint_pin(t, plan->endpoint);
+    }
     *ret = h;
     return ERR_OK;
 }
@@ -487,6 +490,9 @@ void fetch_end(Thread *t, Handle h)
         return;
     }
     fetch_leave(t, f, false);
+    if (f->plan.endpoint) {
+        endpoint_unpin(t, f->plan.endpoint);
+    }
     buf_clear(&f->gathered, &t->buf_blocks);
     timer_drop(&t->wheel, &f->timer);
     arena_reset(&f->reply_arena);

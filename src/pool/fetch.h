@@ -11,6 +11,7 @@
 #ifndef POOL_FETCH_H
 #define POOL_FETCH_H
 
+#include "pool/endpoint.h"
 #include "pool/lease.h"
 #include "transport/reply.h"
 
@@ -26,6 +27,8 @@ typedef bool FetchSink(void *context, Thread *t, Handle fetch, Str bytes);
 /* What is asked for. All but the body is copied. */
 typedef struct FetchPlan {
     uint32_t origin; /* whose pool (Endpoint.origin) */
+    const Endpoint *endpoint; /* of a cluster (proxy/cluster_fetch.h): pinned until the fetch ends;
+                               * NULL: the origin is kept by the caller */
     Token owner;     /* woken when it is over; TOKEN_NONE: nobody, who turns the thread looks */
     bool fresh;      /* over a connection that has served nothing, and is closed afterwards; of
                       * HTTP/2 it is a stream of the pool's connection all the same */

@@ -166,6 +166,18 @@ bool origin_rests(const Thread *t, Origin *o);
 /* Connections that work for requests now. */
 uint32_t origin_busy(const Origin *o);
 
+/* Counts a user of an endpoint that may be removed: until it is unpinned, the endpoint and its
+ * origin stay. Everything that is done with it comes before the unpinning. */
+static inline void endpoint_pin(Thread *t, const Endpoint *e)
+{
+    counter_add(&t->endpoint_pins[e->number], 1);
+}
+static inline void endpoint_unpin(Thread *t, const Endpoint *e)
+{
+    Counter *pins = &t->endpoint_pins[e->number];
+    atomic_store_explicit(pins, counter_read(pins) - 1, memory_order_release);
+}
+
 /* The connection is free: parks it, or serves the oldest waiter with it. */
 void origin_return(Thread *t, Upstream *u);
 /* Takes a parked connection of this thread out of its list; false when a sibling has it already

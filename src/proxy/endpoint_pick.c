@@ -44,8 +44,10 @@ static bool pick_key(Thread *t, Exchange *x, Cluster *c, const EndpointSet *set)
 
 typedef struct Picking {
     Thread *thread;
-    const Exchange *exchange;
     const EndpointSet *set;
+    const PickKey *key;
+    size_t tried_count;
+    const uint32_t *tried COUNTED_BY(tried_count); /* numbers of endpoints */
     unsigned resting; /* that were passed over */
 } Picking;
 
@@ -84,8 +86,8 @@ static bool pick_tried(const void *owner, size_t place)
 {
     const Picking *p = (const Picking *)owner;
     const Endpoint *e = endpoint_at(p, place);
-    for (size_t i = 0; e && i < p->exchange->tried_count; i++) {
-        if (p->exchange->tried[i] == e->number) {
+    for (size_t i = 0; e && i < p->tried_count; i++) {
+        if (p->tried[i] == e->number) {
             return true;
         }
     }
@@ -115,8 +117,7 @@ static void remember_tried(Exchange *x)
 static size_t pick_any(const Picking *p, const Tried *tried)
 {
     const EndpointSet *s = p->set;
-    const PickKey *key = &p->exchange->pick;
-    uint64_t from = key->hashed.len ? str_fnv(key->hashed, FNV_START) : key->random;
+    uint64_t from = p->key->hashed.len ? str_fnv(p->key->hashed, FNV_START) : p->key->random;
     for (size_t i = 0; i < s->taker_count && i < UNTRIED_MAX; i++) {
         size_t place = s->takers[(from + i) % s->taker_count];
         if (!tried->has(tried->owner, place)) {
@@ -126,35 +127,36 @@ static size_t pick_any(const Picking *p, const Tried *tried)
     return s->takers[from % s->taker_count];
 }
 
-NOINLINE static const Endpoint *pick_among(Thread *t, const Exchange *x, const EndpointSet *set)
+NOINLINE static const Endpoint *pick_among(Picking *p)
 {
-    Picking p = {.thread = t, .exchange = x, .set = set};
-    Loads loads = {.owner = &p, .busy = pick_busy, .usable = pick_usable};
-    Tried tried = {.count = x->tried_count, .owner = &p, .has = pick_tried};
+    const EndpointSet *set = p->set;
+    Loads loads = {.owner = p, .busy = pick_busy, .usable = pick_usable};
+    Tried tried = {.count = p->tried_count, .owner = p, .has = pick_tried};
     size_t place = PICK_NONE;
     if (set->table) {
-        place = set->balancer->pick(set->table, &x->pick, &tried, &loads);
+        place = set->balancer->pick(set->table, p->key, &tried, &loads);
     }
     if (UNLIKELY(place == PICK_NONE) && set->table) {
-        p.resting = RESTING_MAX; /* rather one that rests than one again */
-        place = set->balancer->pick(set->table, &x->pick, &tried, &loads);
+        p->resting = RESTING_MAX; /* rather one that rests than one again */
+        place = set->balancer->pick(set->table, p->key, &tried, &loads);
     }
     if (UNLIKELY(place == PICK_NONE)) {
-        place = pick_any(&p, &tried);
+        place = pick_any(p, &tried);
     }
     return set->members[place].endpoint;
 }
 
 /* The policy's first choice, if that may get the request. */
-static const Endpoint *pick_first(const Thread *t, const Exchange *x, const EndpointSet *set)
+static const Endpoint *pick_first(const Picking *p)
 {
+    const EndpointSet *set = p->set;
     const Balancer *b = set->balancer;
-    if (x->tried_count > 0 || !b->first || !set->table) {
+    if (p->tried_count > 0 || !b->first || !set->table) {
         return NULL;
     }
-    size_t place = b->first(set->table, &x->pick);
+    size_t place = b->first(set->table, p->key);
     const Member *m = place < set->count ? &set->members[place] : NULL;
-    bool may = m && m->takes && !origin_rests(t, &t->group->origins[m->endpoint->origin]);
+    bool may = m && m->takes && !origin_rests(p->thread, origin_of(p, m->endpoint));
     return may ? m->endpoint : NULL;
 }
 
@@ -175,9 +177,32 @@ Fault endpoint_pick(Thread *t, Exchange *x, const Endpoint **ret)
     if (!pick_key(t, x, c, set)) {
         return FAULT_MEMORY;
     }
-    *ret = pick_first(t, x, set);
+    Picking p = {.thread = t,
+                 .set = set,
+                 .key = &x->pick,
+                 .tried_count = x->tried_count,
+                 .tried = x->tried};
+    *ret = pick_first(&p);
     if (UNLIKELY(!*ret)) {
-        *ret = pick_among(t, x, set);
+        *ret = pick_among(&p);
     }
+    return FAULT_NONE;
+}
+
+Fault endpoint_pick_once(Thread *t, Cluster *c, Str hashed, const Endpoint **ret)
+{
+    const EndpointSet *set = atomic_load_explicit(&c->set, memory_order_acquire);
+    *ret = set->only;
+    if (set->only) {
+        return FAULT_NONE;
+    }
+    if (set->taker_count == 0) {
+        return FAULT_NO_ENDPOINT;
+    }
+    PickKey key = {.sequence = atomic_fetch_add_explicit(&c->sequence, 1, memory_order_relaxed),
+                   .random = random_next(&t->random),
+                   .hashed = set->balancer->hashes ? hashed : STR_NONE};
+    Picking p = {.thread = t, .set = set, .key = &key};
+    *ret = pick_among(&p);
     return FAULT_NONE;
 }

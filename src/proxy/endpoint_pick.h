@@ -9,5 +9,8 @@
  * of late; always: those that take no new requests. What it returns is there until the turn ends,
  * or as long as the exchange has it (exchange_set_endpoint). FAULT_NO_ENDPOINT, FAULT_MEMORY. */
 Fault endpoint_pick(Thread *t, Exchange *x, const Endpoint **ret);
+/* The same for a request of River's own, which has one try; `hashed`: the key of policies that hash.
+ * FAULT_NO_ENDPOINT. */
+Fault endpoint_pick_once(Thread *t, Cluster *c, Str hashed, const Endpoint **ret);
 
 #endif

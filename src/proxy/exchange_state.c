@@ -2,6 +2,7 @@
  * connection to an origin, another turn. Nothing here runs it. */
 #include "proxy/exchange.h"
 
+#include "pool/origin.h"
 #include "proxy/worker.h"
 
 void exchange_set_service(Thread *t, Exchange *x, const Service *s)
@@ -22,7 +23,7 @@ void exchange_unpin_service(Thread *t, const Exchange *x)
 
 void exchange_set_endpoint(Thread *t, Exchange *x, const Endpoint *e)
 {
-    counter_add(&t->endpoint_pins[e->number], 1);
+    endpoint_pin(t, e);
     exchange_unpin_endpoint(t, x);
     x->try.endpoint = e;
 }
@@ -30,8 +31,7 @@ void exchange_set_endpoint(Thread *t, Exchange *x, const Endpoint *e)
 void exchange_unpin_endpoint(Thread *t, const Exchange *x)
 {
     if (x->try.endpoint) {
-        Counter *pins = &t->endpoint_pins[x->try.endpoint->number];
-        atomic_store_explicit(pins, counter_read(pins) - 1, memory_order_release);
+        endpoint_unpin(t, x->try.endpoint);
     }
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pool/fetch.h"
+#include "proxy/cluster_fetch.h"
 #include "trial.h"
 
 #define FETCHES_AT_ONCE 24
@@ -102,7 +102,11 @@ static void own_start(Own *o, Ask *a)
     a->tainted |= plan.timeout_ms < 60000 || plan.body_bytes_max < UINT64_MAX || own_is_tainted(a);
     thread_clock(t); /* it may have slept for long */
     trial->knocked[o->thread] = true; /* as whoever starts one runs on that thread */
-    Err err = fetch_start(t, &plan, &o->fetch);
+    Err err = own_pick(2) ? cluster_fetch(t, sets_cluster(a->origin), &plan, &o->fetch)
+                          : fetch_start(t, &plan, &o->fetch);
+    if (err == ERR_MISSING) { /* the cluster has no endpoint now */
+        err = fetch_start(t, &plan, &o->fetch);
+    }
     if (err != ERR_OK) {
         if (err != ERR_MEMORY) {
             trial_fail("a request of River's own cannot begin: %s", err_sentence(err));

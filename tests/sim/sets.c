@@ -3,6 +3,7 @@
  * that takes none; a costly table may be a second old; and nothing may be left in the end. */
 #include "balance/policies.h"
 #include "base/number.h"
+#include "pool/fetch.h"
 #include "proxy/exchange.h"
 #include "trial.h"
 
@@ -37,9 +38,9 @@ static uint64_t now_ms(void)
     return lan_now_ns() / LAN_MS;
 }
 
-static Cluster *cluster_at(unsigned i)
+Cluster *sets_cluster(unsigned origin)
 {
-    return &trial->worker->clusters.list[trial->site.clusters[i]];
+    return &trial->worker->clusters.list[trial->site.clusters[origin]];
 }
 
 static void tidy_soon(void)
@@ -91,7 +92,7 @@ void sets_begin(void)
 /* Among all an endpoint that comes again may have a pool of its own, which ends when it goes. */
 static EndpointChange change_of(const Cluster *c, EndpointChangeKind kind, Endpoint *e)
 {
-    bool all = c == cluster_at(ORIGINS_MAX);
+    bool all = c == sets_cluster(ORIGINS_MAX);
     bool other = all && kind == ENDPOINT_ADD && e->connections_max == 0;
     e->idle_timeout_ms += other ? set_pick(3) : 0;
     return (EndpointChange){.kind = kind,
@@ -163,7 +164,7 @@ static void change_many(Cluster *c, unsigned origins, unsigned first)
 
 static void change_some(unsigned i)
 {
-    Cluster *c = cluster_at(i);
+    Cluster *c = sets_cluster(i);
     bool all = i == ORIGINS_MAX;
     unsigned first = all ? 0 : i < trial->plan.origin_count ? i : 0;
     unsigned origins = all ? trial->plan.origin_count : 1;
@@ -192,7 +193,7 @@ void sets_change(void)
             clusters_commit(trial->worker);
             span_fill(span_of(wanted, sizeof wanted), 0); /* its tables are built at once */
             for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
-                keep_one(cluster_at(i), i < trial->plan.origin_count ? i : 0);
+                keep_one(sets_cluster(i), i < trial->plan.origin_count ? i : 0);
             }
         } else {
             clusters_abandon(trial->worker);
@@ -207,7 +208,7 @@ void sets_change(void)
 static void judge_tables(void)
 {
     for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
-        const EndpointSet *s = cluster_at(i)->newest;
+        const EndpointSet *s = sets_cluster(i)->newest;
         bool there = s->costly && s->costly->set >= wanted[i].set;
         if (wanted[i].set && (there || !set_has_weight(s))) {
             wanted[i].set = 0;
@@ -218,7 +219,19 @@ static void judge_tables(void)
     }
 }
 
-/* Each request counts the endpoint that it has, and nobody else does. */
+/* Requests of River's own that have the endpoint. */
+static uint64_t fetches_with(const Thread *t, uint32_t number)
+{
+    uint64_t users = 0;
+    for (uint32_t k = 0; k < t->fetches.slots_touched; k++) {
+        Handle h;
+        const Fetch *f = (const Fetch *)pool_at(&t->fetches, k, &h);
+        users += f && f->plan.endpoint && f->plan.endpoint->number == number;
+    }
+    return users;
+}
+
+/* Each request counts the endpoint that it has, and nothing else does. */
 static void judge_pins(void)
 {
     const Pool *endpoints = &trial->worker->clusters.endpoints;
@@ -226,6 +239,7 @@ static void judge_pins(void)
         uint64_t users = 0;
         for (unsigned i = 0; i < trial->plan.threads; i++) {
             const Thread *t = trial->worker->group.threads[i];
+            users += fetches_with(t, number);
             for (uint32_t k = 0; k < t->exchanges.slots_touched; k++) {
                 Handle h;
                 const Exchange *x = (const Exchange *)pool_at(&t->exchanges, k, &h);
@@ -282,7 +296,7 @@ void sets_retire(void)
 {
     trial->retired = true;
     for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
-        Cluster *c = cluster_at(i);
+        Cluster *c = sets_cluster(i);
         for (unsigned k = 0; k < trial->plan.origin_count; k++) {
             EndpointChange change = {.kind = ENDPOINT_REMOVE,
                                      .name = trial->site.endpoints[k].name};
@@ -313,7 +327,7 @@ void sets_judge_left(void)
     uint64_t members = 0;
     judge_pins();
     for (unsigned i = 0; i <= ORIGINS_MAX; i++) {
-        const EndpointSet *s = cluster_at(i)->newest;
+        const EndpointSet *s = sets_cluster(i)->newest;
         for (size_t k = 0; k < s->count; k++) {
             members += s->members[k].endpoint != NULL;
         }

@@ -371,6 +371,8 @@ void sets_tidy(void);
 void sets_judge_turn(const Thread *t);
 /* No cluster has an endpoint any more. */
 void sets_retire(void);
+/* The cluster of an origin; ORIGINS_MAX: of all. */
+Cluster *sets_cluster(unsigned origin);
 void sets_judge_left(void);
 /* Whether some request still has an endpoint of that origin. */
 bool sets_have_user(uint32_t origin);
