@@ -1,19 +1,19 @@
-/* fnv.c - `FNV`: the key's 64-bit FNV-1a hash modulo the total weight, each endpoint as often as it
- * weighs, in the order of their addresses: any proxy with the same list chooses the same. */
+/* fnv.c - `FNV`: the key's 64-bit FNV-1a hash modulo the total weight, each endpoint repeated by
+ * its weight, sorted by address: any proxy with the same list chooses the same endpoint. */
 #include "balance/policies.h"
 
 #include "balance/places.h"
 
 extern const Balancer policy_fnv;
 
-#define STEPS_MAX 4096u /* places that are looked at for one that the request may go to */
+#define STEPS_MAX 4096u /* places searched for one that the request may go to */
 
 static const void *fnv_build(const EndpointSet *set, Arena *arena)
 {
     return places_new(set, arena);
 }
 
-/* Where the key falls, in the order of addresses. */
+/* The share that the key falls into, in address order. */
 static size_t share_of(const Places *places, const PickKey *key)
 {
     uint64_t point = str_fnv(key->hashed, FNV_START) % places->total;
@@ -36,7 +36,7 @@ static size_t fnv_first(const void *table, const PickKey *key)
     return places->list[share_of(places, key)].place;
 }
 
-/* Another attempt goes to the endpoint with the next address. */
+/* A retry goes to the endpoint with the next address. */
 static size_t fnv_pick(const void *table, const PickKey *key, const Tried *tried,
                        const Loads *loads)
 {

@@ -1,16 +1,16 @@
 /* ketama.c - `Ketama`: consistent hashing on a ring of CRC-32 points, placed as nginx places them
- * (`hash KEY consistent`), so that both send a key to the same endpoint, and one endpoint more or
- * less moves only its share of the keys.
+ * (`hash KEY consistent`), so that both map a key to the same endpoint, and adding or removing an
+ * endpoint moves only its share of the keys.
  *
  * An endpoint has 160 points for each unit of weight; each is the CRC-32 of HOST, NUL, PORT and the
- * point before it (four bytes, least significant first; zero at first). */
+ * previous point (four bytes, least significant first; initially zero). */
 #include "balance/policies.h"
 
 #include "base/crc32.h"
 #include "proxy/endpoint_set.h"
 
 #define POINTS_PER_WEIGHT 160u
-#define STEPS_MAX 4096u /* points that are looked at for an endpoint that the request may go to */
+#define STEPS_MAX 4096u /* points searched for an endpoint that the request may go to */
 
 typedef struct Point {
     uint32_t hash;
@@ -19,7 +19,7 @@ typedef struct Point {
 
 typedef struct Ring {
     size_t count;
-    Point *points COUNTED_BY(count); /* by hash, each hash once */
+    Point *points COUNTED_BY(count); /* sorted by hash, hashes distinct */
 } Ring;
 
 extern const Balancer policy_ketama;
@@ -60,7 +60,7 @@ static void points_add(Ring *ring, size_t from, const Member *m, uint32_t place)
     }
 }
 
-/* Sorted by hash, eight bits at a time; equal hashes keep their order. */
+/* Radix sort by hash, eight bits at a time; stable. */
 static void sort(Ring *ring, Ring *spare)
 {
     for (unsigned shift = 0; shift < 32; shift += 8) {
@@ -80,7 +80,7 @@ static void sort(Ring *ring, Ring *spare)
     }
 }
 
-/* Of points with one hash the first stays. */
+/* Of points with equal hashes the first is kept. */
 static void make_distinct(Ring *ring)
 {
     size_t kept = 0;
@@ -120,13 +120,13 @@ static const void *ketama_build(const EndpointSet *set, Arena *arena)
     bool room = ring && points && spare.points;
     if (room) {
         *ring = (Ring){.count = count, .points = points};
-        ring_fill(set, ring, &spare); /* an even number of passes: the points are the arena's */
+        ring_fill(set, ring, &spare); /* an even number of passes, so the result is in the arena */
     }
     memory_drop(NULL, spare.points, count * sizeof(Point));
     return room ? ring : NULL;
 }
 
-/* The first point at or after the hash; the ring's first after its last. */
+/* The first point at or after the hash, wrapping around. */
 static size_t point_at(const Ring *ring, uint32_t hash)
 {
     size_t low = 0;
@@ -153,7 +153,7 @@ static size_t ketama_first(const void *table, const PickKey *key)
     return ring->points[point_of(ring, key)].place;
 }
 
-/* Another attempt goes to the next endpoint along the ring. */
+/* A retry goes to the next endpoint along the ring. */
 static size_t ketama_pick(const void *table, const PickKey *key, const Tried *tried,
                           const Loads *loads)
 {

@@ -45,7 +45,7 @@ static int compare(const Endpoint *a, const Endpoint *b)
     return compare_bytes(a->name, b->name);
 }
 
-/* Heap sort: what the file lists may be long, and in any order. */
+/* Heap sort: the file's list may be long, and in any order. */
 static void sift(const EndpointSet *set, Places *p, size_t root, size_t count)
 {
     for (size_t child = 2 * root + 1; child < count; child = 2 * root + 1) {

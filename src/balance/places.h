@@ -1,5 +1,5 @@
-/* places.h - the endpoints of a set that have a weight, in the order of their addresses, which does
- * not depend on how the file lists them. */
+/* places.h - the endpoints of a set that have a weight, sorted by address, independent of their
+ * order in the file. */
 #ifndef BALANCE_PLACES_H
 #define BALANCE_PLACES_H
 
@@ -7,7 +7,7 @@
 
 typedef struct EndpointPlace {
     uint32_t place; /* in the set */
-    uint64_t end;      /* running sum of the weights, this one's included */
+    uint64_t end;      /* running sum of the weights, including this one */
 } EndpointPlace;
 
 typedef struct Places {
@@ -16,7 +16,7 @@ typedef struct Places {
     EndpointPlace *list COUNTED_BY(count);
 } Places;
 
-/* NULL when the arena is full. */
+/* NULL if the arena is full. */
 const Places *places_new(const EndpointSet *set, Arena *arena);
 
 #endif

@@ -1,4 +1,4 @@
-/* policies.c - the list of policies. A new one is one new file and one line in all.def. */
+/* policies.c - the list of policies. To add one, add a file and a line in all.def. */
 #include "balance/policies.h"
 
 #define POLICY(name) extern const Balancer policy_##name;

@@ -1,4 +1,4 @@
-/* random.c - any endpoint, as likely as its weight says. */
+/* random.c - a random endpoint, with probability proportional to its weight. */
 #include "balance/policies.h"
 #include "balance/shares.h"
 

@@ -1,11 +1,11 @@
 /* round_robin.c - endpoints in turn, smoothly by weight.
  *
- * Where all weigh the same, they go in the order in which they are written. Else a few endpoints
- * have their turns laid out once: with weights 2 and 1 they are A B A, not A A B (the order that
- * nginx's smooth weighted round robin gives), and a pick is one look-up. To lay out the turns of
- * many costs turns times endpoints, too much for a set that changes often. Theirs come from the
- * golden ratio: its multiples, modulo 1, lie as evenly as points can, however many there are, so
- * each endpoint's share of the line gets its turns at nearly equal distances. */
+ * With equal weights they take turns in configuration order. Otherwise, for a few endpoints, the
+ * turns are laid out once: weights 2 and 1 give A B A, not A A B (the order of nginx's smooth
+ * weighted round robin), and a pick is one look-up. Laying out turns costs turns times endpoints,
+ * too much for a large set that changes often. Large sets use the golden ratio: its multiples,
+ * modulo 1, are as evenly spaced as points can be, however many there are, so each endpoint's share
+ * of the line is hit at nearly equal intervals. */
 #include "balance/policies.h"
 #include "balance/shares.h"
 
@@ -15,7 +15,7 @@
 typedef struct Turns {
     Shares shares;
     size_t count;
-    uint32_t *order COUNTED_BY(count); /* shares; NULL: all weigh the same, or they are many */
+    uint32_t *order COUNTED_BY(count); /* shares; NULL: weights are equal, or there are too many */
 } Turns;
 
 extern const Balancer policy_round_robin;
@@ -35,7 +35,7 @@ static uint64_t weight_of(const Shares *s, size_t share)
     return s->ends[share] - (share > 0 ? s->ends[share - 1] : 0);
 }
 
-/* Lays out the turns: each time the endpoint with the largest claim goes, and pays the total. */
+/* Lays out the turns: each time the endpoint with the largest claim goes and pays the total. */
 static void lay_out(const Shares *s, uint64_t divisor, int64_t *claims, Turns *turns)
 {
     for (size_t turn = 0; turn < turns->count; turn++) {
@@ -73,7 +73,7 @@ static const void *round_robin_build(const EndpointSet *set, Arena *arena)
     return turns;
 }
 
-/* The sequence's multiple of the golden ratio, as a point of the line that the shares make up. */
+/* The sequence number's multiple of the golden ratio, as a point on the line of shares. */
 static uint64_t golden_point(uint64_t sequence, uint64_t total)
 {
     return (uint64_t)((unsigned __int128)(sequence * GOLDEN) * total >> 64);
@@ -95,7 +95,7 @@ static size_t round_robin_first(const void *table, const PickKey *key)
     return turns->shares.places[share_in_turn(turns, key)];
 }
 
-/* Another attempt goes to the endpoint that is written next. */
+/* A retry goes to the next endpoint in configuration order. */
 static size_t round_robin_pick(const void *table, const PickKey *key, const Tried *tried,
                                const Loads *loads)
 {
