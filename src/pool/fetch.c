@@ -1,9 +1,9 @@
 /* fetch.c - a request of River's own, from asking for a connection to the last byte (see fetch.h).
  *
- *   CONNECT  a lease is asked for; then the request is sent, at once
- *   AWAIT    the answer's head; 1xx are dropped
- *   BODY     the answer's body, gathered or given to the sink
- *   OVER     the result is there; the owner was woken */
+ *   CONNECT  ask for a lease; then send the request at once
+ *   AWAIT    the response head; 1xx are dropped
+ *   BODY     the response body, gathered or passed to the sink
+ *   OVER     the result is ready; the owner was woken */
 #include "pool/fetch.h"
 
 #include "base/number.h"
@@ -15,9 +15,9 @@
 #define FETCH_ARENA_BYTES_MAX (1u << 20)
 #define FETCH_READ_BYTES THREAD_READ_BYTES_SLOW
 
-/* --- what is asked for ----------------------------------------------------------------------- */
+/* --- the request ----------------------------------------------------------------------------- */
 
-/* Whether no byte of it ends a line or a word where it must not. */
+/* Whether the text has no byte that would end a line, or (one_word) a word. */
 static bool is_clean(Str s, bool one_word)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -50,7 +50,7 @@ static Err plan_check(const FetchPlan *p)
     return clean ? ERR_OK : ERR_SYNTAX;
 }
 
-/* Copies what is to be sent, with the fields' names in lower case, as HTTP/2 wants them. */
+/* Copies the request, with field names in lower case, as HTTP/2 requires. */
 static Err plan_keep(Fetch *f, const FetchPlan *p)
 {
     FetchField *fields = arena_array(&f->arena, FetchField, p->field_count + 1);
@@ -97,7 +97,7 @@ static void fetch_leave(Thread *t, Fetch *f, bool whole)
     lease_release(t, l, &how);
 }
 
-/* What was gathered lies in one piece from now on. */
+/* Makes the gathered body contiguous. */
 static Fault answer_keep(Thread *t, Fetch *f)
 {
     Span room = {0};
@@ -125,7 +125,7 @@ static void fetch_over(Thread *t, Fetch *f, Fault fault)
     }
 }
 
-/* Whether the origin has certainly done nothing, or the request may be done twice. */
+/* Whether the origin has certainly done nothing, or the request is safe to repeat. */
 static bool may_retry(const Fetch *f, Fault fault)
 {
     Retry retry = fault_row(fault)->retry;
@@ -136,7 +136,7 @@ static bool may_retry(const Fetch *f, Fault fault)
            ((stale && harmless) || retry == RETRY_UNSENT);
 }
 
-/* It has failed: once more over another connection, or for good. True: once more. */
+/* Handles a failure: retries once over another connection (true), or fails for good. */
 static bool fetch_failed(Thread *t, Fetch *f, Fault fault)
 {
     if (fault == FAULT_ORIGIN_CLOSED && f->lease && lease_is_refused(t, f->lease)) {
@@ -195,7 +195,7 @@ static void write_head(const Fetch *f, bool tls, HeadOut *out)
     }
 }
 
-/* A connection is there: the request goes out whole; what the origin does not take waits on the
+/* Sends the whole request over the new connection; what the origin does not take yet waits on the
  * link. */
 static Fault request_send(Thread *t, Fetch *f)
 {
@@ -236,9 +236,9 @@ static Fault fetch_connect(Thread *t, Fetch *f, bool *ret_waits)
     return request_send(t, f);
 }
 
-/* --- the answer's head ----------------------------------------------------------------------- */
+/* --- the response head ----------------------------------------------------------------------- */
 
-/* A head has come; an interim one says nothing to us. */
+/* A head has arrived; interim ones are ignored. */
 static Fault head_came(Thread *t, Fetch *f)
 {
     if (f->first_byte_us == 0) {
@@ -324,12 +324,12 @@ static Fault fetch_await(Thread *t, Fetch *f)
     }
     size_t sent = 0;
     if (link_flush(t, from, &sent) != ERR_OK && from.wire) {
-        from.wire->readable = true; /* what it has answered is still read */
+        from.wire->readable = true; /* a response may still be readable */
     }
     return from.stream ? await_stream(t, f, from.stream) : await_wire(t, f, from);
 }
 
-/* --- the answer's body ----------------------------------------------------------------------- */
+/* --- the response body ----------------------------------------------------------------------- */
 
 static Fault body_take(Thread *t, Fetch *f, Str data)
 {
@@ -344,7 +344,7 @@ static Fault body_take(Thread *t, Fetch *f, Str data)
     return buf_add(&f->gathered, &t->buf_blocks, data) == ERR_OK ? FAULT_NONE : FAULT_MEMORY;
 }
 
-/* The origin has closed: the end of a body that says no length, else a cut. */
+/* The origin has closed: ends a body without a length; any other is cut off. */
 static Fault body_ends(Fetch *f, Link from, Err err)
 {
     bool whole = from.wire && !from.wire->cut && err == ERR_CLOSED;
@@ -356,7 +356,7 @@ static Fault body_ends(Fetch *f, Link from, Err err)
     return fault == HTTP_FAULT_NONE ? FAULT_ORIGIN_CUT : fault_of_response(fault);
 }
 
-/* One read, so that a long body leaves turns to others. */
+/* Reads once, so that a long body does not hold up others. */
 static Fault body_read(Thread *t, Fetch *f)
 {
     Link from = link_of(t, f);
@@ -391,7 +391,7 @@ static Fault body_read(Thread *t, Fetch *f)
 
 /* --- running --------------------------------------------------------------------------------- */
 
-/* One step of its state; *ret_waits: nothing more can be done now. */
+/* Runs one step of its state; *ret_waits: nothing more can be done now. */
 static Fault fetch_step(Thread *t, Fetch *f, bool *ret_waits)
 {
     *ret_waits = true;
@@ -414,7 +414,7 @@ static Fault fetch_step(Thread *t, Fetch *f, bool *ret_waits)
     return FAULT_NONE;
 }
 
-/* Its time is over. */
+/* The deadline has passed. */
 static Fault fetch_late(const Fetch *f)
 {
     return f->state == FETCH_CONNECT ? FAULT_CONNECT_WAIT

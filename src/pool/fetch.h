@@ -1,13 +1,12 @@
-/* fetch.h - a request of River's own: no client made it, and its answer is for a room above
- * (health checks, ACME, authorisation, filters, a cache).
+/* fetch.h - a request of River's own, made by no client; a room above uses the response (health
+ * checks, ACME, authorisation, filters, a cache).
  *
- * It goes over the pool like any other, or over a connection of its own; over HTTP/1 or HTTP/2,
- * plain or sealed, as the endpoint says. Its time, the answer's head and the body have bounds.
- * Whoever started it is woken once by the token `owner`, when it is over, and then ends it
- * (fetch_end), which also cancels one that is not over.
+ * It uses the pool like any other request, or a connection of its own; HTTP/1 or HTTP/2, plain or
+ * TLS, as the endpoint says. Total time, response head and body are bounded. The token `owner` is
+ * woken once, when the fetch is over. The owner must then end it (fetch_end), which also cancels a
+ * fetch that is still under way.
  *
- * All of it stays on one thread, which may be any: of the worker, or of a process without
- * clients. */
+ * A fetch stays on one thread: any thread of the worker, or that of a process without clients. */
 #ifndef POOL_FETCH_H
 #define POOL_FETCH_H
 
@@ -20,27 +19,27 @@ typedef struct FetchField {
     Str value;
 } FetchField;
 
-/* Takes the next bytes of an answer's body, all of them; false: no more are wanted, and the fetch
- * fails with FAULT_RESPONSE_TOO_LARGE. It may call fetch_pause, but must not end the fetch. */
+/* Consumes all of the next bytes of a response body; false: no more are wanted, and the fetch fails
+ * with FAULT_RESPONSE_TOO_LARGE. It may call fetch_pause, but must not end the fetch. */
 typedef bool FetchSink(void *context, Thread *t, Handle fetch, Str bytes);
 
-/* What is asked for. All but the body is copied. */
+/* The request. All but the body is copied. */
 typedef struct FetchPlan {
     uint32_t origin; /* whose pool (Endpoint.origin) */
     const Endpoint *endpoint; /* of a cluster (proxy/cluster_fetch.h): pinned until the fetch ends;
-                               * NULL: the origin is kept by the caller */
-    Token owner;     /* woken when it is over; TOKEN_NONE: nobody, who turns the thread looks */
-    bool fresh;      /* over a connection that has served nothing, and is closed afterwards; of
-                      * HTTP/2 it is a stream of the pool's connection all the same */
+                               * NULL: the caller keeps the origin */
+    Token owner;     /* woken when it is over; TOKEN_NONE: nobody, the caller polls */
+    bool fresh;      /* on a new connection, closed afterwards; with HTTP/2 it is still a stream of
+                      * the pool's connection */
     Str method;
     Str target; /* path and query, or "*" */
     Str host;
     size_t field_count;
-    const FetchField *fields COUNTED_BY(field_count); /* besides Host and those of framing */
-    Str body;            /* lives as long as the fetch */
-    uint64_t timeout_ms; /* for all of it */
-    size_t body_bytes_max; /* of an answer that is gathered; beyond it: FAULT_RESPONSE_TOO_LARGE */
-    FetchSink *sink;     /* NULL: the body is gathered, and whole in the result */
+    const FetchField *fields COUNTED_BY(field_count); /* besides Host and the framing fields */
+    Str body;            /* borrowed for the life of the fetch */
+    uint64_t timeout_ms; /* for the whole fetch */
+    size_t body_bytes_max; /* of a gathered body; beyond it: FAULT_RESPONSE_TOO_LARGE */
+    FetchSink *sink;     /* NULL: the result holds the whole body */
     void *context;       /* the sink's */
 } FetchPlan;
 
@@ -50,49 +49,49 @@ typedef enum FetchState { FETCH_CONNECT, FETCH_AWAIT, FETCH_BODY, FETCH_OVER } F
 
 typedef struct Fetch {
     Handle self;
-    FetchPlan plan; /* its slices lie in the arena, but for the body */
+    FetchPlan plan; /* its slices lie in the arena, except the body */
     FetchState state;
     Lease *lease;
     Timer timer;
     Arena arena;
-    Arena reply_arena; /* HTTP/2: where the answer's head lies */
+    Arena reply_arena; /* HTTP/2: holds the response head */
     Method method;
-    ResponseHead reply; /* once it is in FETCH_BODY or over without a fault */
-    Body body;          /* as it is decoded ... */
-    Buf gathered;       /* ... and gathered */
+    ResponseHead reply; /* valid in FETCH_BODY, or once over without a fault */
+    Body body;          /* decoder state */
+    Buf gathered;       /* decoded so far */
     bool paused;
-    bool retried; /* after a connection that had died while it was idle, or refused the stream */
+    bool retried; /* after an idle connection had died, or the origin had refused the stream */
     uint8_t interim;
     uint64_t start_ms;
     uint64_t due_ms;
-    /* The result, once it is FETCH_OVER: */
-    Fault fault; /* NONE: `reply` and `answer` are whole */
+    /* The result, in FETCH_OVER: */
+    Fault fault; /* NONE: `reply` and `answer` are complete */
     Str answer;  /* in the arena */
     uint64_t body_bytes;
-    uint64_t connect_us; /* since the start, in microseconds; 0: it did not come so far */
+    uint64_t connect_us; /* microseconds since the start; 0: not reached */
     uint64_t first_byte_us;
     uint64_t total_us;
     uint64_t start_us;
 } Fetch;
 
-/* Starts it; *ret is the caller's to end. ERR_SYNTAX: a part of the plan has bytes that could end
- * a line or a word; ERR_FULL, ERR_MEMORY: there is no room for one more; ERR_LIMIT: the request's
- * head is larger than FETCH_HEAD_BYTES_MAX. */
+/* Starts a fetch; the caller must end *ret. ERR_SYNTAX: a part of the plan has bytes that could end
+ * a line or a word; ERR_FULL, ERR_MEMORY: no room for another fetch; ERR_LIMIT: the request head is
+ * larger than FETCH_HEAD_BYTES_MAX. */
 MUST_USE Err fetch_start(Thread *t, const FetchPlan *plan, Handle *ret);
-/* NULL: it has ended. */
+/* NULL if it has ended. */
 static inline Fetch *fetch_get(const Thread *t, Handle h)
 {
     return (Fetch *)pool_get(&t->fetches, h);
 }
-/* Frees it with its result. One that is not over is cancelled, and wakes nobody. */
+/* Frees the fetch and its result. Cancels it, without waking the owner, if it is not over. */
 void fetch_end(Thread *t, Handle h);
-/* No more of the body is read until fetch_resume; its time goes on. */
+/* Stops reading the body until fetch_resume; the deadline keeps running. */
 void fetch_pause(Thread *t, Handle h);
 void fetch_resume(Thread *t, Handle h);
 
-/* Something has happened to it, or its time is over. */
+/* Runs the fetch after an event or its deadline. */
 void fetch_wake(Thread *t, Handle h);
-/* Fails all that are under way (FAULT_STOPPED): the thread ends. */
+/* Fails all fetches under way (FAULT_STOPPED) because the thread ends. */
 void fetch_stop_all(Thread *t);
 
 #endif

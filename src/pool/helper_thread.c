@@ -101,7 +101,7 @@ static void wake_token(Thread *t, Token token)
 {
     if (token_kind(token) == TOKEN_FETCH) {
         fetch_wake(t, token_handle(token));
-    } /* else it is nobody's here */
+    } /* no other tokens here */
 }
 
 static void again_one(Thread *t, Token token)
@@ -162,7 +162,7 @@ void helper_thread_turn(HelperThread *h, int timeout_ms)
         if (token_kind(r.token) == TOKEN_UPSTREAM) {
             wake_token(t, upstream_on_ready(t, token_handle(r.token), r.what));
         } else {
-            mailbox_awake(&t->mailbox); /* there are no siblings to hear from */
+            mailbox_awake(&t->mailbox); /* no siblings send messages */
         }
     }
     timers_handle(t);
@@ -172,5 +172,5 @@ void helper_thread_turn(HelperThread *h, int timeout_ms)
     }
     thread_again_done(t, count);
     flush_handle(t);
-    t->descriptors_wanted = false; /* nobody is idle: it waits, and tries again */
+    t->descriptors_wanted = false; /* no idle one to close: the lease retries */
 }

@@ -1,4 +1,4 @@
-/* helper_thread.h - a thread without clients: for a process that only asks origins (fetch.h). */
+/* helper_thread.h - a thread without clients, for a process that only sends fetches (fetch.h). */
 #ifndef POOL_HELPER_THREAD_H
 #define POOL_HELPER_THREAD_H
 
@@ -15,14 +15,14 @@ typedef struct HelperPlan {
 
 /* The process's only thread. ERR_MEMORY, ERR_DESCRIPTORS, ERR_SYSTEM. */
 MUST_USE Err helper_thread_open(const HelperPlan *plan, HelperThread **ret);
-/* Ends what is under way, and all connections. */
+/* Ends all fetches under way and all connections. */
 void helper_thread_close(HelperThread *h);
-/* For fetch_start, and to look at what came of it. */
+/* For fetch_start, and to inspect results. */
 Thread *helper_thread_of(HelperThread *h);
-/* The number of an endpoint's pool, the same for equal names. The name must live as long as the
- * thread. ERR_FULL: there are origins_max. */
+/* The number of an endpoint's pool, the same for equal names. The name must outlive the thread.
+ * ERR_FULL: origins_max is reached. */
 MUST_USE Err helper_thread_origin(HelperThread *h, const Endpoint *e, uint32_t *ret);
-/* One turn: waits at most `timeout_ms` (-1: as long as deadlines allow), and handles what came. */
+/* One turn: waits at most `timeout_ms` (-1: until the next deadline), and handles events. */
 void helper_thread_turn(HelperThread *h, int timeout_ms);
 
 #endif

@@ -1,4 +1,4 @@
-/* lease.c - from asking for a connection to an origin to giving it back (see lease.h). */
+/* lease.c - a lease from asking for a connection to giving it back (see lease.h). */
 #include "pool/lease.h"
 
 #include "base/number.h"
@@ -25,11 +25,11 @@ static Err ask_first(Thread *t, Origin *o, Lease *l)
 {
     l->asked = true;
     l->wait_ms = ORIGIN_WAIT_MS;
-    /* The clock stands at the start of the turn: a whole millisecond has passed after two. */
+    /* now_ms is the start of the turn: only after two ticks has a whole millisecond passed. */
     l->wait_due_ms = t->now_ms + l->wait_ms + 1;
     l->wait_end_ms = l->wait_end_ms ? l->wait_end_ms : t->now_ms + o->endpoint->connect_wait_ms;
     Err err = origin_take(t, o, l);
-    if (l->dials) { /* its end wakes it; there is nothing to ask for meanwhile */
+    if (l->dials) { /* the end of the dial wakes it */
         l->wait_due_ms = UINT64_MAX;
     }
     return err;
@@ -45,7 +45,7 @@ static Err ask_on(Thread *t, Origin *o, Lease *l)
     return origin_wait_more(t, o, l);
 }
 
-/* No descriptor is left for a dial: somebody idle may give one up at the end of the turn. */
+/* No descriptor is left for a dial: an idle connection may be closed at the end of the turn. */
 static Err wait_for_descriptor(Thread *t, Lease *l)
 {
     l->short_once = true;
@@ -97,7 +97,7 @@ Token lease_on_again(const Thread *t, Handle h)
     return l->owner;
 }
 
-/* Most leases are served at once. */
+/* Fast path: most leases never wait. */
 static void lease_unwait(Thread *t, Lease *l)
 {
     if (UNLIKELY(l->waits || l->queued || l->place)) {

@@ -1,4 +1,4 @@
-/* origin.c - the shared pool of one endpoint's connections (see origin.h for its promise). */
+/* origin.c - the shared pool of one endpoint's connections (see origin.h for its guarantee). */
 #include "pool/origin.h"
 
 #include "base/number.h"
@@ -78,7 +78,7 @@ static void list_unlink(ParkNode *nodes, ParkList *l, uint32_t slot)
     atomic_fetch_sub_explicit(&l->count, 1, memory_order_relaxed);
 }
 
-/* Gives back the slots of connections that siblings took; `chain` was cut off under the lock. */
+/* Frees the slots of connections that siblings took; `chain` was detached under the lock. */
 static void slots_give_back(Thread *t, uint32_t chain)
 {
     while (chain) {
@@ -172,7 +172,7 @@ bool origin_unpark(Thread *t, Upstream *u)
     return ours;
 }
 
-/* Takes a connection from a sibling's list into this thread. */
+/* Moves a connection from a sibling's list to this thread. */
 static Upstream *park_steal(Thread *t, Origin *o, Thread *victim)
 {
     ParkList *l = &o->lists[victim->index];
@@ -198,7 +198,7 @@ static Upstream *park_steal(Thread *t, Origin *o, Thread *victim)
     return upstream_adopt(t, o, &got);
 }
 
-/* A usable idle connection from anywhere, or NULL. */
+/* A usable idle connection from any thread, or NULL. */
 static Upstream *park_find(Thread *t, Origin *o)
 {
     for (unsigned i = 0; i < o->thread_count; i++) {
@@ -224,7 +224,7 @@ static Lease *waiting_lease(Thread *t, const Origin *o, Handle h)
     return l && l->waits && l->origin == o->index ? l : NULL;
 }
 
-/* Gives `u` (BUSY, of this thread) to the waiter; false when that one has gone. */
+/* Gives `u` (BUSY, of this thread) to the waiter; false if the waiter is gone. */
 static bool waiter_serve(Thread *t, Origin *o, Waiter w, Upstream *u)
 {
     if (w.thread == t->index) {
@@ -263,7 +263,7 @@ static Err dial_for_lease(Thread *t, Origin *o, Lease *l, bool exclusive)
     return err;
 }
 
-/* A connection for the lease alone. */
+/* Dials a connection for the lease alone. */
 static Err dial_own(Thread *t, Origin *o, Lease *l)
 {
     atomic_fetch_add(&o->dialing, 1);
@@ -293,10 +293,10 @@ Err origin_take(Thread *t, Origin *o, Lease *l)
     dial_note_miss(t, o, u == NULL);
     if (!u) {
         Err err = wait_in_queue(t, o, l);
-        if (err != ERR_OK) { /* a queue that is full is no reason not to dial */
+        if (err != ERR_OK) { /* a full queue is no reason not to dial */
             return dial_has_room(o) ? dial_own(t, o, l) : err;
         }
-        u = park_find(t, o); /* a connection that came back before we had registered */
+        u = park_find(t, o); /* one may have come back before we registered */
     }
     if (u) {
         lease_attach(t, l, u);
@@ -311,16 +311,16 @@ Err origin_take(Thread *t, Origin *o, Lease *l)
 Err origin_wait_more(Thread *t, Origin *o, Lease *l)
 {
     if (atomic_load_explicit(&o->speaks, memory_order_relaxed) != ORIGIN_H1) {
-        if (l->place) { /* it was asked for HTTP/1, and turned out to speak HTTP/2 */
+        if (l->place) { /* asked for HTTP/1, but the origin speaks HTTP/2 */
             origin_unwait(t, l);
         }
         return mux_place_take(t, o, l);
     }
-    if (l->queued) { /* it was asked for HTTP/2, and turned out to speak HTTP/1 */
+    if (l->queued) { /* asked for HTTP/2, but the origin speaks HTTP/1 */
         origin_unwait(t, l);
         return origin_take(t, o, l);
     }
-    TRY(wait_in_queue(t, o, l)); /* it was taken out and could not be served */
+    TRY(wait_in_queue(t, o, l)); /* it was popped and could not be served */
     Upstream *u = park_find(t, o);
     if (u) {
         lease_attach(t, l, u);
@@ -332,7 +332,7 @@ Err origin_wait_more(Thread *t, Origin *o, Lease *l)
     return ERR_AGAIN;
 }
 
-/* Serves one waiter from this thread's list; false when there is nothing to serve with. */
+/* Serves one waiter from this thread's list; false if there is no connection or no waiter. */
 static bool serve_one(Thread *t, Origin *o)
 {
     Upstream *u = park_pop(t, o);
@@ -346,7 +346,7 @@ static bool serve_one(Thread *t, Origin *o)
     return true;
 }
 
-/* Gives a connection that cannot be parked to the oldest waiter; false when there is none. */
+/* Gives a connection that cannot be parked to the oldest waiter; false if there is none. */
 static bool serve_any(Thread *t, Origin *o, Upstream *u)
 {
     Waiter w;
@@ -401,7 +401,7 @@ void origin_receive(Thread *t, const Message *m)
     lease_connected(t, l, u);
 }
 
-/* Slots of connections that siblings have taken name the origin, which may soon be forgotten. */
+/* Frees the slots of connections that siblings took: they name an origin that may soon go. */
 static void park_clear_stolen(Thread *t, Origin *o)
 {
     ParkList *l = &o->lists[t->index];

@@ -1,9 +1,9 @@
-/* origin_dial.c - when a request that has found no idle connection dials one.
+/* origin_dial.c - when a request that found no idle connection dials one.
  *
- * The longer the queue would take, the sooner. How long requests keep a connection is followed as a
- * median; with the queue and the busy connections that gives how long the last in the queue would
- * wait. Where that is short, a dial would only add a connection, unless waiting has become the
- * rule. */
+ * The longer the queue, the sooner. The time that requests hold a connection is tracked as a
+ * median; with the queue length and the number of busy connections it gives the expected wait of
+ * the last in the queue. If that is short, a dial would only add a connection, unless waiting has
+ * become the rule. */
 #include "pool/origin_dial.h"
 
 #include "base/number.h"
@@ -11,10 +11,10 @@
 #define HOLD_FIRST_NS (ORIGIN_WAIT_NS / 2)
 #define HOLD_MIN_NS 64u
 #define MISSED_ALL 65536u
-#define MISSED_MANY (MISSED_ALL / 16) /* so many waits cost more than a connection */
-#define MISSED_SHIFT 6 /* looks back over about so many requests, as a power of two */
+#define MISSED_MANY (MISSED_ALL / 16) /* beyond this, waits cost more than a connection */
+#define MISSED_SHIFT 6 /* log2 of the number of requests averaged over */
 
-/* Whether `leaving` of `open` connections leave room for one more. */
+/* Whether `open` connections, `leaving` of them on their way out, leave room for one more. */
 static bool has_room(const Origin *o, uint64_t open, uint64_t leaving)
 {
     uint64_t max = o->endpoint->connections_max;
@@ -37,7 +37,7 @@ bool dial_takes_back(Origin *o)
 {
     uint32_t leaving = atomic_load(&o->leaving);
     CHECK(leaving > 0);
-    /* It is open already: only the others have to leave room for it. */
+    /* It is open already: room is needed only among the others. */
     bool takes = has_room(o, atomic_load(&o->open) - 1, leaving - 1);
     if (takes) {
         atomic_fetch_sub(&o->leaving, 1);
@@ -45,7 +45,7 @@ bool dial_takes_back(Origin *o)
     return takes;
 }
 
-/* Whether a dial may start at once, because few are in flight; counts it if so. */
+/* Whether a dial may start at once because few are in flight; counts it if so. */
 static bool dial_free(Origin *o)
 {
     uint32_t dialing = atomic_load(&o->dialing);
@@ -57,8 +57,8 @@ static bool dial_free(Origin *o)
     return false;
 }
 
-/* How long the waiter that is last in the queue will probably wait for a connection to come back;
- * UINT64_MAX: none is there that could. */
+/* The expected wait of the last waiter in the queue for a connection to come back; UINT64_MAX: no
+ * connection could. */
 static uint64_t wait_expected_ns(Origin *o)
 {
     uint64_t open = atomic_load(&o->open);
@@ -69,8 +69,8 @@ static uint64_t wait_expected_ns(Origin *o)
     return busy > 0 ? hold_ns * turns / busy : UINT64_MAX;
 }
 
-/* How long requests keep a connection: steps towards each sample, so that it follows the median. An
- * average would jump when everything stalls for once, and let every waiter dial. */
+/* Tracks the time that requests hold a connection: steps towards each sample, which follows the
+ * median. An average would jump on a single stall, and let every waiter dial. */
 void dial_note_hold(const Thread *t, Origin *o, const Upstream *u)
 {
     if (u->served % 4 != 1 || u->taken_ns == 0) {
@@ -78,19 +78,19 @@ void dial_note_hold(const Thread *t, Origin *o, const Upstream *u)
     }
     uint64_t sample_ns = t->now_ns - u->taken_ns;
     uint64_t hold_ns = atomic_load_explicit(&o->hold_ns, memory_order_relaxed);
-    hold_ns = hold_ns ? hold_ns : HOLD_FIRST_NS; /* the first sample holds what starting costs */
+    hold_ns = hold_ns ? hold_ns : HOLD_FIRST_NS; /* the first sample includes start-up costs */
     uint64_t step_ns = u64_max(hold_ns, HOLD_MIN_NS) / 8;
     hold_ns = sample_ns > hold_ns ? hold_ns + step_ns : u64_max(hold_ns, step_ns + 1) - step_ns;
     atomic_store_explicit(&o->hold_ns, hold_ns, memory_order_relaxed);
 }
 
-/* Whether one more dial may start: one in each `pace_ns`, all waiters together. A short burst or a
- * stall adds few connections so; an origin that has become slow is found by `hold_ns`. */
+/* Whether one more dial may start: one per `pace_ns` for all waiters together. A short burst or a
+ * stall thus adds few connections; `hold_ns` detects an origin that has become slow. */
 static bool dial_paced(const Thread *t, Origin *o, uint64_t pace_ns)
 {
     uint64_t next = atomic_load(&o->dial_next_ns);
     uint64_t after = t->now_ns + pace_ns;
-    /* Where dials take long, or are not answered, more of them than there are waiters help none. */
+    /* If dials are slow or unanswered, having more of them than waiters does not help. */
     bool useful = atomic_load(&o->dialing) < atomic_load(&o->waiting) + ORIGIN_DIALS_FREE;
     if (useful && dial_has_room(o) && t->now_ns >= next &&
         atomic_compare_exchange_strong(&o->dial_next_ns, &next, after)) {
@@ -107,9 +107,9 @@ void dial_note_miss(Thread *t, const Origin *o, bool missed)
     p->missed += missed ? MISSED_ALL >> MISSED_SHIFT : 0;
 }
 
-/* Whether a request that has found nothing dials before it has waited: the longer the queue would
- * take, the sooner. While a connection is about to come back, only where waiting has become the
- * rule: a peak alone is over sooner than the dial. */
+/* Whether a request that found no connection dials without waiting: the longer the queue, the
+ * sooner. If a connection is about to come back, only when waiting has become the rule: a mere peak
+ * is over sooner than the dial. */
 bool dial_now(const Thread *t, Origin *o)
 {
     uint64_t wait_ns = wait_expected_ns(o);
@@ -124,6 +124,6 @@ bool dial_now(const Thread *t, Origin *o)
 
 bool dial_after_wait(const Thread *t, Origin *o, uint64_t wait_ms)
 {
-    bool slow = wait_ms >= ORIGIN_WAIT_MS_MAX; /* the origin is slow, not the burst short */
+    bool slow = wait_ms >= ORIGIN_WAIT_MS_MAX; /* a slow origin, not a short burst */
     return dial_paced(t, o, ORIGIN_PACE_NS) || (slow && dial_free(o));
 }

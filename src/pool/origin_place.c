@@ -1,4 +1,4 @@
-/* origin_place.c - origins that speak HTTP/2: what each thread has of them. */
+/* origin_place.c - each thread's connections to origins that speak HTTP/2. */
 #include "pool/origin_place.h"
 
 #include "base/number.h"
@@ -64,7 +64,7 @@ static bool goes_on(const Mux *m)
     return !m->leaving && !m->failed && !h2_peer_leaves(m->h2, &last);
 }
 
-/* Whether the connection may be given streams, if it has any that are free. */
+/* Whether the connection may take streams, whether or not one is free. */
 static bool is_sound(const Upstream *u)
 {
     return !u->leaves && !u->yields && !u->doubted && goes_on(u->mux);
@@ -75,7 +75,7 @@ static bool has_room(const Thread *t, const Upstream *u)
     return mux_room(u->mux) > 0 && !mux_is_shut(t, u->mux);
 }
 
-/* Another connection of this thread that may have streams, at best one that has a free one; NULL:
+/* Another connection of this thread that may take streams, preferably with a free one; NULL if
  * there is none. */
 static Upstream *place_other(Thread *t, const Origin *o, const MuxPlace *p)
 {
@@ -94,8 +94,7 @@ static Upstream *place_other(Thread *t, const Origin *o, const MuxPlace *p)
     return other;
 }
 
-/* The connection that has a free stream takes the place, if it is not the one that has it already;
- * NULL: there is none. */
+/* The connection for new streams, replaced by another if it has none free; NULL: none is free. */
 static Upstream *place_open(Thread *t, const Origin *o, MuxPlace *p)
 {
     Upstream *u = upstream_get(t, p->upstream);
@@ -107,7 +106,7 @@ static Upstream *place_open(Thread *t, const Origin *o, MuxPlace *p)
     return u;
 }
 
-/* A stream of the thread's connections for the lease; false: there is none, or none is free. */
+/* Opens a stream for the lease on one of the thread's connections; false: none is free. */
 static bool place_serve(Thread *t, const Origin *o, MuxPlace *p, Lease *l)
 {
     Upstream *u = place_open(t, o, p);
@@ -123,13 +122,13 @@ static bool place_serve(Thread *t, const Origin *o, MuxPlace *p, Lease *l)
     return true;
 }
 
-#define ASK_MS 50u /* between two requests to siblings to give a connection up */
-#define YIELD_MS 500u /* for the streams of a connection that is to be given up */
-#define KEEP_MS 2000u /* for which one that could not be is kept; twice as long each time */
+#define ASK_MS 50u /* between two requests to siblings for a connection */
+#define YIELD_MS 500u /* for the streams of a connection being given up */
+#define KEEP_MS 2000u /* before one that could not be given up is asked again; doubles each time */
 #define KEEP_MS_MAX 64000u
 
-/* There are as many connections as may be, and none is this thread's: asks a sibling that has one,
- * each time the next. */
+/* The limit is reached and this thread has no connection: asks a sibling that has one to give it
+ * up, another sibling each time. */
 static void place_ask(Thread *t, Origin *o, MuxPlace *p)
 {
     if (upstream_get(t, p->upstream) || t->now_ms < p->ask_ms) {
@@ -140,19 +139,19 @@ static void place_ask(Thread *t, Origin *o, MuxPlace *p)
         unsigned at = (t->index + p->asked++ % (o->thread_count - 1) + 1) % o->thread_count;
         if (atomic_load_explicit(&o->lists[at].muxes, memory_order_relaxed) > 0) {
             Message m = {.kind = MESSAGE_MUX_YIELD, .fd = -1, .words = {o->index}};
-            (void)!mailbox_post(&t->group->threads[at]->mailbox, &m); /* or later */
+            (void)!mailbox_post(&t->group->threads[at]->mailbox, &m); /* else later */
             return;
         }
     }
 }
 
-/* Another connection of the thread takes the place, if it has one: where the origin spoke HTTP/1
- * before, several may have been dialled. */
+/* Replaces the connection by another one of the thread, if any: several may have been dialled while
+ * the origin spoke HTTP/1. */
 static void place_leave(Thread *t, const Origin *o, MuxPlace *p, const Upstream *u)
 {
     if (handle_equal(p->upstream, u->self)) {
         Upstream *other = place_other(t, o, p);
-        p->upstream = other ? other->self : HANDLE_NONE; /* whose streams origin_mux_next gives */
+        p->upstream = other ? other->self : HANDLE_NONE; /* origin_mux_next hands out its streams */
     }
 }
 
@@ -178,7 +177,7 @@ void origin_mux_yield(Thread *t, const Message *m)
 {
     Origin *o = origin_at(t, (uint32_t)m->words[0]);
     MuxPlace *p = mux_place_of(t, o->index);
-    place_keep(t, o, p); /* whoever waits asks again and again */
+    place_keep(t, o, p); /* waiters keep asking */
     Upstream *u = upstream_get(t, p->upstream);
     if (!u || upstream_get(t, p->yielding) || dial_has_room(o) ||
         (u->mux->count > 0 && t->now_ms < p->keep_ms)) {
@@ -188,7 +187,7 @@ void origin_mux_yield(Thread *t, const Message *m)
     p->yielding = u->self;
     p->yield_ms = t->now_ms + YIELD_MS;
     u->yields = true;
-    mux_flush_later(t, u->mux); /* which ends it, if it has no streams */
+    mux_flush_later(t, u->mux); /* ends it if it has no streams */
 }
 
 static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Lease *l)
@@ -210,8 +209,8 @@ static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Lease *l)
     return err;
 }
 
-/* The thread's connections serve those who wait, the oldest first; for who is left another one is
- * dialled, and its deadline watches. Errors as of that. */
+/* Serves waiters from the thread's connections, oldest first; dials another one for those left,
+ * whose own deadlines apply. Errors as for dialling. */
 static Err place_serve_all(Thread *t, Origin *o, MuxPlace *p)
 {
     Lease *l = lease_get(t, p->first);
@@ -226,7 +225,7 @@ Err mux_place_take(Thread *t, Origin *o, Lease *l)
 {
     MuxPlace *p = mux_place_of(t, o->index);
     place_keep(t, o, p);
-    if (lease_is_had(l)) { /* of a connection that is kept */
+    if (lease_is_had(l)) { /* on a connection that was kept */
         return ERR_OK;
     }
     if (!l->queued && !lease_get(t, p->first) && place_serve(t, o, p, l)) {
@@ -252,7 +251,7 @@ void origin_mux_next(Thread *t, Origin *o)
     }
 }
 
-/* Those who waited for a dial that is over ask again. */
+/* The dial is over: its waiters ask again. */
 static void place_retry(Thread *t, MuxPlace *p)
 {
     for (Lease *l = lease_get(t, p->first); l; l = lease_get(t, p->first)) {
@@ -277,7 +276,7 @@ void origin_mux_ready(Thread *t, Upstream *u)
     atomic_store(&o->speaks, ORIGIN_H2);
     (void)place_dial_over(t, p, u);
     p->kept_ms = 0;
-    p->upstream = u->self; /* the one before goes on with its streams, or ends when it is idle */
+    p->upstream = u->self; /* the previous one finishes its streams, or ends when idle */
 }
 
 bool origin_mux_back(Thread *t, Upstream *u)

@@ -1,8 +1,8 @@
-/* origin_rest.c - endpoints that cannot be reached rest for a short, growing time (origin.h). */
+/* origin_rest.c - unreachable endpoints rest for a short, growing time (origin.h). */
 #include "base/number.h"
 #include "pool/origin.h"
 
-#define DOUBLINGS_MAX 7u /* beyond them ORIGIN_REST_MS_MAX holds */
+#define DOUBLINGS_MAX 7u /* beyond this, ORIGIN_REST_MS_MAX applies */
 
 static uint64_t rest_ms(const Origin *o)
 {
@@ -11,7 +11,7 @@ static uint64_t rest_ms(const Origin *o)
     return u64_min((uint64_t)ORIGIN_REST_MS << doublings, ORIGIN_REST_MS_MAX);
 }
 
-/* Several dials that fail in the same rest count once. */
+/* Dials that fail within the same rest count once. */
 void origin_unreachable(const Thread *t, Origin *o)
 {
     uint64_t until = atomic_load(&o->rest_until_ms);
@@ -39,7 +39,7 @@ bool origin_rests(const Thread *t, Origin *o)
     if (until == 0) {
         return false;
     }
-    /* Who moves the end of the rest is the one that tries. */
+    /* The request that moves the end of the rest is the one that probes. */
     if (t->now_ms >= until &&
         atomic_compare_exchange_strong(&o->rest_until_ms, &until, t->now_ms + rest_ms(o))) {
         atomic_store(&o->probing, 1);

@@ -1,5 +1,4 @@
-/* origin_waiters.c - the queue of those who wait for a connection: a list in an array that grows
- * with it. */
+/* origin_waiters.c - the queue of waiters for a connection: a linked list in a growing array. */
 #include "pool/origin_waiters.h"
 
 static WaiterNode *node_at(const Origin *o, uint32_t place)
@@ -8,8 +7,8 @@ static WaiterNode *node_at(const Origin *o, uint32_t place)
     return &o->waiters[place - 1];
 }
 
-/* Makes the array twice as long. Most endpoints never have a waiter, and a queue that has once been
- * long asks for memory no more: nobody pays for it request by request. The lock is held. */
+/* Doubles the array. Most endpoints never have a waiter, and a queue that was once long needs no
+ * more memory, so no request pays for this each time. The lock is held. */
 static Err waiters_grow(Origin *o, Budget *budget)
 {
     uint32_t old = o->waiters_room;
@@ -47,7 +46,7 @@ static void count_set(Origin *o, uint32_t by)
     atomic_store_explicit(&o->waiting, waiting + by, memory_order_seq_cst);
 }
 
-/* Takes the node at `place` out of the queue. The lock is held. */
+/* Removes the node at `place` from the queue. The lock is held. */
 static void node_drop(Origin *o, uint32_t place)
 {
     WaiterNode *n = node_at(o, place);

@@ -92,14 +92,14 @@ bool upstream_is_refused(Thread *t, Upstream *u)
     Wire *w = &u->wire;
     size_t n = 0;
     if (w->tls && tls_awaits_verdict(w->tls)) {
-        w->readable = true; /* the verdict has come, or nothing has */
+        w->readable = true; /* either the verdict has arrived, or nothing has */
         (void)!wire_receive(w, &t->wires, span_take(t->input, 1), &n);
     }
     return w->tls && tls_is_refused(w->tls);
 }
 
-/* An open session has failed: its origin broke the protocol, or refuses River's certificate, which
- * speaks against the endpoint like any handshake that fails. */
+/* An open session has failed: the origin broke the protocol, or refuses River's certificate, which
+ * counts against the endpoint like any failed handshake. */
 COLD static void session_failed(Thread *t, const Upstream *u)
 {
     uint8_t room[200];
@@ -149,7 +149,7 @@ void upstream_announced(const Thread *t, Upstream *u, uint64_t keep_alive_ms)
     }
 }
 
-/* The lease that has started the dial, if it still waits for what comes of it. */
+/* The lease that started the dial, if it still waits for the outcome. */
 static Lease *waiting_for(Thread *t, const Upstream *u)
 {
     Lease *l = lease_get(t, u->lease);
@@ -169,11 +169,11 @@ static void dial_failed(Thread *t, Upstream *u, Fault fault)
     }
 }
 
-#define STREAMS_MAX 1024u /* at once on one connection, whatever the origin allows */
+#define STREAMS_MAX 1024u /* per connection, whatever the origin allows */
 
 static void upstream_opened(Thread *t, Upstream *u, bool h2);
 
-/* The handshake goes on; at its end the protocol is known (ALPN). */
+/* Continues the handshake; ALPN selects the protocol at its end. */
 static void upstream_shake(Thread *t, Upstream *u)
 {
     EndpointProtocol wanted = origin_of(t, u)->endpoint->protocol;
@@ -225,7 +225,7 @@ static void dial_over(Thread *t, Upstream *u)
     upstream_shake(t, u);
 }
 
-/* The connection speaks HTTP/2: from now on it serves many exchanges at once. */
+/* The connection speaks HTTP/2: it serves many exchanges at once from now on. */
 static void mux_begin(Thread *t, Upstream *u)
 {
     u->mux = mux_new(t, &u->wire, false, &reply_limits, STREAMS_MAX);
@@ -238,20 +238,20 @@ static void mux_begin(Thread *t, Upstream *u)
     u->state = UPSTREAM_MUX;
     h2_expect_streams(u->mux->h2, atomic_load(&origin_of(t, u)->streams_max));
     atomic_fetch_add(&origin_of(t, u)->lists[t->index].muxes, 1);
-    if (u->wire.readable) { /* what came with the end of the dial: no edge will tell of it */
+    if (u->wire.readable) { /* arrived before the dial ended: no edge will signal it */
         thread_again_wire(t, &u->wire);
     }
     origin_mux_ready(t, u);
 }
 
-/* Connected, and the handshake is over: serves whom it was made for. */
+/* Connected, and the handshake is done: serves the lease that it was dialled for. */
 static void upstream_opened(Thread *t, Upstream *u, bool h2)
 {
     atomic_fetch_sub(&origin_of(t, u)->dialing, 1);
     if (!u->wire.tls || !tls_awaits_verdict(u->wire.tls)) {
-        origin_reachable(origin_of(t, u)); /* else its first answer says so */
+        origin_reachable(origin_of(t, u)); /* otherwise the first response says so */
     }
-    u->state = UPSTREAM_BUSY; /* who gets it stops the timer, or sets it anew */
+    u->state = UPSTREAM_BUSY; /* its user stops or resets the timer */
     Lease *l = waiting_for(t, u);
     if (h2) {
         mux_begin(t, u);
@@ -275,17 +275,17 @@ static void upstream_opened(Thread *t, Upstream *u, bool h2)
 
 /* --- HTTP/2 ---------------------------------------------------------------------------------- */
 
-#define LEAVE_MS 1000u /* for a stream whose both sides have spoken to end by itself */
+#define LEAVE_MS 1000u /* for a stream to end by itself once both sides have finished */
 
 void upstream_leave_stream(Thread *t, MuxStream *s, bool complete)
 {
     mux_stream_leave(t, s, complete ? H2_NO_ERROR : H2_CANCEL, LEAVE_MS, 0);
 }
 
-#define QUIET_MS 5000u   /* of an origin with open streams, before it is asked whether it lives */
+#define QUIET_MS 5000u   /* silence of an origin with open streams before a PING */
 #define APART_MS 330000u /* more than five minutes: see MuxPatience */
 
-/* A deadline of the connection has passed, or is watched from now on. */
+/* A deadline of the connection has passed, or needs to be set. */
 static void mux_watch(Thread *t, Upstream *u)
 {
     const Endpoint *e = origin_of(t, u)->endpoint;
@@ -301,7 +301,7 @@ static void mux_watch(Thread *t, Upstream *u)
     if (late == MUX_SILENT) {
         u->doubted = true;
         origin_mux_gone(t, u);
-        /* One that may be dead must not keep out the only one that could take its place. */
+        /* A possibly dead connection must not block the only one that could replace it. */
         late = dial_has_room(origin_of(t, u)) ? MUX_SILENT : MUX_DEAD;
     }
     switch (late) {
@@ -335,7 +335,7 @@ void upstream_doubt(Thread *t, const MuxStream *s, uint64_t since_ms)
     }
 }
 
-/* The connection lives. Where another one has taken its place it serves what it has, and leaves. */
+/* The connection lives. If another has taken its place, it finishes its streams and leaves. */
 static void mux_proven(Thread *t, Upstream *u)
 {
     u->doubted = false;
@@ -344,7 +344,7 @@ static void mux_proven(Thread *t, Upstream *u)
     }
 }
 
-/* The whole connection ends by the origin's fault, with all of its streams. */
+/* The whole connection fails by the origin's fault, with all its streams. */
 static void mux_broke(Thread *t, const Upstream *u)
 {
     counter_add(&t->faults[FAULT_RESPONSE_PROTOCOL_BROKEN], 1);
@@ -374,7 +374,7 @@ void upstream_mux_flush(Thread *t, Handle h)
         upstream_close(t, u, false);
     } else {
         origin_mux_next(t, origin_of(t, u)); /* a stream may have ended */
-        /* It is to be given up, or was dialled for a request of an old configuration. */
+        /* It is being given up, or was dialled for a request of an old configuration. */
         if (m->count == 0 && (u->yields || atomic_load(&origin_of(t, u)->ends))) {
             mux_leave(t, m);
         }
@@ -402,7 +402,7 @@ static void mux_ready(Thread *t, Upstream *u)
     }
 }
 
-/* An idle connection closes, or speaks unasked: either way it is of no more use. */
+/* An idle connection closes, or sends unsolicited bytes: either way it is unusable. */
 static void parked_ready(Thread *t, Upstream *u, unsigned what)
 {
     if ((what & (READY_IN | READY_END | READY_BROKEN)) == 0) {
@@ -415,13 +415,13 @@ static void parked_ready(Thread *t, Upstream *u, unsigned what)
     size_t received = 0;
     Err err = wire_receive(&u->wire, &t->wires, span_take(t->input, 1), &received);
     if (err == ERR_AGAIN && !u->wire.ended && !u->wire.broken) {
-        origin_return(t, u); /* an event that was fetched before the bytes were read */
+        origin_return(t, u); /* a stale event: the bytes were already read */
         return;
     }
     upstream_close(t, u, false);
 }
 
-/* Whoever has the connection reads and writes it. */
+/* The user of the connection, which reads and writes it. */
 static Token user_of(const Thread *t, const Upstream *u)
 {
     const Lease *l = lease_get(t, u->lease);
