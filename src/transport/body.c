@@ -1,4 +1,4 @@
-/* body.c - from framed bytes to body bytes. */
+/* body.c - decodes framed bytes to body bytes. */
 #include "transport/body.h"
 
 #include "base/number.h"

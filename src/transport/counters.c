@@ -1,4 +1,4 @@
-/* counters.c - the tables of what is counted, and sums over threads (see counters.h). */
+/* counters.c - the tables of counters, and sums over threads (see counters.h). */
 #include "transport/counters.h"
 
 const uint32_t histogram_bounds_ms[HISTOGRAM_BUCKETS - 1] = HISTOGRAM_BOUNDS;

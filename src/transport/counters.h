@@ -1,9 +1,8 @@
-/* counters.h - what is counted for each service and each origin: one table for the threads that
- * count, the status, and the dump to the next worker.
+/* counters.h - the counters of each service and each origin: one table for the counting threads,
+ * the status, and the dump to the next worker.
  *
- * Each thread has counters of its own and writes them plainly; who reads sums them up. A row has a
- * member, a kind, and the key under which status and dump know it. Keys are an interface: they
- * stay. */
+ * Each thread writes its own counters, without contention; readers sum them up. A row has a member,
+ * a kind, and its key in status and dump. Keys are an interface and must not change. */
 #ifndef TRANSPORT_COUNTERS_H
 #define TRANSPORT_COUNTERS_H
 
@@ -15,7 +14,7 @@
 /* A counter with one writer, read by others. */
 typedef _Atomic uint64_t Counter;
 
-/* COUNT: a number. ANSWERS: one for each first digit of a status, [0] for none. TIME: a
+/* COUNT: a number. ANSWERS: one per first digit of the status, [0] for no answer. TIME: a
  * histogram. */
 #define SERVICE_COUNTERS(X)                                                                        \
     X(requests, COUNT, "requests")                                                                 \
@@ -28,12 +27,12 @@ typedef _Atomic uint64_t Counter;
 
 #define ORIGIN_COUNTERS(X)                                                                         \
     X(requests, COUNT, "requests")                                                                 \
-    X(failures, COUNT, "failures") /* tries that ended in a fault of the origin's */               \
+    X(failures, COUNT, "failures") /* tries that ended in a fault of the origin */                 \
     X(opened, COUNT, "opened")     /* connections */                                               \
-    X(reused, COUNT, "reused")     /* requests that went over a pooled connection */
+    X(reused, COUNT, "reused")     /* requests sent over a pooled connection */
 
-/* Upper bounds (not included) of a histogram's buckets in milliseconds, as OpenTelemetry has them;
- * the last bucket has none. */
+/* Upper bounds (exclusive) of a histogram's buckets in milliseconds, OpenTelemetry's defaults; the
+ * last bucket is unbounded. */
 #define HISTOGRAM_BOUNDS                                                                           \
     {5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 #define HISTOGRAM_BUCKETS 15u
@@ -41,13 +40,13 @@ extern const uint32_t histogram_bounds_ms[HISTOGRAM_BUCKETS - 1];
 
 #define COUNTER_WIDTH_COUNT 1
 #define COUNTER_WIDTH_ANSWERS 6
-#define COUNTER_WIDTH_TIME (HISTOGRAM_BUCKETS + 1) /* the last one is the sum, in microseconds */
+#define COUNTER_WIDTH_TIME (HISTOGRAM_BUCKETS + 1) /* the last word is the sum, in microseconds */
 
 #define COUNTER_MEMBER_COUNT(Type, member) Type member;
 #define COUNTER_MEMBER_ANSWERS(Type, member) Type member[COUNTER_WIDTH_ANSWERS];
 #define COUNTER_MEMBER_TIME(Type, member) Type member[COUNTER_WIDTH_TIME];
 
-/* As a thread counts, and as a sum: word by word the same. */
+/* A thread's counters, and a sum of them, in the same layout. */
 #define X(member, kind, key) COUNTER_MEMBER_##kind(Counter, member)
 typedef struct ServiceCounters {
     SERVICE_COUNTERS(X)
@@ -70,7 +69,7 @@ typedef enum CounterKind { COUNTER_COUNT, COUNTER_ANSWERS, COUNTER_TIME } Counte
 typedef struct CounterRow {
     Str key;
     CounterKind kind;
-    size_t first; /* words in front of it */
+    size_t first; /* offset in words */
     size_t width; /* in words */
 } CounterRow;
 
@@ -94,7 +93,7 @@ static inline uint64_t counter_read(const Counter *c)
     return atomic_load_explicit(c, memory_order_relaxed);
 }
 
-/* Counts a time in a histogram (a TIME member). */
+/* Adds a time to a histogram (a TIME member). */
 static inline void counter_add_time(Counter *histogram, uint64_t us)
 {
     unsigned at = 0;
@@ -105,13 +104,13 @@ static inline void counter_add_time(Counter *histogram, uint64_t us)
     counter_add(&histogram[HISTOGRAM_BUCKETS], us);
 }
 
-/* Adds a thread's counters (a ServiceCounters, or OriginCounters) to a sum of the same table. */
+/* Adds a thread's counters (ServiceCounters or OriginCounters) to a sum of the same table. */
 void counters_sum(const CounterTable *table, const void *counters, void *sum);
-/* Adds numbers to a row of a thread's counters. */
+/* Adds `words` to a row of a thread's counters. */
 void counters_add_row(const CounterRow *row, void *counters, const uint64_t *words);
-/* The words of a row in a sum. */
+/* A row's words in a sum. */
 const uint64_t *counters_row(const CounterRow *row, const void *sum);
-/* The row with that key; NULL: there is none. */
+/* The row with that key, or NULL. */
 const CounterRow *counters_find(const CounterTable *table, Str key);
 
 #endif

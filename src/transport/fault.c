@@ -1,4 +1,4 @@
-/* fault.c - the table of faults, made from fault.h and http/fault.h. */
+/* fault.c - the table of faults, generated from fault.h and http/fault.h. */
 #include "transport/fault.h"
 
 const FaultRow *fault_row(Fault f)
@@ -106,7 +106,7 @@ Fault fault_of_client_tls(TlsReason reason)
         return FAULT_TLS_CERTIFICATE;
     case TLS_REASON_ALERT:
         return FAULT_TLS_ALERT;
-    case TLS_REASON_NONE: /* it went away in the middle */
+    case TLS_REASON_NONE: /* the client disconnected during the handshake */
         return FAULT_CLIENT_GONE;
     case TLS_REASON_NAME:
     case TLS_REASON_PROTOCOL:

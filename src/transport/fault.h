@@ -1,8 +1,8 @@
-/* fault.h - every way in which a request can fail: one row each.
+/* fault.h - every way in which a request can fail, one row each.
  *
- * A row is: name, reason code (stable; reaches the access log), status (0: there is nobody to
- * answer), whose fault, whether another try may help, sentence. Rules of HTTP that a peer broke
- * come from http/fault.h, once for the client's side and once for the origin's. */
+ * A row has: name, reason code (stable; appears in the access log), status (0: there is nobody to
+ * answer), whose fault it is, whether a retry may help, sentence. Violations of HTTP by a peer come
+ * from http/fault.h, once for the client's side and once for the origin's. */
 #ifndef TRANSPORT_FAULT_H
 #define TRANSPORT_FAULT_H
 
@@ -16,7 +16,7 @@ typedef enum Blame { BLAME_NONE, BLAME_CLIENT, BLAME_ORIGIN, BLAME_RIVER } Blame
 typedef enum Retry {
     RETRY_NEVER,
     RETRY_UNSENT, /* nothing reached the origin: always safe */
-    RETRY_SAFE    /* when the request is idempotent and can be sent again (RFC 9110 §9.2.2) */
+    RETRY_SAFE    /* if the request is idempotent and can be sent again (RFC 9110 §9.2.2) */
 } Retry;
 
 /* clang-format off */
@@ -148,23 +148,23 @@ typedef struct FaultRow {
 
 const FaultRow *fault_row(Fault f);
 
-/* The status that answers it: the row's, but 431, 414 and 501 for heads beyond the limits. */
+/* The status to answer with: the row's, except 431, 414 and 501 for heads beyond the limits. */
 uint16_t fault_status(Fault f);
 
-/* The fault for a rule that the client, or the origin, broke. */
+/* The fault for an HTTP rule broken by the client, or by the origin. */
 Fault fault_of_request(HttpFault f);
 Fault fault_of_response(HttpFault f);
 
-/* Whether a request is no message of HTTP/2 at all (RFC 9113 §8.1.1). */
+/* Whether the request is malformed in the sense of HTTP/2 (RFC 9113 §8.1.1). */
 bool fault_is_malformed(Fault f);
 
-/* What speaks against the endpoint, not only against one connection or request. */
+/* Whether the fault counts against the endpoint, not just against one connection or request. */
 bool fault_is_unreachable(Fault f);
 
-/* The fault for a dial that failed. */
+/* The fault for a failed dial. */
 Fault fault_of_dial(Err err);
 
-/* The fault for a TLS handshake that failed, with a client or with an origin. */
+/* The fault for a failed TLS handshake, with a client or with an origin. */
 Fault fault_of_client_tls(TlsReason reason);
 Fault fault_of_origin_tls(TlsReason reason);
 

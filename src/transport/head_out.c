@@ -1,10 +1,10 @@
-/* head_out.c - one field more for a head that leaves, in any of its three forms: a line of HTTP/1,
- * a member of HTTP/2's list, or a member of what filters edit. */
+/* head_out.c - adds a field to an outgoing head in any of its three forms: an HTTP/1 line, an entry
+ * of the HTTP/2 list, or an entry of the list that filters edit. */
 #include "transport/head_out.h"
 
 #define NUMBER_DIGITS_MAX 20u
 
-/* Whether fields become members of a list, for HTTP/2 or for filters, and no lines of HTTP/1. */
+/* Whether fields go to a list (for HTTP/2 or filters), not to HTTP/1 lines. */
 static bool is_listed(const HeadOut *out)
 {
     return out->h2 || out->edit;
@@ -37,7 +37,7 @@ static void listed_end(HeadOut *out, size_t value_at)
     if (out->count < out->room) {
         out->fields[out->count].value = value;
     }
-    out->count++; /* beyond the room it says: too many */
+    out->count++; /* exceeding the room means: too many */
 }
 
 size_t head_begin(HeadOut *out, Str name)

@@ -1,9 +1,9 @@
-/* link.c - heads and bodies over one side, in its version of HTTP. */
+/* link.c - sends and receives heads and bodies in the link's version of HTTP. */
 #include "transport/link.h"
 
 #include "base/number.h"
 
-#define COPY_BYTES_MAX 4096u /* a body piece up to this is copied behind what stands before it */
+#define COPY_BYTES_MAX 4096u /* body pieces up to this size are copied after the head */
 
 size_t link_room(const Thread *t, Link to)
 {
@@ -47,7 +47,7 @@ Err link_fill(Thread *t, Link l, size_t room, size_t *ret_old, size_t *ret_total
     if (l.wire) {
         return wire_fill(t, l, room, ret_old, ret_total);
     }
-    /* All of it arrived before; what the pump takes is "fresh" all the same. */
+    /* All of it arrived before, but to the pump it is "fresh". */
     *ret_old = 0;
     *ret_total = buf_peek(l.in, span_take(t->input, room));
     if (*ret_total > 0) {
@@ -69,7 +69,7 @@ Err link_keep(Thread *t, Link l, size_t total, size_t consumed)
     return ERR_OK;
 }
 
-/* --- bodies coming in ------------------------------------------------------------------------ */
+/* --- incoming bodies ------------------------------------------------------------------------- */
 
 static void wire_decode(Thread *t, Body *body, Span bytes, LinkBody *ret)
 {
@@ -79,7 +79,7 @@ static void wire_decode(Thread *t, Body *body, Span bytes, LinkBody *ret)
     ret->fault = step.fault;
     if (step.fault == HTTP_FAULT_NONE && step.trailers.len > 2) {
         ret->fault = trailer_parse(step.trailers, t->fields, &ret->trailers);
-        body->done &= ret->fault == HTTP_FAULT_NONE; /* the other side must see: it is not whole */
+        body->done &= ret->fault == HTTP_FAULT_NONE; /* incomplete: the other side must see that */
     }
 }
 
@@ -105,7 +105,7 @@ Err link_read_body(Thread *t, Link l, Body *body, size_t room, LinkBody *ret)
 {
     *ret = (LinkBody){0};
     Err err = link_fill(t, l, room, &ret->old, &ret->total);
-    bool end = err == ERR_CLOSED && l.stream && !body->done; /* the end says something, too */
+    bool end = err == ERR_CLOSED && l.stream && !body->done; /* the end carries information, too */
     if (err != ERR_OK && !end) {
         return err;
     }
@@ -113,7 +113,7 @@ Err link_read_body(Thread *t, Link l, Body *body, size_t room, LinkBody *ret)
     return ERR_OK;
 }
 
-/* --- heads and bodies going out -------------------------------------------------------------- */
+/* --- outgoing heads and bodies --------------------------------------------------------------- */
 
 HeadOut link_head(Thread *t, Link l)
 {
@@ -123,7 +123,7 @@ HeadOut link_head(Thread *t, Link l)
                      .fields = t->out_fields};
 }
 
-/* Puts chunked framing around the data, and the head before it. */
+/* Adds chunked framing around the data, and the head before it. */
 static Err wire_send_framed(Thread *t, Wire *to, Text *head, Str data, bool chunked, bool last,
                             const Fields *trailers)
 {
@@ -164,7 +164,7 @@ static Err wire_send_framed(Thread *t, Wire *to, Text *head, Str data, bool chun
     return wire_send(to, &t->wires, pieces + first, count);
 }
 
-/* The head as HTTP/2 sends it; `body`: there is one, or trailers. */
+/* Sends the head as HTTP/2; `body`: a body or trailers follow. */
 static Err h2_send_head(Thread *t, MuxStream *s, const HeadOut *head, bool body)
 {
     Mux *m = s->mux;
@@ -187,7 +187,7 @@ static Err h2_send_head(Thread *t, MuxStream *s, const HeadOut *head, bool body)
 static Err h2_send(Thread *t, MuxStream *s, HeadOut *head, Str data, bool last,
                        const Fields *trailers)
 {
-    /* An empty body is still a body: gRPC tells it from none, so END_STREAM goes on as it came. */
+    /* An empty body is still a body to gRPC, so END_STREAM is forwarded as it came. */
     bool more = data.len > 0 || !last || head->body || (trailers && trailers->count > 0);
     if (head->filled) {
         TRY(h2_send_head(t, s, head, more));

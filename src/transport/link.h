@@ -1,8 +1,8 @@
-/* link.h - one side of a request, whichever HTTP it speaks: a whole HTTP/1 connection, or one
+/* link.h - one side of a request in either version of HTTP: a whole HTTP/1 connection, or one
  * stream of an HTTP/2 connection.
  *
- * The phases and pumps above know only links: how a head, a body and its end look on the wire is
- * decided here. A Link is looked up for one step and never kept. */
+ * The phases and pumps above see only links: the wire format of heads, bodies and ends is decided
+ * here. A Link is looked up for one step and never kept. */
 #ifndef TRANSPORT_LINK_H
 #define TRANSPORT_LINK_H
 
@@ -14,19 +14,19 @@
 
 typedef struct Link {
     Wire *wire;   /* HTTP/1; NULL: `stream` */
-    Buf *in;      /* arrived, not consumed */
+    Buf *in;      /* received, not consumed */
     MuxStream *stream;
 } Link;
 
-/* A head that is being put together (forward.h), in the form that the link wants. */
+/* A head under construction (forward.h), in the form that the link needs. */
 typedef struct HeadOut {
-    Text text;     /* HTTP/1: the head itself. HTTP/2: names and values that had to be made */
+    Text text;     /* HTTP/1: the head itself. HTTP/2: generated names and values */
     bool h2;
-    bool filled;   /* something waits to be sent in front of the body */
-    bool body;     /* HTTP/2: a body follows, even if it turns out to be empty */
-    HeadEdit *edit; /* fields are collected for filters, in place of either form */
+    bool filled;   /* there is something to send before the body */
+    bool body;     /* HTTP/2: a body follows, even if it may be empty */
+    HeadEdit *edit; /* instead of either form, fields are collected for filters */
     Str edit_name;
-    size_t count;  /* HTTP/2: fields */
+    size_t count;  /* HTTP/2: number of fields */
     size_t room;
     H2Field *fields COUNTED_BY(room);
 } HeadOut;
@@ -36,13 +36,13 @@ static inline bool link_is_open(Link l)
     return l.wire || l.stream;
 }
 
-/* Whether the peer has not yet taken what it was given: then nothing more is read for it. */
+/* Whether the peer has not yet taken what it was given: then no more is read for it. */
 static inline bool link_blocked(Link l)
 {
     return l.wire ? l.wire->out.len > 0 : l.stream->out.len > 0 && !l.stream->closed;
 }
 
-/* Whether the peer can take (or give) nothing any more. */
+/* Whether the peer can neither take nor give anything any more. */
 static inline bool link_broken(Link l)
 {
     if (l.wire) {
@@ -52,13 +52,13 @@ static inline bool link_broken(Link l)
            (l.stream->closed && !(l.stream->in_ended && l.stream->out_done));
 }
 
-/* The rule of HTTP/2 messages that the peer broke after its head, if it did. */
+/* The rule of HTTP/2 messages that the peer broke after its head, if any. */
 static inline HttpFault link_fault(Link l)
 {
     return l.stream ? l.stream->fault : HTTP_FAULT_NONE;
 }
 
-/* Whether more can be read now: bytes, or that the stream broke. */
+/* Whether there is something to read: bytes, or the news that the stream broke. */
 static inline bool link_readable(Link l)
 {
     if (l.wire) {
@@ -67,54 +67,54 @@ static inline bool link_readable(Link l)
     return l.stream->in.len > 0 || (l.stream->closed && !l.stream->in_ended);
 }
 
-/* Whether reading again will tell something new: bytes, or the end, which is told once all bytes
- * before it have been taken. */
+/* Whether another read will yield something new: bytes, or the end, which is reported once all
+ * bytes before it have been taken. */
 static inline bool link_has_more(Link l)
 {
     return link_readable(l) || (l.wire && l.wire->ended);
 }
 
-/* Whether the peer has finished sending (there may be bytes left to read). */
+/* Whether the peer has finished sending (bytes may be left to read). */
 static inline bool link_ended(Link l)
 {
     return l.wire ? l.wire->ended : l.stream->in_ended || l.stream->closed;
 }
 
-/* How much may be read for a peer behind `to`. */
+/* How many bytes may be read for the peer of `to`. */
 size_t link_room(const Thread *t, Link to);
 
-/* Sends what waits; *ret_sent: bytes that the peer took since the last call. */
+/* Sends queued bytes; *ret_sent: bytes that the peer took since the last call. */
 MUST_USE Err link_flush(Thread *t, Link l, size_t *ret_sent);
-/* Fills the thread's input: what has arrived before, then at most `room` fresh bytes. *ret_old:
- * bytes that stand first, *ret_total: all. ERR_AGAIN: nothing at all; ERR_CLOSED: the end, and
- * nothing before it. */
+/* Fills the thread's input with bytes that arrived before, then at most `room` new ones. *ret_old:
+ * the old bytes, which come first; *ret_total: all. ERR_AGAIN: nothing at all; ERR_CLOSED: the end,
+ * with nothing before it. */
 MUST_USE Err link_fill(Thread *t, Link l, size_t room, size_t *ret_old, size_t *ret_total);
-/* Keeps what follows the first `consumed` of `total` input bytes (as link_fill gave them). */
+/* Keeps the input bytes after the first `consumed` of `total` (as returned by link_fill). */
 MUST_USE Err link_keep(Thread *t, Link l, size_t total, size_t consumed);
 
-/* One step of a body that comes over the link. */
+/* One step of a body arriving over the link. */
 typedef struct LinkBody {
     size_t old;
     size_t total;    /* bytes in the thread's input */
-    size_t consumed; /* of them */
+    size_t consumed; /* ... of which consumed */
     Str data;        /* body bytes, in the thread's input */
-    Fields trailers; /* in the thread's room; none: count 0 */
+    Fields trailers; /* in the thread's field room; count 0: none */
     HttpFault fault;
 } LinkBody;
 
-/* Reads at most `room` fresh bytes and decodes them. The caller keeps the rest (link_keep) once it
+/* Reads at most `room` new bytes and decodes them. The caller keeps the rest (link_keep) once it
  * has passed the data on. Errors as of link_fill. */
 MUST_USE Err link_read_body(Thread *t, Link l, Body *body, size_t room, LinkBody *ret);
-/* Decodes the first `total` bytes of the thread's input, which came over the link. */
+/* Decodes the first `total` bytes of the thread's input, received over the link. */
 void link_decode_body(Thread *t, Link l, Body *body, size_t total, LinkBody *ret);
 
-/* An empty head in the thread's output room. */
+/* An empty head in the thread's output buffer. */
 HeadOut link_head(Thread *t, Link l);
 /* Sends an interim head at once. */
 MUST_USE Err link_send_interim(Thread *t, Link l, HeadOut *head);
-/* Sends the head, if there is one in it, body bytes, and with `last` the end of the body with its
- * trailers; `chunked`: HTTP/1 frames the body itself. One call to the system where that is
- * possible. *ret_bytes: what that was, before encryption and compression. */
+/* Sends the head, if any, body bytes, and with `last` the end of the body with its trailers;
+ * `chunked`: HTTP/1 uses chunked framing. Uses a single system call where possible. *ret_bytes:
+ * bytes sent, before encryption and compression. */
 MUST_USE Err link_send(Thread *t, Link l, HeadOut *head, Str data, bool chunked, bool last,
                        const Fields *trailers, size_t *ret_bytes);
 

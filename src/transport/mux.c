@@ -1,4 +1,4 @@
-/* mux.c - one HTTP/2 connection: between its wire, its session, and the streams (mux_stream.c). */
+/* mux.c - one HTTP/2 connection between its wire, its session and its streams (mux_stream.c). */
 #include "transport/mux_stream.h"
 
 #include "base/number.h"
@@ -61,7 +61,7 @@ void mux_drop(Thread *t, Mux *m)
         }
     }
     h2_drop(h2);
-    /* Streams that still have a user live until that leaves them. */
+    /* Streams that still have a user live until the user leaves them. */
     for (s = mux_stream_get(t, m->first); s; s = mux_stream_get(t, h)) {
         h = s->next;
         s->mux = NULL;
@@ -71,8 +71,8 @@ void mux_drop(Thread *t, Mux *m)
     memory_drop(&t->group->budget, m, sizeof *m);
 }
 
-/* The origin allows fewer streams than before. Requests beyond that, of which it has seen nothing,
- * turn away, so that they wait where any connection may take them. */
+/* The origin allows fewer streams than before. Requests beyond the limit that have not been sent
+ * yet are withdrawn, and wait where any connection may take them. */
 static void unsent_leave(Thread *t, Mux *m)
 {
     uint32_t open = 0;
@@ -92,7 +92,7 @@ static void unsent_leave(Thread *t, Mux *m)
     }
 }
 
-/* Looks whether the origin has changed how many streams it allows. */
+/* Checks whether the origin has changed its limit on streams. */
 static void streams_max_follow(Mux *m)
 {
     uint32_t max = h2_streams_max(m->h2);
@@ -187,7 +187,7 @@ void mux_ping(Thread *t, Mux *m)
     }
 }
 
-/* A peer that is silent while it has streams to serve is asked whether it still lives. */
+/* Pings a peer that is silent while it has streams to serve. */
 static MuxLate quiet_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *due_ms)
 {
     if (m->pinged) {
@@ -210,7 +210,7 @@ static MuxLate quiet_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *due
         *due_ms = u64_min(*due_ms, ask_ms);
         return MUX_IN_TIME;
     }
-    mux_ping(t, m); /* the flush that this asks for comes back here */
+    mux_ping(t, m); /* the flush that this triggers comes back here */
     return MUX_IN_TIME;
 }
 
@@ -218,7 +218,7 @@ MuxLate mux_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *ret_due_ms)
 {
     Wire *w = m->wire;
     uint64_t due_ms = UNLIKELY(mux_window_open(m)) ? t->now_ms + MUX_OWED_MS : UINT64_MAX;
-    if (w->out.len > 0) { /* nothing else can be said or asked before that is taken */
+    if (w->out.len > 0) { /* nothing else can be sent or asked before that is taken */
         size_t moved = 0;
         uint64_t look_ms = wire_watch(w, t->now_ms, p->send_ms, &m->progress_ms, &moved);
         m->moved += moved;
@@ -241,7 +241,7 @@ MuxLate mux_late(Thread *t, Mux *m, const MuxPatience *p, uint64_t *ret_due_ms)
         }
         due_ms = u64_min(due_ms, leave_ms);
     }
-    /* Who has half-closed cannot answer a PING. */
+    /* A peer that has half-closed cannot answer a PING. */
     MuxLate late = w->ended ? MUX_IN_TIME : quiet_late(t, m, p, &due_ms);
     *ret_due_ms = due_ms;
     return late;

@@ -1,5 +1,5 @@
-/* mux_stream.c - the streams of an HTTP/2 connection: their records, what the session tells about
- * them, and what exchanges do with them. */
+/* mux_stream.c - the streams of an HTTP/2 connection: their records, the session's hooks, and what
+ * exchanges do with them. */
 #include "transport/mux_stream.h"
 
 #include "base/number.h"
@@ -45,7 +45,7 @@ static MuxStream *stream_new(Mux *m, int32_t id)
     return s;
 }
 
-/* But for what the streams hold beyond the bound: a slow reader of one does not stop the others. */
+/* Only bytes held beyond the bound keep it closed: one slow reader does not stop the rest. */
 bool mux_window_open(Mux *m)
 {
     bool filled = m->held > MUX_HELD_FILLED && thread_is_filled(m->thread);
@@ -63,7 +63,7 @@ bool mux_window_open(Mux *m)
     return true;
 }
 
-/* `n` bytes of a stream's `in` were passed on, or thrown away. */
+/* `n` bytes of a stream's `in` were passed on or discarded. */
 static void held_drop(Mux *m, size_t n)
 {
     CHECK(n <= m->held);
@@ -126,9 +126,9 @@ Token mux_stream_on_again(Thread *t, Handle h, MuxStream **ret_fresh)
     return s->user;
 }
 
-/* --- heads that wait ------------------------------------------------------------------------- */
+/* --- queued heads ---------------------------------------------------------------------------- */
 
-/* Moves the arena with the head into a record of its own; false when there is no room for that. */
+/* Moves the arena and the head into a record of their own; false: no room. */
 static bool head_keep(MuxStream *s, Arena *arena, const MuxHead *what)
 {
     MuxHead *head = s->head_count < MUX_HEADS_MAX ? arena_new(arena, MuxHead) : NULL;
@@ -160,19 +160,19 @@ MuxHead *mux_head_take(MuxStream *s)
 
 void mux_head_drop(MuxHead *head)
 {
-    Arena arena = head->arena; /* which holds the head itself */
+    Arena arena = head->arena; /* it holds the head itself */
     arena_reset(&arena);
 }
 
-/* There is no room for what has come: the stream is reset, and what still comes of it is thrown
- * away, for it does not follow what was kept. */
+/* No room for what has arrived: the stream is reset, and further input is discarded, since it would
+ * leave a gap. */
 static void stream_overflows(Mux *m, MuxStream *s)
 {
     s->message.broken = true;
     h2_reset(m->h2, s->id, H2_ENHANCE_YOUR_CALM);
 }
 
-/* --- hooks: the session records -------------------------------------------------------------- */
+/* --- hooks called by the session ------------------------------------------------------------- */
 
 static Mux *mux_from(void *user)
 {
@@ -222,7 +222,7 @@ static void hook_data(void *user, H2Name name, Str bytes)
     m->spoken = true;
     m->spoke_ms = m->thread->now_ms;
     m->owed += bytes.len;
-    if (!wanted && s) { /* its exchange is over: the bytes are thrown away */
+    if (!wanted && s) { /* its exchange is over: discard */
         h2_open_stream(m->h2, s->id, bytes.len);
     } else if (wanted && buf_add(&s->in, &m->thread->buf_blocks, bytes) == ERR_OK) {
         m->held += bytes.len;
@@ -268,7 +268,7 @@ static void hook_broken(void *user, H2Name name, HttpFault fault)
     }
     s->fault = fault;
     if (m->server && !s->started && !s->heads) {
-        m->unread++; /* no access record will tell of it: it is counted here */
+        m->unread++; /* counted here: it gets no access record */
         m->unread_fault = fault_of_request(fault);
         counter_add(&m->thread->faults[m->unread_fault], 1);
     } else {
@@ -316,7 +316,7 @@ static void hook_pull(void *user, H2Name name, size_t n, Text *out)
     s->moved_out += n;
     s->pulled = true;
     if (s->out.len == 0 && s->direct.len == 0 && s->user != TOKEN_NONE) {
-        mux_stream_again(m->thread, s); /* it may give more */
+        mux_stream_again(m->thread, s); /* the user may give more */
     }
 }
 
@@ -398,7 +398,7 @@ uint64_t mux_look(const Thread *t, MuxStream *s, uint64_t timeout_ms, uint64_t *
         s->look_ms = s->looked ? u64_min(s->look_ms, t->now_ms + apart_ms) : s->look_ms;
     }
     if (s->look_ms == 0) {
-        s->look_ms = t->now_ms + apart_ms; /* however much moves until then */
+        s->look_ms = t->now_ms + apart_ms; /* regardless of what moves until then */
     }
     if (s->look_ms > t->now_ms) {
         return s->look_ms;
@@ -414,7 +414,7 @@ uint64_t mux_look(const Thread *t, MuxStream *s, uint64_t timeout_ms, uint64_t *
     return s->look_ms;
 }
 
-/* What it has sent, and what the peer may still send, has until then, or as long as it moves. */
+/* Gives both directions this long to finish, for as long as data moves. */
 static void stream_linger(Thread *t, MuxStream *s)
 {
     Token token = token_of(TOKEN_STREAM, s->self);
@@ -431,7 +431,7 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
     s->started = true;
     bool unsent = m && !s->closed && !m->server && s->id != 0 && h2_withdraw(m->h2, s->id);
     if (m) {
-        mux_flush_later(t, m); /* even without it: the connection may end with its last stream */
+        mux_flush_later(t, m); /* even without a stream: the connection may end with its last one */
     }
     if (!m || s->closed || s->id == 0 || unsent) {
         mux_stream_free(t, m, s);
@@ -449,7 +449,7 @@ void mux_stream_leave(Thread *t, MuxStream *s, uint32_t code, uint64_t linger_ms
     stream_linger(t, s);
 }
 
-/* What it has sent, and what the peer may still send, has had its time. */
+/* The lingering time is over. */
 static void linger_over(Thread *t, Mux *m, MuxStream *s)
 {
     uint64_t progress_ms = 0;
@@ -461,7 +461,7 @@ static void linger_over(Thread *t, Mux *m, MuxStream *s)
     moved += acked;
     bool enough = moved > 0 && moved >= s->linger_bytes;
     if (enough || (first && look_ms != UINT64_MAX)) {
-        stream_linger(t, s); /* it goes; or what it was sent before may be on its way */
+        stream_linger(t, s); /* it is progressing; or earlier bytes may be on their way */
         return;
     }
     h2_reset(m->h2, s->id, s->out_done ? H2_NO_ERROR : H2_CANCEL);
@@ -477,7 +477,7 @@ Token mux_stream_on_timer(Thread *t, Handle h)
     return s ? s->user : TOKEN_NONE;
 }
 
-/* Copies a trailer section to where it waits for the body's end. */
+/* Keeps a copy of the trailer section until the body ends. */
 static bool trailers_keep(MuxStream *s, const Fields *trailers)
 {
     Arena *a = &s->trailers_out_arena;
@@ -501,7 +501,7 @@ static bool trailers_keep(MuxStream *s, const Fields *trailers)
     return list != NULL;
 }
 
-/* Bytes wait in `out` for the peer. */
+/* Queues bytes in `out` for the peer. */
 static Err queue_add(Thread *t, Mux *m, MuxStream *s, Str data)
 {
     TRY(buf_add(&s->out, &t->buf_blocks, data));
@@ -538,7 +538,7 @@ Err mux_send(Thread *t, MuxStream *s, Str data, bool last, const Fields *trailer
     Str rest = s->direct;
     s->direct = STR_NONE;
     if (err != ERR_OK || m->wire->out.len > 0) {
-        mux_flush_later(t, m); /* where its owner sees that it failed, or watches the peer */
+        mux_flush_later(t, m); /* its owner then sees the failure, or watches the peer */
     }
     if (err == ERR_OK) {
         err = queue_add(t, m, s, rest);

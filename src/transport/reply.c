@@ -1,4 +1,4 @@
-/* reply.c - reading the heads of responses (see reply.h). */
+/* reply.c - reads the heads of responses (see reply.h). */
 #include "transport/reply.h"
 
 const HeadLimits reply_limits = {.head_bytes_max = REPLY_HEAD_BYTES_MAX,
@@ -38,11 +38,11 @@ Fault reply_take(MuxHead *head, Method method, bool h1, ResponseHead *ret, Arena
     if (!may_have_body || head->last) {
         ret->framing.body = BODY_NONE;
     }
-    if (h1 && may_have_body && head->last) { /* the client would wait for the end of it */
+    if (h1 && may_have_body && head->last) { /* otherwise the client would wait for its end */
         ret->framing.has_length = true;
         ret->framing.length = 0;
     }
-    Arena arena = head->arena; /* which holds the head itself */
+    Arena arena = head->arena; /* it holds the head itself */
     arena_reset(ret_arena);
     *ret_arena = arena;
     return fault == HTTP_FAULT_NONE ? FAULT_NONE : fault_of_response(fault);
@@ -67,6 +67,6 @@ Fault reply_unsent(Link to, Err err)
     if (err == ERR_MEMORY || err == ERR_LIMIT) {
         return FAULT_MEMORY;
     }
-    /* A stream without a number: the origin has seen nothing of the request. */
+    /* A stream without an id: the origin has seen nothing of the request. */
     return to.stream && to.stream->id == 0 ? FAULT_ORIGIN_REFUSED : FAULT_ORIGIN_CLOSED;
 }

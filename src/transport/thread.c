@@ -1,4 +1,4 @@
-/* thread.c - what a worker thread has, and does for those who live on it. */
+/* thread.c - a worker thread's resources, and its services to the objects that live on it. */
 #include "transport/thread.h"
 
 #include "base/number.h"
@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-#define WALL_CLOCK_MS 1000u /* how often the wall clock is looked at */
+#define WALL_CLOCK_MS 1000u /* between two looks at the wall clock */
 #define FREE_ARENA_BLOCKS_MAX 1024u
 #define FREE_BUF_BLOCKS_MAX 64u
 
@@ -54,8 +54,8 @@ static Err thread_memory(Thread *t, const ThreadPlan *plan)
     return rooms && t->again && t->flush ? ERR_OK : ERR_MEMORY;
 }
 
-/* How many requests a thread counts at once: few where the budget is small, so that what is counted
- * ahead stays below a sixteenth of it. */
+/* The number of requests that a thread counts at once: few for a small budget, so that what is
+ * counted ahead stays below a sixteenth of it. */
 static uint32_t admit_step(const ThreadGroup *g)
 {
     uint64_t share = g->budget.max_bytes / 16 / g->thread_count / THREAD_REQUEST_BYTES_MIN;
@@ -64,8 +64,8 @@ static uint32_t admit_step(const ThreadGroup *g)
                               : THREAD_ADMIT_STEP_MAX);
 }
 
-/* How many free blocks a thread keeps: all threads together have a sixteenth of the budget so, at
- * most, for what one keeps the others cannot use. */
+/* How many free blocks a thread may keep: all threads together at most a sixteenth of the budget,
+ * since the others cannot use what one keeps. */
 static uint32_t free_most(const ThreadGroup *g, uint32_t block_bytes, uint32_t most)
 {
     uint64_t share = g->budget.max_bytes / 32 / g->thread_count / block_bytes;

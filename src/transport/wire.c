@@ -1,4 +1,4 @@
-/* wire.c - reading and writing one side, plain or through TLS. */
+/* wire.c - reads and writes one side, plain or through TLS. */
 #include "transport/wire.h"
 
 #include "base/number.h"
@@ -8,7 +8,7 @@
 #include "transport/thread.h"
 
 #define RAW_BYTES_MIN 4096u
-#define BARREN_BYTES_MAX (32u << 10) /* of ciphertext that holds no data, in one turn */
+#define BARREN_BYTES_MAX (32u << 10) /* of ciphertext without data, per turn */
 #define DRAINS_MAX 4u /* reads before a close */
 
 void wire_ready(Wire *w, unsigned what)
@@ -19,7 +19,7 @@ void wire_ready(Wire *w, unsigned what)
     w->broken |= (what & READY_BROKEN) != 0;
 }
 
-/* Reads what the socket has, and remembers what that says about it. */
+/* Reads from the socket, and updates the readiness accordingly. */
 static Err raw_receive(Wire *w, Span room, size_t *ret_received)
 {
     size_t received = 0;
@@ -37,7 +37,7 @@ static Err raw_receive(Wire *w, Span room, size_t *ret_received)
     return ERR_OK;
 }
 
-/* Drops `n` sent bytes from the front of the pieces. */
+/* Drops the first `n` bytes of the pieces, which were sent. */
 static void pieces_skip(Str *pieces, size_t count, size_t n)
 {
     for (size_t i = 0; i < count && n > 0; i++) {
@@ -89,7 +89,7 @@ static Err sink_send(void *context, const Str *pieces, size_t count)
     return raw_send(sink->wire, sink->room, pieces, count);
 }
 
-/* Sends the ciphertext that the session has made. */
+/* Sends the ciphertext that the session has produced. */
 static Err seal_send(Wire *w, const WireRoom *r)
 {
     if (!tls_has_output(w->tls)) {
@@ -99,8 +99,8 @@ static Err seal_send(Wire *w, const WireRoom *r)
     return tls_take(w->tls, sink_send, &sink);
 }
 
-/* A session that has failed says why (an alert), as far as that can be sent. `readable` stays: what
- * the socket still has is dropped while the client reads the alert, or a plain answer. */
+/* Sends a failed session's alert, as far as possible. `readable` stays set: remaining input is
+ * dropped while the client reads the alert, or a plain answer. */
 static Err seal_failed(Wire *w, const WireRoom *r)
 {
     (void)seal_send(w, r);
@@ -108,7 +108,7 @@ static Err seal_failed(Wire *w, const WireRoom *r)
     return ERR_RESET;
 }
 
-/* Decrypts `raw` as far as `room` goes. *ret_left: what the session does not take before more of
+/* Decrypts `raw` as far as `room` allows. *ret_left: what the session cannot take before more of
  * its plaintext is read. */
 static Err seal_open(Wire *w, Str raw, Span room, size_t *got, Str *ret_left)
 {
@@ -121,13 +121,13 @@ static Err seal_open(Wire *w, Str raw, Span room, size_t *got, Str *ret_left)
         Err err = *got < room.len ? tls_read(w->tls, span_drop(room, *got), &n) : ERR_AGAIN;
         *got += n;
         moved = taken > 0 || n > 0;
-        raw = !moved && err == ERR_CLOSED ? STR_NONE : raw; /* past its end nothing counts */
+        raw = !moved && err == ERR_CLOSED ? STR_NONE : raw; /* data after the end is ignored */
     }
     *ret_left = raw;
     return ERR_OK;
 }
 
-/* Decrypts ciphertext that has just been read, and holds what does not fit. */
+/* Decrypts newly read ciphertext, and holds what does not fit. */
 static Err seal_take(Wire *w, const WireRoom *r, Str raw, Span room, size_t *got)
 {
     Str left = STR_NONE;
@@ -139,7 +139,7 @@ static Err seal_take(Wire *w, const WireRoom *r, Str raw, Span room, size_t *got
     return err;
 }
 
-/* The same for what is held. */
+/* The same for held ciphertext. */
 static Err seal_held(Wire *w, const WireRoom *r, Span room, size_t *got)
 {
     bool moved = true;
@@ -155,7 +155,7 @@ static Err seal_held(Wire *w, const WireRoom *r, Span room, size_t *got)
     return ERR_OK;
 }
 
-/* What the session holds already. ERR_CLOSED: the peer has ended it. */
+/* Reads plaintext that the session already has. ERR_CLOSED: the peer has ended the session. */
 static Err seal_rest(Wire *w, Span room, size_t *got)
 {
     size_t n = 0;
@@ -177,7 +177,7 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
         TRY(seal_held(w, r, room, &got));
         closed = closed || seal_rest(w, room, &got) == ERR_CLOSED;
     }
-    /* Records may hold next to nothing: what is read for nothing has a bound, too. */
+    /* Records may be nearly empty: reads that yield nothing are bounded, too. */
     size_t read = 0;
     size_t before = got;
     while (!closed && got < room.len && w->readable && w->held.len == 0 &&
@@ -196,7 +196,7 @@ static Err sealed_receive(Wire *w, const WireRoom *r, Span room, size_t *ret_rec
     w->ended |= closed;
     w->cut |= err == ERR_CLOSED && !closed;
     if (got > 0) {
-        /* The end is told by the next call. */
+        /* The next call reports the end. */
         w->readable |= got == room.len || closed || err == ERR_CLOSED || w->held.len > 0;
         *ret_received = got;
         return ERR_OK;
@@ -233,7 +233,7 @@ Err wire_handshake(Wire *w, const WireRoom *r)
     }
     Err sent = seal_send(w, r);
     if (tls_state(w->tls) == TLS_OPEN && sent == ERR_OK) {
-        w->readable = true; /* bytes may have come with the handshake's end */
+        w->readable = true; /* data may have arrived with the end of the handshake */
         return ERR_OK;
     }
     return sent == ERR_OK ? err : sent;
@@ -261,7 +261,7 @@ Err wire_send(Wire *w, const WireRoom *r, const Str *pieces, size_t count)
     return w->tls ? sealed_send(w, r, pieces, count) : raw_send(w, r, pieces, count);
 }
 
-/* The head waits in the socket for the file's first bytes, so that they leave together. */
+/* The socket holds the head back until the file's first bytes, so that they leave together. */
 static Err send_head(Wire *w, const WireRoom *r, Str head)
 {
     size_t sent = 0;
@@ -288,7 +288,7 @@ Err wire_send_file(Wire *w, const WireRoom *r, Str head, const FileRange *range,
     Err err = file_send(w->stream.fd, range->file, range->from, range->len, ret_sent);
     w->given += *ret_sent;
     if (err == ERR_AGAIN) {
-        w->writable = false; /* only this says so: a short count may be the file's end */
+        w->writable = false; /* only EAGAIN shows this: a short count may be the file's end */
         w->short_write = true;
     } else if (err != ERR_OK && err != ERR_CLOSED) {
         w->broken = true;
@@ -346,7 +346,7 @@ uint64_t wire_acked(const Wire *w)
 {
     int answer = system_calls->unacked(w->stream.fd);
     uint64_t unacked = answer > 0 ? (uint64_t)answer : 0;
-    return w->given - u64_min(unacked, w->given); /* on other threads more may have been given */
+    return w->given - u64_min(unacked, w->given); /* other threads may have given more meanwhile */
 }
 
 void wire_finish(Wire *w, const WireRoom *r)
@@ -364,8 +364,8 @@ void wire_unseal(Wire *w)
     w->tls = NULL;
 }
 
-/* Reads what has come and drops it: a socket that is closed with something unread sends a reset,
- * which may destroy our last words before the peer has read them. */
+/* Reads and drops pending input: closing a socket with unread input sends a reset, which may
+ * destroy our last bytes before the peer has read them. */
 static void drain_input(Wire *w, const WireRoom *r)
 {
     size_t n = 0;
