@@ -1,13 +1,13 @@
-/* endpoint_pick.h - the endpoint that a request's next try goes to. */
+/* endpoint_pick.h - chooses the endpoint for a request's next try. */
 #ifndef PROXY_ENDPOINT_PICK_H
 #define PROXY_ENDPOINT_PICK_H
 
 #include "proxy/exchange.h"
 
-/* By the policy of the route's cluster, out of its newest set. Passed over are, as long as there is
- * another one: endpoints that the request has been to in vain, and those that could not be reached
- * of late; always: those that take no new requests. What it returns is there until the turn ends,
- * or as long as the exchange has it (exchange_set_endpoint). FAULT_NO_ENDPOINT, FAULT_MEMORY. */
+/* Picks by the policy of the route's cluster, from its newest set. Skipped if there is another:
+ * endpoints that this request has tried in vain, and those unreachable recently. Always skipped:
+ * those that take no new requests. The result is valid until the turn ends, or as long as the
+ * exchange holds it (exchange_set_endpoint). FAULT_NO_ENDPOINT, FAULT_MEMORY. */
 Fault endpoint_pick(Thread *t, Exchange *x, const Endpoint **ret);
 /* The same for a request of River's own, which has one try; `hashed`: the key of policies that hash.
  * FAULT_NO_ENDPOINT. */

@@ -1,7 +1,7 @@
 /* exchange.h - one request and its response: the state that the phases of exchange.c work on.
  *
- * Either side is a connection of its own (HTTP/1) or a stream of one (HTTP/2): link.h hides which
- * it is. */
+ * Either side is a whole connection (HTTP/1) or a stream of one (HTTP/2): link.h hides the
+ * difference. */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
 
@@ -51,101 +51,101 @@ typedef struct Step {
 
 #define EXCHANGE_ARENA_BYTES_MAX (512u << 10)
 
-/* A window over which a peer's rate is judged. */
+/* A window for measuring a peer's rate. */
 typedef struct RateWindow {
     uint64_t start_ms; /* 0: not open */
-    uint64_t pause_ms; /* since when it is not being judged; 0: it is */
+    uint64_t pause_ms; /* since when measuring is paused; 0: it is not */
     uint64_t bytes;
 } RateWindow;
 
-/* The request, as the client has sent it. */
+/* The request, as sent by the client. */
 typedef struct RequestSide {
     bool parsed;
     bool trusted;         /* the peer is a trusted proxy */
     HttpFault fault;      /* HTTP/2: what the codec found wrong with the head */
     uint16_t client_port; /* 0: unknown */
-    IpAddress client_ip;  /* the client's own, as far as trusted proxies tell (proxy/source.h) */
+    IpAddress client_ip;  /* the client's own, according to trusted proxies (proxy/source.h) */
     Str bytes;            /* HTTP/1: the head, in the arena */
     RequestHead head;
     Body body;
-    Str upgrade;     /* the protocol that was asked for by Upgrade (or extended CONNECT) and is
-                      * allowed; empty: none */
-    HeadEdit *edit;  /* the fields for origins, once filters have edited them; NULL: unchanged */
-    Buf replay;      /* body bytes that were sent, for another try */
-    bool replay_whole; /* `replay` holds all that was sent */
+    Str upgrade;     /* protocol requested by Upgrade (or extended CONNECT), if allowed; else
+                      * empty */
+    HeadEdit *edit;  /* fields for origins, edited by filters; NULL: unchanged */
+    Buf replay;      /* body bytes already sent, for a retry */
+    bool replay_whole; /* `replay` holds all bytes sent */
 } RequestSide;
 
-/* One attempt to get an answer from an origin, and what it has answered. */
+/* One attempt to get an answer from an origin, and its response. */
 typedef struct Try {
-    const Endpoint *endpoint; /* pinned; until PICK that of the try before; NULL: there was none */
-    Lease *lease; /* of a connection; owned. NULL: before CONNECT, and when the try is over */
+    const Endpoint *endpoint; /* pinned; until PICK the previous try's; NULL: none yet */
+    Lease *lease; /* for a connection; owned. NULL: before CONNECT, and after the try */
     uint64_t start_us;
-    bool fresh;            /* it must not use a pooled connection */
-    bool same_endpoint;    /* the one before met a stale connection: its endpoint is asked again */
+    bool fresh;            /* must not use a pooled connection */
+    bool same_endpoint;    /* the last try hit a stale connection: use the same endpoint again */
     bool reused;           /* the connection had served before */
     bool extended_connect; /* the stream to the origin becomes the tunnel (RFC 8441) */
-    bool any_sent;         /* bytes have left River */
-    bool request_sent;     /* the body's end has gone to the origin */
+    bool any_sent;         /* bytes were sent */
+    bool request_sent;     /* the whole request was sent */
     bool request_broken;   /* the origin takes no more of the body: only its answer is awaited */
-    size_t rest_from;      /* what follows the head, in the thread's input, between AWAIT and REPLY
+    size_t rest_from;      /* what follows the head in the thread's input, between AWAIT and REPLY
                             * of one run */
     size_t rest_total;
     ResponseHead response;
-    Arena response_arena; /* HTTP/2: where the head's slices lie */
+    Arena response_arena; /* HTTP/2: holds the head's slices */
     Body response_body;
 } Try;
 
-/* What has gone to the client. */
+/* What was sent to the client. */
 typedef struct ReplySide {
     bool sent;       /* the origin's final head */
-    uint8_t interim; /* 1xx heads */
+    uint8_t interim; /* number of 1xx heads */
     uint16_t status;
-    BodyKind body;   /* how the origin's body is framed for the client */
+    BodyKind body;   /* framing of the origin's body for the client */
 } ReplySide;
 
 typedef struct Tunnel {
     bool open;
-    bool up_over;   /* the end was passed on to the origin */
+    bool up_over;   /* the end was passed on to the origin ... */
     bool down_over; /* ... to the client */
 } Tunnel;
 
-/* What River answers by itself (phase ANSWER). */
+/* An answer of River's own (phase ANSWER). */
 typedef struct OwnAnswer {
-    const Respond *respond; /* NULL: a fault's own words, or `answer` as a handler left it */
-    const Respond *refusal; /* a filter's words for its fault, or NULL */
-    bool decided; /* `answer` is what is sent */
-    bool begun;   /* its head is on the way */
-    bool whole;   /* ... and all of its body */
+    const Respond *respond; /* NULL: the fault's default answer, or `answer` as set by a handler */
+    const Respond *refusal; /* a filter's answer for its fault, or NULL */
+    bool decided; /* `answer` is final */
+    bool begun;   /* its head is being sent */
+    bool whole;   /* all of its body was queued */
     Answer answer;
     AnswerPlace place;
 } OwnAnswer;
 
-/* The file that is the answer's body, and what is awaited of it. */
+/* The file that is the answer's body, and pending operations on it. */
 typedef struct FileWait {
     Handle handle;    /* pinned (file_cache.h), or none */
-    bool looking;     /* until it is opened */
-    bool loading;     /* until the disk's threads have read */
-    DiskBytes loaded; /* what they have read */
-    size_t loaded_at; /* how much of that was taken */
+    bool looking;     /* waiting for it to be opened */
+    bool loading;     /* waiting for the disk's threads to read */
+    DiskBytes loaded; /* the result of that */
+    size_t loaded_at; /* how much of it was taken */
 } FileWait;
 
 typedef struct FilterSlot FilterSlot;
 
-/* How far the filters have come (filter_run.h). */
+/* Progress of the filters (filter_run.h). */
 typedef struct FilterRun {
-    FilterStage stage;  /* that runs; those before are over */
-    bool announced;     /* the length of the request's body was judged */
-    size_t next;        /* the filter of the stage to run next, or again after a pause */
-    uint64_t paused_ms; /* since when it makes the exchange wait; 0: it does not */
-    HeadEdit *edit;     /* the fields that the stage edits; NULL: none */
-    FilterSlot *slots;  /* what uses remember (call_slot), the last one first */
+    FilterStage stage;  /* the current stage; earlier ones are done */
+    bool announced;     /* the announced length of the request's body was judged */
+    size_t next;        /* index of the next filter of the stage, or of the paused one */
+    uint64_t paused_ms; /* since when a filter has paused; 0: none has */
+    HeadEdit *edit;     /* fields that the stage edits; NULL: none */
+    FilterSlot *slots;  /* per-use memory (call_slot), newest first */
 } FilterRun;
 
-/* When something last moved, and how fast. */
+/* When data last moved on each side, and how fast. */
 typedef struct Pace {
     uint64_t in_ms;  /* request body */
-    uint64_t up_ms;  /* the origin gave something */
-    uint64_t out_ms; /* the client took something */
+    uint64_t up_ms;  /* received from the origin */
+    uint64_t out_ms; /* taken by the client */
     RateWindow receive;
     RateWindow send;
 } Pace;
@@ -153,8 +153,8 @@ typedef struct Pace {
 /* For counters and the access log. */
 typedef struct Meter {
     uint64_t start_us;
-    uint64_t connect_us;    /* in all tries */
-    uint64_t first_byte_us; /* of the answer, since the start; 0: none has come */
+    uint64_t connect_us;    /* over all tries */
+    uint64_t first_byte_us; /* of the answer, since the start; 0: none */
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t body_bytes_out;
@@ -163,22 +163,22 @@ typedef struct Meter {
 typedef struct Exchange {
     Handle self;
     Handle client;
-    Handle client_stream; /* HTTP/2: the client's stream; else none */
+    Handle client_stream; /* HTTP/2 only */
     const Service *service;
-    const Route *route; /* NULL before ROUTE, and where there is none */
+    const Route *route; /* NULL before ROUTE, and if there is none */
     uint8_t phase;
     bool counted;     /* in service->active */
     bool settled;     /* in Thread.settled */
     bool keep_client; /* the connection may serve another request */
-    bool streams;     /* a quiet body is no fault: gRPC, event streams (see read_deadlines) */
-    Fault fault;      /* what it ends with, or NONE */
-    Fault retried;    /* the last one after which it was tried again, or NONE */
+    bool streams;     /* silence in a body is no fault: gRPC, event streams (see read_deadlines) */
+    Fault fault;      /* that ends it, or NONE */
+    Fault retried;    /* the last one that caused a retry, or NONE */
     uint32_t tries;
     PickKey pick;
-    uint32_t *tried; /* numbers of the endpoints that it has been to in vain, in the arena */
+    uint32_t *tried; /* numbers of the endpoints tried in vain, in the arena */
     size_t tried_count;
     Arena arena;
-    Str id; /* the client's own, or else: */
+    Str id; /* the client's own, or `id_made` */
     uint8_t id_made[32]; /* two words in hexadecimal */
     RequestSide request;
     Try try;
@@ -191,26 +191,25 @@ typedef struct Exchange {
     Meter meter;
 } Exchange;
 
-/* Whoever runs an exchange (client.c) sees in Client.over whether that ended it. */
+/* The runner of an exchange (client.c) learns from Client.over whether that has ended it. */
 
-/* Makes an exchange for a whole head that starts `bytes`; what follows the head lies in the
- * client's `in`. Runs it as far as it goes. False: there is no room for one. */
+/* Creates an exchange for a complete head `head`; what follows it is in the client's `in`. Runs it
+ * as far as possible. False: no room. */
 MUST_USE bool exchange_start(Thread *t, Client *c, Str head);
-/* The same for a stream's first head, which is parsed already; without room the stream is reset. */
+/* The same for a stream's first head, which is already parsed; without room the stream is reset. */
 void exchange_start_stream(Thread *t, Client *c, MuxStream *s);
-/* Answers a fault found before there was a whole head, on a connection that then ends. False: there
- * is no room for that. */
+/* Answers a fault found before the head was complete; the connection then ends. False: no room. */
 MUST_USE bool exchange_refuse(Thread *t, Client *c, Fault fault, Str head);
-/* Something happened on one of the exchange's sides, or a deadline came: goes on as far as it goes.
- * Returns the client that sees to what follows; none: nothing does. */
+/* Something happened on a side of the exchange, or a deadline passed: runs it as far as possible.
+ * Returns the client that must go on, or none. */
 Handle exchange_wake(Thread *t, Handle h);
-/* Cuts it: River stops, or its client's connection has gone. */
+/* Cuts it: River stops, or its client's connection is gone. */
 void exchange_cut(Thread *t, Exchange *x, Fault fault);
 
-/* The one deadline that counts for the phase (exchange_deadline.c). */
+/* The deadline that applies to the phase (exchange_deadline.c). */
 typedef struct Deadline {
     uint64_t due_ms; /* UINT64_MAX: none */
-    Fault fault;     /* NONE: it only has to be looked at again */
+    Fault fault;     /* NONE: only check again then */
 } Deadline;
 Deadline exchange_deadline(Thread *t, Exchange *x);
 
@@ -221,39 +220,39 @@ PhaseStep phase_read_head, phase_screen, phase_route, phase_ask, phase_pick;
 PhaseStep phase_connect, phase_send, phase_await, phase_reply, phase_relay;
 PhaseStep phase_answer;
 
-/* Decides what ANSWER says, and lets filters edit its fields. WAIT: one has paused. */
+/* Decides the answer of phase ANSWER, and lets filters edit its fields. WAIT: one has paused. */
 Step answer_prepare(Thread *t, Exchange *x);
-/* Puts its head together. */
+/* Writes its head. */
 void answer_head(Thread *t, Exchange *x, HeadOut *out);
-/* Takes back what a handler has decided, for a fault. */
+/* Discards what a handler has decided, because of a fault. */
 void answer_forget(Exchange *x);
-/* Whether ANSWER waits for the client to take what it was given. */
+/* Whether ANSWER waits for the client to take what was sent. */
 bool answer_blocked(const Thread *t, const Exchange *x);
 
 /* --- what any phase may do (exchange_state.c) --- */
 
-/* Gives it another turn soon, without waiting for readiness. */
+/* Queues it for another go soon, without waiting for readiness. */
 void exchange_again(Thread *t, Exchange *x);
-/* The disk's threads have read for it, or for one that has gone. */
+/* The disk's threads have read for it, or for an exchange that has ended. */
 void exchange_loaded(Thread *t, Handle h, DiskBytes *bytes);
-/* Whether its client's connection should end with it. */
+/* Whether the client's connection should end with it. */
 bool exchange_must_leave(const Thread *t, const Exchange *x);
-/* "http" or "https": how the client came, as far as River and trusted proxies know. */
+/* "http" or "https": the client's scheme, as far as River and trusted proxies know. */
 Str exchange_scheme(const Thread *t, const Exchange *x);
-/* Gives the connection to the origin back to the pool if it may serve again, else ends it. */
+/* Returns the connection to the origin to the pool if it may be reused, else closes it. */
 void exchange_release_upstream(Thread *t, Exchange *x);
-/* The origin has not answered in time: a connection that many share must show that it lives. */
+/* The origin has not answered in time: checks a shared connection for liveness. */
 void exchange_doubt_upstream(Thread *t, const Exchange *x);
-/* Ends the connection to the origin and forgets it; `abort` as of upstream_close. */
+/* Closes the connection to the origin and forgets it; `abort` as for upstream_close. */
 void exchange_end_upstream(Thread *t, Exchange *x, bool abort);
-/* The exchange is judged by this service from now on, which stays as it is until the end. */
+/* Applies this service to the exchange, and pins it until the end. */
 void exchange_set_service(Thread *t, Exchange *x, const Service *s);
 void exchange_unpin_service(Thread *t, const Exchange *x);
-/* It goes to this endpoint, which is there until the next one, or the end. */
+/* Sets and pins this endpoint, until the next one or the end. */
 void exchange_set_endpoint(Thread *t, Exchange *x, const Endpoint *e);
 void exchange_unpin_endpoint(Thread *t, const Exchange *x);
 
-/* Whether a connection or stream to the origin is there. */
+/* Whether it has a connection or stream to the origin. */
 static inline bool exchange_has_upstream(const Exchange *x)
 {
     return x->try.lease && lease_is_had(x->try.lease);
@@ -271,13 +270,13 @@ static inline Link link_client(const Thread *t, const Exchange *x)
     return (Link){.wire = &c->wire, .in = &c->in};
 }
 
-/* Neither wire nor stream: there is no connection. */
+/* An empty link if there is no connection. */
 static inline Link link_upstream(const Thread *t, const Exchange *x)
 {
     return x->try.lease ? lease_link(t, x->try.lease) : (Link){0};
 }
 
-/* Whoever wakes it names it so. */
+/* The token that wakes it. */
 static inline Token exchange_token(const Exchange *x)
 {
     return token_of(TOKEN_EXCHANGE, x->self);

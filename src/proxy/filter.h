@@ -1,10 +1,10 @@
-/* filter.h - the interface of filters (room filter): what may look at a request or a response on
+/* filter.h - the interface of filters (room filter): they may inspect a request or a response on
  * its way, change its fields, or answer in its place.
  *
- * A kind is one file and one line in filter/all.def. Its schema says what a person may write;
- * `setup` turns that into an immutable state, once, when the configuration is read. Hooks get a
- * FilterCall, which shows them what they may read and do (filter_call.h). They run on the
- * exchange's thread and never block. */
+ * A kind is one file and one line in filter/all.def. Its schema defines what can be configured;
+ * `setup` turns that into an immutable state once, when the configuration is read. Hooks get a
+ * FilterCall, through which they read and act (filter_call.h). They run on the exchange's thread
+ * and never block. */
 #ifndef PROXY_FILTER_H
 #define PROXY_FILTER_H
 
@@ -17,83 +17,82 @@
 
 typedef struct FilterCall FilterCall;
 
-/* Where a filter runs, in the order in which an exchange comes by. Seven are River's control
- * points; LIMIT holds the rules of `rate-limiting`, which run after REQUEST so that a request that
- * is refused there spends no token. */
+/* Where a filter runs, in the order of an exchange. Seven are River's control points; LIMIT holds
+ * the rules of `rate-limiting`, which run after REQUEST so that a request refused there spends no
+ * token. */
 typedef enum FilterStage {
     STAGE_REQUEST,           /* the request has arrived (phase ASK) */
     STAGE_LIMIT,             /* the same, later */
-    STAGE_PEER,              /* an endpoint is about to be chosen, at each try (PICK) */
-    STAGE_UPSTREAM_REQUEST,  /* the fields for the origin; further tries send the same (CONNECT,
-                              * before there is a connection) */
+    STAGE_PEER,              /* before each choice of an endpoint (PICK) */
+    STAGE_UPSTREAM_REQUEST,  /* the fields for the origin, reused by retries (CONNECT, before there
+                              * is a connection) */
     STAGE_UPSTREAM_RESPONSE, /* the origin's final head has arrived (REPLY) */
-    STAGE_RESPONSE,          /* every final head for the client (REPLY), River's own too (ANSWER) */
+    STAGE_RESPONSE,          /* every final head for the client (REPLY), or River's own (ANSWER) */
     STAGE_REQUEST_BODY,      /* each piece of the body */
     STAGE_RESPONSE_BODY,
     STAGE_COUNT
 } FilterStage;
 
-/* An answer that River gives by itself. */
+/* An answer of River's own. */
 typedef struct Respond {
     uint16_t status;
     Str content_type; /* empty: none */
-    Str body;         /* empty, and the answer is a refusal: the status in words */
-    uint32_t retry_after_s; /* 0: says nothing of it */
+    Str body;         /* empty in a refusal: the status in words */
+    uint32_t retry_after_s; /* 0: no Retry-After */
 } Respond;
 
 typedef enum VerdictKind {
     VERDICT_PASS,
     VERDICT_PAUSE,  /* the same hook is called again whenever the exchange is woken (call_token);
                      * after FILTER_PAUSE_MS the request fails with FAULT_FILTER_TIMEOUT. Not in the
-                     * stages of bodies */
-    VERDICT_ANSWER, /* `respond` is the answer; NULL: what was put into call_answer (STAGE_REQUEST
-                     * only) */
-    VERDICT_FAIL    /* `fault` happened; `respond`, where set, is how it is answered */
+                     * body stages */
+    VERDICT_ANSWER, /* answers with `respond`; NULL: with call_answer (STAGE_REQUEST only) */
+    VERDICT_FAIL    /* fails with `fault`; `respond`, if set, is the answer */
 } VerdictKind;
 
 typedef struct Verdict {
     VerdictKind kind;
     Fault fault;
-    const Respond *respond; /* of the filter's state or the exchange's arena */
+    const Respond *respond; /* in the filter's state or the exchange's arena */
 } Verdict;
 
-#define FILTER_PAUSE_MS 60000u /* how long one filter may make a request wait */
+#define FILTER_PAUSE_MS 60000u /* maximum pause of one filter */
 
 #define PASS ((Verdict){.kind = VERDICT_PASS})
 #define PAUSE ((Verdict){.kind = VERDICT_PAUSE})
-/* A fault in its own words, or in those of `words` (const Respond *). */
+/* Fails with the fault's default answer, or with `words` (const Respond *). */
 #define REFUSE(what) ((Verdict){.kind = VERDICT_FAIL, .fault = (what)})
 #define REFUSE_WITH(what, words)                                                                   \
     ((Verdict){.kind = VERDICT_FAIL, .fault = (what), .respond = (words)})
-/* With what is in call_answer. */
+/* Answers with call_answer. */
 #define ANSWERED ((Verdict){.kind = VERDICT_ANSWER})
 
-/* What is written for one of the schema's properties, in the schema's order. */
+/* The value configured for a property of the schema, in the schema's order. */
 typedef struct FilterValue {
-    bool set;     /* written in the file; else the schema's default stands here, if it has one */
-    Str text;     /* of every kind, as the file writes it; lives as long as the state */
-    Str bytes;    /* of CIDRS_FILE: what the named file holds; gone after the set-up */
+    bool set;     /* present in the file; otherwise this is the default, if there is one */
+    Str text;     /* for all kinds, as written in the file; lives as long as the state */
+    Str bytes;    /* of CIDRS_FILE: the content of the file; valid only during set-up */
     uint64_t number; /* of INTEGER */
     bool truth;      /* of BOOL */
 } FilterValue;
 
 typedef struct FilterSetup {
     FilterStage stage;
-    uint32_t limiter; /* of a kind with `limiter`: the number of its own in Worker.limiters */
+    uint32_t limiter; /* for kinds with `limiter`: the number of its own one in Worker.limiters */
     size_t count;
     const FilterValue *values COUNTED_BY(count);
 } FilterSetup;
 
-/* What is wrong with a value, where only the filter can tell. */
+/* An invalid value that only the filter can detect. */
 typedef struct FilterMistake {
     size_t value; /* its index */
     Str sentence; /* static, or in the arena */
 } FilterMistake;
 
-/* How an exchange has ended. */
+/* The end of an exchange. */
 typedef struct FilterOutcome {
-    uint16_t status; /* sent to the client; 0: none was */
-    Fault fault;     /* NONE: it went well */
+    uint16_t status; /* sent to the client; 0: none */
+    Fault fault;     /* NONE: success */
     uint64_t bytes_in;
     uint64_t bytes_out;
 } FilterOutcome;
@@ -101,38 +100,39 @@ typedef struct FilterOutcome {
 typedef struct FilterKind FilterKind;
 struct FilterKind {
     SchemaNode schema; /* name, sentence and properties */
-    /* The state for what was written; NULL: *ret_mistake says what is wrong, or with an empty
-     * sentence that the arena is full. Called for the check of a configuration, too. */
+    /* Builds the state from the configured values; NULL: *ret_mistake says what is wrong, or has an
+     * empty sentence if the arena is full. Also called to check a configuration. */
     const void *(*setup)(const FilterSetup *setup, Arena *arena, FilterMistake *ret_mistake);
-    /* Gives up what of the state does not lie in the arena; NULL: nothing. */
+    /* Frees those parts of the state that are not in the arena; NULL: none. */
     void (*drop)(const void *state);
-    /* The rule of the buckets that this filter shares among all threads, by what was written. They
-     * change and outlive configurations, so they are the worker's (Worker.limiters). NULL: none. */
+    /* The rule of the buckets that this filter shares among all threads, from the configured
+     * values. They are mutable and outlive configurations, so the worker owns them
+     * (Worker.limiters). NULL: none. */
     LimiterRule (*limiter)(const FilterSetup *setup);
-    /* What the kind remembers of an exchange (call_slot), in bytes; 0: nothing. */
+    /* Size of the kind's memory per exchange (call_slot), in bytes; 0: none. */
     size_t slot_bytes;
     /* STAGE_REQUEST, STAGE_LIMIT and STAGE_PEER. */
     Verdict (*request)(FilterCall *call);
-    /* STAGE_REQUEST: whether a client's connection is closed at once, before a byte is read. */
+    /* STAGE_REQUEST: whether to close a client's connection at once, before reading from it. */
     bool (*refuses)(const void *state, const IpAddress *client);
-    /* STAGE_LIMIT: an earlier filter has refused the request. How long until this one would let it
-     * pass, in milliseconds; 0: it would now. Takes nothing. */
+    /* STAGE_LIMIT: an earlier filter has refused the request. The time until this one would let it
+     * pass, in milliseconds; 0: now. Takes nothing. */
     uint64_t (*wait)(FilterCall *call);
     /* STAGE_LIMIT: a later filter has refused the request. Gives back what `request` took. */
     void (*undo)(FilterCall *call);
-    /* STAGE_UPSTREAM_REQUEST, STAGE_UPSTREAM_RESPONSE and STAGE_RESPONSE. An answer to a fault goes
-     * out even if this one fails. */
+    /* STAGE_UPSTREAM_REQUEST, STAGE_UPSTREAM_RESPONSE and STAGE_RESPONSE. The answer to a fault is
+     * sent even if this hook fails. */
     Verdict (*head)(FilterCall *call, HeadEdit *edit);
-    /* STAGE_REQUEST_BODY and STAGE_RESPONSE_BODY. Before the head of such a message goes out, once
-     * with the length it announces; then with each piece. `bytes`: the body's so far, this piece
-     * included, or the announced length. */
+    /* STAGE_REQUEST_BODY and STAGE_RESPONSE_BODY. Called once before the head of such a message is
+     * sent, with the announced length; then for each piece. `bytes`: body bytes so far, including
+     * this piece, or the announced length. */
     Verdict (*body)(FilterCall *call, uint64_t bytes, Str data);
-    /* The exchange has ended, however it did. Called once for each use that has a slot; what the
-     * slot holds outside of the exchange's memory is given back here. */
+    /* The exchange has ended, successfully or not. Called once for each use that has a slot; must
+     * free what the slot holds outside the exchange's memory. */
     void (*finish)(FilterCall *call, const FilterOutcome *outcome);
 };
 
-/* A filter where the file has written it. */
+/* One use of a filter in the configuration. */
 typedef struct FilterUse {
     const FilterKind *kind;
     const void *state;

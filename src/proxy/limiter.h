@@ -1,12 +1,12 @@
-/* limiter.h - token buckets for many keys: who has asked too often, and when to come back.
+/* limiter.h - token buckets for many keys: refuses keys that ask too often, and says when to retry.
  *
- * A bucket starts full. A request takes a token; when there is none it is refused. Tokens come back
+ * A bucket starts full. A request takes a token; if there is none it is refused. Tokens come back
  * in quanta: `refill` of them every `interval_ms`, counted from the request that found the bucket
- * full. So a full bucket has no past, and to forget it changes nothing.
+ * full. So a full bucket has no history, and can be forgotten without effect.
  *
- * One limiter is one rule, shared by all threads without a lock (limiter.c tells how). Keys are
- * numbers made by a keyed hash, so that nobody can choose them to fall together. Time is an
- * argument: any clock that does not go back, in milliseconds. It knows nothing of requests. */
+ * One limiter is one rule, shared by all threads without a lock (limiter.c explains how). Keys are
+ * the results of a keyed hash, so that nobody can provoke collisions. Time is an argument: any
+ * monotonic clock in milliseconds. It knows nothing of requests. */
 #ifndef PROXY_LIMITER_H
 #define PROXY_LIMITER_H
 
@@ -20,59 +20,60 @@
 #define LIMITER_BUCKETS_MAX 10000000u
 
 typedef struct LimiterRule {
-    uint32_t tokens;      /* of a full bucket; 1 to LIMITER_TOKENS_MAX */
-    uint32_t refill;      /* tokens that come back at once; 1 to LIMITER_TOKENS_MAX */
-    uint32_t interval_ms; /* in so many milliseconds; 1 to LIMITER_INTERVAL_MS_MAX */
-    uint32_t buckets_max; /* keys remembered at once; 0: all keys are one */
+    uint32_t tokens;      /* capacity; 1 to LIMITER_TOKENS_MAX */
+    uint32_t refill;      /* tokens per refill; 1 to LIMITER_TOKENS_MAX */
+    uint32_t interval_ms; /* between refills; 1 to LIMITER_INTERVAL_MS_MAX */
+    uint32_t buckets_max; /* keys remembered at once; 0: one bucket for all keys */
 } LimiterRule;
 
 typedef struct Limiter Limiter;
 
-/* What limiter_take says; give it back as it is. */
+/* The result of limiter_take; pass it back unchanged. */
 typedef struct LimiterGrant {
     bool granted;
-    uint64_t wait_ms; /* when refused: until the next token; at least 1 */
-    uint64_t mark;    /* the bucket's state with the token taken */
-    _Atomic uint64_t *from; /* the bucket; the limiter's own */
+    uint64_t wait_ms; /* if refused: until the next token; at least 1 */
+    uint64_t mark;    /* the bucket's state after taking the token */
+    _Atomic uint64_t *from; /* the bucket, owned by the limiter */
 } LimiterGrant;
 
-/* What a limiter takes: 32 bytes a bucket, and some KiB. */
+/* Memory of a limiter: 32 bytes a bucket, and some KiB. */
 size_t limiter_bytes(const LimiterRule *rule);
-/* A limiter whose buckets are all full, with a hash key of its own. All that it may come to need is
- * counted in the budget at once (NULL: in none), and touched as buckets come. ERR_MEMORY. */
+/* Creates a limiter with full buckets and its own hash key. All memory that it may ever need is
+ * charged to the budget at once (NULL: to none), but touched only as buckets are used.
+ * ERR_MEMORY. */
 MUST_USE Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Budget *budget, Limiter **ret);
-/* NULL is fine. Nobody may be using it any more. */
+/* NULL is fine. The limiter must no longer be in use. */
 void limiter_close(Limiter *l);
 
-/* The keys of a limiter: of two words (an address), or of a text. */
+/* The limiter's key for two words (an address), or for a text. */
 uint64_t limiter_key_pair(const Limiter *l, uint64_t first, uint64_t second);
 uint64_t limiter_key_str(const Limiter *l, Str s);
 
-/* Takes a token of the key's bucket. Up to 32 keys have room for certain, of more all but a few in
- * a thousand when there are buckets_max of them: where they stand is chance. When all buckets that
- * the key could have are in use by keys that are still owed tokens, the key shares a bucket with
- * others that are in the same plight, and when room comes it inherits what was taken there: nobody
- * ever gets more than the rule gives. */
+/* Takes a token from the key's bucket. Up to 32 keys always have room; with more, up to
+ * buckets_max, all but a few in a thousand, depending on where their hashes fall. If all buckets
+ * that the key could have belong to keys that are still owed tokens, it shares a bucket with other
+ * keys in that situation; when room appears, it inherits what was taken there. So no key ever gets
+ * more than the rule allows. */
 LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms);
-/* How long until the key would be granted a token; 0: it would be now. Takes none. */
+/* The time until the key would be granted a token; 0: now. Takes none. */
 uint64_t limiter_wait(const Limiter *l, uint64_t key, uint64_t now_ms);
-/* As if the token had not been taken; when a refill came in between, it stays taken. */
+/* Undoes a grant; if a refill has come in between, the token stays taken. */
 void limiter_give_back(const LimiterGrant *grant);
 
-/* A bucket that is not full, for another process of this machine (dump.h). */
+/* A bucket that is not full, for another process on this machine (dump.h). */
 typedef struct LimiterBucket {
-    bool shared;  /* by keys that have none; then `key` is its number */
+    bool shared;  /* by keys without a bucket; then `key` is its number */
     uint64_t key;
     uint64_t state;
 } LimiterBucket;
 
-/* The rule of a limiter, and the key of its hashes. */
+/* The rule of a limiter, and its hash key. */
 const LimiterRule *limiter_rule(const Limiter *l);
 const HashSecret *limiter_secret(const Limiter *l);
-/* The next bucket that is not full, from *io_at (0: the beginning) on; false: there is none. */
+/* The next bucket that is not full, starting at *io_at (0: the beginning); false: none. */
 bool limiter_next(const Limiter *l, uint64_t now_ms, size_t *io_at, LimiterBucket *ret);
-/* The other way, into a limiter that was just opened for the same rule: first the key, then bucket
- * by bucket. ERR_RANGE: this rule has no such bucket at this time; ERR_FULL: no room for it. */
+/* Restores into a new limiter with the same rule: first the hash key, then each bucket. ERR_RANGE:
+ * impossible under this rule at this time; ERR_FULL: no room for it. */
 void limiter_restore_secret(Limiter *l, const HashSecret *secret);
 MUST_USE Err limiter_restore(Limiter *l, const LimiterBucket *bucket, uint64_t now_ms);
 

@@ -1,21 +1,21 @@
-/* relief.h - when memory is short: who holds much of it and does not take it is ended.
+/* relief.h - when memory is short: ends clients that hold much of it and do not take it.
  *
  * What is held for a client (answers that it does not read, windows that it does not open) is
- * bounded for each of them, and by send-timeout. Yet a few dozen such clients can spend a small
- * budget, and then everybody else goes without. So when a request comes while less than a quarter
- * of the budget is spare, the thread looks at its clients at the end of that turn; what is lacking
- * then the next thread looks for, and so on, once around. Where less than an eighth is spare, those
- * that hold the most end, until a quarter is. Nobody ends who has not been watched for a second.
+ * bounded per client, and by send-timeout. Yet a few dozen such clients can use up a small budget,
+ * and then all others go without. So when a request arrives while less than a quarter of the budget
+ * is spare, the thread looks at its clients at the end of that turn; if that is not enough the next
+ * thread does so, and so on, once around. If less than an eighth is spare, those that hold the most
+ * are ended, until a quarter is. No client is ended before it was watched for a second.
  *
- * Who may end: a client for which more waits than it takes in ten seconds, at the pace of what it
- * has acknowledged since the look before. Those that have acknowledged nothing come first. Besides,
- * a head that has not come to its end in a second. */
+ * A client may be ended if more is queued for it than it takes in ten seconds, judging by what it
+ * has acknowledged since the last look; those that have acknowledged nothing come first. So may a
+ * client whose head is still incomplete after a second. */
 #ifndef PROXY_RELIEF_H
 #define PROXY_RELIEF_H
 
 #include "transport/thread.h"
 
-/* The end of a turn: looks, if that is wanted. Nothing of the turn is in use any more. */
+/* At the end of a turn: looks, if wanted. No data of the turn is in use any more. */
 void relief_look(Thread *t);
 static inline void relief_turn(Thread *t)
 {
@@ -23,7 +23,7 @@ static inline void relief_turn(Thread *t)
         relief_look(t);
     }
 }
-/* Time to look again at who was seen before. */
+/* Time to look again at the clients seen before. */
 void relief_on_timer(Thread *t);
 /* Another thread still lacks memory after its look. */
 void relief_receive(Thread *t, const Message *m);

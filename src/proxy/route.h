@@ -5,12 +5,12 @@
 #include "proxy/balancer.h"
 #include "proxy/filter.h"
 
-/* One of the three holds. */
+/* Exactly one of the three is set. */
 typedef struct Route {
     Cluster *cluster; /* the worker's: proxy/cluster.h */
     const Respond *respond;
-    FilterUse handler; /* a filter that answers in STAGE_REQUEST; its kind is NULL: none */
-    Str path; /* of `routes`, as it is written; empty: all requests of the service come here */
+    FilterUse handler; /* a filter that answers in STAGE_REQUEST; kind NULL: none */
+    Str path; /* of `routes`, as written; empty: takes all requests of the service */
 } Route;
 
 #endif

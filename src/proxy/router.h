@@ -1,13 +1,12 @@
-/* router.h - which of a service's routes a request takes, by its method and its path.
+/* router.h - selects one of a service's routes by a request's method and path.
  *
- * The order: an exact path; the longest prefix, which ends where the path ends or at a slash; the
- * first regular expression that matches a part of the path; and the prefix "/" when nothing else
- * has matched. A route for certain methods does not exist for the others: what it would have
- * hidden is seen.
+ * The order: an exact path; the longest prefix, which must end at the path's end or at a slash; the
+ * first regular expression that matches a part of the path; and last the prefix "/". A route
+ * limited to certain methods does not exist for others: they see what it would have hidden.
  *
- * Exact paths and prefixes stand in a tree of segments, and each step down it is one look-up in a
- * hash table: what a request costs depends on its path, not on how many routes there are. Regular
- * expressions are asked in one pass over the path. Built once, then read by all threads. */
+ * Exact paths and prefixes form a tree of segments, and each step down is one hash look-up: the
+ * cost of a request depends on its path, not on the number of routes. All regular expressions are
+ * matched in one pass over the path. Built once, then read by all threads. */
 #ifndef PROXY_ROUTER_H
 #define PROXY_ROUTER_H
 
@@ -22,34 +21,34 @@ typedef enum RouteMatch {
     ROUTE_REGEX /* unanchored */
 } RouteMatch;
 
-/* Names of methods; case counts (RFC 9110 §9.1). */
+/* Method names, case-sensitive (RFC 9110 §9.1). */
 typedef struct RouteMethods {
-    bool any;       /* every method; nothing else is set */
-    uint32_t known; /* bit METHOD_x for each of those that River knows */
+    bool any;       /* every method; the other members are unset */
+    uint32_t known; /* bit METHOD_x for each method that River knows */
     size_t other_count;
     const Str *others COUNTED_BY(other_count);
 } RouteMethods;
 
 typedef struct RouterRule {
     RouteMatch match;
-    Str path; /* absolute, or an expression that pattern_open takes */
+    Str path; /* absolute, or an expression that pattern_open accepts */
     RouteMethods methods;
     Route route;
 } RouterRule;
 
-/* A node of the tree of segments. Each is one more than the first rule at that place; 0: none. */
+/* A node of the tree of segments. Members: number of the first such rule plus one; 0: none. */
 typedef struct RouterNode {
     uint32_t exact;  /* the path ends here */
-    uint32_t prefix; /* it ends here, or a slash follows */
-    uint32_t below;  /* a slash follows: a prefix that is written with a slash at its end */
+    uint32_t prefix; /* the path ends here, or a slash follows */
+    uint32_t below;  /* a slash follows: prefixes written with a trailing slash */
 } RouterNode;
 
 typedef struct Router {
     size_t rule_count;
-    const RouterRule *rules COUNTED_BY(rule_count); /* in the order of the file */
-    const uint32_t *next; /* of each rule: one more than the next at its place; 0: none */
+    const RouterRule *rules COUNTED_BY(rule_count); /* in file order */
+    const uint32_t *next; /* per rule: number of the next one at its place plus one; 0: none */
     size_t node_room;
-    RouterNode *nodes COUNTED_BY(node_room); /* the root stands first */
+    RouterNode *nodes COUNTED_BY(node_room); /* root first */
     size_t node_count;
     StrMap children; /* by parent and segment */
     PatternSet *patterns; /* NULL: none */
@@ -58,12 +57,12 @@ typedef struct Router {
 } Router;
 
 /* Builds it in the arena; the rules must live as long. ERR_LIMIT: more regular expressions than
- * PATTERN_SET_MAX, or together they become too large. */
+ * PATTERN_SET_MAX, or they are too large together. */
 MUST_USE Err router_build(Arena *a, const RouterRule *rules, size_t count, Router *ret);
-/* Gives up what does not lie in the arena. */
+/* Frees what is not in the arena. */
 void router_drop(const Router *r);
 
-/* The route of a request whose path is in its final form; NULL: there is none. */
+/* The route for a request with a normalised path, or NULL. */
 const Route *router_find(const Router *r, const RequestHead *request);
 
 #endif

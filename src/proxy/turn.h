@@ -1,12 +1,12 @@
-/* turn.h - how a worker thread goes round, and ends. */
+/* turn.h - a worker thread's loop, and its end. */
 #ifndef PROXY_TURN_H
 #define PROXY_TURN_H
 
 #include "transport/thread.h"
 
-/* One turn: waits at most `timeout_ms` (-1: as long as deadlines allow) and handles what came. */
+/* One turn: waits at most `timeout_ms` (-1: until the next deadline) and handles events. */
 void thread_turn(Thread *t, int timeout_ms);
-/* Runs until it is told to stop and everything on it is gone. */
+/* Runs until told to stop and all its objects are gone. */
 void thread_run(Thread *t);
 /* Cuts everything that lives on the thread, now. */
 void thread_stop_now(Thread *t);

@@ -1,4 +1,4 @@
-/* worker.h - the worker process's data path: its threads, and what they share. */
+/* worker.h - the worker process's data path: its threads and shared state. */
 #ifndef PROXY_WORKER_H
 #define PROXY_WORKER_H
 
@@ -14,27 +14,27 @@
 #include "proxy/snapshot.h"
 #include "transport/thread.h"
 
-#define WORKER_SERVICES_MAX (1u << 17) /* names of services at once, with those that end */
+#define WORKER_SERVICES_MAX (1u << 17) /* names of services at once, including those that end */
 #define WORKER_LIMITERS_MAX (1u << 17)
-#define WORKER_PARTS_MAX (1u << 17) /* services and snapshots, with those that are still used */
+#define WORKER_PARTS_MAX (1u << 17) /* services and snapshots, including those still in use */
 
 typedef struct WorkerPlan {
     unsigned threads;          /* at least 1 */
-    bool pin;                  /* each thread to one of the processors that are allowed */
+    bool pin;                  /* pin each thread to one of the allowed processors */
     uint64_t connections_max;  /* clients at once */
     uint64_t idle_upstreams_max;
-    uint32_t files_max;        /* files that each thread may keep open; 0: no service has any */
+    uint32_t files_max;        /* open files per thread; 0: no service serves files */
     uint64_t memory_bytes_max; /* budget of buffers and arenas */
     Log *log;                  /* thread i logs through producer i; NULL: no logs */
     bool access_log;
     AccessStyle access_style;
-    /* Called once all threads exist and before one of them reads a byte; an error ends the start.
-     * NULL: nothing is to be done then. */
+    /* Called once all threads exist, before any of them reads a byte; an error aborts the start.
+     * May be NULL. */
     Err (*before_serving)(void *context);
     void *context;
 } WorkerPlan;
 
-/* What a service has that outlives each configuration with its name. */
+/* State of a service that outlives each configuration with its name. */
 typedef struct ServiceState {
     /* Requests under way, counted only when there is a limit. */
     _Alignas(64) _Atomic uint32_t active;
@@ -44,18 +44,18 @@ struct Worker {
     ThreadGroup group;
     WorkerPlan plan;
     const Snapshot *_Atomic snapshot; /* the newest; threads have their own pointer */
-    Disk *disk; /* NULL: no service has files */
+    Disk *disk; /* NULL: no service serves files */
     _Atomic uint32_t client_count; /* of all threads */
-    _Atomic uint64_t full_since_ms; /* since when newcomers find no room; 0: they do */
+    _Atomic uint64_t full_since_ms; /* since when there is no room for newcomers; 0: there is */
     _Atomic uint32_t threads_draining;
     _Atomic uint32_t threads_running;
     Roster service_names;
     ServiceState *services;
-    uint64_t requests_gone; /* of services that are no more */
+    uint64_t requests_gone; /* counted by services that no longer exist */
     Roster origin_names;
-    bool origins_end; /* some are not named any more, and not forgotten yet */
+    bool origins_end; /* some are no longer named, and not freed yet */
     Roster limiter_names;
-    Limiter **limiters; /* state that no configuration holds */
+    Limiter **limiters; /* state that outlives configurations */
     Roster part_names;
     uint64_t parts_made;
     Clusters clusters;
@@ -64,23 +64,23 @@ struct Worker {
     Gate gate; /* where the threads wait for before_serving */
 };
 
-/* A worker whose threads do not run yet, without a snapshot; the log must outlive it. */
+/* Creates a worker with threads that do not run yet, and no snapshot; the log must outlive it. */
 MUST_USE Err worker_build(const WorkerPlan *plan, Worker **ret);
 void worker_free(Worker *w);
 /* Gives all threads the first snapshot, and starts them. */
 MUST_USE Err worker_start(Worker *w, const Snapshot *first);
-/* The first snapshot for threads that a test turns by hand. */
+/* Sets the first snapshot, for tests that turn the threads by hand. */
 MUST_USE Err worker_begin(Worker *w, const Snapshot *first);
-/* Gives all threads another snapshot; each takes it up at its next turn (worker_has_adopted). */
+/* Publishes a snapshot; each thread adopts it at its next turn (worker_has_adopted). */
 void worker_publish(Worker *w, const Snapshot *fresh);
-/* Whether no thread uses an older snapshot any more, but for what it has pinned. */
+/* Whether no thread uses an older snapshot any more, except for pinned parts. */
 bool worker_has_adopted(const Worker *w, uint64_t number);
-/* Clients of a listener that have not ended, all threads together. */
+/* Open client connections of a listener, on all threads. */
 uint64_t worker_listener_clients(const Worker *w, uint32_t listener);
-/* Stops accepting, and lets requests finish. An idle connection is closed, or with `patience_ms`
- * first given so long for a request that is on its way: where somebody else takes clients from now
- * on, nobody shall find a connection closed under a request. Returns at once; worker_is_done tells
- * when all is over. The caller watches the deadline and cuts what is left: worker_stop. */
+/* Stops accepting, and lets requests finish. Idle connections are closed, but stay open for up to
+ * `patience_ms` for a request that is on its way: if another process accepts clients from now on,
+ * no client should find a connection closed under its request. Returns at once; poll
+ * worker_is_done. The caller watches the deadline and cuts what is left: worker_stop. */
 void worker_drain(Worker *w, uint64_t patience_ms);
 /* After that: whether no thread watches a listener any more, so that its socket may be closed. */
 bool worker_is_deaf(const Worker *w);
@@ -88,28 +88,28 @@ bool worker_is_deaf(const Worker *w);
 void worker_stop(Worker *w);
 /* Whether all threads have ended (after a drain or stop). */
 bool worker_is_done(const Worker *w);
-/* Waits for the threads; then only worker_free is left. */
+/* Joins the threads; afterwards only worker_free may be called. */
 void worker_join(Worker *w);
 
-/* Posts a message to all threads that run. */
+/* Posts a message to all running threads. */
 void worker_tell(Worker *w, const Message *m);
 
-/* What outlives snapshots: a number for each name that is held, the same as long as anybody holds
- * it. The main thread holds and releases; threads use the numbers of parts that they have pinned.
- * ERR_FULL: there are too many; ERR_MEMORY. (registry.c) */
+/* What outlives snapshots: each held name has a number, which is stable while anyone holds it. The
+ * main thread holds and releases; threads use the numbers of parts that they have pinned. ERR_FULL:
+ * too many; ERR_MEMORY. (registry.c) */
 MUST_USE Err worker_hold_service(Worker *w, Str name, uint32_t *ret);
 void worker_release_service(Worker *w, uint32_t number);
-/* `key` begins with the endpoint's name and says all in which its pool may differ from others. */
+/* `key` begins with the endpoint's name and has all that distinguishes its pool from others. */
 MUST_USE Err worker_hold_origin(Worker *w, Str key, const Endpoint *e, uint32_t *ret);
 void worker_release_origin(Worker *w, uint32_t number);
-/* Frees origins that nobody names, once nothing of them is left. True: some are still there. */
+/* Frees origins that are no longer named, once they are unused. True: some are left. */
 bool worker_tidy_origins(Worker *w);
 MUST_USE Err worker_hold_limiter(Worker *w, Str key, const LimiterRule *rule, uint32_t *ret);
 void worker_release_limiter(Worker *w, uint32_t number);
-/* A number under which threads count who uses something; given back when nobody does. */
+/* A number under which threads count the users of a part; give it back when it has none. */
 MUST_USE Err worker_take_part(Worker *w, uint32_t *ret);
 void worker_give_part(Worker *w, uint32_t part);
-/* How many exchanges use a part. Once no thread's snapshot names it, it only becomes less. */
+/* How many exchanges use a part. Once no thread's snapshot names it, this can only fall. */
 uint64_t worker_pins(const Worker *w, uint32_t part);
 /* The same for an endpoint of a cluster, once no thread's set has it. */
 uint64_t worker_endpoint_pins(const Worker *w, uint32_t number);
@@ -123,13 +123,13 @@ typedef struct OriginStatus {
     uint32_t active;
     uint32_t idle;
     uint32_t connecting;
-    uint32_t waiting; /* requests that wait for a connection */
+    uint32_t waiting; /* requests waiting for a connection */
 } OriginStatus;
 
-/* An endpoint of a service that is not simply there: not up, or with another weight than 1. */
+/* An endpoint with an unusual state: not up, or with a weight other than 1. */
 typedef struct EndpointStatus {
     Str name;
-    Str route; /* as it is written; empty: the service has one */
+    Str route; /* as written; empty: the service has only one */
     EndpointState state;
     uint32_t weight;
 } EndpointStatus;
@@ -150,7 +150,7 @@ typedef struct FaultStatus {
 
 typedef struct WorkerStatus {
     unsigned threads;
-    uint64_t snapshot; /* its number: reloads, and one */
+    uint64_t snapshot; /* its number: reloads plus one */
     uint64_t connections; /* clients now */
     uint64_t accepted;    /* since the start */
     uint64_t refused;     /* for lack of room */
@@ -169,7 +169,7 @@ typedef struct WorkerStatus {
     FaultStatus *faults COUNTED_BY(fault_count); /* those that happened */
 } WorkerStatus;
 
-/* A picture of the counters and of endpoints, in the caller's arena; on the main thread. */
+/* The current counters and endpoints, in the caller's arena; main thread only. */
 MUST_USE Err worker_status(Worker *w, Arena *arena, const WorkerStatus **ret);
 
 #endif
