@@ -1,17 +1,17 @@
-/* access.c - the three forms of an access line, from one table of what a record holds. */
+/* access.c - the three formats of an access line, from one table of the record's members. */
 #include "proxy/access.h"
 
 #include "loop/quote.h"
 #include "loop/timestamp.h"
 
-/* How long a value may become when it is escaped; the sum leaves room for the rest of a line. */
+/* Maximum escaped length of a value; the sum leaves room for the rest of a line. */
 #define TARGET_ROOM 2048u
 #define FIELD_ROOM 1024u
 #define NAME_ROOM 300u
 
 typedef void (*Quote)(Text *t, Str s);
 
-/* Bytes that one byte becomes in the longest of the escapes. */
+/* The size of a byte in the longest of the escapes. */
 static size_t escaped_bytes(uint8_t c)
 {
     if (c < 0x20 || c >= 0x7f) {
@@ -20,7 +20,7 @@ static size_t escaped_bytes(uint8_t c)
     return c == '"' || c == '\\' ? 2 : 1;
 }
 
-/* Quotes `s`, cut (with "..." behind it) where its escaped form would become longer than `room`. */
+/* Quotes `s`, truncated (with "..." appended) if its escaped form would exceed `room`. */
 static void quote_within(Text *t, Quote quote, Str s, size_t room)
 {
     size_t used = 0;
@@ -30,7 +30,7 @@ static void quote_within(Text *t, Quote quote, Str s, size_t room)
         fits++;
     }
     while (fits < s.len && fits > 0 && (s.at[fits] & 0xc0u) == 0x80) {
-        fits--; /* whole characters, where there are any */
+        fits--; /* whole UTF-8 characters, if any */
     }
     if (fits == s.len) {
         quote(t, s);
@@ -43,7 +43,7 @@ static void quote_within(Text *t, Quote quote, Str s, size_t room)
     quote(t, text_str(&cut));
 }
 
-/* Where a line is being put together, in JSON or logfmt. */
+/* A line under construction, in JSON or logfmt. */
 typedef struct Line {
     Text *t;
     bool json;
@@ -65,7 +65,7 @@ static void line_key(Line *l, Str key)
     }
 }
 
-/* An empty value is left out: a key that stands there says something. */
+/* Omits an empty value: a key is present only if it has one. */
 static void line_str(Line *l, Str key, Str value, size_t room)
 {
     if (value.len > 0) {
@@ -146,13 +146,13 @@ static void print_keys(Line *l, const AccessRecord *r)
     line_number(l, S("first_byte_us"), r->first_byte_us);
 }
 
-/* The combined format has "-" where nothing is known. */
+/* In the combined format, "-" means unknown. */
 static void combined_str(Text *t, Str s, size_t room)
 {
     quote_within(t, quote_combined, s.len > 0 ? s : S("-"), room);
 }
 
-/* "METHOD TARGET HTTP/1.1" within one pair of quotes. */
+/* "METHOD TARGET HTTP/1.1" in one pair of quotes. */
 static void combined_request(Text *t, const AccessRecord *r)
 {
     if (r->method.len == 0) {

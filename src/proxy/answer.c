@@ -1,4 +1,4 @@
-/* answer.c - what River says by itself: which answer that is, and its head. */
+/* answer.c - chooses River's own answers, and writes their heads. */
 #include "proxy/answer.h"
 
 #include "proxy/exchange.h"
@@ -7,7 +7,7 @@
 #include "proxy/worker.h"
 
 #define RETRY_AFTER_SECONDS 1u
-#define ANSWER_FIELDS_BYTES_MAX 256u /* of values that are put together */
+#define ANSWER_FIELDS_BYTES_MAX 256u /* for generated values */
 
 static bool is_overload(Fault f)
 {
@@ -29,7 +29,7 @@ static Str fault_text(Exchange *x, uint16_t status)
     return text_str(&text);
 }
 
-/* How a fault is answered: in its own words, or in those of the filter that refused. */
+/* The answer to a fault: the default, or that of the filter that refused. */
 static Respond fault_respond(Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
@@ -51,8 +51,8 @@ static Respond fault_respond(Exchange *x)
     return r;
 }
 
-/* A body that is one piece in memory. Fields that a handler has set stay, also when it then failed
- * (405 names what is allowed). */
+/* Answers with a body of one piece in memory. Fields that a handler has set are kept, even if it
+ * then failed (405 lists the allowed methods). */
 static void answer_with(Exchange *x, const Respond *r)
 {
     x->own.answer.piece = (AnswerPiece){.bytes = r->body};
@@ -76,7 +76,7 @@ static bool has_body(const Answer *a)
     return a->status != 204 && a->status != 304; /* RFC 9110 §8.6 */
 }
 
-/* All but the length, which is out of a filter's reach, where they are collected for filters. */
+/* All fields, except the length when they are collected for filters, which must not change it. */
 static void add_answer_fields(Thread *t, const Exchange *x, HeadOut *out)
 {
     const Answer *a = &x->own.answer;
@@ -120,7 +120,7 @@ static void answer_decide(Exchange *x)
     x->own.decided = true;
 }
 
-/* The fields as a list. NULL: there is no room. */
+/* The fields as a list. NULL: no room. */
 static HeadEdit *answer_edit(Thread *t, Exchange *x)
 {
     HeadEdit *edit = arena_new(&x->arena, HeadEdit);
@@ -148,7 +148,7 @@ Step answer_prepare(Thread *t, Exchange *x)
     return *edit ? filter_step(t, x, filter_head(t, x, STAGE_RESPONSE, *edit)) : NEXT;
 }
 
-/* Without room for what filters make of them, the fields go out unedited. */
+/* If there is no room for the filters' edits, the fields are sent unedited. */
 void answer_head(Thread *t, Exchange *x, HeadOut *out)
 {
     const HeadEdit *edit = x->filters.edit;

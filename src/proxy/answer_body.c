@@ -1,8 +1,8 @@
-/* answer_body.c - ANSWER: how River's own answers are sent.
+/* answer_body.c - ANSWER: sends River's own answers.
  *
- * The body is a list of pieces (answer.h). As much as fits goes into one buffer behind the head, so
- * that a small answer is one call. A large range of a file goes from the page cache to a plain
- * HTTP/1 connection without a copy. What is not in memory is read by the disk's threads. */
+ * The body is a list of pieces (answer.h). As much as fits is put into one buffer after the head,
+ * so that a small answer takes one call. A large range of a file goes from the page cache to a
+ * plain HTTP/1 connection without a copy. What is not in memory is read by the disk's threads. */
 #include "proxy/answer.h"
 
 #include "base/number.h"
@@ -11,7 +11,7 @@
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
-/* Of a body in one turn: more costs more (docs/PERFORMANCE.md), and nobody should wait for long. */
+/* Body bytes per turn: more costs more (docs/PERFORMANCE.md), and delays other connections. */
 #define STEP_BYTES_MAX (192u << 10)
 #define UNCOPIED_BYTES_MIN (64u << 10) /* a smaller rest of a file is read and sent */
 
@@ -31,7 +31,7 @@ static void place_move(Exchange *x, uint64_t bytes)
     }
 }
 
-/* What is in memory of the current piece, from the current place on. */
+/* Bytes in memory of the current piece, from the current position. */
 static Str place_bytes(const Thread *t, const Exchange *x)
 {
     const AnswerPiece *p = &x->own.answer.pieces[x->own.place.piece];
@@ -46,7 +46,7 @@ static Str place_bytes(const Thread *t, const Exchange *x)
     return STR_NONE;
 }
 
-/* What the disk's threads have read comes first. */
+/* Takes bytes that the disk's threads have read. */
 static Err take_loaded(Thread *t, Exchange *x, Span room, size_t *ret_read)
 {
     if (x->file.loaded.err != ERR_OK) {
@@ -61,7 +61,7 @@ static Err take_loaded(Thread *t, Exchange *x, Span room, size_t *ret_read)
     return *ret_read > 0 ? ERR_OK : ERR_AGAIN;
 }
 
-/* Reads on in the file. ERR_AGAIN: the disk's threads do it, and will wake the exchange. */
+/* Reads the next bytes of the file. ERR_AGAIN: the disk's threads will wake the exchange. */
 static Err place_read(Thread *t, Exchange *x, Span room, size_t *ret_read)
 {
     const AnswerPiece *p = &x->own.answer.pieces[x->own.place.piece];
@@ -85,8 +85,8 @@ static Err place_read(Thread *t, Exchange *x, Span room, size_t *ret_read)
     return err;
 }
 
-/* The next bytes: of one piece where they lie, if they are the last; else as many pieces as fit
- * into the thread's input. ERR_AGAIN: nothing yet. */
+/* The next bytes: a last piece in place, or else as many pieces as fit into the thread's input.
+ * ERR_AGAIN: none yet. */
 static Err body_next(Thread *t, Exchange *x, size_t room_bytes, Str *ret)
 {
     Span room = span_take(t->input, room_bytes);
@@ -136,7 +136,7 @@ static void count_sent(Thread *t, Exchange *x, size_t bytes, size_t body)
     x->pace.out_ms = t->now_ms;
 }
 
-/* Sends what comes next, behind the head if that has not gone. */
+/* Sends the next bytes, after the head if that is not sent yet. */
 static Step send_next(Thread *t, Exchange *x, HeadOut *head, size_t *sent)
 {
     Link client = link_client(t, x);
@@ -160,7 +160,7 @@ static Step send_next(Thread *t, Exchange *x, HeadOut *head, size_t *sent)
     return NEXT;
 }
 
-/* How much of a file can go to the client without a copy, and without waiting for a disk. */
+/* How many bytes of a file can go to the client without a copy, and without waiting for a disk. */
 static size_t uncopied_bytes(const Thread *t, const Exchange *x, Link client)
 {
     const File *f = file_cache_get(t, x->file.handle);
@@ -211,8 +211,8 @@ bool answer_blocked(const Thread *t, const Exchange *x)
     return x->own.begun && (full || link_blocked(client));
 }
 
-/* Whether the client may go on with something else than a request after this answer: it asked for
- * another protocol, or to be told whether its body is wanted. */
+/* Whether the client may send something other than a request after this answer: it asked for
+ * another protocol, or whether its body is wanted. */
 static bool client_may_stray(const Exchange *x)
 {
     const RequestHead *r = &x->request.head;
@@ -222,7 +222,7 @@ static bool client_may_stray(const Exchange *x)
            (refused && r->framing.upgrade);
 }
 
-/* The head, with what fits behind it. */
+/* Sends the head, with as much of the body as fits. */
 static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
 {
     Link client = link_client(t, x);
@@ -241,8 +241,8 @@ static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
     return len > 0 ? send_uncopied(t, x, &head, len, sent) : send_next(t, x, &head, sent);
 }
 
-/* The answer is over only when the client has all of it, as far as that is waited for: a stream
- * sends its last bytes by itself. */
+/* The answer is over only when the client has taken all of it; on a stream, once it is queued,
+ * since a stream sends its last bytes by itself. */
 Step phase_answer(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);

@@ -1,4 +1,4 @@
-/* client.c - a client's connection between its requests, and how it ends. */
+/* client.c - a client's connection between its requests. */
 #include "proxy/client_end.h"
 
 #include "base/number.h"
@@ -7,11 +7,11 @@
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
-#define CLIENT_READ_BYTES (32u << 10) /* for a head and what comes right behind it */
+#define CLIENT_READ_BYTES (32u << 10) /* for a head and what follows it at once */
 
 static void client_read(Thread *t, Client *c);
 
-/* An exchange was started, if there was room for it, and has run as far as it could. */
+/* Follows up after an exchange was started, if there was room, and has run as far as it could. */
 static void exchange_ran(Thread *t, Client *c, bool started)
 {
     if (started) {
@@ -26,7 +26,7 @@ static void client_refuse(Thread *t, Client *c, Fault fault, Str head)
     exchange_ran(t, c, exchange_refuse(t, c, fault, head));
 }
 
-/* The session for a client of a listener that speaks TLS; ERR_OK also where it does not. */
+/* The TLS session for a client of the listener; also ERR_OK if the listener is plain. */
 static Err client_seal(Thread *t, const Listener *l, Tls **ret)
 {
     if (!l->tls) {
@@ -74,7 +74,7 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
     client_deadline(t, c, service_of(t, c)->limits.head_timeout_ms);
 }
 
-/* Counts and logs why an open session has failed: a record that is none, or an alert. */
+/* Counts and logs why an open session has failed: an invalid record, or an alert. */
 COLD static void session_failed(Thread *t, const Client *c)
 {
     Fault fault = fault_of_client_tls(tls_reason(c->wire.tls));
@@ -110,14 +110,14 @@ void client_close(Thread *t, Client *c, bool abort)
 
 /* --- TLS ------------------------------------------------------------------------------------- */
 
-/* Whether a client whose handshake failed so may be in the middle of sending. */
+/* Whether a client whose handshake failed for this reason may still be sending. */
 static bool may_say_more(TlsReason reason)
 {
     return reason == TLS_REASON_CERTIFICATE || reason == TLS_REASON_NO_CERTIFICATE ||
            reason == TLS_REASON_PROTOCOL;
 }
 
-/* Counts and logs why there is no session. A plain request is told so, plainly. */
+/* Counts and logs a failed handshake. Answers a plain-text request in plain text. */
 static void handshake_failed(Thread *t, Client *c)
 {
     TlsReason reason = tls_reason(c->wire.tls);
@@ -137,7 +137,7 @@ static void handshake_failed(Thread *t, Client *c)
         return;
     }
     counter_add(&t->faults[fault], 1);
-    if (may_say_more(reason)) { /* what it sends now must not reset the alert away */
+    if (may_say_more(reason)) { /* further input must not cause a reset that destroys the alert */
         wire_unseal(&c->wire);
         c->wire.broken = false;
         c->over = (ExchangeOver){.is = true, .linger = true};
@@ -172,8 +172,8 @@ static void client_shake(Thread *t, Client *c)
 
 /* --- reading heads --------------------------------------------------------------------------- */
 
-/* Keeps in `in` what was not consumed of the bytes in the thread's input, of which the first `old`
- * are a copy of `in`. */
+/* Keeps in `in` the unconsumed bytes of the thread's input, which begins with `old` bytes copied
+ * from `in`. */
 static Err input_keep(Thread *t, Client *c, size_t old, size_t total, size_t consumed)
 {
     if (consumed <= old) {
@@ -184,9 +184,9 @@ static Err input_keep(Thread *t, Client *c, size_t old, size_t total, size_t con
     return buf_add(&c->in, &t->buf_blocks, str_slice(span_str(t->input), consumed, total));
 }
 
-/* What is wrong with a head of which `total` bytes are there, the first `skip` an empty line. Its
- * first line is judged once, when it ends, and not with the whole head: nothing that speaks another
- * protocol waits for head-timeout. */
+/* The fault of a head of which `total` bytes have arrived, the first `skip` being an empty line.
+ * The first line is judged as soon as it ends, not with the whole head, so that clients of other
+ * protocols do not have to wait for head-timeout. */
 static Fault head_judge(const Thread *t, const Client *c, size_t old, size_t total, size_t skip)
 {
     Str bytes = str_slice(span_str(t->input), skip, total);
@@ -199,7 +199,7 @@ static Fault head_judge(const Thread *t, const Client *c, size_t old, size_t tot
     return fault == HTTP_FAULT_NONE ? FAULT_NONE : fault_of_request(fault);
 }
 
-/* A head is not whole yet: keeps it and waits, if it may still grow. */
+/* Keeps an incomplete head and waits for more, if it may still grow. */
 static void head_incomplete(Thread *t, Client *c, size_t old, size_t total, size_t skip)
 {
     const ServiceLimits *limits = &service_of(t, c)->limits;
@@ -232,8 +232,8 @@ static void head_incomplete(Thread *t, Client *c, size_t old, size_t total, size
     }
 }
 
-/* Whether a head is the beginning of HTTP/2's connection preface, where that is spoken without TLS
- * (RFC 9113 §3.3, §3.4). */
+/* Whether a head is the start of HTTP/2's connection preface, on a listener that accepts HTTP/2
+ * without TLS (RFC 9113 §3.3, §3.4). */
 static bool is_preface(const Thread *t, const Client *c, Str head)
 {
     return listener_of(t, c)->h2c && !c->wire.tls && str_equal(head, S("PRI * HTTP/2.0\r\n\r\n"));
@@ -275,7 +275,7 @@ static void head_look(Thread *t, Client *c, size_t old, size_t total)
     exchange_ran(t, c, started);
 }
 
-/* Goes on with reading a head: from what is there already, or else from the socket. */
+/* Continues reading a head: from bytes already there, or else from the socket. */
 static void client_read(Thread *t, Client *c)
 {
     size_t old = c->in.len;
@@ -301,7 +301,7 @@ static void client_read(Thread *t, Client *c)
 
 /* --- the PROXY protocol ---------------------------------------------------------------------- */
 
-/* Nothing is said to the peer: what it speaks is not known. */
+/* Closes without an answer: the peer's protocol is unknown. */
 static void proxy_failed(Thread *t, Client *c, Fault fault)
 {
     uint8_t room[PEER_TEXT_MAX];
@@ -315,7 +315,7 @@ static void proxy_failed(Thread *t, Client *c, Fault fault)
     client_close(t, c, true);
 }
 
-/* The header is over; `early` of `total` bytes in the thread's input follow it. */
+/* The header is complete; `early` of `total` bytes in the thread's input follow it. */
 static void proxy_done(Thread *t, Client *c, size_t old, size_t total, size_t early)
 {
     const Listener *l = listener_of(t, c);
@@ -346,7 +346,7 @@ static void proxy_done(Thread *t, Client *c, size_t old, size_t total, size_t ea
     }
 }
 
-/* Reads no more than a header may have, so that what follows it fits where it is kept. */
+/* Reads no more than a header's maximum, so that what follows it fits where it is kept. */
 static void client_read_proxy(Thread *t, Client *c)
 {
     size_t old = c->in.len;

@@ -1,4 +1,4 @@
-/* client_end.c - how a client's connection ends: after its last answer, and when River leaves. */
+/* client_end.c - the end of a client's connection: after its last answer, and when River leaves. */
 #include "proxy/client_end.h"
 
 #include "base/number.h"
@@ -14,8 +14,8 @@ void client_deadline(Thread *t, Client *c, uint64_t in_ms)
     CHECK(timer_set(&t->wheel, &c->timer, t->now_ms + in_ms, token) == ERR_OK);
 }
 
-/* Everything was sent: finishes our side, and waits a little for the peer's rest, so that a reset
- * does not destroy the answer before it is read (RFC 9112 §9.6). */
+/* Everything was sent: finishes our side, and waits briefly for further input, so that a reset does
+ * not destroy the answer before it is read (RFC 9112 §9.6). */
 static void client_finish(Thread *t, Client *c)
 {
     if (!c->linger_wanted || c->wire.ended) {
@@ -50,7 +50,7 @@ void client_flush(Thread *t, Client *c)
     }
 }
 
-/* Whether the peer takes the rest of its answer more slowly than the minimum rate allows. */
+/* Whether the peer takes the rest of its answer below the minimum rate. */
 static bool takes_too_slowly(const Thread *t, const Client *c)
 {
     const ServiceLimits *limits = &service_of(t, c)->limits;
@@ -86,7 +86,7 @@ void client_linger(Thread *t, Client *c)
     }
 }
 
-/* The deadline of an idle connection. */
+/* Sets the deadline of an idle connection. */
 static void client_idle_deadline(Thread *t, Client *c)
 {
     uint64_t idle_ms = service_of(t, c)->limits.keep_alive_ms;
@@ -104,7 +104,7 @@ void client_go_on(Thread *t, Client *c)
         client_close(t, c, over.abort);
         return;
     }
-    if (over.keep && (!c->leaving || c->patience_ms > 0)) { /* the answer has said that it stays */
+    if (over.keep && (!c->leaving || c->patience_ms > 0)) { /* the answer announced keep-alive */
         c->state = CLIENT_IDLE;
         c->idle_ms = t->now_ms;
         client_idle_deadline(t, c);
@@ -158,13 +158,13 @@ void client_cut_streams(Thread *t, Client *c, Fault fault, bool unfinished)
     }
 }
 
-/* The session is over and all is sent: the end, as after any last answer. */
+/* The session is over and all is sent: ends the connection, as after any last answer. */
 void client_mux_end(Thread *t, Client *c)
 {
     Mux *m = c->mux;
     client_cut_streams(t, c, FAULT_CLIENT_GONE, false);
     c->mux = NULL;
     mux_drop(t, m);
-    c->linger_wanted = true; /* what is on its way must not reset GOAWAY away */
+    c->linger_wanted = true; /* pending input must not cause a reset that destroys GOAWAY */
     client_finish(t, c);
 }

@@ -1,12 +1,12 @@
-/* client_mux.c - a client's connection that speaks HTTP/2. */
+/* client_mux.c - HTTP/2 on a client's connection. */
 #include "proxy/client_end.h"
 
 #include "loop/log.h"
 #include "proxy/exchange.h"
 
-#define QUIET_MS 60000u /* of a client with open streams, before it is asked whether it lives */
+#define QUIET_MS 60000u /* silence of a client with open streams before a PING */
 
-/* A deadline of the whole connection has passed, or is watched from now on. */
+/* A deadline of the whole connection has passed, or needs to be set. */
 void client_mux_watch(Thread *t, Client *c)
 {
     const ServiceLimits *limits = &service_of(t, c)->limits;
@@ -41,7 +41,7 @@ void client_mux_watch(Thread *t, Client *c)
     }
 }
 
-/* The whole connection ends by its client's fault, with all of its streams. */
+/* The whole connection fails by the client's fault, with all its streams. */
 static void mux_broke(Thread *t, const Client *c)
 {
     uint8_t room[PEER_TEXT_MAX];
@@ -74,8 +74,8 @@ void client_mux_flush(Thread *t, Handle h)
     }
 }
 
-/* The client sends no more. That is a goodbye: requests that are whole are answered, as over
- * HTTP/1, the others are over, and then the connection ends. */
+/* The client sends no more, and so is leaving: complete requests are answered, as over HTTP/1,
+ * incomplete ones are cut, and then the connection ends. */
 static void mux_half_closed(Thread *t, Client *c)
 {
     if (c->mux->count == 0 && c->wire.out.len == 0) {
@@ -87,7 +87,7 @@ static void mux_half_closed(Thread *t, Client *c)
     mux_flush_later(t, c->mux);
 }
 
-/* Who broke a rule before its exchange began has no access record. */
+/* Logs requests that broke a rule before their exchange began; they have no access record. */
 static void log_unread(const Thread *t, Client *c)
 {
     Mux *m = c->mux;
@@ -116,7 +116,7 @@ static void mux_read(Thread *t, Client *c)
         mux_half_closed(t, c);
     } else if (err != ERR_OK && err != ERR_AGAIN && err != ERR_SYNTAX) {
         client_close(t, c, false);
-    } /* else GOAWAY says why; then it ends */
+    } /* otherwise GOAWAY tells why; then it ends */
 }
 
 void client_mux_ready(Thread *t, Client *c)
@@ -143,12 +143,12 @@ void client_mux_begin(Thread *t, Client *c, Str bytes)
         client_close(t, c, true);
         return;
     }
-    c->state = CLIENT_MUX; /* its first flush sets the deadline */
+    c->state = CLIENT_MUX; /* the first flush sets the deadline */
     if (c->leaving) {
         client_drain(t, c, c->patience_ms);
     }
     if (bytes.len > 0) {
-        (void)!mux_feed(c->mux, bytes); /* a failure is seen when it is flushed */
+        (void)!mux_feed(c->mux, bytes); /* its flush detects a failure */
         log_unread(t, c);
     }
     if (c->wire.readable) {

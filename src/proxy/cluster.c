@@ -1,9 +1,9 @@
-/* cluster.c - clusters by their names; their sets, by configurations and by changes. */
+/* cluster.c - clusters by name, and how configurations and changes update their sets. */
 #include "base/number.h"
 #include "proxy/cluster_inside.h"
 
 #define SCRATCH_BYTES_MAX (16u << 20)
-#define INDEX_FROM 8u /* so many names are looked for one by one */
+#define INDEX_FROM 8u /* fewer names are searched linearly */
 
 static uint32_t hash_of(Str name)
 {
@@ -11,13 +11,13 @@ static uint32_t hash_of(Str name)
     return (uint32_t)(hash ^ hash >> 32);
 }
 
-/* --- places by names ------------------------------------------------------------------------- */
+/* --- index of names ------------------------------------------------------------------------- */
 
-/* The places of a set by their endpoints' names, for many look-ups; without a room each look goes
- * through all places. */
+/* A hash index of a set's places by endpoint name, for many look-ups; if `room` is 0, look-ups
+ * search all places. */
 typedef struct NameIndex {
     const EndpointSet *set;
-    size_t room; /* a power of two, more than twice what comes in; 0: none */
+    size_t room; /* a power of two, more than twice the entries; 0: none */
     uint32_t *slots COUNTED_BY(room); /* place + 1 */
 } NameIndex;
 
@@ -32,7 +32,7 @@ static void index_add(NameIndex *ix, size_t place)
     }
 }
 
-/* For a set that gets so many places at most. */
+/* For a set of at most `most` places. */
 static Err index_open(Arena *scratch, const EndpointSet *set, size_t most, NameIndex *ret)
 {
     *ret = (NameIndex){.set = set};
@@ -59,7 +59,7 @@ static bool is_named(const Member *m, uint32_t hash, Str name)
     return m->endpoint && m->hash == hash && str_equal(m->endpoint->name, name);
 }
 
-/* PICK_NONE: there is none. */
+/* PICK_NONE: not found. */
 static size_t index_find(const NameIndex *ix, Str name)
 {
     const EndpointSet *s = ix->set;
@@ -80,7 +80,7 @@ static size_t index_find(const NameIndex *ix, Str name)
     return PICK_NONE;
 }
 
-/* --- by names -------------------------------------------------------------------------------- */
+/* --- clusters by name ----------------------------------------------------------------------- */
 
 Err cluster_hold(Worker *w, Str name, uint32_t *ret)
 {
@@ -123,7 +123,7 @@ void cluster_release(Worker *w, uint32_t number)
 
 /* --- by configurations ----------------------------------------------------------------------- */
 
-/* Whether requests may go on with the one that is there. */
+/* Whether the existing node can serve as this endpoint. */
 static bool is_same(const EndpointNode *n, const Endpoint *e)
 {
     const Endpoint *o = &n->endpoint;
@@ -137,7 +137,7 @@ static bool is_same(const EndpointNode *n, const Endpoint *e)
            o->idle_timeout_ms == e->idle_timeout_ms && o->connections_max == e->connections_max;
 }
 
-/* The place of an endpoint of the file: what is known of it, and what the file says. */
+/* Adds an endpoint of the file to the draft: its existing node, if any, with the file's values. */
 static Err plan_endpoint(Worker *w, EndpointSet *draft, const NameIndex *before, const Endpoint *e)
 {
     size_t at = before->set ? index_find(before, e->name) : PICK_NONE;
@@ -169,7 +169,7 @@ static void draft_drop(Worker *w, EndpointSet *draft)
     set_drop(w, draft);
 }
 
-/* All places of the draft: those of the file, then what changes have added. */
+/* Fills the draft: the file's endpoints, then those that changes have added. */
 static Err plan_places(Worker *w, const ClusterPlan *plan, const EndpointSet *before,
                        Arena *scratch, EndpointSet *draft)
 {
@@ -270,15 +270,15 @@ void clusters_abandon(Worker *w)
 
 /* --- by changes ------------------------------------------------------------------------------ */
 
-/* The next set, while it is made. */
+/* The next set, under construction. */
 typedef struct Edit {
     Worker *worker;
     EndpointSet *set;
     NameIndex index;
-    size_t free_at;        /* no place before can be taken */
-    EndpointNode *added;   /* through next_fresh */
-    EndpointNode *removed; /* through next */
-    bool reshaped;         /* other places or weights: a costly table must follow */
+    size_t free_at;        /* all places before are taken */
+    EndpointNode *added;   /* linked through next_fresh */
+    EndpointNode *removed; /* linked through next */
+    bool reshaped;         /* places or weights differ: a new costly table is needed */
 } Edit;
 
 static Err edit_add(Edit *e, const EndpointChange *change)

@@ -1,5 +1,4 @@
-/* cluster_tidy.c - what happens to clusters in time: costly tables are built; sets and endpoints
- * that nobody uses any more are freed. */
+/* cluster_tidy.c - builds costly tables over time, and frees unused sets and endpoints. */
 #include "base/number.h"
 #include "proxy/cluster_inside.h"
 
@@ -8,7 +7,7 @@
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-#define SET_BLOCK_BYTES 480u /* most clusters have few endpoints; what is larger stands alone */
+#define SET_BLOCK_BYTES 480u /* most clusters are small; a larger array gets its own block */
 #define SET_BLOCKS_FREE 64u
 
 Err clusters_open(Worker *w)
@@ -39,7 +38,7 @@ void clusters_close(Worker *w)
         all->retired = s->older;
         set_drop(w, s);
     }
-    pool_drop(&all->endpoints); /* the origins are the registry's to drop */
+    pool_drop(&all->endpoints); /* the registry frees the origins */
     roster_close(&all->names);
     memory_release(all->list, sizeof(Cluster) * WORKER_CLUSTERS_MAX);
     blocks_drop(&all->blocks);
@@ -90,7 +89,7 @@ void cluster_is_fresh(Worker *w, Cluster *c)
     }
 }
 
-/* The newest set again, with the table that was built. */
+/* Publishes a copy of the newest set with the table that was built. */
 static Err publish_table(Worker *w, Cluster *c, CostlyTable *t)
 {
     EndpointSet *s = NULL;
@@ -105,7 +104,7 @@ static Err publish_table(Worker *w, Cluster *c, CostlyTable *t)
     return ERR_OK;
 }
 
-/* Takes a table that is done. Where there was no memory, it is built once more, a little later. */
+/* Takes a finished table. If memory was short, queues another build. */
 static void job_end(Worker *w, uint64_t now_ms)
 {
     TableJob *job = &w->clusters.job;
@@ -124,8 +123,8 @@ static void job_end(Worker *w, uint64_t now_ms)
     }
 }
 
-/* Of the clusters that wait the first whose last table is old enough: under many changes tables
- * are built one after the other, and should not take a processor for themselves. */
+/* Starts the first waiting build whose cluster's last table is old enough: under frequent changes
+ * tables are built one after the other, and must not occupy a whole processor. */
 static void job_begin(Worker *w, uint64_t now_ms)
 {
     Clusters *all = &w->clusters;
@@ -138,7 +137,7 @@ static void job_begin(Worker *w, uint64_t now_ms)
     }
     stale_remove(all, c);
     if (!set_has_weight(c->newest)) {
-        return; /* a table of nobody; with the first endpoint comes another change */
+        return; /* nothing to build; adding the first endpoint queues it again */
     }
     c->table_begun_ms = now_ms;
     c->newest->in_job = true;
@@ -149,14 +148,14 @@ static void job_begin(Worker *w, uint64_t now_ms)
 
 /* --- freeing --------------------------------------------------------------------------------- */
 
-/* The last retirement that a thread has taken up. One that has ended uses no set. */
+/* The last retirement that a thread has seen. A thread that has ended uses no set. */
 static uint64_t seen_by(const Worker *w, const Thread *t)
 {
     uint64_t seen = atomic_load_explicit(&t->sets_seen, memory_order_acquire);
     return atomic_load(&t->ended) ? w->clusters.retirements : seen;
 }
 
-/* The last one that all threads have taken up. Those that do not run use no set. */
+/* The last one that all threads have seen. Threads that do not run use no set. */
 static uint64_t seen_by_all(const Worker *w)
 {
     uint64_t seen = w->clusters.retirements;
@@ -166,8 +165,7 @@ static uint64_t seen_by_all(const Worker *w)
     return seen;
 }
 
-/* Threads that sleep are woken for it, once, and not for each of many changes; those that work take
- * it up by themselves. */
+/* Wakes sleeping threads for a retirement, once for many changes; busy threads notice it anyway. */
 static void wake_sleepers(Worker *w, uint64_t seen, uint64_t now_ms)
 {
     Clusters *all = &w->clusters;
@@ -180,7 +178,7 @@ static void wake_sleepers(Worker *w, uint64_t seen, uint64_t now_ms)
     for (unsigned i = 0; i < w->started; i++) {
         Thread *t = w->group.threads[i];
         if (seen_by(w, t) < all->retirements) {
-            /* A full mailbox wakes its thread just as well. */
+            /* A full mailbox wakes its thread, too. */
             (void)!mailbox_post(&t->mailbox, &(Message){.kind = MESSAGE_SETS});
         }
     }
@@ -219,7 +217,7 @@ static void free_nodes(Worker *w, uint64_t seen)
     }
 }
 
-/* When the first of the tables that wait may be begun. */
+/* When the first of the waiting builds may start. */
 static uint64_t stale_wait_ms(const Clusters *all, uint64_t now_ms)
 {
     uint64_t wait = all->stale ? CLUSTER_APART_MS : UINT32_MAX;

@@ -1,4 +1,4 @@
-/* dump.c - records of what outlives a worker. */
+/* dump.c - writes and reads records of state that outlives a worker. */
 #include "proxy/dump.h"
 
 #include "base/number.h"
@@ -11,15 +11,15 @@
 
 typedef enum RecordKind {
     RECORD_END,
-    RECORD_TOTALS,  /* requests of services that are no more; accepted, refused */
-    RECORD_FAULT,   /* a code, and how often */
-    RECORD_SERVICE_OLD, /* of versions whose counters had no names */
+    RECORD_TOTALS,  /* requests of services that no longer exist; accepted, refused */
+    RECORD_FAULT,   /* a code, and its count */
+    RECORD_SERVICE_OLD, /* from versions with unnamed counters */
     RECORD_ORIGIN_OLD,
-    RECORD_LIMITER, /* a key, the rule, the secret; the buckets that follow are its */
+    RECORD_LIMITER, /* key, rule and secret; its buckets follow */
     RECORD_BUCKETS,
-    RECORD_TICKETS, /* what a listener's TLS is made of, and its keys */
-    RECORD_SERVICE, /* a name, and its counters: a key, how many words, and these */
-    RECORD_ORIGIN   /* a key, and its counters */
+    RECORD_TICKETS, /* fingerprint of a listener's TLS, and its keys */
+    RECORD_SERVICE, /* name and counters: each a key, a number of words, the words */
+    RECORD_ORIGIN   /* the same, by the origin's key */
 } RecordKind;
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -28,7 +28,7 @@ typedef struct Dumper {
     const DumpSink *sink;
     Worker *worker;
     uint64_t now_ms;
-    Text out; /* the record that is being put together */
+    Text out; /* the record under construction */
 } Dumper;
 
 static void put_number(Text *t, uint64_t n)
@@ -48,14 +48,14 @@ static void record_begin(Dumper *d, RecordKind kind)
 {
     d->out.len = 0;
     put_number(&d->out, kind);
-    put_number(&d->out, 0); /* the length, when it is known */
+    put_number(&d->out, 0); /* length, filled in later */
 }
 
 static Err record_finish(Dumper *d)
 {
     CHECK(!d->out.overflow);
     Str all = text_str(&d->out);
-    Text length = text_in(span_take(span_drop(d->out.room, 8), 8)); /* within the record's head */
+    Text length = text_in(span_take(span_drop(d->out.room, 8), 8)); /* in the record's head */
     put_number(&length, all.len - RECORD_HEAD_BYTES);
     return d->sink->write(d->sink->context, all);
 }
@@ -166,7 +166,7 @@ static Err dump_limiter(Dumper *d, uint32_t number)
     return dump_buckets(d, l);
 }
 
-/* One record for each that is held; a name that is too long for one is left out. */
+/* Writes a record for each held name; skips names that are too long. */
 static Err dump_names(Dumper *d, const Roster *r, Err (*one)(Dumper *d, uint32_t number))
 {
     for (uint32_t i = 0; i < r->touched; i++) {
@@ -177,7 +177,7 @@ static Err dump_names(Dumper *d, const Roster *r, Err (*one)(Dumper *d, uint32_t
     return ERR_OK;
 }
 
-/* Listeners that share a server have its keys several times: they are small. */
+/* Listeners that share a server repeat its keys: they are small. */
 static Err dump_tickets(Dumper *d)
 {
     const Snapshot *s = atomic_load(&d->worker->snapshot);
@@ -222,7 +222,7 @@ Err worker_dump(Worker *w, uint64_t now_ms, const DumpSink *sink)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* Takes numbers and texts from the front; what is not there makes all that follow fail. */
+/* Takes numbers and texts from the front; after a failure all further reads fail. */
 typedef struct Reader {
     Str rest;
     bool broken;
@@ -258,7 +258,7 @@ static Str get_str(Reader *r)
     return get_bytes(r, get_number(r));
 }
 
-/* The records, one after the other; false at the end. */
+/* Takes the next record; false at the end. */
 static bool next_record(Reader *r, uint64_t *ret_kind, Reader *ret_record)
 {
     *ret_kind = get_number(r);
@@ -274,7 +274,7 @@ static Err look_at_head(Str dump, uint64_t now_ms, Reader *ret)
     if (!str_starts(dump, MAGIC) || r.broken) {
         return ERR_SYNTAX;
     }
-    /* A clock that has gone back is another machine's, or this one's before it started. */
+    /* A clock that has gone back belongs to another machine, or to an earlier boot. */
     if (version != DUMP_VERSION || then_ms > now_ms) {
         return ERR_UNSUPPORTED;
     }
@@ -282,7 +282,7 @@ static Err look_at_head(Str dump, uint64_t now_ms, Reader *ret)
     return ERR_OK;
 }
 
-/* Whether all records are there, to the last. */
+/* Whether all records are present, to the last. */
 static bool is_whole(Reader r)
 {
     uint64_t kind = 0;
@@ -295,9 +295,9 @@ static bool is_whole(Reader r)
 typedef struct Restorer {
     Worker *worker;
     const Snapshot *snapshot;
-    Thread *thread; /* in whose counters it is put: only sums have a meaning */
+    Thread *thread; /* receives the counts: only sums over threads matter */
     uint64_t now_ms;
-    Limiter *limiter; /* whose buckets follow; NULL: nobody's */
+    Limiter *limiter; /* owner of the buckets that follow; NULL: skip them */
 } Restorer;
 
 static void restore_totals(Restorer *x, Reader *r)
@@ -325,8 +325,7 @@ static void restore_fault(Restorer *x, Reader *r)
 
 #define ROW_WORDS_MAX 64u
 
-/* Adds the rows that are known, and as wide, to `counters`; NULL: to nothing. Returns the requests
- * among them. */
+/* Adds known rows of equal width to `counters` (NULL: drops them). Returns their requests. */
 static uint64_t restore_rows(Reader *r, const CounterTable *table, void *counters)
 {
     uint64_t requests = 0;
@@ -367,7 +366,7 @@ static void restore_origin(Restorer *x, Reader *r)
     }
 }
 
-/* Buckets are only taken by a limiter of the same rule. */
+/* A limiter accepts only buckets of the same rule. */
 static void restore_limiter(Restorer *x, Reader *r)
 {
     uint32_t number = 0;

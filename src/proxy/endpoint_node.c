@@ -1,10 +1,10 @@
-/* endpoint_node.c - the endpoints of clusters: their numbers, pools, and their end. */
+/* endpoint_node.c - the endpoints of clusters: numbers, pools, and freeing. */
 #include "proxy/cluster_inside.h"
 
 #define ORIGIN_KEY_BYTES_MAX 512u
 
-/* What the pool of an endpoint is known by. Endpoints that differ in a limit or a deadline of their
- * connections, in their TLS identity or in what is spoken do not share one. */
+/* The key of an endpoint's pool. Endpoints that differ in connection limits or deadlines, TLS
+ * identity or protocol do not share a pool. */
 static Str origin_key(const Endpoint *e, Text *t)
 {
     text_add(t, e->name);
@@ -15,7 +15,7 @@ static Str origin_key(const Endpoint *e, Text *t)
     return text_str(t);
 }
 
-/* The name and the TLS client are those of the pool, which lives at least as long. */
+/* The name and the TLS client belong to the pool, which lives at least as long. */
 static Err hold_origin(Worker *w, Endpoint *e)
 {
     uint8_t room[ORIGIN_KEY_BYTES_MAX];

@@ -3,13 +3,12 @@
 
 #include "proxy/worker.h"
 
-#define RESTING_MAX 64u /* endpoints that are looked at for one that does not rest */
-#define UNTRIED_MAX 64u /* ... that was not tried, where the policy has none */
+#define RESTING_MAX 64u /* endpoints searched for one that is not resting */
+#define UNTRIED_MAX 64u /* ... that was not tried, if the policy has none */
 
 /* --- the key --------------------------------------------------------------------------------- */
 
-/* What a policy that hashes looks at: the path without the query, maybe behind the client's
- * address. */
+/* The input of hashing policies: the path without the query, maybe after the client's address. */
 static bool pick_hashed(Exchange *x, bool source)
 {
     x->pick.hashed = x->request.head.path;
@@ -29,7 +28,7 @@ static bool pick_hashed(Exchange *x, bool source)
     return true;
 }
 
-/* A request has one key, whatever sets its tries meet. */
+/* Sets the key once per request, whichever sets its tries use. */
 static bool pick_key(Thread *t, Exchange *x, Cluster *c, const EndpointSet *set)
 {
     if (x->pick.random == 0) {
@@ -40,7 +39,7 @@ static bool pick_key(Thread *t, Exchange *x, Cluster *c, const EndpointSet *set)
     return !hashed || pick_hashed(x, set->hash_source);
 }
 
-/* --- what is passed over --------------------------------------------------------------------- */
+/* --- endpoints to skip ---------------------------------------------------------------------- */
 
 typedef struct Picking {
     Thread *thread;
@@ -48,7 +47,7 @@ typedef struct Picking {
     const PickKey *key;
     size_t tried_count;
     const uint32_t *tried COUNTED_BY(tried_count); /* numbers of endpoints */
-    unsigned resting; /* that were passed over */
+    unsigned resting; /* number skipped */
 } Picking;
 
 static const Endpoint *endpoint_at(const Picking *p, size_t place)
@@ -69,7 +68,7 @@ static uint32_t pick_busy(const void *owner, size_t place)
     return e ? origin_busy(origin_of(p, e)) : 0;
 }
 
-/* Where very many rest, one of those is as good as any. */
+/* If very many are resting, one of those will do. */
 static bool pick_usable(const void *owner, size_t place)
 {
     Picking *p = (Picking *)(uintptr_t)owner;
@@ -94,8 +93,8 @@ static bool pick_tried(const void *owner, size_t place)
     return false;
 }
 
-/* Another try must go elsewhere. A connection that was stale says nothing against its endpoint,
- * which is asked again. */
+/* A retry must go to another endpoint. A stale connection does not count against its endpoint,
+ * which is tried again. */
 static void remember_tried(Exchange *x)
 {
     size_t most = x->service->limits.tries_max;
@@ -113,7 +112,7 @@ static void remember_tried(Exchange *x)
 
 /* --- the choice ------------------------------------------------------------------------------ */
 
-/* One of those that take requests, where the policy's table knows too few of them. */
+/* Any place that takes requests, if the policy's table knows too few of them. */
 static size_t pick_any(const Picking *p, const Tried *tried)
 {
     const EndpointSet *s = p->set;
@@ -137,7 +136,7 @@ NOINLINE static const Endpoint *pick_among(Picking *p)
         place = set->balancer->pick(set->table, p->key, &tried, &loads);
     }
     if (UNLIKELY(place == PICK_NONE) && set->table) {
-        p->resting = RESTING_MAX; /* rather one that rests than one again */
+        p->resting = RESTING_MAX; /* prefer a resting one to one already tried */
         place = set->balancer->pick(set->table, p->key, &tried, &loads);
     }
     if (UNLIKELY(place == PICK_NONE)) {
@@ -146,7 +145,7 @@ NOINLINE static const Endpoint *pick_among(Picking *p)
     return set->members[place].endpoint;
 }
 
-/* The policy's first choice, if that may get the request. */
+/* The policy's first choice, if it may get the request. */
 static const Endpoint *pick_first(const Picking *p)
 {
     const EndpointSet *set = p->set;

@@ -1,4 +1,4 @@
-/* endpoint_set.c - making endpoint sets, publishing and retiring them. */
+/* endpoint_set.c - creates, publishes and retires endpoint sets. */
 #include "base/number.h"
 #include "proxy/cluster_inside.h"
 
@@ -87,8 +87,8 @@ static bool some_is_up(const EndpointSet *s)
     return false;
 }
 
-/* Where all are down, they may as well be asked: what takes them for down may be wrong, and a
- * request that fails is worth no less than one that is not tried. */
+/* If all are down, they are tried anyway: that verdict may be wrong, and a failed request is no
+ * worse than one not tried. */
 static void find_takers(EndpointSet *s)
 {
     uint8_t state = some_is_up(s) ? ENDPOINT_UP : ENDPOINT_DOWN;
@@ -117,7 +117,7 @@ Err set_finish(EndpointSet *s)
     return s->table ? ERR_OK : ERR_MEMORY;
 }
 
-/* The order of the two stores matters: whoever has seen the number sees the new set, too. */
+/* The order of the two stores matters: a thread that sees the number also sees the new set. */
 uint64_t set_retire(Worker *w, EndpointSet *s)
 {
     Clusters *all = &w->clusters;

@@ -1,22 +1,22 @@
 /* exchange.c - the spine: the table of phases, the one function that advances, and how an exchange
- * fails and ends. Reading the table is reading River.
+ * fails and ends. To read the table is to read River.
  *
  *   phase      does                                                      goes on to
  *   READ_HEAD  parse the client's head within the service's limits       SCREEN, ANSWER
  *   SCREEN     refuse what is not for a proxy; admission; trust          ROUTE, ANSWER
- *   ROUTE      the service answers by itself, or a cluster does          ASK, ANSWER
+ *   ROUTE      select an own answer, or a cluster                        ASK, ANSWER
  *   ASK        (filters of the request)                                  PICK, ANSWER
- *   PICK       the balancer names an endpoint                            CONNECT, ANSWER
- *   CONNECT    a pooled connection, or a new one                         SEND, PICK, ANSWER
- *   SEND       the head, and what is there of the body                   AWAIT, PICK, ANSWER
- *   AWAIT      the origin's head; 1xx passes through                     REPLY, RELAY (101), PICK
- *   REPLY      the head to the client                                    RELAY
- *   RELAY      the response body, or a tunnel                            FINISH
- *   ANSWER     River's own answer                                        FINISH, ANSWER (fault)
+ *   PICK       the balancer selects an endpoint                          CONNECT, ANSWER
+ *   CONNECT    get a pooled connection, or a new one                     SEND, PICK, ANSWER
+ *   SEND       send the head, and the body as far as received            AWAIT, PICK, ANSWER
+ *   AWAIT      read the origin's head; pass 1xx through                  REPLY, RELAY (101), PICK
+ *   REPLY      send the head to the client                               RELAY
+ *   RELAY      relay the response body, or a tunnel                      FINISH
+ *   ANSWER     send River's own answer                                   FINISH, ANSWER (fault)
  *   FINISH     access record, counters, connections, memory              -
  *
- * The request body is pumped beside every phase from SEND on. Events record facts (in the wires)
- * and wake the exchange; a step says where to go, and only exchange_advance moves it. */
+ * From SEND on, the request body is pumped alongside every phase. Events record facts (in the
+ * wires) and wake the exchange; a step says where to go, and only exchange_advance moves it. */
 #include "proxy/exchange.h"
 
 #include "base/number.h"
@@ -26,15 +26,15 @@
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
-#define MODEST_STREAMS 8u /* when memory is scarce, an HTTP/2 client gets no more at once ... */
-#define MODEST_BYTES (64u << 10) /* ... and none while so much waits for it */
+#define MODEST_STREAMS 8u /* when memory is scarce: concurrent streams per HTTP/2 client ... */
+#define MODEST_BYTES (64u << 10) /* ... and bytes queued for it, beyond which it gets none */
 
 #define TO(phase) (1u << PHASE_##phase)
 
 static const struct PhaseRow {
     PhaseStep *step;
     Phase next;
-    uint32_t allowed; /* phases that may follow, besides FINISH */
+    uint32_t allowed; /* possible next phases, besides FINISH */
 } phases[PHASE_COUNT] = {
     [PHASE_READ_HEAD] = {phase_read_head, PHASE_SCREEN, TO(SCREEN) | TO(ANSWER)},
     [PHASE_SCREEN] = {phase_screen, PHASE_ROUTE, TO(ROUTE) | TO(ANSWER)},
@@ -73,10 +73,10 @@ static bool may_retry(const Thread *t, const Exchange *x, Fault fault)
            (untouched || (x->request.replay_whole && method_is_idempotent(x->request.head.method)));
 }
 
-/* What operators look for when an origin misbehaves, or River runs short of something. */
+/* Logs faults that tell operators of a misbehaving origin, or of a shortage in River. */
 static void log_fault(const Exchange *x, const FaultRow *row)
 {
-    bool logged = x->fault == FAULT_INTERNAL_DEADLINE; /* once, by who found it */
+    bool logged = x->fault == FAULT_INTERNAL_DEADLINE; /* logged where it was found */
     if (!logged && (row->blame == BLAME_ORIGIN || row->blame == BLAME_RIVER)) {
         LOG(WARN, "request failed", LOG_STR("reason", row->code), LOG_STR("what", row->sentence),
             LOG_STR("service", x->service->name),
@@ -85,27 +85,27 @@ static void log_fault(const Exchange *x, const FaultRow *row)
     }
 }
 
-/* Whether a stream ends with an error instead of an answer (RFC 9113 §8.1.1): its message is none.
- * A host that is missing or wrong is answered, in the words of the service. */
+/* Whether the stream ends with an error instead of an answer because the request is malformed (RFC
+ * 9113 §8.1.1). A missing or wrong host is answered as the service says. */
 static bool is_malformed(const Exchange *x, Fault fault)
 {
     return !handle_is_none(x->client_stream) && fault_is_malformed(fault);
 }
 
-/* The try after one that ended with that fault. */
+/* The try that follows one that ended with this fault. */
 static Try next_try(const Exchange *x, Fault fault)
 {
     bool stale = x->try.reused && fault == FAULT_ORIGIN_CLOSED;
-    /* The last try must not end on one more connection that died while it was idle. */
+    /* The last try must not hit another connection that died while idle. */
     bool last = x->tries + 1 >= x->service->limits.tries_max;
     return (Try){.endpoint = x->try.endpoint, .same_endpoint = stale, .fresh = stale || last};
 }
 
-/* Turns a fault into another try, an answer, or an end. */
+/* Turns a fault into a retry, an answer, or the end. */
 COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
 {
     if (fault == FAULT_ORIGIN_CLOSED && x->try.lease && lease_is_refused(t, x->try.lease)) {
-        fault = FAULT_ORIGIN_TLS; /* a failed handshake, that River hears of so late */
+        fault = FAULT_ORIGIN_TLS; /* a failed handshake, learned of only now */
     }
     const FaultRow *row = fault_row(fault);
     x->fault = fault;
@@ -127,13 +127,13 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     exchange_end_upstream(t, x, true);
     if (may_retry(t, x, fault)) {
         x->retried = fault;
-        x->fault = FAULT_NONE; /* it may end well */
+        x->fault = FAULT_NONE; /* it may still succeed */
         arena_reset(&x->try.response_arena);
         x->try = next_try(x, fault);
         filter_go_back(x, STAGE_PEER);
         return PHASE_PICK;
     }
-    if (x->phase == PHASE_ANSWER) { /* it cannot be given: other words, if none were said */
+    if (x->phase == PHASE_ANSWER) { /* try another answer, unless it has begun */
         answer_forget(x);
     }
     filter_go_back(x, STAGE_RESPONSE);
@@ -247,7 +247,7 @@ static void exchange_finish(Thread *t, Exchange *x)
 
 /* --- advancing ------------------------------------------------------------------------------- */
 
-/* What goes on beside the phases: queued bytes, and the request body. */
+/* Work alongside the phases: flushes queued bytes, and pumps the request body. */
 static Step pump_beside(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);
@@ -265,7 +265,7 @@ static Step pump_beside(Thread *t, Exchange *x)
         return NEXT;
     }
     if (link_flush(t, origin, &sent) != ERR_OK) {
-        x->try.request_broken = true; /* an early answer may still be there to be read */
+        x->try.request_broken = true; /* an early answer may still be readable */
     }
     if (sent > 0) {
         x->pace.up_ms = t->now_ms;
@@ -276,7 +276,7 @@ static Step pump_beside(Thread *t, Exchange *x)
     HeadOut none = link_head(t, origin);
     Step step = relay_request(t, x, &none);
     if (step.kind == STEP_FAIL && step.fault == FAULT_ORIGIN_CLOSED) {
-        x->try.request_broken = true; /* what broke it comes as an event, too */
+        x->try.request_broken = true; /* the cause arrives as an event, too */
         return NEXT;
     }
     if (step.kind == STEP_NEXT) {
@@ -285,7 +285,7 @@ static Step pump_beside(Thread *t, Exchange *x)
     return step.kind == STEP_FAIL ? step : NEXT;
 }
 
-/* Moves to where the step says; false when the exchange waits now. */
+/* Moves as the step says; false: the exchange waits. */
 static bool exchange_advance(Thread *t, Exchange *x, Step step)
 {
     switch (step.kind) {
@@ -304,7 +304,7 @@ static bool exchange_advance(Thread *t, Exchange *x, Step step)
     return false;
 }
 
-/* The timer is that of the client's connection, or of its stream. */
+/* The timer is that of the client's connection or stream. */
 static void deadline_set(Thread *t, Exchange *x, uint64_t due_ms)
 {
     MuxStream *s = mux_stream_get(t, x->client_stream);
@@ -314,8 +314,8 @@ static void deadline_set(Thread *t, Exchange *x, uint64_t due_ms)
     CHECK(timer_set(&t->wheel, timer, due_ms, token) == ERR_OK);
 }
 
-/* A deadline has passed that changes nothing, and would come again at once, for ever: a bug in
- * River, which costs this request and not the thread. */
+/* A passed deadline changes nothing, and would recur at once, forever: a bug in River, which must
+ * cost only this request, not the thread. */
 COLD static Fault deadline_lost(const Exchange *x)
 {
     static atomic_bool told;
@@ -429,7 +429,7 @@ bool exchange_refuse(Thread *t, Client *c, Fault fault, Str head)
     return true;
 }
 
-/* What a head is in HTTP/1's form, about: HTTP/2 sends it compressed. */
+/* The approximate size of a head in HTTP/1 form: HTTP/2 compresses it. */
 static uint64_t head_bytes(const RequestHead *r)
 {
     uint64_t bytes = r->method_name.len + r->target.len + r->host.len;
@@ -439,8 +439,8 @@ static uint64_t head_bytes(const RequestHead *r)
     return bytes;
 }
 
-/* Whether there is memory for one more request of the client. The last quarter is for those who
- * hold little: else whoever asks for most gets what is left. */
+/* Whether there is memory for another request of the client. The last quarter is reserved for those
+ * who hold little: otherwise the greediest client would get what is left. */
 static bool has_room(Thread *t, const Mux *m)
 {
     size_t spare = thread_spare(t);
@@ -451,7 +451,7 @@ static bool has_room(Thread *t, const Mux *m)
     return spare > 0 && m->count - m->left <= MODEST_STREAMS && m->queued <= MODEST_BYTES;
 }
 
-/* The stream's head was parsed by the codec; what is wrong with it is answered like any fault. */
+/* The codec has already parsed the stream's head; its faults are answered like any other. */
 void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
 {
     MuxHead *head = mux_head_take(s);
@@ -469,7 +469,7 @@ void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
     x->meter.start_us = t->now_ns / 1000;
     x->request.head = head->request;
     x->request.fault = head->fault;
-    Arena arena = head->arena; /* which holds the head itself */
+    Arena arena = head->arena; /* it holds the head itself */
     arena.max_bytes = EXCHANGE_ARENA_BYTES_MAX;
     x->arena = arena;
     x->meter.bytes_in = head_bytes(&x->request.head);

@@ -1,4 +1,4 @@
-/* exchange_deadline.c - until when the next thing must happen, and what it means if it does not. */
+/* exchange_deadline.c - the deadline for the next event, and the fault if it is missed. */
 #include "base/number.h"
 #include "proxy/relay.h"
 #include "proxy/worker.h"
@@ -12,9 +12,10 @@ static void take_sooner(Deadline *d, uint64_t due_ms, Fault fault)
     }
 }
 
-/* Judges a window of the client's rate that is over, and opens the next one. A window is as long as
- * a pause may be, so that a pause alone is no drip. While it is not `open` (as whenever a drip is
- * being passed on) no time passes in it. FAULT_NONE: a window ends, and is to be judged. */
+/* Judges a finished window of the client's rate, and opens the next one. A window is as long as the
+ * longest allowed pause, so that a pause alone does not count as slow. While it is not `open` (for
+ * example while slow input is being passed on) its time stops. FAULT_NONE: when the window ends and
+ * must be judged. */
 static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_t window_ms,
                           bool open, uint64_t now_ms)
 {
@@ -39,7 +40,7 @@ static void rate_deadline(Deadline *d, RateWindow *w, uint64_t rate_min, uint64_
     take_sooner(d, w->start_ms + window_ms, FAULT_NONE);
 }
 
-/* What a peer that does not take what waits has acknowledged; returns when to look again. */
+/* Checks what a blocked peer has acknowledged; returns when to check again. */
 static uint64_t look_at(Thread *t, Link to, uint64_t timeout_ms, uint64_t *progress_ms,
                         size_t *ret_moved)
 {
@@ -47,7 +48,7 @@ static uint64_t look_at(Thread *t, Link to, uint64_t timeout_ms, uint64_t *progr
                    : mux_look(t, to.stream, timeout_ms, progress_ms, ret_moved);
 }
 
-/* A peer that does not take what it was given. Nothing that it sends excuses that. */
+/* For a peer that does not take what was sent to it. What it sends meanwhile is no excuse. */
 static void send_deadline(Thread *t, Link to, uint64_t timeout_ms, uint64_t *progress_ms,
                           RateWindow *rate, Fault fault, Deadline *d)
 {
@@ -57,10 +58,10 @@ static void send_deadline(Thread *t, Link to, uint64_t timeout_ms, uint64_t *pro
     take_sooner(d, *progress_ms + timeout_ms, fault);
 }
 
-/* Peers that are to be read. Before there is an answer the client must send its body, and then the
- * origin its head. Afterwards they may take turns as they like: whatever moves counts, in either
- * direction, and for a stream of events or a conversation that both sides keep open, the pause may
- * be long. That the peers still live is for TCP and HTTP/2 to find out (PING). */
+/* For peers that must send. Before there is an answer the client must send its body, and then the
+ * origin its head. Afterwards either may send: progress in any direction counts, and for event
+ * streams or a conversation that both sides keep open, pauses may be long. Whether the peers still
+ * live is detected by TCP and HTTP/2 (PING). */
 static void read_deadlines(Thread *t, Exchange *x, Link origin, bool client_blocked,
                            bool origin_blocked, Deadline *d)
 {
@@ -85,7 +86,7 @@ static void read_deadlines(Thread *t, Exchange *x, Link origin, bool client_bloc
     }
 }
 
-/* From REPLY on, and for an answer of our own. Returns whether the client is not taking it. */
+/* From REPLY on, and for River's own answers. Returns whether the client is blocked. */
 static bool client_deadlines(Thread *t, Exchange *x, Deadline *d)
 {
     const ServiceLimits *limits = &x->service->limits;
@@ -119,7 +120,7 @@ static void origin_deadlines(Thread *t, Exchange *x, bool client_blocked, Deadli
     }
 }
 
-/* Bytes that a slow side takes out of its queue move, too. */
+/* Bytes that a slow side takes from its queue count as progress, too. */
 static void tunnel_deadline(Thread *t, Exchange *x, Deadline *d)
 {
     uint64_t idle_ms = x->service->limits.tunnel_idle_ms;
@@ -142,7 +143,7 @@ Deadline exchange_deadline(Thread *t, Exchange *x)
     if (x->file.looking || x->file.loading) {
         take_sooner(&d, x->pace.up_ms + FILE_WAIT_MS, FAULT_FILE_SLOW);
     }
-    if (UNLIKELY(x->filters.paused_ms != 0)) { /* no peer is to move anything meanwhile */
+    if (UNLIKELY(x->filters.paused_ms != 0)) { /* no peer has to make progress meanwhile */
         take_sooner(&d, x->filters.paused_ms + FILTER_PAUSE_MS, FAULT_FILTER_TIMEOUT);
         return d;
     }
@@ -155,7 +156,8 @@ Deadline exchange_deadline(Thread *t, Exchange *x)
         return d;
     }
     bool client_blocked = x->phase >= PHASE_REPLY && client_deadlines(t, x, &d);
-    /* What waits for the client is all that it needs: once it is taken, it needs as much again. */
+    /* It needs no more memory while its output waits for the client; once that is taken, it needs
+     * as much again. */
     bool settled = client_blocked && (x->try.request_sent || x->phase == PHASE_ANSWER);
     if (UNLIKELY(settled != x->settled)) {
         x->settled = settled;

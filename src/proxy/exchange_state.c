@@ -1,5 +1,5 @@
-/* exchange_state.c - what any phase may do with its exchange: which service judges it, its
- * connection to an origin, another turn. Nothing here runs it. */
+/* exchange_state.c - what any phase may do with its exchange: set its service and endpoint, end its
+ * connection to an origin, queue it for another go. Nothing here runs it. */
 #include "proxy/exchange.h"
 
 #include "pool/origin.h"
@@ -14,7 +14,7 @@ void exchange_set_service(Thread *t, Exchange *x, const Service *s)
     x->service = s;
 }
 
-/* All that was done with the service comes before: who frees it reads the counter. */
+/* Must follow all use of the service: its owner reads this counter before freeing it. */
 void exchange_unpin_service(Thread *t, const Exchange *x)
 {
     Counter *pins = &t->pins[x->service->part];

@@ -1,4 +1,4 @@
-/* file_cache.c - finding, opening, keeping and forgetting files. */
+/* file_cache.c - finds, opens, keeps and drops files. */
 #include "proxy/file_cache.h"
 
 #include "base/keyed_hash.h"
@@ -9,16 +9,16 @@
 
 #define BUCKETS 2048u /* a power of two */
 #define EVICT_STEPS_MAX 8u
-#define FILES_PRESENT_MIN (2 * EVICT_STEPS_MAX) /* so that the newest never goes */
-#define SETTLED_S 2 /* a file that changed so recently may change again within its time stamp */
-#define TRANSIENT_MAX 8192u /* entries beyond the cache's bounds that exchanges pin */
+#define FILES_PRESENT_MIN (2 * EVICT_STEPS_MAX) /* so that the newest is never evicted */
+#define SETTLED_S 2 /* a file changed more recently may change again within the same time stamp */
+#define TRANSIENT_MAX 8192u /* entries beyond the cache's limits that exchanges pin */
 
 typedef struct FileWait {
     Token who;
     uint32_t next; /* index + 1 */
 } FileWait;
 
-/* In the order of when they were last looked at. */
+/* Ordered by the time of the last check. */
 typedef struct FileList {
     Handle newest;
     Handle oldest;
@@ -28,7 +28,7 @@ typedef struct FileList {
 
 struct FileCache {
     Pool pool;
-    HashSecret secret; /* nobody outside knows how paths hash */
+    HashSecret secret; /* outsiders cannot predict the hashes of paths */
     size_t content_bytes;
     size_t content_max;
     FileList present;
@@ -97,7 +97,7 @@ static Handle *bucket_of(FileCache *files, uint64_t hash)
     return &files->buckets[hash & (BUCKETS - 1)];
 }
 
-/* --- an entry's end -------------------------------------------------------------------------- */
+/* --- freeing an entry ----------------------------------------------------------------------- */
 
 static void content_drop(Thread *t, File *f)
 {
@@ -118,7 +118,7 @@ static void file_free(Thread *t, File *f)
     pool_give(&t->file_cache->pool, f->self);
 }
 
-/* It can no longer be found; it goes when nobody uses it. */
+/* Removes it from the index; it is freed once unused. */
 static void file_unlist(Thread *t, File *f)
 {
     Handle *link = bucket_of(t->file_cache, f->hash);
@@ -135,7 +135,7 @@ static void file_unlist(Thread *t, File *f)
     }
 }
 
-/* Makes room in a list: the oldest that nobody uses go. */
+/* Makes room in a list by evicting the oldest unused entries. */
 static void evict_oldest(Thread *t, const FileList *list)
 {
     Handle h = list->oldest;
@@ -151,7 +151,7 @@ static void evict_oldest(Thread *t, const FileList *list)
     }
 }
 
-/* No descriptor is left: those that the cache could do without are given back. */
+/* No descriptor is left: closes all that the cache can do without. */
 static void evict_all(Thread *t)
 {
     Handle h = t->file_cache->present.oldest;
@@ -212,7 +212,7 @@ static bool wait_add(FileCache *files, File *f, Token who)
     return true;
 }
 
-/* Those that have gone meanwhile are named by stale tokens. */
+/* Waiters that are gone have stale tokens. */
 static void wake_all(Thread *t, uint32_t first)
 {
     FileCache *files = t->file_cache;
@@ -226,14 +226,14 @@ static void wake_all(Thread *t, uint32_t first)
     }
 }
 
-/* --- an entry's beginning -------------------------------------------------------------------- */
+/* --- filling an entry ----------------------------------------------------------------------- */
 
 static int64_t wall_seconds(const Thread *t)
 {
     return (int64_t)((t->now_ns / 1000 + t->wall_offset_us) / 1000000);
 }
 
-/* Strong: every change that the file system's clock can tell changes it. */
+/* A strong tag: it changes with every modification that the file system's clock can show. */
 static void name_version(const Thread *t, File *f)
 {
     Text etag = text_in(span_of(f->etag, sizeof f->etag));
@@ -246,18 +246,18 @@ static void name_version(const Thread *t, File *f)
     CHECK(!etag.overflow);
     f->etag_len = etag.len;
     Text date = text_in(span_of(f->modified, sizeof f->modified));
-    int64_t now = wall_seconds(t); /* never later than Date says (RFC 9110 §8.8.2.1) */
+    int64_t now = wall_seconds(t); /* never later than Date (RFC 9110 §8.8.2.1) */
     date_print(&date, f->facts.modified_s < now ? f->facts.modified_s : now);
 }
 
-/* Whether an open file still is what its entity tag says: it may be written to in place. */
+/* Whether an open file still matches its entity tag: it may have been modified in place. */
 static bool is_unchanged(const File *f)
 {
     FileFacts now;
     return f->fd < 0 || (file_look_now(f->fd, &now) == ERR_OK && file_facts_equal(&f->facts, &now));
 }
 
-/* Makes room for `size` bytes of content: the oldest entries go first. */
+/* Makes room for `size` bytes of content by evicting the oldest entries. */
 static bool content_room(Thread *t, size_t size)
 {
     FileCache *files = t->file_cache;
@@ -275,7 +275,7 @@ static bool content_room(Thread *t, size_t size)
     return files->content_bytes + size <= files->content_max;
 }
 
-/* Keeps a small file in memory, when all of it is at hand and has not just changed; then it needs
+/* Keeps a small file in memory if all of it is available and it has not just changed; it then needs
  * no descriptor. */
 static void content_keep(Thread *t, File *f)
 {
@@ -326,8 +326,7 @@ static File *file_new(Thread *t, int root, Str path, uint64_t hash)
     return f;
 }
 
-/* The path was looked at: takes the outcome over. An entry that somebody uses stays what it was,
- * and another one takes its place. */
+/* Stores the result of a check of the path. An entry in use is replaced, and stays as it was. */
 static File *file_settle(Thread *t, File *f, const DiskOpened *now)
 {
     bool known = f->err != ERR_AGAIN;
@@ -380,7 +379,7 @@ static File *file_find(Thread *t, int root, Str path, uint64_t hash)
     return f;
 }
 
-/* Lets the disk's threads look at the path. */
+/* Makes the disk's threads check the path. */
 static Err open_later(Thread *t, File *f, Token who)
 {
     if (!wait_add(t->file_cache, f, who)) {
@@ -392,7 +391,7 @@ static Err open_later(Thread *t, File *f, Token who)
     DiskReply reply = {.to = &t->mailbox, .kind = MESSAGE_FILE_OPENED, .handle = f->self};
     Err err = disk_open(t->worker->disk, f->root, span_str(f->path), reply);
     if (err != ERR_OK) {
-        uint32_t waits = f->first_wait; /* of this exchange alone */
+        uint32_t waits = f->first_wait; /* those of this exchange only */
         f->first_wait = 0;
         wake_all(t, waits);
         return err;
@@ -401,13 +400,13 @@ static Err open_later(Thread *t, File *f, Token who)
     return ERR_AGAIN;
 }
 
-/* Looks at the path as far as that needs no disk. */
+/* Checks the path, as far as possible without the disk. */
 static Err file_look(Thread *t, File **f, Token who)
 {
     DiskOpened now = {.fd = -1};
     now.err = file_open_now((*f)->root, span_str((*f)->path), &now.fd, &now.facts);
     if (now.err == ERR_DESCRIPTORS) {
-        (*f)->opening = true; /* it stays */
+        (*f)->opening = true; /* protects it from eviction */
         evict_all(t);
         (*f)->opening = false;
         now.err = file_open_now((*f)->root, span_str((*f)->path), &now.fd, &now.facts);
@@ -439,7 +438,7 @@ Err file_cache_find(Thread *t, int root, Str path, Token who, Handle *ret)
         Err err = f->opening ? open_later(t, f, who) : file_look(t, &f, who);
         if (err != ERR_OK) {
             if (err != ERR_AGAIN && f && f->err == ERR_AGAIN && !f->opening) {
-                file_unlist(t, f); /* nothing is known of it */
+                file_unlist(t, f); /* its state is unknown */
             }
             return err;
         }
@@ -488,7 +487,7 @@ Err file_cache_load(Thread *t, File *f, uint64_t offset, size_t len, Handle who)
                        .handle = who,
                        .tag = token_of(0, f->self)};
     TRY(disk_read(t->worker->disk, f->fd, offset, len, reply));
-    f->pins++; /* the descriptor stays open until the reply comes */
+    f->pins++; /* the descriptor must stay open until the reply */
     return ERR_OK;
 }
 

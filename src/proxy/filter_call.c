@@ -1,4 +1,4 @@
-/* filter_call.c - what a filter may read and do (see filter_call.h). */
+/* filter_call.c - the functions that filters may call (see filter_call.h). */
 #include "proxy/filter_call.h"
 
 #include "loop/random.h"

@@ -1,11 +1,11 @@
-/* filter_run.c - running the filters of a service (see filter_run.h). */
+/* filter_run.c - runs the filters of a service (see filter_run.h). */
 #include "proxy/filter_run.h"
 
 #include "base/number.h"
 
 #define KNOWS(kind) (1u << VERDICT_##kind)
 
-/* The verdicts that each stage knows. */
+/* The verdicts that are valid in each stage. */
 static const uint8_t known_verdicts[STAGE_COUNT] = {
     [STAGE_REQUEST] = KNOWS(PASS) | KNOWS(PAUSE) | KNOWS(FAIL) | KNOWS(ANSWER),
     [STAGE_LIMIT] = KNOWS(PASS) | KNOWS(PAUSE) | KNOWS(FAIL),
@@ -17,7 +17,7 @@ static const uint8_t known_verdicts[STAGE_COUNT] = {
     [STAGE_RESPONSE_BODY] = KNOWS(PASS) | KNOWS(FAIL),
 };
 
-/* No peer was to move anything during the pause: their time begins anew. */
+/* No peer had to make progress during the pause: restarts their deadlines. */
 COLD static void pause_end(const FilterCall *call)
 {
     uint64_t now_ms = call->thread->now_ms;
@@ -25,8 +25,8 @@ COLD static void pause_end(const FilterCall *call)
     call->exchange->pace = (Pace){.in_ms = now_ms, .up_ms = now_ms, .out_ms = now_ms};
 }
 
-/* What a hook has said. A verdict that its stage does not know, or a failure without a fault, is a
- * bug of the filter, which costs this request. */
+/* Validates a hook's verdict. One that is invalid in its stage, or a failure without a fault, is a
+ * bug in the filter, which costs this request. */
 static Verdict hook_said(const FilterCall *call, Verdict v, uint8_t known)
 {
     if (UNLIKELY(!(known & 1u << v.kind) || (v.kind == VERDICT_FAIL && v.fault == FAULT_NONE))) {
@@ -34,14 +34,14 @@ static Verdict hook_said(const FilterCall *call, Verdict v, uint8_t known)
         v = REFUSE(FAULT_INTERNAL_FILTER);
     }
     if (UNLIKELY(call->exchange->filters.paused_ms != 0 && v.kind != VERDICT_PAUSE)) {
-        pause_end(call); /* the hook that was called first is the one that had paused */
+        pause_end(call); /* the first hook called is the one that had paused */
     }
     return v;
 }
 
 /* --- stages ---------------------------------------------------------------------------------- */
 
-/* Goes on where a pause has left the stage, or begins it. False: it is over. */
+/* Resumes the stage after a pause, or begins it. False: it is already over. */
 static bool stage_enter(FilterRun *run, FilterStage stage)
 {
     if (run->stage < stage) {
@@ -68,8 +68,7 @@ static void undo_passed(FilterCall *call, const FilterChain *chain, size_t count
     }
 }
 
-/* Retry-After must satisfy the remaining rules, too. Those before `at` have just passed the
- * request. */
+/* Retry-After must satisfy the remaining rules, too. Those before `at` have just passed it. */
 static Verdict wait_longest(FilterCall *call, const FilterChain *chain, size_t at, Verdict v)
 {
     uint64_t longest_ms = 0;
@@ -128,7 +127,7 @@ Verdict filter_run_head(Thread *t, Exchange *x, FilterStage stage, HeadEdit *edi
         Verdict v = call.use->kind->head ? call.use->kind->head(&call, edit) : PASS;
         v = hook_said(&call, v, known_verdicts[stage]);
         if (v.kind == VERDICT_FAIL && stage == STAGE_RESPONSE && x->fault != FAULT_NONE) {
-            continue; /* the answer to a fault goes out all the same */
+            continue; /* the answer to a fault is sent anyway */
         }
         if (v.kind != VERDICT_PASS) {
             return v;

@@ -1,4 +1,4 @@
-/* forward.c - which fields pass, which are removed, and which River adds (RFC 9110 §7.6). */
+/* forward.c - which fields are forwarded, removed, and added by River (RFC 9110 §7.6). */
 #include "proxy/forward.h"
 
 #include "http/date.h"
@@ -8,7 +8,7 @@
 
 #define EDIT_BYTES_MIN 2048u
 
-/* One that came in. Known names are at hand in lower case. */
+/* Forwards a received field. Known names are available in lower case. */
 static void pass_field(HeadOut *out, const Field *f)
 {
     if (out->h2 && !out->edit && f->id != FIELD_OTHER) {
@@ -18,8 +18,8 @@ static void pass_field(HeadOut *out, const Field *f)
     }
 }
 
-/* Upgrade is a list of protocols, of which the first that the service allows is asked for; h2c
- * never is (it would let requests past River, CVE-2026-2833). */
+/* Upgrade lists protocols; the first that the service allows is chosen. h2c is never allowed: it
+ * would let requests bypass River (CVE-2026-2833). */
 static bool protocol_allowed(const Service *s, Str protocol)
 {
     for (size_t i = 0; i < s->upgrade_count; i++) {
@@ -52,7 +52,7 @@ Str forward_protocol(const Exchange *x)
 
 /* --- forwarding fields ----------------------------------------------------------------------- */
 
-/* Values that a trusted proxy sent, all lines of the field as one list; then ours. */
+/* Appends ours to the values from a trusted proxy, merging all lines of the field into one list. */
 static void add_list(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
     if (!x->request.trusted) {
@@ -71,14 +71,14 @@ static void add_list(const Exchange *x, Str name, FieldId id, Str ours, HeadOut 
     head_end(out, at);
 }
 
-/* A single value: a trusted proxy's stays, otherwise ours. */
+/* For a single value: keeps a trusted proxy's, otherwise sets ours. */
 static void add_kept(const Exchange *x, Str name, FieldId id, Str ours, HeadOut *out)
 {
     const Field *theirs = x->request.trusted ? fields_find(&x->request.head.fields, id) : NULL;
     head_copy(out, name, theirs ? theirs->value : ours);
 }
 
-/* The client itself, where the others name the peer. */
+/* Names the client itself, whereas the other fields name the peer. */
 static void add_real_ip(const Exchange *x, HeadOut *out)
 {
     uint8_t room[IP_TEXT_MAX];
@@ -91,7 +91,7 @@ static void add_real_ip(const Exchange *x, HeadOut *out)
     add_kept(x, S("X-Real-IP"), FIELD_X_REAL_IP, text_str(&address), out);
 }
 
-/* RFC 7239 §4: an IPv6 address stands in brackets and quotes. */
+/* RFC 7239 §4: an IPv6 address needs brackets and quotes. */
 static void add_forwarded(const Exchange *x, IpAddress ip, Str address, Str scheme,
                           HeadOut *out)
 {
@@ -183,7 +183,7 @@ static bool request_field_passes(const Exchange *x, const Field *f)
     if (!x->request.trusted && source_is_field(x->service, f)) {
         return false;
     }
-    if (is_forwarding(f->id)) { /* what an untrusted client says of itself goes no further */
+    if (is_forwarding(f->id)) { /* an untrusted client's claims are not forwarded */
         return x->request.trusted && !rule_writes(&x->service->forwarded, f->id);
     }
     const IdentityRules *identity = &x->service->identity;
@@ -258,8 +258,7 @@ static bool wants_trailers(const RequestHead *r)
 
 #define WEBSOCKET_KEY_BYTES 16u
 
-/* RFC 8441 has no key; HTTP/1 wants one (RFC 6455 §4.1). The origin's answer to it goes no
- * further. */
+/* RFC 8441 has no key, HTTP/1 requires one (RFC 6455 §4.1). River drops the origin's answer. */
 static void add_websocket_key(Thread *t, HeadOut *out)
 {
     static const char digits[] =
@@ -273,8 +272,8 @@ static void add_websocket_key(Thread *t, HeadOut *out)
     head_end(out, at);
 }
 
-/* HTTP/2 ends such a request with its head; in HTTP/1 some origins answer 411 to one that does not
- * say that its body is empty (RFC 9110 §8.6). */
+/* HTTP/2 ends such a request with its head; in HTTP/1 some origins answer 411 unless an empty body
+ * is announced (RFC 9110 §8.6). */
 static bool needs_length(const RequestHead *r, const HeadOut *out)
 {
     bool usual = r->method == METHOD_POST || r->method == METHOD_PUT || r->method == METHOD_PATCH;
@@ -297,7 +296,7 @@ static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
         head_field(out, S("TE"), S("trailers"));
     }
     if (r->protocol.len) {
-        return; /* what follows is the tunnel's */
+        return; /* what follows belongs to the tunnel */
     }
     if (r->framing.has_length || needs_length(r, out)) {
         head_number(out, S("Content-Length"), r->framing.length);
@@ -306,7 +305,7 @@ static void add_request_connection(Thread *t, const Exchange *x, HeadOut *out)
     }
 }
 
-/* The end-to-end fields, and River's own. */
+/* Adds the end-to-end fields, and River's own. */
 static void add_request_fields(const Exchange *x, const Client *c, HeadOut *out)
 {
     const Fields *fields = &x->request.head.fields;
@@ -320,8 +319,8 @@ static void add_request_fields(const Exchange *x, const Client *c, HeadOut *out)
     head_field(out, x->service->request_id_name, x->id);
 }
 
-/* Room for the values that are put together: what came in, and our own beside it, of which `more`
- * is not usual. */
+/* A list with room for generated values: those that came in and our own, with `more` bytes beyond
+ * the usual. */
 static HeadOut edit_out(const Fields *fields, size_t more, HeadEdit *edit)
 {
     size_t bytes = EDIT_BYTES_MIN + more;
@@ -381,7 +380,7 @@ void forward_date(Thread *t, HeadOut *out)
     head_field(out, S("Date"), str_of(t->date, sizeof t->date));
 }
 
-/* The answer to a key that River made itself means nothing to the client. */
+/* The answer to a key that River generated is meaningless to the client. */
 static bool is_websocket_accept(const Exchange *x, const Field *f)
 {
     return x->request.head.protocol.len && str_equal_nocase(f->name, S("sec-websocket-accept"));

@@ -1,4 +1,4 @@
-/* hosts.c - names in a hash table; wildcards are looked up by the ends of a name. */
+/* hosts.c - names in a hash table; wildcards are found by the suffixes of a name. */
 #include "proxy/hosts.h"
 
 #include "http/uri.h"
@@ -32,7 +32,7 @@ void host_names_add(HostNames *h, Str name, bool below, uint32_t service)
     h->labels_max = labels > h->labels_max ? labels : h->labels_max;
 }
 
-/* The name in lower case, without a dot at its end. False: it is too long to be anybody's. */
+/* The name in lower case, without a trailing dot. False: it is too long for any entry. */
 static bool name_of(Str authority, Text *ret)
 {
     Authority a = {0};
@@ -46,7 +46,7 @@ static bool name_of(Str authority, Text *ret)
     return true;
 }
 
-/* The service of the longest wildcard that stands for the name. */
+/* The service of the longest matching wildcard. */
 static bool find_below(const HostNames *h, Str name, uint32_t *ret)
 {
     for (size_t labels = count_labels(name) - 1; labels > 0; labels--) {

@@ -1,12 +1,12 @@
-/* identity.c - a client's certificate as fields of a request. */
+/* identity.c - writes a client's certificate to fields of a request. */
 #include "proxy/identity.h"
 
 #include "proxy/worker.h"
 
 #define REST_BYTES_MAX 128u /* of a fingerprint */
 
-/* Whether `name` is `lower`, in any case and with '_' for '-': a gateway that makes variables of
- * fields (RFC 3875 §4.1.18) cannot tell them apart. */
+/* Whether `name` equals `lower`, ignoring case and with '_' equal to '-': a gateway that maps
+ * fields to variables (RFC 3875 §4.1.18) cannot tell them apart. */
 static bool is_alike(Str name, Str lower)
 {
     bool alike = name.len == lower.len;
@@ -72,7 +72,7 @@ static void add_chain(const Tls *tls, HeadOut *out)
     head_end(out, at);
 }
 
-/* Bytes that are not ASCII as RFC 4514 §2.4 has them, since fields may not hold them safely. */
+/* Escapes non-ASCII bytes as in RFC 4514 §2.4, since fields cannot hold them safely. */
 static void add_ascii(Str name, Str value, HeadOut *out)
 {
     if (name.len == 0 || value.len == 0) {

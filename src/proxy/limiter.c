@@ -1,49 +1,49 @@
-/* limiter.c - a table of token buckets without locks.
+/* limiter.c - a lock-free table of token buckets.
  *
- * A bucket's whole state is one word: how many tokens are missing, and the moment from which the
- * refills count. Taking a token is one compare-and-swap of that word; a bucket that lacks nothing
- * is full, whatever else its word says. Nothing has to run for refills to happen: they are worked
- * out when somebody asks.
+ * A bucket's whole state is one word: the number of missing tokens, and the moment from which
+ * refills count. Taking a token is one compare-and-swap of that word; a bucket with no missing
+ * tokens is full, whatever else its word says. Refills need no background work: they are computed
+ * on access.
  *
- * A slot is a key and a state. A key may stand in any slot of its window, a run of neighbouring
- * ones. Slots are taken in the window's order and never become unused again, so the first slot that
- * was never used ends each search.
+ * A slot is a key and a state. A key may be in any slot of its window, a run of neighbouring slots.
+ * Slots are taken in the window's order and never become unused again, so the first slot that was
+ * never used ends each search.
  *
  * A slot is given to another key only when its bucket is full again. The state word changes before
  * the key does, and its moment always grows when the key changes, so the compare-and-swap of a
- * thread that still believes in the old key fails. Two threads that bring the same new key must
- * not both succeed (Purcell and Harris, Non-blocking Hashtables with Open Addressing, 2005):
- * each announces its slot, then looks for the key in all others; it knocks out who is announced
- * and not yet seated, and gives way to who is seated. Whoever looked before another had announced
- * itself will be seen by that other. */
+ * thread that still relies on the old key fails. Two threads that insert the same new key must not
+ * both succeed (Purcell and Harris, Non-blocking Hashtables with Open Addressing, 2005): each
+ * announces its slot, then looks for the key in all others; it knocks out slots that are announced
+ * but not yet seated, and gives way to a seated one. A thread that looked before another had
+ * announced itself will be seen by that other. */
 #include "proxy/limiter.h"
 
 #include "base/number.h"
 
 /* The state word: two bits of kind; in a seated slot 38 bits of moment (milliseconds since the
- * start: eight years) and 24 bits of missing tokens; else a ticket. */
+ * start: eight years) and 24 bits of missing tokens; otherwise a ticket. */
 #define MISSING_BITS 24
 #define MOMENT_BITS 38
 #define MISSING_MASK ((UINT64_C(1) << MISSING_BITS) - 1)
 #define MOMENT_MAX ((UINT64_C(1) << MOMENT_BITS) - 1)
 #define KIND_SHIFT 62
 #define TICKET_MASK ((UINT64_C(1) << KIND_SHIFT) - 1)
-#define UNUSED UINT64_C(0) /* no seated slot looks so: moments begin at 1 */
+#define UNUSED UINT64_C(0) /* no seated slot has this value: moments begin at 1 */
 
 typedef enum Kind {
     SEATED,    /* the key's bucket */
     CLAIMED,   /* its key is being written */
-    ANNOUNCED, /* the key may be read; not decided yet */
-    KNOCKED    /* out; free for all */
+    ANNOUNCED, /* the key may be read; not yet decided */
+    KNOCKED    /* lost; free for any key */
 } Kind;
 
 #define WINDOW_SLOTS 32u
-#define LINE_SLOTS 4u        /* of a cache line; a window begins with one */
-#define SLOTS_A_SHARED 4096u /* so many neighbouring slots have one shared bucket */
-#define LARGE_BYTES (1u << 22) /* of a table that is worth large pages */
+#define LINE_SLOTS 4u        /* in a cache line; windows are aligned to lines */
+#define SLOTS_A_SHARED 4096u /* neighbouring slots per shared bucket */
+#define LARGE_BYTES (1u << 22) /* a larger table is worth large pages */
 #define TRIES_MAX 1000u      /* each failure is another thread's success */
 #define TICKET_COUNTERS 64u
-#define LOST_RACE 0 /* for a refusal's wait: look again */
+#define LOST_RACE 0 /* as the wait of a refusal: search again */
 
 typedef struct Slot {
     _Atomic uint64_t key;
@@ -60,10 +60,10 @@ typedef struct TicketCounter {
 
 struct Limiter {
     LimiterRule rule;
-    Budget *budget; /* in which it is counted */
+    Budget *budget; /* charged for the table */
     HashSecret hash_key;
     uint64_t start_ms;
-    uint32_t window; /* slots that a key may stand in */
+    uint32_t window; /* slots that a key may be in */
     size_t shared_count;
     size_t slot_count;
     Slot *slots COUNTED_BY(slot_count);
@@ -93,7 +93,7 @@ static uint64_t state_seated(uint64_t moment, uint64_t missing)
 
 /* --- one bucket ------------------------------------------------------------------------------ */
 
-/* The state at `now`, with the refills that have come since; a full one keeps its moment. */
+/* The state at `now`, including refills since then; a full bucket keeps its moment. */
 static uint64_t state_refilled(const LimiterRule *r, uint64_t state, uint64_t now)
 {
     uint64_t moment = moment_of(state);
@@ -107,14 +107,14 @@ static uint64_t state_refilled(const LimiterRule *r, uint64_t state, uint64_t no
                              : state_seated(moment + quanta * r->interval_ms, missing - gained);
 }
 
-/* The state with a token less, or false and how long until there is one. */
+/* The state with one token less; false: none is left, and *ret_wait is the time until the next. */
 static bool state_taken(const LimiterRule *r, uint64_t state, uint64_t now, uint64_t *ret_state,
                         uint64_t *ret_wait)
 {
     uint64_t current = state_refilled(r, state, now);
     uint64_t moment = moment_of(current);
     uint64_t missing = missing_of(current);
-    if (missing == 0) { /* time seems to go back where threads read their clocks apart */
+    if (missing == 0) { /* time may seem to go back, since threads read their clocks separately */
         *ret_state = state_seated(u64_max(now, moment), 1);
         return true;
     }
@@ -126,8 +126,8 @@ static bool state_taken(const LimiterRule *r, uint64_t state, uint64_t now, uint
     return false;
 }
 
-/* Whether another key may have the slot: its bucket is full, and became so before this moment (so
- * that the next key's moment is a later one). */
+/* Whether another key may take the slot: its bucket is full, and its moment is past (so that the
+ * next key's moment is later). */
 static bool is_free(const LimiterRule *r, uint64_t state, uint64_t now)
 {
     Kind kind = kind_of(state);
@@ -147,7 +147,7 @@ static LimiterGrant grant_of(_Atomic uint64_t *bucket, uint64_t state)
     return (LimiterGrant){.granted = true, .from = bucket, .mark = state};
 }
 
-/* A token of a bucket that has no key. */
+/* Takes a token from a bucket without a key. */
 static LimiterGrant shared_take(Limiter *l, _Atomic uint64_t *bucket, uint64_t now)
 {
     uint64_t state = atomic_load(bucket);
@@ -182,8 +182,8 @@ static Slot *slot_at(const Limiter *l, size_t home, uint32_t i)
 
 typedef struct Search {
     Slot *slot;     /* the key's own, or NULL */
-    uint64_t state; /* of it */
-    Slot *spare;    /* a slot that the key may have, or NULL */
+    uint64_t state; /* its state */
+    Slot *spare;    /* a slot that the key may take, or NULL */
     uint64_t spare_state;
 } Search;
 
@@ -209,9 +209,9 @@ static Search find_slot(const Limiter *l, uint64_t key, size_t home, uint64_t no
     return s;
 }
 
-/* The same for a key that has a slot in the first line of its window, as most have, without a
- * branch on which of them it is: a guess there would be wrong most of the time, and would throw
- * away what the processor has begun of the next check. */
+/* The same for a key in the first line of its window, as most are, without branching on the slot:
+ * that branch would be mispredicted most of the time, and discard work that the processor has begun
+ * for the next check. */
 static Search find_near(const Limiter *l, uint64_t key, size_t home, uint64_t now)
 {
     uint64_t states[LINE_SLOTS];
@@ -220,7 +220,7 @@ static Search find_near(const Limiter *l, uint64_t key, size_t home, uint64_t no
         return find_slot(l, key, home, now);
     }
     for (uint32_t i = 0; i < LINE_SLOTS; i++) {
-        states[i] = atomic_load(&l->slots[home + i].state); /* before the key, again */
+        states[i] = atomic_load(&l->slots[home + i].state); /* again before the key */
         hits |= (unsigned)(atomic_load(&l->slots[home + i].key) == key) << i;
     }
     unsigned i = (unsigned)__builtin_ctz(hits | 1u << LINE_SLOTS);
@@ -230,9 +230,9 @@ static Search find_near(const Limiter *l, uint64_t key, size_t home, uint64_t no
     return (Search){.slot = &l->slots[home + i], .state = states[i]};
 }
 
-/* --- bringing a new key ---------------------------------------------------------------------- */
+/* --- inserting a key ------------------------------------------------------------------------ */
 
-/* A number that no other claim has. */
+/* A number unique to this claim. */
 static uint64_t claim_ticket(Limiter *l, uint64_t key)
 {
     size_t i = key % TICKET_COUNTERS;
@@ -245,14 +245,14 @@ static uint64_t of_kind(Kind kind, uint64_t number)
     return (uint64_t)kind << KIND_SHIFT | number;
 }
 
-/* Whether our announced slot is the only one with the key: knocks out those that are announced. */
+/* Whether our announced slot is the only one with the key: knocks out announced ones. */
 static bool is_alone(const Limiter *l, uint64_t key, size_t home, const Slot *own)
 {
     for (uint32_t i = 0; i < l->window; i++) {
         Slot *slot = slot_at(l, home, i);
         uint64_t state = atomic_load(&slot->state);
         if (state == UNUSED) {
-            return true; /* who looked before us has found a slot before this one */
+            return true; /* a thread that searched before us took an earlier slot */
         }
         Kind kind = kind_of(state);
         if (slot == own || (kind != SEATED && kind != ANNOUNCED) ||
@@ -261,13 +261,13 @@ static bool is_alone(const Limiter *l, uint64_t key, size_t home, const Slot *ow
         }
         uint64_t out = of_kind(KNOCKED, state & TICKET_MASK);
         if (kind == SEATED || !atomic_compare_exchange_strong(&slot->state, &state, out)) {
-            return false; /* seated, or decided in this moment: look again */
+            return false; /* seated, or decided just now: search again */
         }
     }
     return true;
 }
 
-/* Puts the key into the spare slot with `first` as its state; false when others were faster. */
+/* Puts the key into the spare slot with state `first`; false if another thread was faster. */
 static bool claim_slot(Limiter *l, uint64_t key, size_t home, const Search *s, uint64_t first)
 {
     uint64_t state = s->spare_state;
@@ -285,14 +285,14 @@ static bool claim_slot(Limiter *l, uint64_t key, size_t home, const Search *s, u
 
 /* --- taking and giving back ------------------------------------------------------------------ */
 
-/* The bucket of all keys near `home` that find no room. */
+/* The bucket shared by all keys near `home` that find no slot. */
 static _Atomic uint64_t *shared_of(const Limiter *l, size_t home)
 {
     return &l->shared[home / SLOTS_A_SHARED].state;
 }
 
-/* A key that has no bucket has a full one, but for what it may have taken of the shared bucket: all
- * that is missing there counts as taken by this key. */
+/* A key without a bucket has a full one, except for what it may have taken from the shared bucket:
+ * all tokens missing there count as taken by this key. */
 static LimiterGrant take_first(Limiter *l, uint64_t key, size_t home, uint64_t now, Search *s)
 {
     uint64_t shared = state_refilled(&l->rule, atomic_load(shared_of(l, home)), now);
@@ -307,7 +307,7 @@ static LimiterGrant take_first(Limiter *l, uint64_t key, size_t home, uint64_t n
     return grant_of(&s->spare->state, first);
 }
 
-/* The moment of a time: 1 and later. */
+/* Converts a time to a moment, which is at least 1. */
 static uint64_t moment_at(const Limiter *l, uint64_t now_ms)
 {
     uint64_t since = now_ms > l->start_ms ? now_ms - l->start_ms : 0;
@@ -342,7 +342,7 @@ LimiterGrant limiter_take(Limiter *l, uint64_t key, uint64_t now_ms)
     return grant_refusal(l->rule.interval_ms);
 }
 
-/* A key that has no slot is asked of the shared bucket, as take_first does it. */
+/* For a key without a slot, checks the shared bucket, like take_first. */
 uint64_t limiter_wait(const Limiter *l, uint64_t key, uint64_t now_ms)
 {
     uint64_t now = moment_at(l, now_ms);
@@ -358,8 +358,8 @@ uint64_t limiter_wait(const Limiter *l, uint64_t key, uint64_t now_ms)
     return state_taken(&l->rule, state, now, &next, &wait) ? 0 : wait;
 }
 
-/* While the moment is the same there was no refill since, and the slot is still the key's: another
- * key's moment would be later. */
+/* If the moment is unchanged there was no refill since, and the slot still belongs to the key:
+ * another key's moment would be later. */
 void limiter_give_back(const LimiterGrant *grant)
 {
     if (!grant->granted) {
@@ -377,8 +377,8 @@ void limiter_give_back(const LimiterGrant *grant)
 
 /* --- opening and closing --------------------------------------------------------------------- */
 
-/* So few that one window holds them all are what the rule says exactly; of more, twice as many as
- * buckets, so that windows rarely fill before the table does. */
+/* A number that fits into one window is exact; otherwise twice as many slots as buckets, so that
+ * windows rarely fill up before the table does. */
 static size_t slots_for(uint32_t buckets)
 {
     if (buckets <= WINDOW_SLOTS) {
@@ -443,7 +443,7 @@ Err limiter_open(const LimiterRule *rule, uint64_t now_ms, Budget *budget, Limit
     return ERR_OK;
 }
 
-/* The key's line may begin its way from memory while its check is prepared. */
+/* Prefetches the key's line while its check is prepared. */
 static uint64_t asked_soon(const Limiter *l, uint64_t key)
 {
     __builtin_prefetch(&l->slots[home_of(l, key)], 1);
@@ -477,14 +477,14 @@ void limiter_restore_secret(Limiter *l, const HashSecret *secret)
     l->hash_key = *secret;
 }
 
-/* Whether a state is that of a bucket that lacks something. */
+/* Whether a state is that of a bucket with missing tokens. */
 static bool is_owed(const Limiter *l, uint64_t state, uint64_t now)
 {
     return state != UNUSED && kind_of(state) == SEATED &&
            missing_of(state_refilled(&l->rule, state, now)) > 0;
 }
 
-/* The key is read between two looks at the state: where both are the same, it is that bucket's. */
+/* Reads the key between two reads of the state: if those are equal, it belongs to that bucket. */
 bool limiter_next(const Limiter *l, uint64_t now_ms, size_t *io_at, LimiterBucket *ret)
 {
     uint64_t now = moment_at(l, now_ms);

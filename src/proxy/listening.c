@@ -1,5 +1,4 @@
-/* listening.c - where clients arrive: accepting, placing, resting when there is no room; and the
- * change to another snapshot. */
+/* listening.c - accepts and places clients, pauses when full, and switches snapshots. */
 #include "proxy/listening.h"
 
 #include "base/number.h"
@@ -12,14 +11,14 @@
 #include "proxy/worker.h"
 
 #define ACCEPT_BATCH 8u
-#define REST_MS 100u /* how long listeners rest when nothing more can be taken */
+#define REST_MS 100u /* pause of listeners when no more can be accepted */
 #define FULL_PATIENCE_MS 3000u /* how long newcomers wait for room before they are refused */
-#define IDLE_LEAST_MS 1000u    /* a connection that was used since is not closed to make room */
-#define TAKE_MS 4000u          /* more for the rest of an answer, once its request is over */
-#define LOOK_AT_MAX 256u       /* clients, to find one that has been idle for long */
-#define TELL_MS 10000u         /* between two lines of the log about it */
+#define IDLE_LEAST_MS 1000u    /* one used more recently is not closed to make room */
+#define TAKE_MS 4000u          /* extra time to take the rest of an answer, after its request */
+#define LOOK_AT_MAX 256u       /* clients searched for one that has been idle for long */
+#define TELL_MS 10000u         /* between two log lines about it */
 
-/* The listener at a place of a snapshot that takes clients, or NULL. */
+/* The listener at a place of a snapshot if it takes clients, or NULL. */
 static const Listener *open_at(const Snapshot *s, size_t place)
 {
     const Listener *l = s && place < s->listener_count ? s->listeners[place] : NULL;
@@ -62,8 +61,8 @@ Err listening_set(Thread *t, bool on)
     return ERR_OK;
 }
 
-/* The thread with the fewest clients; this one unless another has clearly fewer, because a
- * connection that moves costs two system calls. */
+/* The thread with the fewest clients; prefers this one unless another has clearly fewer, because
+ * moving a connection costs two system calls. */
 static Thread *thread_least_loaded(Thread *t)
 {
     Thread *best = t;
@@ -104,11 +103,11 @@ void listening_receive(Thread *t, const Message *m)
 {
     Peer peer = {.ip = {.family = (uint8_t)m->words[3]}, .port = (uint16_t)m->words[4]};
     span_copy(span_of(peer.ip.bytes, 16), str_of(&m->words[1], 16));
-    listening_adopt(t); /* who sends it may know a listener that this thread has not heard of */
+    listening_adopt(t); /* the sender may know a listener that this thread does not know yet */
     client_adopt(t, stream_plain(m->fd), (uint16_t)m->words[0], peer);
 }
 
-/* Nothing more can be accepted for now: the kernel keeps who comes in its queue. */
+/* No more can be accepted for now: newcomers wait in the kernel's queue. */
 static void rest_for_now(Thread *t)
 {
     (void)!listening_set(t, false);
@@ -116,8 +115,8 @@ static void rest_for_now(Thread *t)
     CHECK(timer_set(&t->wheel, &t->rest, t->now_ms + REST_MS, token) == ERR_OK);
 }
 
-/* Closes a connection of which nothing is read: by a reset, so that the kernel keeps nothing of it
- * either, and tells the peer in one packet. */
+/* Closes a connection without reading from it, by a reset: the kernel keeps no state of it, and one
+ * packet tells the peer. */
 static void client_turn_away(Thread *t, Stream *stream, Fault fault)
 {
     counter_add(&t->faults[fault], 1);
@@ -127,22 +126,22 @@ static void client_turn_away(Thread *t, Stream *stream, Fault fault)
 
 /* --- when it is full ------------------------------------------------------------------------- */
 
-/* Whether all of its requests are over, and it has not taken all of the answers yet. */
+/* Whether all its requests are over, but it has not taken all answers yet. */
 static bool only_takes(const Client *c)
 {
     return c->state == CLIENT_FLUSH ||
            (c->state == CLIENT_MUX && c->mux->count > 0 && c->mux->count == c->mux->left);
 }
 
-/* Since when a client has nothing under way; UINT64_MAX: it has. One that still takes an answer has
- * some more time. */
+/* Since when a client has nothing under way; UINT64_MAX: it has. A client that still takes an
+ * answer gets extra time. */
 static uint64_t idle_since_ms(const Client *c)
 {
     if (only_takes(c)) {
         return TAKE_MS + (c->mux ? c->mux->idle_ms : c->idle_ms);
     }
     if (c->state == CLIENT_LINGER) {
-        return c->idle_ms; /* it has all that it was to get */
+        return c->idle_ms; /* it has received everything */
     }
     if (c->leaving) {
         return UINT64_MAX;
@@ -155,8 +154,8 @@ static uint64_t idle_since_ms(const Client *c)
     return idle ? c->idle_ms : UINT64_MAX;
 }
 
-/* Of so many clients the one that has been idle for longest; NULL: none has been for long. The next
- * look begins where this one ends, so that what it costs has a bound. */
+/* Of a limited number of clients, the one idle for longest; NULL: none is idle for long enough. The
+ * next search starts where this one ends. */
 static Client *find_idlest(Thread *t)
 {
     uint32_t slots = t->clients.slots_touched;
@@ -181,7 +180,7 @@ bool listening_make_room(Thread *t)
     if (idlest && (idlest->state == CLIENT_LINGER || only_takes(idlest))) {
         client_close(t, idlest, only_takes(idlest));
     } else if (idlest) {
-        client_drain(t, idlest, 0); /* HTTP/2 says goodbye first, and is gone a little later */
+        client_drain(t, idlest, 0); /* HTTP/2 sends GOAWAY first, and ends a little later */
     }
     return atomic_load(&t->client_count) < before;
 }
@@ -193,7 +192,7 @@ static bool refuses_newcomers(const Thread *t)
     return since_ms != 0 && t->now_ms >= since_ms + FULL_PATIENCE_MS;
 }
 
-/* The log hears of it once in a while, with the reason. */
+/* Logs the reason, rate-limited. */
 static void tell_full(Thread *t, Err why)
 {
     Accepting *a = &t->accepting;
@@ -218,8 +217,8 @@ void listening_keep_spare(Thread *t)
     }
 }
 
-/* Refuses one newcomer, by giving up the spare descriptor where there is no other. False: nobody
- * waits any more, or it cannot be done. */
+/* Refuses one newcomer, closing the spare descriptor if no other is left. False: none waits, or it
+ * is not possible. */
 static bool refuse_one(Thread *t, const Listener *l)
 {
     Stream stream = {0};
@@ -237,8 +236,8 @@ static bool refuse_one(Thread *t, const Listener *l)
     return err == ERR_OK;
 }
 
-/* No room, or no descriptor: closes who has been idle for longest. Newcomers wait in the kernel's
- * queue meanwhile, but not for ever: who has waited is told. */
+/* No room, or no descriptor: closes the client idle for longest. Newcomers wait in the kernel's
+ * queue meanwhile; after a while they are refused. */
 static void on_full(Thread *t, const Listener *l, Err why)
 {
     tell_full(t, why);
@@ -252,11 +251,11 @@ static void on_full(Thread *t, const Listener *l, Err why)
         refused++;
     }
     if (refused == 0) {
-        rest_for_now(t); /* there is not even a descriptor to do that */
+        rest_for_now(t); /* no descriptor even for that */
     }
 }
 
-/* A client may come: counts it. */
+/* Reserves room for a client by counting it. */
 static bool take_place(Thread *t)
 {
     if (atomic_fetch_add(&t->worker->client_count, 1) < t->worker->plan.connections_max) {
@@ -296,7 +295,7 @@ void listening_on_ready(Thread *t, uint32_t listener)
 {
     const Listener *l = open_at(t->snapshot, listener);
     for (unsigned i = 0; l && i < ACCEPT_BATCH && t->listening; i++) {
-        /* Only of the first it is known that it waits: for others the next turn makes room. */
+        /* Only the first is known to be waiting: the next turn makes room for others. */
         bool first = i == 0;
         bool room = take_place(t) || (first && listening_make_room(t) && take_place(t));
         if (!room && first) {
@@ -323,7 +322,7 @@ void listening_on_ready(Thread *t, uint32_t listener)
     }
 }
 
-/* The listeners have rested: on with them, if there is room. */
+/* The pause is over: watches the listeners again, if there is room. */
 void listening_again(Thread *t)
 {
     if (t->draining) {
@@ -338,7 +337,7 @@ void listening_again(Thread *t)
 
 /* --- another snapshot ------------------------------------------------------------------------ */
 
-/* Who came to a listener that leaves finishes what is under way, and no more. */
+/* Drains the clients of listeners that leave. */
 static void drain_clients(Thread *t)
 {
     for (uint32_t i = 0; i < t->clients.slots_touched; i++) {
@@ -371,7 +370,7 @@ void listening_adopt(Thread *t)
         }
     }
     t->snapshot = fresh;
-    if (failed) { /* the other threads may have it, or not */
+    if (failed) { /* other threads may or may not have it */
         counter_add(&t->refused, 1);
         rest_for_now(t);
     }

@@ -9,8 +9,8 @@
 
 /* --- CONNECT --------------------------------------------------------------------------------- */
 
-/* What the filters make of the fields for the origin; once, a further try sends the same. There is
- * no connection yet that would wait for a filter. */
+/* Lets filters edit the fields for the origin, once; retries send the same. This happens before
+ * there is a connection that would have to wait for a filter. */
 static Step request_edit(Thread *t, Exchange *x)
 {
     HeadEdit **edit = &x->filters.edit;
@@ -63,8 +63,7 @@ Step phase_connect(Thread *t, Exchange *x)
 
 /* --- SEND ------------------------------------------------------------------------------------ */
 
-/* Whether a body may be quiet for hours: of gRPC, or a stream of events. Their length is never
- * known. */
+/* Whether a body may be silent for hours: gRPC, or an event stream. Such bodies have no length. */
 static bool is_stream(const Framing *framing, const Fields *fields)
 {
     bool open_end = framing->body != BODY_NONE && framing->body != BODY_LENGTH;
@@ -102,7 +101,7 @@ Step phase_send(Thread *t, Exchange *x)
 
 /* --- AWAIT ----------------------------------------------------------------------------------- */
 
-/* From now on both sides speak another protocol (RFC 9110 §7.8, RFC 8441). */
+/* Both sides switch to another protocol (RFC 9110 §7.8, RFC 8441). */
 static Step tunnel_open(Thread *t, Exchange *x)
 {
     Link client = link_client(t, x);
@@ -159,7 +158,7 @@ static void first_byte(const Thread *t, Exchange *x)
     }
 }
 
-/* Looks at the input from rest_from on for one whole head. NEXT: a final head was parsed; WAIT:
+/* Looks for a complete head in the input from rest_from on. NEXT: a final head was parsed; WAIT:
  * more bytes are needed; GOTO: a tunnel. An interim head sets *ret_again. */
 static Step await_head(Thread *t, Exchange *x, Link origin, bool *ret_again)
 {
@@ -180,7 +179,7 @@ static Step await_head(Thread *t, Exchange *x, Link origin, bool *ret_again)
     return *ret_again ? pass_interim(t, x) : NEXT;
 }
 
-/* What has come over an HTTP/1 connection. */
+/* For input from an HTTP/1 connection. */
 static Step await_wire(Thread *t, Exchange *x, Link origin)
 {
     size_t old = 0;
@@ -212,11 +211,11 @@ static Step await_wire(Thread *t, Exchange *x, Link origin)
     return step;
 }
 
-/* What has come over a stream. */
+/* For input from a stream. */
 static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
 {
     if (s->fault != HTTP_FAULT_NONE) {
-        return FAIL(reply_lost(s, x->reply.interim == 0)); /* whatever heads came before */
+        return FAIL(reply_lost(s, x->reply.interim == 0)); /* regardless of earlier heads */
     }
     for (MuxHead *head = mux_head_take(s); head; head = mux_head_take(s)) {
         first_byte(t, x);
@@ -251,8 +250,8 @@ Step phase_await(Thread *t, Exchange *x)
 
 /* --- REPLY and RELAY ------------------------------------------------------------------------- */
 
-/* How the body goes to the client: a length stays, anything else is chunked, or ends with the
- * connection where the client does not know chunks. */
+/* The framing of the body for the client: a known length is kept, anything else is chunked, or ends
+ * with the connection if the client does not support chunks. */
 static BodyKind framing_for(Exchange *x)
 {
     BodyKind kind = x->try.response.framing.body;
@@ -266,9 +265,9 @@ static BodyKind framing_for(Exchange *x)
     return BODY_CHUNKED;
 }
 
-/* Whether the client may go on with something else than a request: with the rest of a body that it
- * was told is not wanted, or without a body that it has not begun; or in the protocol that it asked
- * for, if it did not wait for the answer. None of that is read as a request. */
+/* Whether the client may send something other than a request: the rest of a body after it was told
+ * that it is not wanted, or no body although it announced one; or the protocol that it asked for,
+ * without waiting for the answer. None of that must be parsed as a request. */
 static bool client_may_stray(const Exchange *x, unsigned status)
 {
     bool body_open = !x->request.body.done && (status >= 400 || x->request.head.expects_continue);
@@ -281,7 +280,7 @@ static bool reply_is_edited(const Exchange *x)
     return chains[STAGE_UPSTREAM_RESPONSE].count > 0 || chains[STAGE_RESPONSE].count > 0;
 }
 
-/* What the filters say to the response's announced length, and make of its head. */
+/* Runs the filters on the announced length and the head of the response. */
 static Step reply_edit(Thread *t, Exchange *x)
 {
     HeadEdit **edit = &x->filters.edit;
@@ -310,8 +309,8 @@ static Step reply_edit(Thread *t, Exchange *x)
     return whole ? step : FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE);
 }
 
-/* The body's first bytes follow the head in the thread's input, which others use while a filter
- * makes the exchange wait: then they go back to the connection. */
+/* The body's first bytes follow the head in the thread's input, which other exchanges use while
+ * this one waits for a filter: then they are returned to the connection. */
 static Step reply_pause(Thread *t, Exchange *x, Link origin)
 {
     if (origin.wire && link_keep(t, origin, x->try.rest_total, x->try.rest_from) != ERR_OK) {
@@ -337,14 +336,14 @@ Step phase_reply(Thread *t, Exchange *x)
     }
     x->pace.up_ms = t->now_ms;
     x->try.response_body = body_of(&x->try.response.framing);
-    x->try.response_body.chunk.padded = true; /* River frames anew for the one that reads on */
+    x->try.response_body.chunk.padded = true; /* harmless: River reframes the body */
     x->reply.body = framing_for(x);
     x->streams = x->streams || is_stream(&x->try.response.framing, &x->try.response.fields);
     if (client_may_stray(x, x->try.response.status) || exchange_must_leave(t, x)) {
         x->keep_client = false;
     }
     if (!x->try.request_sent || link_blocked(origin)) {
-        /* What it has not read might be its next request. */
+        /* What it has not read might be taken for its next request. */
         x->try.response.framing.keep_alive = false;
     }
     Step edited = reply_edit(t, x);
@@ -356,7 +355,7 @@ Step phase_reply(Thread *t, Exchange *x)
     if (head.text.overflow || head.count > head.room) {
         return FAIL(FAULT_RESPONSE_HEAD_TOO_LARGE);
     }
-    /* The body's first bytes stand behind the head in the input: moved to its front. */
+    /* Moves the body's first bytes, which follow the head in the input, to the front. */
     Str rest = str_slice(span_str(t->input), x->try.rest_from, x->try.rest_total);
     size_t total = span_copy(t->input, rest);
     if (origin.wire) {
@@ -368,7 +367,7 @@ Step phase_reply(Thread *t, Exchange *x)
     if (step.kind == STEP_FAIL && step.fault != FAULT_CLIENT_GONE) {
         return step;
     }
-    return step.kind == STEP_FAIL ? step : NEXT; /* RELAY reads on at once */
+    return step.kind == STEP_FAIL ? step : NEXT; /* RELAY continues reading at once */
 }
 
 Step phase_relay(Thread *t, Exchange *x)

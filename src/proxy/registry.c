@@ -1,5 +1,5 @@
-/* registry.c - what of a worker outlives its snapshots: counters of services, pools of origins and
- * limiters, each by a number that its name keeps for as long as any snapshot has it. */
+/* registry.c - the parts of a worker that outlive its snapshots: counters of services, pools of
+ * origins, and limiters, each numbered; a name keeps its number while any snapshot holds it. */
 #include "proxy/worker.h"
 
 #include "proxy/exchange.h"
@@ -45,7 +45,7 @@ Err worker_hold_service(Worker *w, Str name, uint32_t *ret)
     return roster_hold(&w->service_names, name, ret, &fresh);
 }
 
-/* The counters begin anew with the next name that gets the number. */
+/* The counters restart with the next name that gets the number. */
 void worker_release_service(Worker *w, uint32_t number)
 {
     if (!roster_release(&w->service_names, number)) {
@@ -62,7 +62,7 @@ void worker_release_service(Worker *w, uint32_t number)
 
 /* --- origins --------------------------------------------------------------------------------- */
 
-/* Nobody names it any more: threads close what they have parked, and park no more. */
+/* No longer named: threads close their parked connections, and park no more. */
 static void begin_end(Worker *w, Origin *o)
 {
     atomic_store(&o->ends, true);
@@ -70,7 +70,7 @@ static void begin_end(Worker *w, Origin *o)
     worker_tell(w, &(Message){.kind = MESSAGE_ORIGIN_ENDS, .words = {o->index}});
 }
 
-/* Whether nothing of it is left anywhere. */
+/* Whether nothing of it is left on any thread. */
 static bool is_over(const Origin *o)
 {
     return atomic_load(&o->ends) && atomic_load(&o->ends_done) == o->ends_told &&

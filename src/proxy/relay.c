@@ -1,6 +1,6 @@
 /* relay.c - the pumps. Each reads into the thread's one large buffer, decodes in place, and sends
  * with as few calls as possible; what a peer does not take at once waits on its link, and until
- * that is empty nothing more is read for it. */
+ * that is empty no more is read for it. */
 #include "proxy/relay.h"
 
 #include "base/number.h"
@@ -11,21 +11,21 @@
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-/* What the filters say to the next piece of a body. */
+/* Runs the filters on the next piece of a body. */
 static Step filter_piece(Thread *t, Exchange *x, FilterStage stage, const Body *body, Str data)
 {
     return data.len == 0 ? NEXT
                          : filter_step(t, x, filter_body(t, x, stage, body->bytes, data));
 }
 
-/* Whether the origin may still turn away what it was sent without looking at it. */
+/* Whether the origin may still refuse, unprocessed, what was sent to it. */
 static bool may_refuse(Link to)
 {
     return to.stream || (to.wire && to.wire->tls && tls_awaits_verdict(to.wire->tls));
 }
 
-/* Keeps body bytes for another try, while they all fit. Requests that are not idempotent are tried
- * again only when a stream was refused, or River's certificate; trailers are not kept. */
+/* Keeps body bytes for a retry, as long as all of them fit. Requests that are not idempotent are
+ * retried only if the origin refused the stream, or River's certificate; trailers are not kept. */
 static void replay_keep(Thread *t, Exchange *x, Str data, const Fields *trailers)
 {
     if (!x->request.replay_whole || (data.len == 0 && trailers->count == 0)) {
@@ -40,7 +40,7 @@ static void replay_keep(Thread *t, Exchange *x, Str data, const Fields *trailers
     }
 }
 
-/* Sends the end of a try's head, or body bytes, to the origin. */
+/* Sends the rest of a try's head, or body bytes, to the origin. */
 static Step request_send(Thread *t, Exchange *x, Link to, HeadOut *head, Str data,
                          const Fields *trailers)
 {
@@ -52,7 +52,7 @@ static Step request_send(Thread *t, Exchange *x, Link to, HeadOut *head, Str dat
         return FAIL(reply_unsent(to, err));
     }
     x->try.any_sent = true;
-    x->pace.up_ms = t->now_ms; /* it had taken all that came before: its time begins here */
+    x->pace.up_ms = t->now_ms; /* everything before was taken: its time starts now */
     x->try.request_sent = x->request.body.done;
     return x->try.request_sent ? NEXT : WAIT;
 }
@@ -64,7 +64,7 @@ Step relay_replay(Thread *t, Exchange *x, HeadOut *head)
     return request_send(t, x, link_upstream(t, x), head, str_take(span_str(t->input), len), NULL);
 }
 
-/* What the client's side says when no body byte can be read. */
+/* The fault if the client's body can no longer be read. */
 static Fault client_read_fault(Err err)
 {
     return err == ERR_CLOSED ? FAULT_REQUEST_BODY_CUT : FAULT_CLIENT_GONE;
@@ -88,7 +88,7 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
         return FAIL(client_read_fault(err));
     }
     if (got.fault != HTTP_FAULT_NONE) {
-        x->keep_client = false; /* who frames badly is not believed about the next request */
+        x->keep_client = false; /* after bad framing, the next request cannot be trusted */
         return FAIL(fault_of_request(got.fault));
     }
     Step filtered = filter_piece(t, x, STAGE_REQUEST_BODY, body, got.data);
@@ -106,7 +106,7 @@ Step relay_request(Thread *t, Exchange *x, HeadOut *head)
         x->meter.bytes_in += got.consumed;
         replay_keep(t, x, got.data, &got.trailers);
     }
-    /* What was decoded counts as taken even if sending fails: another try replays it. */
+    /* What was decoded counts as taken even if sending fails: a retry replays it. */
     if ((got.old > 0 || got.consumed < got.total || from.stream) &&
         link_keep(t, from, got.total, got.consumed) != ERR_OK) {
         return FAIL(FAULT_MEMORY);
@@ -157,21 +157,21 @@ static Step response_send(Thread *t, Exchange *x, HeadOut *head, Str data, const
     }
     x->pace.out_ms = t->now_ms;
     x->meter.bytes_out += bytes;
-    if (to.wire && bytes > to.wire->out.len) { /* the rest is counted when it is flushed */
+    if (to.wire && bytes > to.wire->out.len) { /* the rest is counted when flushed */
         x->pace.send.bytes += bytes - to.wire->out.len;
     }
     x->meter.body_bytes_out += data.len;
     return last ? NEXT : WAIT;
 }
 
-/* Passes on what was decoded, and keeps the rest. */
+/* Passes on decoded bytes, and keeps the rest. */
 static Step response_pass(Thread *t, Exchange *x, Link from, const LinkBody *got, HeadOut *head)
 {
     Step step = got->fault != HTTP_FAULT_NONE
                     ? FAIL(fault_of_response(got->fault))
                     : filter_piece(t, x, STAGE_RESPONSE_BODY, &x->try.response_body, got->data);
     if (step.kind == STEP_FAIL) {
-        /* While the head is still here it can be refused. */
+        /* As long as the head is unsent, it can be refused. */
         x->reply.sent = x->reply.sent && !head->filled;
         return step;
     }
@@ -193,14 +193,14 @@ Step relay_first_response(Thread *t, Exchange *x, size_t total, HeadOut *head)
         size_t room = link_room(t, link_client(t, x));
         Err err = link_read_body(t, from, &x->try.response_body, room, &got);
         if (err != ERR_OK && err != ERR_AGAIN) {
-            x->reply.sent = false; /* nor has the head gone */
+            x->reply.sent = false; /* the head was not sent either */
             return FAIL(FAULT_ORIGIN_CUT);
         }
     }
     return response_pass(t, x, from, &got, head);
 }
 
-/* The origin has closed: the end of a body that says no length, else a cut. */
+/* The origin has closed: ends a body without a length; any other is cut off. */
 static Step response_end(Thread *t, Exchange *x, Err err)
 {
     Link from = link_upstream(t, x);
@@ -214,7 +214,7 @@ static Step response_end(Thread *t, Exchange *x, Err err)
     return response_send(t, x, &none, STR_NONE, NULL);
 }
 
-/* The answer is over only when the client's queue is empty: between requests nobody flushes it. A
+/* The answer is over only once the client's queue is empty: between requests nothing flushes it. A
  * stream sends its last bytes by itself. */
 static Step when_sent(Link to, Step step)
 {
@@ -238,7 +238,7 @@ Step relay_response(Thread *t, Exchange *x)
         return WAIT;
     }
     if (stuck && got.consumed == 0) {
-        err = ERR_CLOSED; /* part of a trailer section, and then the end */
+        err = ERR_CLOSED; /* an incomplete trailer section at the end */
     }
     if (err != ERR_OK) {
         return when_sent(to, response_end(t, x, err));
@@ -266,7 +266,7 @@ static Err tunnel_send(Thread *t, Link to, Str data, bool last)
     return wire_send(to.wire, &t->wires, &data, 1);
 }
 
-/* One direction: reads what the other side can take. */
+/* Pumps one direction: reads what the other side can take. */
 static Fault tunnel_pump(Thread *t, Exchange *x, Link from, Link to, size_t *ret_moved)
 {
     size_t old = 0;
@@ -292,7 +292,7 @@ static Fault tunnel_pump(Thread *t, Exchange *x, Link from, Link to, size_t *ret
     return FAULT_NONE;
 }
 
-/* Passes an end on, once all that came before has been sent. */
+/* Passes on the end, once everything before it was sent. */
 static bool tunnel_end(Thread *t, Link from, Link to, bool *finished)
 {
     bool drained = from.in->len == 0 && (from.stream || !from.wire->readable);

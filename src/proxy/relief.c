@@ -1,4 +1,4 @@
-/* relief.c - when memory is short: finds who holds most and takes least, and ends that. */
+/* relief.c - when memory is short, ends the clients that hold most and take least. */
 #include "proxy/relief.h"
 
 #include "base/number.h"
@@ -7,32 +7,32 @@
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
-#define APART_MS THREAD_RELIEF_APART_MS /* between the beginnings of two searches */
-#define AGAIN_MS 1100u       /* until those that were seen are looked at again */
-#define WANTED_MS 3000u      /* ... if somebody went without within that time */
-#define SEEN_LEAST_MS 1000u  /* for so long a client is watched before it is judged ... */
-#define SEEN_MOST_MS 10000u  /* ... and what it did longer ago says nothing */
-#define PACE_MS 10000u       /* what waits for a client should be taken within */
-#define HELD_LEAST (4u << 10) /* bytes that are worth an end */
-#define SLOTS_MAX 4096u      /* that one look goes through ... */
-#define STEPS_MAX 4096u      /* ... with so many streams ... */
-#define HOLDERS_MAX 256u     /* ... and those with something of which the system is asked */
-#define ENDS_MAX 8u          /* at one look */
+#define APART_MS THREAD_RELIEF_APART_MS /* between the starts of two searches */
+#define AGAIN_MS 1100u       /* before clients seen are looked at again */
+#define WANTED_MS 3000u      /* ... if memory was wanted within that time */
+#define SEEN_LEAST_MS 1000u  /* a client is watched this long before it is judged ... */
+#define SEEN_MOST_MS 10000u  /* ... and what it did longer ago is ignored */
+#define PACE_MS 10000u       /* time in which a client should take what is queued for it */
+#define HELD_LEAST (4u << 10) /* holding less is not worth ending a client */
+#define SLOTS_MAX 4096u      /* client slots searched per look ... */
+#define STEPS_MAX 4096u      /* ... streams visited ... */
+#define HOLDERS_MAX 256u     /* ... and clients for which the system is asked */
+#define ENDS_MAX 8u          /* per look */
 
 /* A client that may be ended. */
 typedef struct Holder {
     Handle client;
-    bool idle;       /* it has taken nothing */
-    uint64_t excess; /* bytes that wait beyond what it takes in PACE_MS */
+    bool idle;       /* took nothing */
+    uint64_t excess; /* queued bytes beyond what it takes in PACE_MS */
 } Holder;
 
-/* Whether clients should be watched, or should end: they do until nobody is refused any more. */
+/* Whether to watch or end clients: until no request is refused any more. */
 static bool is_lacking(const Thread *t)
 {
     return thread_is_scarce(t, thread_spare(t)) || (t->relief.starved && thread_is_filled(t));
 }
 
-/* Whether that is urgent: others are refused, or may be soon, or wait. */
+/* Whether that is urgent: requests are, or may soon be, refused, or wait. */
 static bool is_urgent(const Thread *t)
 {
     return thread_spare(t) < budget_room(&t->group->budget) / 8 || t->relief.starved;
@@ -54,7 +54,7 @@ void relief_on_timer(Thread *t)
 
 /* --- finding --------------------------------------------------------------------------------- */
 
-/* What an HTTP/2 origin has sent behind that. */
+/* Bytes received from an HTTP/2 origin for this exchange, waiting to be passed on. */
 static uint64_t held_behind(const Thread *t, Handle exchange)
 {
     const Exchange *x = exchange_get(t, exchange);
@@ -73,7 +73,7 @@ static uint64_t held_by_streams(const Thread *t, const Mux *m, uint32_t *steps)
     return held;
 }
 
-/* Bytes that wait for the client to take them, or of a head that does not come to its end. */
+/* Bytes queued for the client, or of an incomplete head. */
 static uint64_t held_by(const Thread *t, const Client *c, uint32_t *steps)
 {
     uint64_t waits = c->wire.out.len;
@@ -95,7 +95,7 @@ static uint64_t held_by(const Thread *t, const Client *c, uint32_t *steps)
     return 0;
 }
 
-/* What a client has done since it was last seen; false: it is not to be ended, or not yet. */
+/* Measures what a client has taken since it was last seen; false: do not end it, or not yet. */
 static bool judge_client(const Thread *t, Client *c, uint64_t held, Holder *ret)
 {
     bool head = c->state == CLIENT_HEAD;
@@ -121,7 +121,7 @@ static bool comes_before(const Holder *a, const Holder *b)
     return a->idle != b->idle ? a->idle : a->excess > b->excess;
 }
 
-/* Puts a holder where it belongs in a list of the worst ones. */
+/* Inserts a holder into the sorted list of the worst ones. */
 static size_t list_add(Holder *list, size_t count, Holder h)
 {
     for (size_t i = 0; i < count; i++) {
@@ -137,7 +137,7 @@ static size_t list_add(Holder *list, size_t count, Holder h)
     return count;
 }
 
-/* Goes on where the last look has ended, so that what one costs has a bound. */
+/* Starts where the last look ended; its cost is bounded. */
 static size_t find_holders(Thread *t, Holder *list)
 {
     uint32_t slots = t->clients.slots_touched;
@@ -167,7 +167,7 @@ static size_t find_holders(Thread *t, Holder *list)
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
-/* An HTTP/2 client hears why, if it reads. */
+/* Tells an HTTP/2 client why, if it reads. */
 static void end_mux(Thread *t, Client *c)
 {
     Handle h = c->self;
@@ -185,7 +185,7 @@ static void end_holder(Thread *t, Client *c, uint64_t held)
     uint8_t room[PEER_TEXT_MAX];
     Text peer = text_in(span_of(room, sizeof room));
     Exchange *x = exchange_get(t, c->exchange);
-    bool counted = c->mux ? c->mux->count > c->mux->left : x != NULL; /* by its requests */
+    bool counted = c->mux ? c->mux->count > c->mux->left : x != NULL; /* counted by its requests */
     peer_print(&peer, c->peer);
     LOG(INFO, "closed a connection that held memory others needed",
         LOG_STR("reason", fault_row(FAULT_MEMORY_HELD)->code), LOG_STR("client", text_str(&peer)),
@@ -202,7 +202,7 @@ static void end_holder(Thread *t, Client *c, uint64_t held)
     }
 }
 
-/* One that is ended may take others with it, or bring memory back for which they were listed. */
+/* Checks each one again: ending one may end others with it, or reduce what they hold. */
 static void end_holders(Thread *t)
 {
     Holder list[ENDS_MAX];
@@ -220,7 +220,7 @@ static void end_holders(Thread *t)
 
 /* --- looking --------------------------------------------------------------------------------- */
 
-/* After a look that was not enough: this thread looks again, and first the next ones do. */
+/* After a look that did not help enough: this thread will look again, and the next ones now. */
 static void look_on(Thread *t, uint32_t hops)
 {
     Worker *w = t->worker;
@@ -230,7 +230,7 @@ static void look_on(Thread *t, uint32_t hops)
         due_ms = u64_min(due_ms, t->now_ms + AGAIN_MS);
         CHECK(timer_set(&t->wheel, &t->relief.timer, due_ms, token) == ERR_OK);
     }
-    if (hops > 1) { /* who cannot be told looks when a request comes to that thread */
+    if (hops > 1) { /* if the message fails, that thread looks at its next request */
         Message m = {.kind = MESSAGE_RELIEF, .fd = -1, .words = {hops - 1}};
         (void)!mailbox_post(&w->group.threads[(t->index + 1) % w->group.thread_count]->mailbox, &m);
     }
@@ -247,5 +247,5 @@ void relief_look(Thread *t)
     if (is_lacking(t)) {
         look_on(t, hops);
     }
-    t->relief.starved = false; /* who still is says so again */
+    t->relief.starved = false; /* to be set again by connections that still starve */
 }

@@ -10,7 +10,7 @@
 
 #define REQUEST_ID_BYTES_MAX 128u
 
-/* An id that a client may choose: short, and harmless in logs and fields. */
+/* Whether a client's request id is acceptable: short, and harmless in logs and fields. */
 static bool request_id_sane(Str id)
 {
     if (id.len == 0 || id.len > REQUEST_ID_BYTES_MAX) {
@@ -53,7 +53,7 @@ static void request_id_set(Thread *t, Exchange *x)
     x->id = text_str(&id);
 }
 
-/* How the service's `normalization` answers a head with that fault; NULL: as any other. */
+/* The answer that the service's `normalization` gives to this fault; NULL: the default. */
 static const Respond *normalize_answers(const Service *s, HttpFault fault)
 {
     bool host = fault == HTTP_FAULT_HOST_MISSING || fault == HTTP_FAULT_HOST_REPEATED ||
@@ -61,8 +61,7 @@ static const Respond *normalize_answers(const Service *s, HttpFault fault)
     return host && s->normalization.hosts ? &s->normalization.refusal : NULL;
 }
 
-/* Nearly all paths: nothing to decode, no dots behind a slash, no two slashes in a row, no matrix
- * parameters. */
+/* True for nearly all paths: nothing to decode, no "/.", no "//", no matrix parameters. */
 static bool path_is_plain(Str path)
 {
     bool slash = false;
@@ -89,7 +88,7 @@ static bool fields_are_ascii(const Fields *fields)
     return true;
 }
 
-/* From here on the path has the form that rules, routes and the origin see. */
+/* Afterwards the path has the form that rules, routes and the origin see. */
 static Step normalize_head(Exchange *x)
 {
     const Normalization *n = &x->service->normalization;
@@ -110,7 +109,7 @@ static Step normalize_head(Exchange *x)
     return NEXT;
 }
 
-/* Where services share an address, or one wants certain hosts only, the host decides. */
+/* If services share an address, or one accepts only certain hosts, the host selects the service. */
 static bool take_service(Thread *t, Exchange *x)
 {
     const Hosts *hosts = x->service->hosts;
@@ -127,7 +126,7 @@ static bool take_service(Thread *t, Exchange *x)
 Step phase_read_head(Thread *t, Exchange *x)
 {
     const ServiceLimits *limits = &x->service->limits;
-    bool stream = !handle_is_none(x->client_stream); /* its head was parsed by the codec */
+    bool stream = !handle_is_none(x->client_stream); /* the codec has parsed its head */
     HttpFault fault = stream ? x->request.fault
                              : head_parse_request(x->request.bytes, &limits->head, t->fields,
                                                   &x->request.head);
@@ -138,20 +137,20 @@ Step phase_read_head(Thread *t, Exchange *x)
         return FAIL(too_large && limits->head_set ? FAULT_OVERLOAD_HEAD : fault_of_request(fault));
     }
     bool known = take_service(t, x);
-    /* The parsed fields stand in the thread's room: the exchange keeps its own copy. */
+    /* The parsed fields are in the thread's room: the exchange needs a copy. */
     if (!stream && !fields_keep(&x->arena, &x->request.head.fields)) {
         return FAIL(FAULT_MEMORY);
     }
     request_id_set(t, x);
-    crash_note_set(t->index, x->id); /* only now it has an id */
+    crash_note_set(t->index, x->id); /* it has no id before */
     x->request.parsed = true;
     x->request.body = body_of(&x->request.head.framing);
     x->keep_client = x->request.head.framing.keep_alive && !exchange_must_leave(t, x);
     return known ? NEXT : FAIL(FAULT_UNKNOWN_HOST);
 }
 
-/* The certificate that a host needs must be the one that the connection was opened with: with
- * HTTP/2 clients reuse connections for every name that a certificate has (RFC 9110 §7.4). */
+/* Whether the connection was opened with another certificate than the host needs: HTTP/2 clients
+ * reuse connections for all names in a certificate (RFC 9110 §7.4). */
 static bool is_misdirected(const Exchange *x, const Client *c)
 {
     if (!c->wire.tls || x->request.head.host.len == 0) {
@@ -175,7 +174,7 @@ Step phase_screen(Thread *t, Exchange *x)
     if (is_misdirected(x, c)) {
         return FAIL(FAULT_MISDIRECTED);
     }
-    if (x->request.head.method == METHOD_TRACE) { /* it would show fields that River adds */
+    if (x->request.head.method == METHOD_TRACE) { /* it would reveal fields that River adds */
         return FAIL(FAULT_TRACE_METHOD);
     }
     if (x->request.head.expects_other) {
@@ -188,7 +187,7 @@ Step phase_screen(Thread *t, Exchange *x)
             return FAIL(FAULT_OVERLOAD);
         }
     }
-    if (x->request.head.protocol.len > 0) { /* what follows the head is the tunnel's */
+    if (x->request.head.protocol.len > 0) { /* what follows the head belongs to the tunnel */
         x->request.body = (Body){.kind = BODY_NONE, .done = true};
     }
     return normalize_head(x);
@@ -202,7 +201,7 @@ Step phase_route(Thread *t, Exchange *x)
     return NEXT;
 }
 
-/* What a body filter says to a body whose length is announced. */
+/* Runs the body filters on an announced length. */
 static Verdict ask_body(Thread *t, Exchange *x)
 {
     const Framing *framing = &x->request.head.framing;

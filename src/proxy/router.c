@@ -1,4 +1,4 @@
-/* router.c - the tree of segments, and the walk down it. */
+/* router.c - the tree of segments, and look-ups in it. */
 #include "proxy/router.h"
 
 #define ROOT 0u
@@ -14,7 +14,7 @@ static size_t count_segments(Str path)
     return count;
 }
 
-/* Cuts the next segment off a path that begins with a slash. */
+/* Cuts the next segment off a path that starts with a slash. */
 static Str cut_segment(Str *path)
 {
     size_t end = str_find(*path, '/', 1);
@@ -23,7 +23,7 @@ static Str cut_segment(Str *path)
     return segment;
 }
 
-/* The node at the end of a path, made where it is missing. */
+/* The node for a path, created if missing. */
 static uint32_t node_at(Router *r, Str path)
 {
     uint32_t node = ROOT;
@@ -39,7 +39,7 @@ static uint32_t node_at(Router *r, Str path)
     return node;
 }
 
-/* Where the rule hangs. A prefix with a slash at its end hangs at the node before that slash. */
+/* The list for a rule. A prefix with a trailing slash belongs to the node before that slash. */
 static uint32_t *place_of(Router *r, const RouterRule *rule)
 {
     Str path = rule->path;
@@ -53,7 +53,7 @@ static uint32_t *place_of(Router *r, const RouterRule *rule)
     return &r->nodes[node_at(r, path)].prefix;
 }
 
-/* Rules are hung in front of those that hang there: the last of the file goes first. */
+/* Each rule is put in front of the others at its place, starting with the last one in the file. */
 static void hang_rules(Router *r, uint32_t *next)
 {
     for (size_t i = r->rule_count; i > 0; i--) {
@@ -130,7 +130,7 @@ static bool takes_method(const RouteMethods *m, const RequestHead *request)
     return false;
 }
 
-/* The first rule of a place that takes the request; `otherwise` when there is none. */
+/* The first rule at a place that takes the request, or `otherwise`. */
 static const RouterRule *first_at(const Router *r, uint32_t place, const RequestHead *request,
                                   const RouterRule *otherwise)
 {
@@ -143,8 +143,7 @@ static const RouterRule *first_at(const Router *r, uint32_t place, const Request
     return otherwise;
 }
 
-/* What the tree says of a path that begins with a slash: the exact rule, or the longest prefix. The
- * prefix "/" is not among them. */
+/* Looks up a path that starts with a slash: the exact rule, or the longest prefix, except "/". */
 static const RouterRule *tree_walk(const Router *r, const RequestHead *request)
 {
     const RouterRule *best = NULL;
@@ -164,7 +163,7 @@ static const RouterRule *tree_walk(const Router *r, const RequestHead *request)
 
 static const RouterRule *match_patterns(const Router *r, const RequestHead *request)
 {
-    bool matches[PATTERN_SET_MAX]; /* zeroed each time, so only who has patterns comes here */
+    bool matches[PATTERN_SET_MAX]; /* zeroed each time, hence only for routers with patterns */
     if (!pattern_set_matches(r->patterns, request->path, matches, r->regex_count)) {
         return NULL;
     }
@@ -180,7 +179,7 @@ static const RouterRule *match_patterns(const Router *r, const RequestHead *requ
 
 const Route *router_find(const Router *r, const RequestHead *request)
 {
-    bool absolute = str_peek(request->path, 0) == '/'; /* else it is the asterisk of OPTIONS */
+    bool absolute = str_peek(request->path, 0) == '/'; /* otherwise it is OPTIONS * */
     const RouterRule *rule = absolute ? tree_walk(r, request) : NULL;
     if (!rule && r->patterns) {
         rule = match_patterns(r, request);

@@ -1,4 +1,4 @@
-/* source.c - who the client is. */
+/* source.c - determines the client. */
 #include "proxy/source.h"
 
 #include "http/forwarded_for.h"
@@ -18,9 +18,9 @@ static const Service *service_at(const Listener *l, size_t i)
     return hosts ? hosts->services[i] : l->service;
 }
 
-/* Only those whom all services of the address trust may say who their client is: which of them a
- * request is for turns out later. Who can open a Unix socket of River's is decided by its mode, so
- * all of them may. */
+/* Only peers that all services of the address trust may send a header: which service a request is
+ * for is known only later. Access to a Unix socket is controlled by its mode, so all its peers
+ * may. */
 static bool may_send_header(const Listener *l, const Peer *peer)
 {
     bool may = true;
@@ -30,8 +30,7 @@ static bool may_send_header(const Listener *l, const Peer *peer)
     return may;
 }
 
-/* A client may connect as long as one service of the address lets it; the others refuse its
- * requests. */
+/* A client may connect if any service of the address admits it; others refuse its requests. */
 static Fault screen_client(const Listener *l, const Peer *client)
 {
     for (size_t i = 0; i < count_services(l); i++) {
@@ -44,7 +43,7 @@ static Fault screen_client(const Listener *l, const Peer *client)
 
 Fault source_screen_peer(const Listener *l, const Peer *peer)
 {
-    if (l->proxy_protocol) { /* its client is judged when the header has told it */
+    if (l->proxy_protocol) { /* its client is screened after the header */
         return may_send_header(l, peer) ? FAULT_NONE : FAULT_PROXY_PEER;
     }
     return screen_client(l, peer);
@@ -73,7 +72,7 @@ bool source_is_field(const Service *s, const Field *f)
            (f->id != FIELD_OTHER || str_equal_nocase(f->name, s->client_ip_name));
 }
 
-/* Goes through one line of the field from its end. false: the walk has ended. */
+/* Walks one line of the field from its end. False: the walk is over. */
 static bool walk_line(Exchange *x, Str line, size_t *entries)
 {
     size_t end = line.len;
@@ -84,14 +83,14 @@ static bool walk_line(Exchange *x, Str line, size_t *entries)
             return false;
         }
         if (from == to) {
-            continue; /* empty members of a list mean nothing (RFC 9110 §5.6.1) */
+            continue; /* empty list members are ignored (RFC 9110 §5.6.1) */
         }
         if (forwarded_address(str_slice(line, from, to), &x->request.client_ip) != ERR_OK) {
             return false;
         }
         x->request.client_port = 0;
         if (!cidr_holds(&x->service->proxies, &x->request.client_ip)) {
-            return false; /* nobody answers for what stands before it */
+            return false; /* entries before it are not trustworthy */
         }
     }
     return true;
@@ -106,7 +105,7 @@ void source_find(Exchange *x, const Client *c)
     }
     const Fields *fields = &x->request.head.fields;
     size_t entries = 0;
-    for (size_t i = fields->count; i > 0; i--) { /* all lines are one list, the last one first */
+    for (size_t i = fields->count; i > 0; i--) { /* all lines form one list; last one first */
         const Field *f = &fields->at[i - 1];
         if (source_is_field(s, f) && !walk_line(x, f->value, &entries)) {
             return;

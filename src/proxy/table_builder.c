@@ -17,7 +17,7 @@ struct TableBuilder {
     OrderState state;
     const EndpointSet *set;
     CostlyTable *made;
-    Gate gate; /* the thread has begun */
+    Gate gate; /* opened once the thread runs */
     pthread_t thread;
 };
 
@@ -59,7 +59,7 @@ CostlyTable *costly_table_new(const EndpointSet *set)
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
-/* Waits for an order; false: there will be none. */
+/* Waits for a job; false: there will be none. */
 static bool order_wait(TableBuilder *b)
 {
     (void)pthread_mutex_lock(&b->lock);

@@ -1,5 +1,5 @@
-/* turn.c - one turn of a worker thread: wait, hand out events, messages and deadlines; and how a
- * thread ends. The only unit that knows who is behind each kind of token and message. */
+/* turn.c - one turn of a worker thread: waits, dispatches events, messages and deadlines; and ends
+ * a thread. The only unit that knows the receiver of each kind of token and message. */
 #include "proxy/turn.h"
 
 #include "base/number.h"
@@ -15,8 +15,8 @@
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
-/* The last thread that stops accepting tells the others: before that, a connection may still be
- * placed on a thread that drains. */
+/* The last thread to stop accepting tells the others: until then a connection may still be placed
+ * on a draining thread. */
 static void thread_tell_draining(Thread *t)
 {
     Worker *w = t->worker;
@@ -24,7 +24,7 @@ static void thread_tell_draining(Thread *t)
         return;
     }
     for (unsigned i = 0; i < w->group.thread_count; i++) {
-        /* A full mailbox wakes its thread just as well. */
+        /* A full mailbox wakes its thread, too. */
         (void)!mailbox_post(&w->group.threads[i]->mailbox, &(Message){.kind = MESSAGE_ALL_DRAIN});
     }
 }
@@ -54,7 +54,7 @@ static void thread_drain(Thread *t, uint64_t patience_ms)
     }
 }
 
-/* Connections to origins that are left when everything else is over. */
+/* Closes the connections to origins that are left when everything else is over. */
 static void thread_close_upstreams(Thread *t)
 {
     for (uint32_t i = 0; i < t->upstreams.slots_touched; i++) {
@@ -144,7 +144,7 @@ static void messages_handle(Thread *t)
     }
 }
 
-/* Wakes whoever has asked to be named by that token. */
+/* Wakes the owner of the token. */
 static void wake_token(Thread *t, Token token)
 {
     switch (token_kind(token)) {
@@ -210,7 +210,7 @@ static void timers_handle(Thread *t)
     }
 }
 
-/* A stream's first head starts an exchange; whatever else happened on it wakes that. */
+/* A stream's first head starts an exchange; other events wake it. */
 static void stream_again(Thread *t, Handle h)
 {
     MuxStream *fresh = NULL;
@@ -259,7 +259,7 @@ static void again_one(Thread *t, Token token)
     }
 }
 
-/* Who had more to do gets another go; what is put off again waits for the next turn. */
+/* Gives queued owners another go; what they queue again waits for the next turn. */
 static void again_handle(Thread *t)
 {
     uint32_t count = t->again_count;
@@ -269,7 +269,7 @@ static void again_handle(Thread *t)
     thread_again_done(t, count);
 }
 
-/* HTTP/2 connections send what this turn has given them. */
+/* Flushes HTTP/2 connections, once per turn. */
 static void flush_handle(Thread *t)
 {
     for (uint32_t i = 0; i < t->flush_count; i++) {
@@ -283,7 +283,7 @@ static void flush_handle(Thread *t)
     t->flush_count = 0;
 }
 
-/* What the turns before have found of older sets is not used any more. */
+/* Marks the newest sets as seen: earlier turns' look-ups are no longer used. */
 static void see_sets(Thread *t)
 {
     uint64_t epoch = atomic_load_explicit(&t->group->sets_epoch, memory_order_acquire);

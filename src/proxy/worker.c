@@ -1,4 +1,4 @@
-/* worker.c - starting and stopping the threads, and giving them another snapshot. */
+/* worker.c - starts and stops the threads, and publishes snapshots. */
 #include "proxy/worker.h"
 
 #include <sched.h>
@@ -12,7 +12,7 @@
 #include "proxy/listening.h"
 #include "proxy/turn.h"
 
-/* A client that speaks HTTP/2 has many streams, and each may have one to an origin. */
+/* An HTTP/2 client has many streams, and each may have one to an origin. */
 static ThreadPlan thread_plan(const WorkerPlan *plan)
 {
     uint32_t clients = (uint32_t)u64_min(plan->connections_max, THREAD_CLIENTS_MAX);
@@ -58,7 +58,7 @@ static void thread_close(Thread *t)
 {
     Message m;
     while (t->mailbox.ring && mailbox_take(&t->mailbox, &m)) {
-        file_cache_discard(t, &m); /* what the disk's threads have sent too late */
+        file_cache_discard(t, &m); /* sent too late by the disk's threads */
     }
     file_cache_drop(t);
     stream_close(&t->accepting.spare, false);
@@ -114,7 +114,7 @@ void worker_free(Worker *w)
     memory_release(w, sizeof *w);
 }
 
-/* Pins to the index-th processor that this process may use. */
+/* Pins to the index-th processor available to this process. */
 static void pin_thread(unsigned index)
 {
     cpu_set_t allowed;

@@ -1,11 +1,11 @@
-/* worker_status.c - the picture of a worker's counters. */
+/* worker_status.c - collects a worker's counters. */
 #include "proxy/worker.h"
 
 #include "proxy/exchange.h"
 
 typedef struct ServiceMarks {
-    const uint32_t *places; /* of each origin in the list */
-    uint32_t *marks;        /* of each origin: the last service that has it */
+    const uint32_t *places; /* list position of each origin */
+    uint32_t *marks;        /* per origin: the last service that listed it */
     uint32_t mark;
 } ServiceMarks;
 
@@ -14,7 +14,7 @@ static const EndpointSet *set_of(const Route *route)
     return route->cluster ? route->cluster->newest : NULL;
 }
 
-/* Adds the origins of a route that the service of this mark does not have yet. */
+/* Adds the origins of a route that the service of this mark has not listed yet. */
 static void add_origins(const Route *route, const ServiceMarks *m, uint32_t *list, size_t *count)
 {
     const EndpointSet *set = set_of(route);
@@ -46,7 +46,7 @@ static void add_endpoints(const Route *route, EndpointStatus *list, size_t *coun
     }
 }
 
-/* How many places, and how many of them are not simply there. */
+/* Counts places, and those in an unusual state (EndpointStatus). */
 static void count_places(const Route *route, size_t *places, size_t *special)
 {
     const EndpointSet *set = set_of(route);
@@ -56,7 +56,7 @@ static void count_places(const Route *route, size_t *places, size_t *special)
     *places += set ? set->count : 0;
 }
 
-/* The origins of a service's routes, each once, and its endpoints. */
+/* The origins of a service's routes, each once, and its listed endpoints. */
 static Err service_origins(Arena *arena, const Service *s, const ServiceMarks *m,
                            ServiceStatus *ret)
 {
@@ -149,7 +149,7 @@ static void add_totals(Worker *w, WorkerStatus *s)
     }
 }
 
-/* The origins that there are, in an order of their own; `places` says where each number stands. */
+/* The existing origins, in an order of their own; `places` maps numbers to positions. */
 static size_t origins_status(Worker *w, uint32_t *places, OriginStatus *list)
 {
     size_t count = 0;
