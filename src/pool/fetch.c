@@ -468,7 +468,7 @@ Err fetch_start(Thread *t, const FetchPlan *plan, Handle *ret)
     f->start_us = t->now_ns / 1000;
     f->due_ms = t->now_ms + plan->timeout_ms;
     Err err = plan_keep(f, plan);
-    if (err == ERR_OK) { /* it begins with the next turn */
+    if (err == ERR_OK) { /* it starts in the next turn */
         err = timer_set(&t->wheel, &f->timer, t->now_ms, token_of(TOKEN_FETCH, h));
     }
     if (err != ERR_OK) {

@@ -28,7 +28,7 @@ typedef struct FetchPlan {
     uint32_t origin; /* whose pool (Endpoint.origin) */
     const Endpoint *endpoint; /* of a cluster (proxy/cluster_fetch.h): pinned until the fetch ends;
                                * NULL: the caller keeps the origin */
-    Token owner;     /* woken when it is over; TOKEN_NONE: nobody, the caller polls */
+    Token owner;     /* woken when it is over; TOKEN_NONE: the caller polls */
     bool fresh;      /* on a new connection, closed afterwards; with HTTP/2 it is still a stream of
                       * the pool's connection */
     Str method;

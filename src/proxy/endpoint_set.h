@@ -19,7 +19,7 @@ typedef enum EndpointState {
 } EndpointState;
 
 typedef struct Member {
-    const Endpoint *endpoint; /* NULL: the place is free ... */
+    const Endpoint *endpoint; /* NULL: the place is free */
     uint32_t hash; /* of its name; for a free place: since which set (lower half of its number) */
     uint16_t weight; /* 0: no new requests */
     uint8_t state;   /* EndpointState */

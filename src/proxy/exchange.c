@@ -1,12 +1,12 @@
 /* exchange.c - the spine: the table of phases, the one function that advances, and how an exchange
- * fails and ends. To read the table is to read River.
+ * fails and ends. The table is River in outline.
  *
  *   phase      does                                                      goes on to
  *   READ_HEAD  parse the client's head within the service's limits       SCREEN, ANSWER
  *   SCREEN     refuse what is not for a proxy; admission; trust          ROUTE, ANSWER
- *   ROUTE      select an own answer, or a cluster                        ASK, ANSWER
+ *   ROUTE      choose an answer of River's own, or a cluster             ASK, ANSWER
  *   ASK        (filters of the request)                                  PICK, ANSWER
- *   PICK       the balancer selects an endpoint                          CONNECT, ANSWER
+ *   PICK       the balancer chooses an endpoint                          CONNECT, ANSWER
  *   CONNECT    get a pooled connection, or a new one                     SEND, PICK, ANSWER
  *   SEND       send the head, and the body as far as received            AWAIT, PICK, ANSWER
  *   AWAIT      read the origin's head; pass 1xx through                  REPLY, RELAY (101), PICK

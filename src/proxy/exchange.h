@@ -64,7 +64,7 @@ typedef struct RequestSide {
     bool trusted;         /* the peer is a trusted proxy */
     HttpFault fault;      /* HTTP/2: what the codec found wrong with the head */
     uint16_t client_port; /* 0: unknown */
-    IpAddress client_ip;  /* the client's own, according to trusted proxies (proxy/source.h) */
+    IpAddress client_ip;  /* the peer's, or as named by trusted proxies (proxy/source.h) */
     Str bytes;            /* HTTP/1: the head, in the arena */
     RequestHead head;
     Body body;

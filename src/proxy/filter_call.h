@@ -23,7 +23,7 @@ void *call_slot(FilterCall *call);
 /* ---- the request ---- */
 
 const RequestHead *call_request(const FilterCall *call);
-/* The client's own address, according to trusted proxies; family 0: unknown. */
+/* The client's address: the peer's, or as named by trusted proxies; family 0: unknown. */
 const IpAddress *call_client_ip(const FilterCall *call);
 /* "http" or "https": the client's scheme, as far as River and trusted proxies know. */
 Str call_scheme(const FilterCall *call);

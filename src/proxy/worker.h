@@ -82,7 +82,7 @@ uint64_t worker_listener_clients(const Worker *w, uint32_t listener);
  * no client should find a connection closed under its request. Returns at once; poll
  * worker_is_done. The caller watches the deadline and cuts what is left: worker_stop. */
 void worker_drain(Worker *w, uint64_t patience_ms);
-/* After that: whether no thread watches a listener any more, so that its socket may be closed. */
+/* After worker_drain: whether no thread watches listeners any more; sockets may then be closed. */
 bool worker_is_deaf(const Worker *w);
 /* Cuts everything now. */
 void worker_stop(Worker *w);
@@ -94,7 +94,7 @@ void worker_join(Worker *w);
 /* Posts a message to all running threads. */
 void worker_tell(Worker *w, const Message *m);
 
-/* What outlives snapshots: each held name has a number, which is stable while anyone holds it. The
+/* What outlives snapshots: each held name has a number, which is stable while the name is held. The
  * main thread holds and releases; threads use the numbers of parts that they have pinned. ERR_FULL:
  * too many; ERR_MEMORY. (registry.c) */
 MUST_USE Err worker_hold_service(Worker *w, Str name, uint32_t *ret);

@@ -1,8 +1,8 @@
 /* fault.h - every way in which a request can fail, one row each.
  *
- * A row has: name, reason code (stable; appears in the access log), status (0: there is nobody to
- * answer), whose fault it is, whether a retry may help, sentence. Violations of HTTP by a peer come
- * from http/fault.h, once for the client's side and once for the origin's. */
+ * A row has: name, reason code (stable; appears in the access log), status (0: no answer is
+ * possible), whose fault it is, whether a retry may help, sentence. Violations of HTTP by a peer
+ * come from http/fault.h, once for the client's side and once for the origin's. */
 #ifndef TRANSPORT_FAULT_H
 #define TRANSPORT_FAULT_H
 

@@ -113,7 +113,7 @@ struct Mux {
     uint64_t whole;    /* frames before the incomplete one */
     uint64_t begun_ms;
     uint64_t shut_ms; /* since when the peer's connection window is shut; 0: it is open */
-    uint64_t idle_ms;     /* since when it has no streams, or only such that have left */
+    uint64_t idle_ms;     /* since when all its streams, if any, have left */
     uint64_t progress_ms; /* when the peer last made progress, or had nothing to take */
     uint64_t heard_ms;    /* when it last sent something */
     uint64_t spoke_ms;    /* ... of a body */

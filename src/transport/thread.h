@@ -216,11 +216,11 @@ size_t thread_spare(const Thread *t);
 bool thread_is_scarce(const Thread *t, size_t spare);
 /* Whether half of the budget is in use: then peers may send less unasked. */
 bool thread_is_filled(const Thread *t);
-/* Someone needs memory, and it is scarce: at the end of the turn, looks for clients that hold much
- * and take little (relief.h). Cheap: searches are rate-limited. */
+/* Memory is scarce, and needed: at the end of the turn, looks for clients that hold much of it and
+ * take little (relief.h). Cheap: searches are rate-limited. */
 void thread_wants_memory(Thread *t);
 /* A connection's window stays closed because half of the budget is in use, which stops all its
- * streams, whichever of them is not read. To be called repeatedly while it lasts. */
+ * streams, no matter which one is slow. Must be called again while this lasts. */
 void thread_starves(Thread *t);
 /* Whether memory is short: then only input that lets admitted exchanges finish may be taken. */
 bool thread_is_tight(const Thread *t);
