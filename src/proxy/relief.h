@@ -1,4 +1,4 @@
-/* relief.h - when memory is short: ends clients that hold much of it and do not take it.
+/* relief.h - when memory is short: ends clients that tie up much of it without taking their data.
  *
  * What is held for a client (answers that it does not read, windows that it does not open) is
  * bounded per client, and by send-timeout. Yet a few dozen such clients can use up a small budget,

@@ -83,7 +83,7 @@ struct Service {
     bool request_id_accept;
     size_t upgrade_count;
     const Str *upgrades COUNTED_BY(upgrade_count);
-    CidrSet proxies;      /* trusted proxies, whose word on their clients is believed */
+    CidrSet proxies;      /* trusted proxies: what they say of their clients is believed */
     Str client_ip_name;   /* field in which they name the client, in lower case */
     FieldId client_ip_field;
     _Atomic uint32_t *active; /* requests under way, counted only when there is a limit */
