@@ -1,8 +1,8 @@
 /* breakin.h - hooks for tests of the cage, the watch and helpers: a worker that tries to leave its
- * cage, one whose threads get stuck, and a helper that goes mad.
+ * cage, one whose threads get stuck, and a helper that misbehaves.
  *
- * The build chooses the file. River's own (breakin_none.c) does nothing at all; the variant that
- * tools/build calls `breakin` (breakin_try.c) tries, when it is told to. */
+ * The build chooses the file. The regular build uses breakin_none.c, which does nothing; the
+ * variant `breakin` of tools/build uses breakin_try.c, which breaks out when told to. */
 #ifndef APP_BREAKIN_H
 #define APP_BREAKIN_H
 
@@ -10,14 +10,14 @@
 
 #include "app/child.h"
 
-/* Worker, before it is caged. */
+/* Called by the worker before it is caged. */
 void breakin_arm(void);
-/* ... of which this is a part, in the variant `breakin` alone. */
+/* The part of breakin_arm that makes threads get stuck; only in the variant `breakin`. */
 void breakin_arm_stuck(void);
-/* A helper that is of use to nobody, and goes mad when it is told to; River itself has none. */
+/* A helper with no purpose but to misbehave on request; only in the variant `breakin`. */
 extern const ChildKind breakin_trial;
-/* The pause between the supervisor's looks at the worker, or what an orphan says, in milliseconds:
- * the usual one, but for a test that does not want to wait so long. */
+/* Interval in milliseconds between the supervisor's looks at the worker, or between an orphan's log
+ * lines: `usual`, unless a test shortens it. */
 uint64_t breakin_look_ms(uint64_t usual);
 
 #endif

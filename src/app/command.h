@@ -1,7 +1,7 @@
-/* command.h - the command line: what the person asks River to do.
+/* command.h - the command line: what the user asks River to do.
  *
- * Pure: arguments in, a Command out, and a sentence when they make no sense. It opens nothing and
- * reads no environment. Flags and subcommands are two tables; `--help` is printed from them too. */
+ * Pure: takes arguments, returns a Command, or a message if they make no sense. It opens nothing
+ * and reads no environment. Flags and subcommands are two tables, which also produce `--help`. */
 #ifndef APP_COMMAND_H
 #define APP_COMMAND_H
 
@@ -23,8 +23,8 @@ typedef enum CommandKind {
 
 typedef struct Command {
     CommandKind kind;
-    Str file;          /* of --config-kdl or the argument; empty: none */
-    bool file_is_toml; /* of --config-toml, or the argument ends in .toml */
+    Str file;          /* from --config-kdl or the argument; empty: none */
+    bool file_is_toml; /* from --config-toml, or the argument ends in .toml */
     bool upgrade;
     int hand_over_fd; /* -1: none */
     bool wait;
@@ -37,8 +37,8 @@ typedef struct Command {
     ConfigOverrides overrides; /* from the command line only */
 } Command;
 
-/* Reads the arguments behind the program's name. ERR_SYNTAX: `why` says what is wrong (a usage
- * error, exit status 2). Everything in *ret points into the arguments. */
+/* Parses the arguments after the program name. ERR_SYNTAX: a usage error (exit status 2); `why`
+ * says what is wrong. Everything in *ret points into the arguments. */
 MUST_USE Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why);
 
 /* What --help prints. */

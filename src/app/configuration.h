@@ -1,8 +1,8 @@
-/* configuration.h - one configuration as the supervisor has it: its settings, and everything that
- * it has opened for them.
+/* configuration.h - a configuration as the supervisor holds it: its settings, and everything that
+ * was opened for them.
  *
- * A reload makes another one beside it. Sockets at addresses that both have are the same sockets,
- * so closing one of the two says which other one stays. */
+ * A reload creates another one beside it. Both share the sockets of addresses that they have in
+ * common, so closing one requires naming the other. */
 #ifndef APP_CONFIGURATION_H
 #define APP_CONFIGURATION_H
 
@@ -11,60 +11,60 @@
 #include "app/source.h"
 #include "base/region.h"
 
-/* Memory of settings, for as long as a configuration needs it. */
+/* Memory of settings, kept while a configuration needs it. */
 typedef struct SettingsMemory {
-    Region region; /* sealed when it is full, and shared with workers */
+    Region region; /* sealed once filled, and shared with workers */
     unsigned holders;
-    size_t cache_count; /* what was in the cache when the settings had been read whole */
+    size_t cache_count; /* size of the cache after all settings were read */
 } SettingsMemory;
 
 typedef struct Configuration {
     SettingsMemory *own;  /* the settings and the text */
-    SettingsMemory *base; /* of the settings from which some were taken over; NULL: none were */
+    SettingsMemory *base; /* of the settings that some were taken over from; NULL: none */
     Str text;
-    uint64_t text_mark; /* of the file, as of files_mark */
+    uint64_t text_mark; /* of the file, see files_mark */
     const Settings *settings; /* NULL: none */
     Blocks blocks;
     Arena arena; /* of the lists below */
-    ListenSet listeners; /* as in the settings; fd -1: closed */
+    ListenSet listeners; /* in the settings' order; fd -1: closed */
     KeyLogs key_logs;
     size_t root_count;
-    int *roots COUNTED_BY(root_count); /* as in Settings.roots */
+    int *roots COUNTED_BY(root_count); /* in the order of Settings.roots */
 } Configuration;
 
-/* What a person is told of loading one. */
+/* What the user is told about loading a configuration. */
 typedef struct ConfigurationReport {
     Arena *arena;
     bool colour;
-    Str shown; /* the diagnostics; empty: there are none */
+    Str shown; /* the diagnostics; empty: none */
     size_t mistakes;
-    Text why; /* what else went wrong */
+    Text why; /* any other error */
 } ConfigurationReport;
 
 void configuration_none(Configuration *c);
 
-/* Where a configuration comes from, if not from the file alone. */
+/* What a configuration is derived from besides the file. */
 typedef struct ConfigurationOrigin {
-    const Configuration *before; /* what is the same there is taken over */
-    bool renew; /* its text holds, and other files than certificates hold what they held */
+    const Configuration *before; /* unchanged parts are taken over from it */
+    bool renew; /* its text still holds; only certificate files may have changed */
 } ConfigurationOrigin;
 
-/* Reads the file. ERR_SYNTAX: the report tells what is wrong. `origin` NULL: all is read. Opens
- * nothing yet. */
+/* Reads the file. ERR_SYNTAX: the report says what is wrong. `origin` NULL: everything is read from
+ * the file. Opens nothing yet. */
 MUST_USE Err configuration_load(Configuration *c, const Source *source,
                                 const ConfigurationOrigin *origin, ConfigurationReport *report);
 
-/* Opens what it names, but for the sockets that `before` (NULL: none) has: they are shared. On
- * failure what was opened for it alone is closed again, and `why` tells what it was. */
+/* Opens everything that the settings name, sharing the sockets that `before` (NULL: none) has. On
+ * failure closes again whatever was not shared, and `why` says what failed. */
 MUST_USE Err configuration_open(Configuration *c, const Files *files, const ListenSet *before,
                                 Text *why);
-/* Closes what it has open, but for sockets that `stays` (NULL: none) has, too, and removes the
- * files of Unix sockets that are closed. It can be opened again. */
+/* Closes everything that is open, except sockets that `stays` (NULL: none) has too, and removes the
+ * files of closed Unix sockets. The configuration can be opened again. */
 void configuration_close(Configuration *c, const ListenSet *stays);
-/* Ends it; it is closed. */
+/* Frees a closed configuration. */
 void configuration_drop(Configuration *c);
 
-/* Whether a worker that runs by `a` may go on by `b`: the same threads, limits and directories. */
+/* Whether a worker that runs by `a` can switch to `b`: same threads, limits and directories. */
 bool configuration_same_worker(const Configuration *a, const Configuration *b);
 
 #endif

@@ -1,7 +1,7 @@
-/* doctor.h - `river doctor`: what this machine gives River, and what is missing.
+/* doctor.h - `river doctor`: what this machine offers River, and what is missing.
  *
- * Each finding is a name, a verdict, what was found, and a sentence that says what to do. They come
- * from a table of looks (doctor.c); each look asks the system itself, never what ought to be. */
+ * Each finding is a name, a verdict, what was found, and a sentence of advice. They come from a
+ * table of checks (doctor.c); each check asks the system itself and assumes nothing. */
 #ifndef APP_DOCTOR_H
 #define APP_DOCTOR_H
 
@@ -13,24 +13,24 @@
 
 typedef enum Health {
     HEALTH_OK,
-    HEALTH_WEAKER, /* River runs, with less safety or speed than there could be */
-    HEALTH_MISSING /* River does not run so */
+    HEALTH_WEAKER, /* River runs, but less safely or less fast than it could */
+    HEALTH_MISSING /* River cannot run like this */
 } Health;
 
 typedef struct DoctorQuestion {
-    const Settings *settings; /* NULL: judged for no configuration */
-    Str control_path;         /* where a running River is asked */
+    const Settings *settings; /* NULL: no configuration to judge by */
+    Str control_path;         /* where a running River listens */
     Err control_error;        /* why there is no such path */
 } DoctorQuestion;
 
-/* What a look finds out. */
+/* The result of a check. */
 typedef struct Finding {
     Health verdict;
-    Text found;       /* in few words */
+    Text found;       /* a few words */
     Str advice;       /* a sentence; empty for HEALTH_OK */
 } Finding;
 
-/* The looks (doctor_system.c, doctor_cage.c). */
+/* The checks (doctor_system.c, doctor_cage.c). */
 void doctor_kernel(const DoctorQuestion *q, Finding *f);
 void doctor_openat2(const DoctorQuestion *q, Finding *f);
 void doctor_cachestat(const DoctorQuestion *q, Finding *f);
@@ -53,20 +53,20 @@ void doctor_cores(const DoctorQuestion *q, Finding *f);
 void doctor_tracing(const DoctorQuestion *q, Finding *f);
 void doctor_river(const DoctorQuestion *q, Finding *f);
 
-/* The look's judgement, where it is not HEALTH_OK. */
+/* Sets the verdict where it is not HEALTH_OK. */
 static inline void finding_set(Finding *f, Health verdict, Str advice)
 {
     f->verdict = verdict;
     f->advice = advice;
 }
 
-/* A small file, or its first line; false when it cannot be read. */
+/* A small file, or its first line; false if it cannot be read. */
 bool doctor_read_all(const char *path, Span room, Str *ret);
 bool doctor_read(const char *path, Span room, Str *ret_line);
 /* The first number in a small file. */
 bool doctor_read_number(const char *path, uint64_t *ret);
 
-/* Looks at everything and prints a table, or JSON. False: something that is needed is missing. */
+/* Runs all checks and prints a table, or JSON. False: something required is missing. */
 bool doctor_examine(const DoctorQuestion *q, bool json, Text *out);
 
 #endif

@@ -1,5 +1,4 @@
-/* dumping.h - asks the worker that serves for what it has counted and remembers (proxy/dump.h), for
- * the one that takes over from it. */
+/* dumping.h - asks the serving worker for its dump (proxy/dump.h), for the one that takes over. */
 #ifndef APP_DUMPING_H
 #define APP_DUMPING_H
 
@@ -9,33 +8,33 @@ typedef struct Supervisor Supervisor;
 
 typedef enum DumpPurpose {
     DUMP_FOR_RELOAD, /* for a fresh worker */
-    DUMP_FOR_UPGRADE /* for another River's */
+    DUMP_FOR_UPGRADE /* for another River's worker */
 } DumpPurpose;
 
 typedef enum DumpState {
-    DUMP_NONE,  /* nobody asks */
-    DUMP_ASKED, /* the worker is to answer */
-    DUMP_OVER   /* it has, or it will not */
+    DUMP_NONE,  /* no request */
+    DUMP_ASKED, /* waiting for the worker */
+    DUMP_OVER   /* it has answered or never will */
 } DumpState;
 
 typedef struct Dumping {
     DumpState state;
     DumpPurpose purpose;
     int fd; /* the file; -1: none */
-    uint64_t deadline_ms; /* for the answer; when it is over, for the one who takes it */
+    uint64_t deadline_ms; /* of the answer; in DUMP_OVER it is due at once */
 } Dumping;
 
-/* How it went. */
+/* The outcome. */
 typedef struct Dump {
     DumpPurpose purpose;
-    int fd; /* a file with it, the caller's to close; -1: there is none, and one goes on without */
+    int fd; /* a file with the dump, owned by the caller; -1: none, go on without it */
 } Dump;
 
-/* Asks; where there is nobody to ask, it is over at once. One at a time: it ends an earlier one. */
+/* Requests a dump; in DUMP_OVER at once if no worker serves. Cancels an earlier request. */
 void dumping_begin(Supervisor *s, DumpPurpose purpose);
-/* Whether it is over; then *ret is how it went, and nobody asks any more. */
+/* Whether the request is over; then *ret is the outcome, and the state is DUMP_NONE again. */
 bool dumping_take(Supervisor *s, Dump *ret);
-/* The worker has answered, or has died, or does not answer in time. */
+/* The worker has answered, died, or missed its deadline. */
 void dumping_on_message(Supervisor *s, const KeptChild *from, bool good);
 void dumping_on_death(Supervisor *s, KeptRole role);
 void dumping_keep_deadlines(Supervisor *s, uint64_t now_ms);

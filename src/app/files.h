@@ -1,8 +1,8 @@
-/* files.h - reads the files that the configuration names: certificates, keys and their like.
+/* files.h - reads the files that the configuration names: certificates, keys and the like.
  *
- * A path that is not absolute is looked for from the directory where River was started, also when a
- * daemon has left it. Only the supervisor opens them. It reads all but those with private keys,
- * which the kernel copies to where only a worker and the key checker look. */
+ * Relative paths start at the directory where River was started, even if a daemon has left it. Only
+ * the supervisor opens the files. It reads all of them except those with private keys, which the
+ * kernel copies to memory that only a worker and the key checker map. */
 #ifndef APP_FILES_H
 #define APP_FILES_H
 
@@ -13,46 +13,47 @@
 #include "base/region.h"
 #include "config/load.h"
 
-#define FILES_BYTES_MAX (64u << 20) /* a list of a million addresses has 20 */
+#define FILES_BYTES_MAX (64u << 20) /* a list of a million addresses takes 20 MB */
 
 #define FILES_LOOKERS_MAX 3u
 
-/* Looking whether files have changed. Of thousands that is waiting for the memory where the kernel
- * keeps what it knows of them, so that threads beside the caller's save time. */
+/* Marks files on several threads, to see which have changed. With thousands of files this is bound
+ * by cache misses on the kernel's inodes, so further threads save time. */
 typedef struct FilesLooking {
     const struct Files *files;
     size_t count;
     const FileSettings *list COUNTED_BY(count);
-    uint64_t *marks COUNTED_BY(count); /* NULL: nothing was begun */
-    _Atomic size_t taken;              /* up to here somebody has begun */
+    uint64_t *marks COUNTED_BY(count); /* NULL: not started */
+    _Atomic size_t taken;              /* files before this index are claimed */
     size_t started;
     pthread_t threads[FILES_LOOKERS_MAX];
 } FilesLooking;
 
 typedef struct Files {
     int directory; /* where River was started */
-    Region *region;  /* of the configuration that is being read: there secrets go */
-    KeyChecker keys; /* who sees them; its manager is the owner's to set */
+    Region *region;  /* of the configuration being read; secrets go there */
+    KeyChecker keys; /* reads them; the owner sets its manager */
     ConfigFiles config;
     FilesLooking looking;
 } Files;
 
-/* `f` stays where it is: the configuration's reader points to it. */
+/* `f` must not move: the configuration reader points to it. */
 void files_open(Files *f);
 void files_close(Files *f);
-/* Sets what time it is. */
+/* Updates the current time. */
 void files_look_at_clock(Files *f);
 
-/* A number that changes when the file does, or comes, or goes. */
+/* A number that changes when the file changes, appears or disappears. */
 uint64_t files_mark(const Files *f, Str path);
 
-/* Begins, on other threads, to mark files that the configuration's reader will ask for; the list
- * must stay until the end. Few files, or a machine of one processor: nothing is begun. */
+/* Starts marking files that the configuration reader will ask for, on other threads; the list must
+ * stay valid until files_look_end. Does nothing for few files or on a single processor. */
 void files_look_begin(Files *f, const FileSettings *list, size_t count);
-/* Once for each beginning, whether somebody has asked or not. */
+/* Call once for each files_look_begin, whether the marks were used or not. */
 void files_look_end(Files *f);
 
-/* Opens the directories of all file servers, for a worker that may not; `why` tells a person. */
+/* Opens the directories of all file servers for a worker, which may not; on failure `why` says what
+ * went wrong. */
 MUST_USE Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret,
                          size_t *ret_count, Text *why);
 

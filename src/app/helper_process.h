@@ -1,6 +1,6 @@
-/* helper_process.h - a helper as a process: takes its start, enters its cage, answers questions
- * until the supervisor closes the channel or is gone. One thread, whose heart beats (heartbeat.h).
- */
+/* helper_process.h - a helper's process: takes its start, enters its cage, and answers questions
+ * until the supervisor closes the channel or is gone. It has one thread, with a heartbeat
+ * (heartbeat.h). */
 #ifndef APP_HELPER_PROCESS_H
 #define APP_HELPER_PROCESS_H
 
@@ -8,7 +8,7 @@
 #include "app/record.h"
 #include "cage/helper.h"
 
-/* Where the values of RECORD_START stand; its descriptors: the error log (-1: none), then the
+/* Indices of the values in RECORD_START; its descriptors: the error log (-1: none), then the
  * directories that may be read. */
 enum {
     HELPER_HAS_USER,
@@ -20,23 +20,23 @@ enum {
     HELPER_START_VALUES
 };
 
-/* A question, with what came along; the descriptors are the answerer's. */
+/* A question and what came with it; answer() owns the descriptors. */
 typedef struct HelperQuestion {
     const Record *record;
     size_t fd_count;
-    const int *fds; /* as many */
+    const int *fds; /* `fd_count` of them */
 } HelperQuestion;
 
 typedef struct HelperWork {
     const HelperCage *cage;
-    void (*begin)(const ChannelEnd *to); /* once, before the cage; NULL: nothing */
-    /* The answer's id and kind are set. False: the question makes no sense, and the helper ends. */
+    void (*begin)(const ChannelEnd *to); /* called once, before the cage; NULL: nothing */
+    /* The answer's id and kind are already set. False: invalid question; the helper exits. */
     bool (*answer)(const HelperQuestion *question, Record *ret);
-    int tick_ms; /* so often `tick` is called; -1: never */
+    int tick_ms; /* interval between calls of `tick`; -1: never */
     void (*tick)(const ChannelEnd *to);
 } HelperWork;
 
-/* For the rest of its life. */
+/* Does not return. */
 _Noreturn void helper_process_run(const ChildStart *start, const HelperWork *work);
 
 #endif

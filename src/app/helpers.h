@@ -1,9 +1,9 @@
-/* helpers.h - keeps one helper of each kind running that stays: starts it, hears it, watches its
- * heart, ends it when it has gone mad, and starts the next one by the rule for workers
+/* helpers.h - keeps one helper of each kind that stays running: starts it, reads its messages,
+ * watches its heartbeat, ends it if it misbehaves, and restarts it by the rule for workers
  * (process_manager.h).
  *
- * A helper has gone mad when it sends what is no record, more than HELPER_RECORDS_MAX of them a
- * second, or is stuck. */
+ * A helper misbehaves if it sends something that is not a record, sends more than
+ * HELPER_RECORDS_MAX records a second, or is stuck. */
 #ifndef APP_HELPERS_H
 #define APP_HELPERS_H
 
@@ -13,7 +13,7 @@
 #include "app/record.h"
 #include "app/watch.h"
 
-#define HELPER_RECORDS_MAX 1000u /* that one may send a second */
+#define HELPER_RECORDS_MAX 1000u /* per second and helper */
 
 /* What helpers are started with. */
 typedef struct HelperSetup {
@@ -22,18 +22,18 @@ typedef struct HelperSetup {
     int log; /* -1: none */
 } HelperSetup;
 
-/* Starts those that are missing, and ends those that are stuck or have not ended in time. `watches`
- * are CHILD_KINDS, of these helpers alone. */
+/* Starts missing helpers, and kills those that are stuck or did not end in time. `watches` has
+ * CHILD_KINDS entries, used for these helpers only. */
 void helpers_keep(ProcessManager *k, Watch *watches, const HelperSetup *setup, uint64_t now_ms);
-/* When that has something to do next; 0: never. */
+/* When helpers_keep must run next; 0: never. */
 uint64_t helpers_due_ms(const ProcessManager *k, const Watch *watches);
-/* What to wait for: at most two entries for each of CHILD_KINDS. */
+/* Adds what to poll: at most two entries for each of CHILD_KINDS. */
 size_t helpers_poll(const ProcessManager *k, struct pollfd *fds);
-/* Takes what they have sent. */
+/* Handles what they have sent. */
 void helpers_hear(ProcessManager *k, uint64_t now_ms);
-/* Notices deaths, and plans the next ones. */
+/* Reaps dead helpers and plans their restarts. */
 void helpers_reap(ProcessManager *k, uint64_t now_ms);
-/* Ends all of them, and waits. */
+/* Ends all of them and waits. */
 void helpers_end(ProcessManager *k);
 
 #endif

@@ -1,5 +1,5 @@
 /* key_checker_process.h - the helper that sees private keys while a configuration is read, and
- * tells what River may know of them (key_checker.h). */
+ * answers the supervisor's questions about them (key_checker.h). */
 #ifndef APP_KEY_CHECKER_PROCESS_H
 #define APP_KEY_CHECKER_PROCESS_H
 

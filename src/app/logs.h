@@ -1,4 +1,4 @@
-/* logs.h - opens the log files: at the start, and again when someone has moved them away (SIGUSR1).
+/* logs.h - opens the log files: at the start, and again after log rotation (SIGUSR1).
  *
  * Only the supervisor opens them; the caged worker gets descriptors. */
 #ifndef APP_LOGS_H
@@ -17,7 +17,7 @@ typedef struct Logs {
 /* Opens both as the settings say; standard output and error are duplicated. On failure nothing
  * stays open and `why` names the file. */
 MUST_USE Err logs_open(const LogSettings *settings, Logs *ret, Text *why);
-/* Opens the files among them again; a stream that is no file is -1 in *ret. */
+/* Reopens those that are files; other streams are -1 in *ret. */
 MUST_USE Err logs_reopen(const LogSettings *settings, Logs *ret, Text *why);
 void logs_close(Logs *logs);
 

@@ -1,16 +1,16 @@
-/* orphan.h - a worker whose supervisor is gone, and the next supervisor.
+/* orphan.h - a worker whose supervisor is gone, and how the next supervisor meets it.
  *
- * The supervisor makes a socket beside the control socket ("control.sock.orphan") and gives it to
- * the worker that serves. Nobody answers there while the supervisor lives. When it dies, the worker
- * goes on (worker_orphan.c) and answers: whoever starts River again gets its listeners, as in an
- * upgrade (handover.h), but neither its state nor the keys of its tickets, and what comes is not
- * believed, because the orphan may have gone mad since nobody watches it:
+ * The supervisor creates a socket beside the control socket ("control.sock.orphan") and gives it to
+ * the serving worker. Nobody answers there while the supervisor lives. When it dies, the worker
+ * keeps serving (worker_orphan.c) and answers: the next River that is started gets its listeners,
+ * as in an upgrade (handover.h), but neither its state nor its ticket keys. Nothing that it sends
+ * is trusted, because an unsupervised orphan may be compromised:
  *
  *     the orphan           a go-between                      the next supervisor
- *        listeners ----->  forwards those that listen ----->    takes those that its
- *        over ---------->  and names them itself                configuration has
+ *        listeners ----->  forwards those that listen ----->    takes those in its
+ *        over ---------->  under names it derives itself        configuration
  *            <------------------------------------------ ready  its worker serves
- *        released ------>  or kills the orphan ----------->     drained by itself
+ *        released ------>  or kills the orphan ----------->     drains by itself
  *
  * The go-between is a process of its own, because what an orphan sends may block whoever closes it
  * (channel.h). The end of a process does not wait for such sockets. */
@@ -21,12 +21,11 @@
 
 #include "app/listen.h"
 
-/* Makes the socket, beside the control socket at `control`, in the arena's memory. */
+/* Creates the socket beside the control socket at `control`, allocated in the arena. */
 MUST_USE Err orphan_listen(Str control, Arena *arena, ListenSocket *ret);
 
-/* Whether an orphan answers where a River with that control socket would have left one. Then
- * *ret_fd is the connection to a go-between, which speaks as the old side of an upgrade does, and
- * *ret_pid its process. */
+/* Whether an orphan answers beside the control socket `control`. If so, *ret_fd is a connection to
+ * a go-between, which acts as the old side of an upgrade, and *ret_pid is its process. */
 bool orphan_meet(Str control, int *ret_fd, pid_t *ret_pid);
 
 #endif

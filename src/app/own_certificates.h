@@ -1,4 +1,4 @@
-/* own_certificates.h - the certificates that River shows to origins, each once for a service. */
+/* own_certificates.h - the certificates that River shows to origins, each once per service. */
 #ifndef APP_OWN_CERTIFICATES_H
 #define APP_OWN_CERTIFICATES_H
 
@@ -6,12 +6,12 @@
 
 typedef struct OwnCertificate {
     Str service;
-    const ConnectorSettings *first; /* the first of those that show it */
+    const ConnectorSettings *first; /* the first connector that shows it */
     size_t connectors;
 } OwnCertificate;
 
-/* In the order of the services; a chain and key that several connectors of a service name stand
- * once. What is returned lies in the arena, and points into the settings. ERR_MEMORY only. */
+/* In the order of the services; a chain used by several connectors of a service is listed once. The
+ * result lies in the arena and points into the settings. ERR_MEMORY only. */
 MUST_USE Err own_certificates(const Settings *settings, Arena *a, const OwnCertificate **ret,
                               size_t *ret_count);
 

@@ -4,10 +4,10 @@
 
 #include "base/str.h"
 
-/* Whether a private key stands in it, of whatever kind. */
+/* Whether it contains a private key of any kind. */
 bool pem_has_key(Str text);
-/* Copies the blocks that are no private keys, and nothing of what stands between blocks. `room` is
- * as long as `text`. */
+/* Copies the blocks that are not private keys, and no text between blocks; `room` is as long as
+ * `text`. */
 Str pem_public(Str text, Span room);
 
 #endif

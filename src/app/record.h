@@ -1,9 +1,9 @@
-/* record.h - what the supervisor and a helper say to each other: records of one size, with counts
- * and bounds, and never a pointer.
+/* record.h - messages between the supervisor and a helper: records of one size, with counts and
+ * bounds, and no pointers.
  *
- * They travel over a channel (CHANNEL_RECORD). Descriptors go to the helper only. A helper may have
- * gone mad: the supervisor takes a record only if all of it is within its bounds, and what its
- * values mean is checked by who has asked for them. */
+ * They travel over a channel (CHANNEL_RECORD). Only the helper receives descriptors. A helper may
+ * be compromised: the supervisor accepts a record only if all its counts are within bounds, and
+ * whoever asked validates the values. */
 #ifndef APP_RECORD_H
 #define APP_RECORD_H
 
@@ -14,10 +14,10 @@
 
 typedef enum RecordKind {
     RECORD_NONE,
-    RECORD_START, /* supervisor: what it begins with (helper_process.h) */
-    RECORD_READY, /* helper: it is caged, and serves; values[0]: what is closed (CageState) */
-    RECORD_ASK,   /* supervisor: a question; what the values mean is the kind's */
-    RECORD_TELL,  /* helper: the answer, or news */
+    RECORD_START, /* supervisor: what the helper starts with (helper_process.h) */
+    RECORD_READY, /* helper: caged and serving; values[0]: what is closed (CageState) */
+    RECORD_ASK,   /* supervisor: a question; the helper's kind defines the values */
+    RECORD_TELL,  /* helper: an answer, or an event */
     RECORD_LAST = RECORD_TELL
 } RecordKind;
 
@@ -30,19 +30,19 @@ typedef struct Record {
     uint8_t bytes[RECORD_BYTES_MAX];
 } Record;
 
-/* The text of a record, in place. */
+/* The record's bytes as a slice, not copied. */
 static inline Str record_text(const Record *r)
 {
     return str_of(r->bytes, r->len);
 }
 
-/* Supervisor: a record, with descriptors that stay the caller's. Errors as of
+/* Supervisor: sends a record; the caller keeps the descriptors. Errors as of
  * channel_order_patiently. */
 MUST_USE Err record_order(const ChannelEnd *to, const Record *record, const int *fds, size_t count);
-/* Helper: an answer. Errors as of channel_answer. */
+/* Helper: sends an answer. Errors as of channel_answer. */
 MUST_USE Err record_answer(const ChannelEnd *to, const Record *record);
 
-/* What has come. ERR_SYNTAX: it is no record, or one of its counts is beyond its bounds. */
+/* Reads a record from a message. ERR_SYNTAX: not a record, or a count is out of bounds. */
 MUST_USE Err record_read(const ChannelMessage *message, Record *ret);
 
 #endif

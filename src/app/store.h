@@ -1,20 +1,20 @@
-/* store.h - River's own listeners in the service manager's descriptor store (FDSTORE=1 of
+/* store.h - keeps River's listeners in the service manager's descriptor store (FDSTORE=1 of
  * sd_notify(3)).
  *
- * When the supervisor dies, systemd ends its worker, too (KillMode=), starts River again, and
- * passes it what is in the store (activation.h): who connects meanwhile waits in the queue. */
+ * When the supervisor dies, systemd ends its worker too (KillMode=), restarts River, and passes it
+ * the stored descriptors (activation.h): meanwhile, new connections wait in the queue. */
 #ifndef APP_STORE_H
 #define APP_STORE_H
 
 #include "app/listen.h"
 #include "app/notify.h"
 
-#define STORE_NAME_START "river-listener-" /* of a descriptor in the store */
+#define STORE_NAME_START "river-listener-" /* prefix of a descriptor's name in the store */
 
-/* Gives what is not there yet. False: the manager has no room for news, so call again. */
+/* Stores the listeners that are not stored yet. False: the manager has no room now; call again. */
 bool store_add(const Notify *n, ListenSet *set);
-/* Takes out those that `stays` (NULL: nothing) does not have as well: they are about to be closed,
- * and the manager's copies would keep them listening. */
+/* Removes those that `stays` (NULL: empty) does not have: they are about to be closed, and the
+ * manager's copies would keep them listening. */
 void store_remove(const Notify *n, const ListenSet *set, const ListenSet *stays);
 
 #endif

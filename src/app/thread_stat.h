@@ -1,7 +1,7 @@
-/* thread_stat.h - what the system says of a thread: /proc/PID/task/TID/stat, proc_pid_stat(5).
+/* thread_stat.h - parses the system's statistics of a thread: /proc/PID/task/TID/stat,
+ * proc_pid_stat(5).
  *
- * A leaf parser. The text comes from the kernel, but a name in the middle of it is the thread's own
- * to choose. */
+ * Pure. The text comes from the kernel, but the name in the middle is chosen by the thread. */
 #ifndef APP_THREAD_STAT_H
 #define APP_THREAD_STAT_H
 
@@ -11,13 +11,13 @@
 #define THREAD_STAT_BYTES_MAX 2048u /* 52 numbers of at most 20 digits, and a name */
 
 typedef struct ThreadStat {
-    uint8_t state;         /* a letter: R runs or could run, S and D wait in a system call, ... */
-    uint64_t major_faults; /* how often it has waited for memory that came from a disk */
-    uint64_t ticks;        /* processor time, its own and the kernel's, in clock ticks */
+    uint8_t state;         /* R: running or runnable; S, D: waiting in a system call; ... */
+    uint64_t major_faults; /* page faults that waited for a disk */
+    uint64_t ticks;        /* user and system time, in clock ticks */
 } ThreadStat;
 
-/* Parses the whole text of the file. ERR_SYNTAX: it is not of that form, or was cut; ERR_RANGE: a
- * number or the sum of both times does not fit. */
+/* Parses the whole file. ERR_SYNTAX: malformed or truncated; ERR_RANGE: a number, or the sum of
+ * both times, does not fit. */
 MUST_USE Err thread_stat_parse(Str text, ThreadStat *ret);
 
 #endif

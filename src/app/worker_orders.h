@@ -1,5 +1,5 @@
-/* worker_orders.h - what a worker goes by, from the supervisor to the channel: at its start, and at
- * a reload. */
+/* worker_orders.h - sends a worker its configuration over the channel: at the start and at
+ * reloads. */
 #ifndef APP_WORKER_ORDERS_H
 #define APP_WORKER_ORDERS_H
 
@@ -13,14 +13,14 @@ struct WorkerSetup {
     const Configuration *configuration; /* open */
     const Logs *logs;
     unsigned threads;
-    int state; /* what the worker before has written (proxy/dump.h); -1: nothing */
+    int state; /* the previous worker's dump (proxy/dump.h); -1: none */
 };
 
-/* Sends all of it. The worker reads while this sends, so it waits for at most a second where the
- * worker does not go on; errors as of channel_order. The descriptors stay the caller's. */
+/* Sends all of it. The worker reads meanwhile; waits at most a second while it does not. Errors as
+ * of channel_order. The caller keeps the descriptors. */
 MUST_USE Err worker_send_start(const ChannelEnd *to, const WorkerSetup *setup);
-/* The same for a configuration that a worker is to go on by: its sockets that the worker does not
- * have yet, and its settings. */
+/* The same for a new configuration: the sockets that the worker does not have yet, and the
+ * settings. */
 MUST_USE Err worker_send_configuration(const ChannelEnd *to, const Configuration *c);
 
 #endif

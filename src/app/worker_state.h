@@ -1,12 +1,12 @@
-/* worker_state.h - what a worker has counted and remembers (proxy/dump.h), to a file and back. */
+/* worker_state.h - saves a worker's dump (proxy/dump.h) to a file, and restores it. */
 #ifndef APP_WORKER_STATE_H
 #define APP_WORKER_STATE_H
 
 #include "proxy/worker.h"
 
-/* Writes it to `fd`, which is closed, and stands at its beginning for whoever has it, too. */
+/* Writes the dump to `fd`, rewinds it, which other holders of the file see too, and closes it. */
 MUST_USE Err worker_state_save(Worker *w, int fd);
-/* Goes on with what stands in `fd` (-1: nothing does), as far as that can be; it is closed. */
+/* Restores what it can from `fd` (-1: none), and closes it. */
 void worker_state_restore(Worker *w, const Snapshot *first, int fd);
 
 #endif
