@@ -1,4 +1,4 @@
-/* activation.c - counts, checks and hands out the sockets that were passed at the start. */
+/* activation.c - counts, checks and hands out the sockets passed at the start. */
 #include "app/activation.h"
 
 #include <fcntl.h>
@@ -11,16 +11,16 @@
 #include "loop/system.h"
 #include "loop/log.h"
 
-/* What was passed to this process, at its start; a worker has its own copy of the list. */
+/* The sockets passed to this process at its start; a worker has its own copy of the list. */
 static struct {
     size_t count;
     Str names;
     struct {
         int fd;
-        bool gone; /* closed, or never there */
+        bool gone; /* closed, or never valid */
         bool wanted;
-        bool stored; /* by an earlier River, whose own it was */
-        ino_t inode; /* the same in every process that has the socket */
+        bool stored; /* by an earlier River, which owned it */
+        ino_t inode; /* identifies the socket in every process that has it */
     } sockets[ACTIVATION_SOCKETS_MAX];
 } passed;
 
@@ -62,7 +62,7 @@ Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
         return ERR_SYNTAX;
     }
     if (pid != (uint64_t)getpid()) {
-        return ERR_OK; /* they were passed to another process */
+        return ERR_OK; /* passed to another process */
     }
     if (count > ACTIVATION_SOCKETS_MAX) {
         text_format(why, "LISTEN_FDS: River takes at most %u sockets", ACTIVATION_SOCKETS_MAX);
@@ -74,7 +74,7 @@ Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
         struct stat about = {0};
         passed.sockets[i].stored = str_starts(name_at(v->names, i), S(STORE_NAME_START));
         passed.sockets[i].fd = ACTIVATION_FIRST + (int)i;
-        /* One that is not there must not be closed later: it may be ours by then. */
+        /* An invalid one must not be closed later: the number may be ours by then. */
         passed.sockets[i].gone =
             fcntl(fd_of(i), F_SETFD, FD_CLOEXEC) != 0 || fstat(fd_of(i), &about) != 0;
         passed.sockets[i].inode = about.st_ino;
@@ -84,7 +84,7 @@ Err activation_take(const ActivationVariables *v, size_t *ret_count, Text *why)
     return ERR_OK;
 }
 
-/* ---- who wants them ---- */
+/* ---- claims ---- */
 
 bool activation_find(const SettingsAddress *address, int *ret_fd, bool *ret_stored)
 {
@@ -106,7 +106,7 @@ bool activation_find(const SettingsAddress *address, int *ret_fd, bool *ret_stor
     return false;
 }
 
-/* The place of a socket among those that were passed; the count for none. */
+/* The index of a socket among the passed ones; the count if it is none of them. */
 static size_t find_inode(int fd)
 {
     struct stat about;

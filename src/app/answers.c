@@ -1,4 +1,4 @@
-/* answers.c - what the supervisor says to those who ask over the control socket. */
+/* answers.c - the supervisor's answers on the control socket. */
 #include <unistd.h>
 
 #include "app/certificates.h"
@@ -9,7 +9,7 @@
 #include "app/upgrade.h"
 
 #define STATUS_BYTES_MAX (64u << 20)
-#define WORKER_BYTES_MAX (17u << 20) /* a worker that is not mad makes at most 16 MiB */
+#define WORKER_BYTES_MAX (17u << 20) /* an intact worker sends at most 16 MiB */
 
 /* ---- the status ---- */
 
@@ -35,7 +35,7 @@ static void answer_crls(Supervisor *s, ControlClient *client)
     arena_reset(&arena);
 }
 
-/* Adds the certificates that connectors show. */
+/* Adds the certificates that connectors show to an answer. */
 static void answer_own(Supervisor *s, ControlClient *client)
 {
     Arena arena;
@@ -81,7 +81,7 @@ static void answer_certificates(Supervisor *s, ControlClient *client)
     answer_crls(s, client);
 }
 
-/* Ends an answer: as text the certificates stand last. */
+/* Ends an answer; in text form the certificates come last. */
 static void finish_answer(Supervisor *s, ControlClient *client, Str text, Str json)
 {
     bool is_json = client->ask == CONTROL_STATUS_JSON;
@@ -97,7 +97,7 @@ static bool asks_status(const ControlClient *client)
     return client->ask == CONTROL_STATUS_TEXT || client->ask == CONTROL_STATUS_JSON;
 }
 
-/* The worker's part has ended in the middle: the one who asks must not take it for an answer. */
+/* The worker's part is truncated: the client must not take it for a complete answer. */
 static void cut_answer(Supervisor *s, ControlClient *client, Str why)
 {
     control_answer(&s->control, client, S("\n"));
@@ -106,7 +106,7 @@ static void cut_answer(Supervisor *s, ControlClient *client, Str why)
     control_finish(client);
 }
 
-/* Whoever waits for the dead worker's part of the status gets the rest without it. */
+/* Clients that wait for the dead worker's part of the status get the rest without it. */
 void answers_without_worker(Supervisor *s)
 {
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
@@ -156,7 +156,7 @@ static ProcessStatus process_status(Supervisor *s)
     };
 }
 
-/* Answers with what the supervisor knows; the worker adds its part when it can. */
+/* Answers with what the supervisor knows; the worker adds its part later. */
 static void answer_status(Supervisor *s, ControlClient *client)
 {
     bool json = client->ask == CONTROL_STATUS_JSON;
@@ -181,7 +181,7 @@ static void answer_status(Supervisor *s, ControlClient *client)
     finish_answer(s, client, S("no worker serves now\n"), S("null}\n"));
 }
 
-/* A worker of the same user could connect, too, as no kernel before 7.1 keeps it from that. */
+/* A worker with our user id could connect too: no kernel before 7.1 prevents it. */
 static bool is_worker(const Supervisor *s, int process)
 {
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {

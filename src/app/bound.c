@@ -1,4 +1,4 @@
-/* bound.c - asks the system what a socket is, and where. */
+/* bound.c - asks the system what a socket is and where it is bound. */
 #include "app/bound.h"
 
 #include <netinet/in.h>
@@ -22,7 +22,7 @@ bool bound_listens(int fd)
            (protocol == IPPROTO_TCP || option_of(fd, SO_DOMAIN) == AF_UNIX);
 }
 
-/* Where it is bound. */
+/* The bound address. */
 static bool name_of(int fd, Address *ret)
 {
     Address a = {0};
@@ -90,7 +90,7 @@ void bound_print(Text *t, int fd)
 bool bound_is_alive(int fd)
 {
     struct pollfd look = {.fd = fd};
-    /* A Unix listener that was shut goes on calling itself one. */
+    /* A Unix listener that was shut down still reports that it listens. */
     bool shut = poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
     return !shut && bound_listens(fd);
 }

@@ -1,4 +1,4 @@
-/* breakin_none.c - River as people run it: nobody tries to leave the cage. */
+/* breakin_none.c - the regular build: no break-in attempts. */
 #include "app/breakin.h"
 
 const ChildKind breakin_trial = {.name = S_INIT("none")};

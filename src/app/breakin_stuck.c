@@ -1,8 +1,8 @@
-/* breakin_stuck.c - threads that get stuck in the middle of a request, on demand.
+/* breakin_stuck.c - makes threads get stuck in the middle of a request, on demand.
  *
- * A test asks for one of the targets below. The thread that passes the request on to an origin does
- * what the table says instead of sending it: so it is within a turn, with a request in hand. No
- * signal could do this, for behind the cage no handler ever returns. */
+ * A test requests one of the targets below. The thread that forwards the request to an origin does
+ * what the table says instead of sending it, so it is within a turn, with a request in hand. A
+ * signal could not do this: in the cage no handler ever returns. */
 #include <signal.h>
 #include <time.h>
 
@@ -10,8 +10,8 @@
 #include "base/str.h"
 #include "loop/system.h"
 
-#define LOOKS_PER_USUAL 10u /* a look takes place so much more often than in River itself */
-#define NAP_MS 500u         /* less than five of these pauses */
+#define LOOKS_PER_USUAL 10u /* looks are this many times as frequent as in the regular build */
+#define NAP_MS 500u         /* less than five looks */
 
 static volatile bool for_ever = true;
 
@@ -51,10 +51,10 @@ static const struct {
     Str head;
     void (*what)(void);
 } demands[] = {
-    {S_INIT("GET /breakin/spin "), spin},           /* never comes back */
+    {S_INIT("GET /breakin/spin "), spin},           /* never returns */
     {S_INIT("GET /breakin/hang "), hang},           /* the same, in a system call */
-    {S_INIT("GET /breakin/spin-deaf "), spin_deaf}, /* no signal but SIGKILL arrives */
-    {S_INIT("GET /breakin/nap "), nap},             /* comes back in time */
+    {S_INIT("GET /breakin/spin-deaf "), spin_deaf}, /* blocks all signals but SIGKILL */
+    {S_INIT("GET /breakin/nap "), nap},             /* returns in time */
 };
 
 static ssize_t send_or_get_stuck(int fd, const void *bytes, size_t len)

@@ -1,4 +1,4 @@
-/* breakin_trial.c - a helper for tests: it tells something ten times a second, and goes mad on
+/* breakin_trial.c - a helper for tests: sends a record ten times a second, and misbehaves on
  * demand: a test sends it SIGUSR2 with the number of a demand as its value. */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 static ChannelEnd channel;
 static volatile bool for_ever = true;
 
-/* One that a worker has not got, and one that a worker may use for its files. */
+/* One that workers do not have, and one that a worker may use for its files. */
 static const CallRow calls[] = {{.number = SYS_getppid}, {.number = SYS_openat2}};
 static const HelperCage cage = {
     .calls = {.count = sizeof calls / sizeof calls[0], .rows = calls},
@@ -76,8 +76,8 @@ static long spin(void)
     return 0;
 }
 
-/* X(what it is, what it does). The test reads this table; those after the first line come back, or
- * are ended by the supervisor. */
+/* X(description, action). The test reads this table. The cage stops the actions up to "sendmsg";
+ * the others return, or the supervisor ends the helper. */
 #define DEMANDS(X)                                                                                 \
     X("socket", socket(AF_INET, SOCK_STREAM, 0))                                                   \
     X("accept4", syscall(SYS_accept4, 0, NULL, NULL, 0))                                           \

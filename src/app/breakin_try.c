@@ -1,9 +1,9 @@
-/* breakin_try.c - tries to leave the cage, from within a caged worker.
+/* breakin_try.c - tries to leave the cage from within a caged worker.
  *
  * A test sends SIGUSR2 to one of the worker's threads, with the number of an attempt as its value
- * (rt_tgsigqueueinfo): so any thread, the first one or one that carries traffic, does what an
- * attacker would do who runs his code in it. An attempt that comes back is told on standard error,
- * with what it returned, and ends the worker in its own way; one that the cage stops never does. */
+ * (rt_tgsigqueueinfo). So any thread, the first one or a data thread, does what an attacker would
+ * do who runs code in it. An attempt that returns is reported on standard error with its result,
+ * and ends the worker with a status of its own; one that the cage stops never returns. */
 #include "app/breakin.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@
 #define PAGE 4096u
 #define EXIT_BROKEN 99
 
-/* X(what the crash line calls it, what it tries, the attempt). The test reads this table. */
+/* X(name in the crash line, description, attempt). The test reads this table. */
 #define ATTEMPTS(X)                                                                                \
     X("openat", "reads /etc/passwd", syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY))       \
     X("openat", "writes a file",                                                                   \
@@ -103,7 +103,7 @@ static char shell_path[] = "/bin/sh";
 static char *const shell[] = {shell_path, NULL};
 static uint8_t page[PAGE] __attribute__((aligned(PAGE)));
 static struct iovec piece = {.iov_base = page, .iov_len = 8};
-static int supervisor; /* asking for it is not allowed within the cage either */
+static int supervisor; /* asked for in advance: getppid is not allowed in the cage */
 
 static long try_map(int protection)
 {
@@ -122,15 +122,15 @@ static long try_option(void)
     return syscall(SYS_setsockopt, 0, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 }
 
-/* Where there are file servers this call is allowed: then Landlock must refuse. Any descriptor will
- * do, for an absolute path needs none. */
+/* With file servers this call is allowed, so Landlock must refuse. Any descriptor will do: an
+ * absolute path needs none. */
 static long try_openat2(void)
 {
     struct open_how how = {.flags = O_RDONLY};
     return syscall(SYS_openat2, 0, "/etc/passwd", &how, sizeof how);
 }
 
-/* The other door into an x86 kernel, with numbers of its own: 11 is execve there. */
+/* The 32-bit entry into an x86 kernel, which has its own numbers: 11 is execve there. */
 static long call_32_bit(void)
 {
     long result = 11;

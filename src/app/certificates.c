@@ -6,7 +6,7 @@
 
 #define WHY_BYTES_MAX 256u
 
-/* What becomes of the OCSP response of a pair, whose files these are. */
+/* The state of the OCSP response of a pair with these files. */
 static Err add_staple(CertificateStatus *row, const FileSettings *files, CertificateCache *cache,
                       int64_t now_s, Arena *a)
 {
@@ -39,7 +39,7 @@ Err certificates_list(const Settings *settings, CertificateCache *cache, int64_t
             const FileSettings *chain = &files[TLS_FILE_CHAIN];
             TlsCertificate about;
             if (tls_certificate_read(chain->bytes, a, &about) != ERR_OK) {
-                continue; /* it was read when it was tried */
+                continue; /* it parsed when it was checked */
             }
             list[count] = (CertificateStatus){.listener = listener->address.text,
                                               .path = chain->path,
@@ -85,7 +85,7 @@ Err certificates_own(const Settings *settings, Arena *a, const OwnCertificateSta
     return ERR_OK;
 }
 
-/* One word for what a list is worth. */
+/* One word for the state of a list. */
 static Str crl_state(const TlsCrl *crl, int64_t now_s)
 {
     return !crl->counts                     ? S("superseded")
@@ -95,7 +95,7 @@ static Str crl_state(const TlsCrl *crl, int64_t now_s)
                                             : S("valid");
 }
 
-/* What a listener's lists are; none where they cannot be read any more. */
+/* A listener's lists; none if they can no longer be read. */
 static Err read_crls(const ListenerSettings *listener, CertificateCache *cache, Arena *a,
                      const TlsCrl **ret, size_t *ret_count)
 {
@@ -115,7 +115,7 @@ typedef struct CrlRows {
     CrlStatus *list COUNTED_BY(room);
 } CrlRows;
 
-/* Adds a listener's rows to those before. */
+/* Appends a listener's rows. */
 static Err add_crls(CrlRows *rows, const ListenerSettings *listener, const TlsCrl *crls,
                     size_t count, int64_t now_s, Arena *a)
 {

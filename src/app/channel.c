@@ -14,11 +14,11 @@
 #define PATIENCE_MS 1000
 #define PIPE_BYTES (1 << 18) /* room for answers that the supervisor has not read yet */
 
-typedef struct WireHead { /* both ends are one program, so the layout is the compiler's */
+typedef struct WireHead { /* both ends are the same program, so the compiler's layout will do */
     uint32_t kind;
     uint32_t id;
     uint64_t value;
-    uint64_t fd_set; /* bit n: fds[n] travels along */
+    uint64_t fd_set; /* bit n: fds[n] is sent along */
 } WireHead;
 
 typedef union FdRoom { /* aligned for its cmsghdr */
@@ -39,14 +39,14 @@ void channel_close(ChannelEnd *io_end)
     *io_end = CHANNEL_CLOSED;
 }
 
-/* Beside the pair of sockets, which is open. */
+/* Opens the pipe for answers, given the open pair of sockets. */
 static Err open_answers(const int *sockets, int *pipes)
 {
     if (shutdown(sockets[0], SHUT_RD) != 0 ||
         pipe2(pipes, O_CLOEXEC | O_NONBLOCK | O_DIRECT) != 0) {
         return err_from_errno(errno);
     }
-    (void)fcntl(pipes[0], F_SETPIPE_SZ, PIPE_BYTES); /* a user may have only so much of it */
+    (void)fcntl(pipes[0], F_SETPIPE_SZ, PIPE_BYTES); /* best effort: limited per user */
     return ERR_OK;
 }
 
@@ -69,7 +69,7 @@ Err channel_open(ChannelEnd *ret_supervisor, ChannelEnd *ret_worker)
 
 /* ---- orders ---- */
 
-/* Puts the descriptors that are not -1 into the ancillary data. */
+/* Puts the descriptors other than -1 into the ancillary data. */
 static void attach_fds(struct msghdr *packet, FdRoom *room, const ChannelMessage *message,
                        WireHead *head)
 {
@@ -127,7 +127,7 @@ Err channel_order_patiently(const ChannelEnd *end, const ChannelMessage *message
     return err;
 }
 
-/* Takes the descriptors of a received packet, at their places. */
+/* Takes the descriptors of a received packet, in their positions. */
 static void collect_fds(struct msghdr *packet, uint64_t fd_set, ChannelMessage *ret)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
@@ -146,7 +146,7 @@ static void collect_fds(struct msghdr *packet, uint64_t fd_set, ChannelMessage *
     }
 }
 
-/* What has come but for the descriptors: `len` bytes, of which the first are the head. */
+/* Reads all but the descriptors: `len` bytes in total, starting with the head. */
 static Err read_message(const WireHead *head, Str bytes, size_t len, ChannelMessage *ret)
 {
     if (len < sizeof *head || head->kind > CHANNEL_LAST) {
@@ -192,7 +192,7 @@ Err channel_take_order(const ChannelEnd *end, Span room, ChannelMessage *ret)
 
 /* ---- answers ---- */
 
-/* One call, and so one packet. */
+/* One write, so one packet. */
 static Err write_packet(int fd, Str packet)
 {
     ssize_t n;

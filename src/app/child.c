@@ -1,4 +1,4 @@
-/* child.c - the table of kinds. */
+/* child.c - the table of child kinds. */
 #include "app/child.h"
 
 #include "app/breakin.h"

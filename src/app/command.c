@@ -1,4 +1,4 @@
-/* command.c - reads the command line by two tables. */
+/* command.c - parses the command line with two tables. */
 #include "app/command.h"
 
 #include "base/number.h"
@@ -10,11 +10,11 @@ typedef Err (*TakeFlag)(Command *c, Str value);
 
 typedef struct Flag {
     Str name;
-    Str value;   /* how --help calls its value; empty: it has none */
+    Str value;   /* what --help calls its value; empty: it takes none */
     Str help;
-    uint32_t of; /* bits of the CommandKinds that it belongs to */
+    uint32_t of; /* bits of the CommandKinds that accept it */
     TakeFlag take;
-    OverrideId override; /* where take is NULL */
+    OverrideId override; /* if `take` is NULL */
 } Flag;
 
 typedef struct Subcommand {
@@ -192,8 +192,8 @@ static const Subcommand subcommands[] = {
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
 
-/* Edits (insertions, deletions, replacements) from `a` to `b`: Levenshtein's distance, one row at a
- * time. Words longer than the row's room are infinitely far away. */
+/* Edits (insertions, deletions, replacements) from `a` to `b`: the Levenshtein distance, computed
+ * one row at a time. Longer words than fit the row are infinitely far away. */
 static size_t edit_distance(Str a, Str b)
 {
     size_t row[NEAREST_WORD_BYTES_MAX + 1];
@@ -277,8 +277,8 @@ static const Flag *flag_find(Str name)
     return NULL;
 }
 
-/* Applies one flag, written "--flag", "--flag value" or "--flag=value"; *next is the argument
- * behind it and moves on when the value was one of its own. */
+/* Applies one flag, written "--flag", "--flag value" or "--flag=value"; *next is the index of the
+ * following argument and advances if that was the value. */
 static Err take_flag(size_t count, const Str *arguments, size_t *next, const Subcommand *sub,
                      Command *c, Text *why)
 {
@@ -319,7 +319,7 @@ static Err take_flag(size_t count, const Str *arguments, size_t *next, const Sub
     return ERR_OK;
 }
 
-/* What only makes sense together. */
+/* Checks combinations of flags. */
 static Err check_whole(const Command *c, Text *why)
 {
     if (c->kind == COMMAND_RUN && c->file.len == 0) {
@@ -368,7 +368,7 @@ Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why)
     return ERR_OK;
 }
 
-/* A name and its value, then the sentence in a column of its own. */
+/* Prints a name and its value, then the sentence in its own column. */
 static void help_line(Text *out, Str name, Str value, Str sentence)
 {
     enum { COLUMN = 28 };

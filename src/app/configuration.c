@@ -1,4 +1,4 @@
-/* configuration.c - loading, opening and closing what a configuration names. */
+/* configuration.c - loads a configuration, and opens and closes what it names. */
 #include "app/configuration.h"
 
 #include <sys/stat.h>
@@ -43,7 +43,7 @@ static void memory_let_go(SettingsMemory *m)
 
 /* ---- loading ---- */
 
-/* `old`: its text holds; NULL: the file is read. */
+/* `old`: its text is used; NULL: the file is read. */
 static Err load(Configuration *c, const Source *source, const Configuration *old,
                 const SourceBefore *before, ConfigurationReport *report)
 {
@@ -67,8 +67,8 @@ static Err load(Configuration *c, const Source *source, const Configuration *old
     return err;
 }
 
-/* Over the settings from which those before have taken over, or over those themselves: so nothing
- * ever depends on more than one other. */
+/* Loads over the base of the previous settings, or over those themselves if they have none, so that
+ * settings never depend on more than one other. */
 static Err load_over(Configuration *c, const Source *source, const ConfigurationOrigin *origin,
                      ConfigurationReport *report)
 {
@@ -97,13 +97,13 @@ static Err load_whole(Configuration *c, const Source *source, const Configuratio
     TRY(memory_open(&c->own));
     certificate_cache_turn(source->cache);
     TRY(load(c, source, old, &before, report));
-    certificate_cache_sweep(source->cache); /* what this one does not want */
+    certificate_cache_sweep(source->cache); /* entries that this one does not use */
     c->own->cache_count = certificate_cache_count(source->cache);
     return ERR_OK;
 }
 
-/* Over a base it is not known what of the cache is wanted still, so it only grows: certificates
- * that were renewed lie there, with their keys. */
+/* With a base it is unknown which cache entries are still used, so the cache only grows: it keeps
+ * renewed certificates and their keys. */
 static bool is_cache_full(const Source *source, const Configuration *before)
 {
     const SettingsMemory *base = before->base ? before->base : before->own;
@@ -176,7 +176,7 @@ static bool same_directory(int a, int b)
            one.st_ino == other.st_ino;
 }
 
-/* The worker's copies of directories have numbers: the same ones must stand at the same places. */
+/* The worker refers to its copies of directories by index, so each must be at the same index. */
 static bool same_roots(const Configuration *a, const Configuration *b)
 {
     bool same = a->root_count == b->root_count;

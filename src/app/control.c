@@ -10,7 +10,7 @@
 
 #define CONTROL_MODE 0600
 #define CONTROL_BLOCK_BYTES 16384u
-#define CONTROL_TICK_MS 500 /* between two looks at who is too slow */
+#define CONTROL_TICK_MS 500 /* between two checks for slow clients */
 
 void control_none(Control *c)
 {
@@ -25,7 +25,7 @@ Err control_open(Control *c, Str path, Text *why)
 {
     control_none(c);
     TRY(listen_unix(path, CONTROL_MODE, &c->socket, why));
-    trust_no_descriptors(c->socket.fd); /* who is accepted inherits it */
+    trust_no_descriptors(c->socket.fd); /* inherited by accepted sockets */
     return ERR_OK;
 }
 
@@ -71,7 +71,7 @@ static ControlClient *find_free(Control *c)
     return NULL;
 }
 
-/* Who has asked nothing, and has been there for longest; NULL: all have asked. */
+/* The oldest client without a request; NULL: all have one. */
 static const ControlClient *find_idlest(const Control *c)
 {
     const ControlClient *idlest = NULL;
@@ -94,7 +94,7 @@ static bool is_full(const Control *c)
     return full;
 }
 
-/* While there is no place, newcomers are not looked for: the tick makes one. */
+/* While all slots are taken, new connections are not polled for: the tick frees one. */
 size_t control_poll(const Control *c, struct pollfd *fds, size_t room)
 {
     size_t count = 0;
@@ -126,7 +126,7 @@ int control_wait_ms(const Control *c, uint64_t now_ms)
     return due_ms > now_ms ? (int)(due_ms - now_ms) : 0;
 }
 
-/* A place for one more; NULL: there is none yet. */
+/* A slot for a new client; NULL: none yet. */
 static ControlClient *make_place(Control *c, uint64_t now_ms)
 {
     ControlClient *place = find_free(c);
@@ -173,7 +173,7 @@ static ControlAsk ask_from(Str line)
     return str_starts(line, S("upgrade /")) ? CONTROL_UPGRADE : CONTROL_NOTHING;
 }
 
-/* Reads the client's line. True when it has just become whole. */
+/* Reads the client's line. True when it has just become complete. */
 static bool client_read(ControlClient *client, bool *ret_gone)
 {
     Span room = span_drop(span_of(client->line, sizeof client->line), client->line_len);
@@ -193,7 +193,7 @@ static bool client_read(ControlClient *client, bool *ret_gone)
     return client->ask != CONTROL_NOTHING;
 }
 
-/* Sends what stands in `out`; true when the client is done or gone. */
+/* Sends `out`; true when the client is done or gone. */
 static bool client_write(Control *c, ControlClient *client)
 {
     Str piece;
@@ -239,7 +239,7 @@ ControlClient *control_find(Control *c, uint32_t id)
 void control_answer(Control *c, ControlClient *client, Str bytes)
 {
     if (buf_add(&client->out, &c->blocks, bytes) != ERR_OK) {
-        client->answered = true; /* what stands there is sent, cut */
+        client->answered = true; /* what is there is sent, truncated */
     }
 }
 

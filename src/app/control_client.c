@@ -1,4 +1,5 @@
-/* control_client.c - who asks: `river status`, and where the control socket is by default. */
+/* control_client.c - the client of the control socket, for `river status` and others, and the
+ * socket's default path. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -10,9 +11,9 @@
 #include "app/control.h"
 #include "app/read_fd.h"
 
-#define ANSWER_MS 130000 /* a reload that is waited for may take so long */
+#define ANSWER_MS 130000 /* a reload that is waited for may take this long */
 
-/* Whether `path` is a directory of ours that nobody else can write to. */
+/* Whether `path` is a directory that we own and nobody else can write to. */
 static bool is_private(const char *path)
 {
     struct stat about;
@@ -42,7 +43,7 @@ Err control_default_path(bool make, Text *ret)
     if (make && mkdir(directory, S_IRWXU) != 0 && errno != EEXIST) {
         return err_from_errno(errno);
     }
-    /* In /tmp anybody can be first: what is not ours is not used, by either side. */
+    /* In /tmp anybody can be first: neither side uses a directory that is not ours. */
     if (!is_private(directory)) {
         return ERR_DENIED;
     }
@@ -69,7 +70,7 @@ static Err dial(Str path, int *ret)
     return ERR_OK;
 }
 
-/* Names in an answer come out of a file; none of them shall give orders to a terminal. */
+/* Names in an answer come from a file; they must not send control codes to a terminal. */
 static void clean(Span bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
@@ -105,7 +106,7 @@ static Err receive(int fd, Span room, size_t *ret)
     return n > 0 ? ERR_OK : ERR_CLOSED;
 }
 
-/* Where a last line "exit N" begins; the length when there is none. */
+/* Offset of a last line "exit N"; the length if there is none. */
 static size_t find_exit(Str text, int *ret_status)
 {
     const Str lines[] = {S("exit 0\n"), S("exit 1\n"), [CONTROL_CUT] = S(CONTROL_CUT_LINE)};
@@ -119,8 +120,8 @@ static size_t find_exit(Str text, int *ret_status)
     return text.len;
 }
 
-/* Copies the answer to `to` until it ends. The end of what has come is held back as long as it may
- * be the line about the status. */
+/* Copies the answer to `to` until it ends. Holds back the last bytes, which may be the line with
+ * the status. */
 static Err copy_answer(int fd, int to, bool whole, int *ret_status)
 {
     enum { HELD = 7 };
@@ -144,7 +145,7 @@ static Err copy_answer(int fd, int to, bool whole, int *ret_status)
     return err == ERR_CLOSED ? ERR_OK : err;
 }
 
-/* The same to standard output, once all of it is there. */
+/* The same to standard output, once the answer is complete. */
 static Err print_whole(int fd, int *ret_status)
 {
     uint8_t room[4096];

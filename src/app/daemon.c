@@ -1,4 +1,5 @@
-/* daemon.c - the double fork, after which no terminal can come back, and a pipe for the news. */
+/* daemon.c - the double fork, after which no terminal can be acquired, and a pipe that reports
+ * readiness. */
 #include "app/daemon.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 
 #include "app/exit.h"
 
-/* The first process: waits for one byte, or for the pipe's end. */
+/* The first process: waits for one byte, or end of file. */
 static _Noreturn void wait_for_daemon(int pipe_end)
 {
     char byte = 0;

@@ -1,4 +1,4 @@
-/* doctor.c - the table of looks, and the two forms of what they found. */
+/* doctor.c - the table of checks, and the two output formats. */
 #include "app/doctor.h"
 
 #include <fcntl.h>

@@ -1,5 +1,4 @@
-/* doctor_cage.c - what keeps a broken worker harmless: the kernel's part, the build's, and that of
- * a running River. */
+/* doctor_cage.c - what confines a broken worker: the kernel, the build and a running River. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +20,14 @@
 #define LANDLOCK_WANTED 6u
 #define LAYOUT_FULL 2u
 
-typedef unsigned long long Big; /* what printf knows */
+typedef unsigned long long Big; /* the type that printf expects */
 
 static bool wants_cage(const DoctorQuestion *q)
 {
     return !q->settings || q->settings->system.sandbox;
 }
 
-/* ---- the kernel's part ---- */
+/* ---- the kernel ---- */
 
 void doctor_seccomp(const DoctorQuestion *q, Finding *f)
 {
@@ -113,9 +112,9 @@ void doctor_capabilities(const DoctorQuestion *q, Finding *f)
     }
 }
 
-/* ---- the build's part ---- */
+/* ---- the build ---- */
 
-/* Reads behind a slice's end, in a process of its own. */
+/* Reads past the end of a slice, in a process of its own. */
 static _Noreturn void read_too_far(void)
 {
     static const uint8_t bytes[2] = {1, 2};
@@ -152,7 +151,7 @@ void doctor_bounds(const DoctorQuestion *q, Finding *f)
     }
 }
 
-/* Whether this program can be anywhere in memory. */
+/* Whether this program is position-independent. */
 static bool is_movable(void)
 {
     uint8_t room[sizeof(Elf64_Ehdr)];
@@ -207,7 +206,7 @@ void doctor_tracing(const DoctorQuestion *q, Finding *f)
 
 /* ---- a running River ---- */
 
-/* The text or number behind `"key":` in River's own JSON; empty: it is not there. */
+/* The string or number after `"key":` in River's own JSON; empty: not found. */
 static Str member(Str json, Str key)
 {
     Str rest = json;
@@ -219,7 +218,7 @@ static Str member(Str json, Str key)
     return str_cut(quoted ? str_drop(value, 1) : value, quoted ? '"' : ',').head;
 }
 
-/* Whether the kernel says that the process is behind a filter. */
+/* Whether the kernel reports a seccomp filter for the process. */
 static bool is_filtered(Str pid)
 {
     uint8_t room[4096];

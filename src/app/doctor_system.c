@@ -1,4 +1,4 @@
-/* doctor_system.c - what the machine is: kernel, memory, descriptors, network. */
+/* doctor_system.c - checks of the machine: kernel, memory, descriptors, network. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -20,11 +20,11 @@
 #define CALL_CACHESTAT 451
 #define CGROUP_PATH_BYTES_MAX 512u
 
-typedef unsigned long long Big; /* what printf knows */
+typedef unsigned long long Big; /* the type that printf expects */
 
 /* ---- the kernel ---- */
 
-/* "6.1" of "6.1.0-18-amd64" as 6001. */
+/* Turns "6.1.0-18-amd64" into 6001. */
 static uint64_t version_of(Str release)
 {
     uint64_t major = 0;
@@ -90,7 +90,7 @@ void doctor_cachestat(const DoctorQuestion *q, Finding *f)
 
 /* ---- memory ---- */
 
-/* The limit of this process's control group; 0: none is known. */
+/* The limit of this process's control group; 0: unknown. */
 static uint64_t group_memory(void)
 {
     uint8_t room[CGROUP_PATH_BYTES_MAX];
@@ -171,7 +171,7 @@ void doctor_descriptors(const DoctorQuestion *q, Finding *f)
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     uint64_t clients = q->settings ? q->settings->system.connections_max : 0;
     uint64_t wanted = DESCRIPTORS_WANTED;
-    if (clients) { /* a client mostly needs an origin's connection, too */
+    if (clients) { /* most clients need a connection to an origin too */
         size_t threads = q->settings->system.threads;
         threads = threads ? threads : machine_cores();
         wanted = clients * 2 + machine_shares(q->settings, (unsigned)threads).kept;
@@ -227,7 +227,7 @@ void doctor_ports(const DoctorQuestion *q, Finding *f)
     }
 }
 
-/* The lowest port that the configuration wants; 65536: none. */
+/* The lowest port in the configuration; 65536: none. */
 static uint64_t lowest_port(const Settings *settings)
 {
     uint64_t lowest = 65536;

@@ -1,4 +1,4 @@
-/* dumping.c - one question to the worker, and its answer. */
+/* dumping.c - one request to the worker, and its answer. */
 #include "app/dumping.h"
 
 #include <fcntl.h>
@@ -64,7 +64,7 @@ bool dumping_take(Supervisor *s, Dump *ret)
     return true;
 }
 
-/* What the worker has written is only taken once nobody can change it any more. */
+/* The file is sealed before it is used, so that nobody can change it any more. */
 void dumping_on_message(Supervisor *s, const KeptChild *from, bool good)
 {
     Dumping *d = &s->dumping;

@@ -1,4 +1,4 @@
-/* files.c - opening, reading, and noticing that something has changed. */
+/* files.c - opens and reads files, and detects changes. */
 #include "app/files.h"
 
 #include <errno.h>
@@ -28,13 +28,14 @@ static uint64_t mark_of(const struct stat *about)
     return str_fnv(str_of(facts, sizeof facts), 0);
 }
 
-/* A file that changes twice within one tick of the kernel's clock has one mark for both. */
+/* Two changes within one tick of the kernel's clock yield the same mark, so a recently changed file
+ * is not settled. */
 static bool is_settled(const Files *f, const struct stat *about)
 {
     return about->st_ctim.tv_sec + SETTLED_SECONDS < f->config.now_s;
 }
 
-/* Without a look at its bytes. */
+/* Takes a file as a secret, without looking at its bytes. */
 static Err take_secret(Files *f, int fd, size_t bytes, Arena *a, FileSettings *file)
 {
     Str *secret = arena_new(a, Str);
@@ -43,7 +44,7 @@ static Err take_secret(Files *f, int fd, size_t bytes, Arena *a, FileSettings *f
     }
     file->secret = secret;
     file->bytes = STR_NONE;
-    /* One byte more tells whether it has grown. */
+    /* Room for one more byte shows whether the file has grown. */
     TRY(region_add_secret(f->region, fd, bytes + 1, secret));
     if (secret->len > bytes) {
         return ERR_AGAIN;
@@ -51,7 +52,7 @@ static Err take_secret(Files *f, int fd, size_t bytes, Arena *a, FileSettings *f
     return key_checker_identify(&f->keys, *secret, a, &file->identity, &file->bytes);
 }
 
-/* A key in a file that was not named as one is not kept: it is wiped, and taken as a secret. */
+/* A key in a file that was not named as one is not kept: wipe it, and take the file as a secret. */
 static Err read_bytes(Files *f, int fd, size_t bytes, Arena *a, FileSettings *file)
 {
     Span room;
@@ -88,7 +89,7 @@ static Err read_whole(Files *f, int fd, bool secret, Arena *a, FileSettings *fil
                   : read_bytes(f, fd, (size_t)about.st_size, a, file);
 }
 
-/* Of regular files only, so that nothing waits: not for a pipe's writer either. */
+/* Regular files only, so that nothing blocks, not even on a pipe's writer. */
 static Err open_and_read(Files *f, bool secret, Arena *a, FileSettings *file)
 {
     char name[PATH_MAX];
@@ -124,8 +125,8 @@ static Err keep_secret(void *context, Arena *a, FileSettings *file)
     return ERR_OK;
 }
 
-/* A directory below which files are served. ERR_UNSUPPORTED: it is none, or the kernel cannot keep
- * paths beneath it (before Linux 5.6). */
+/* Opens a directory below which files are served. ERR_UNSUPPORTED: not a directory, or the kernel
+ * cannot confine paths to it (before Linux 5.6). */
 static Err open_directory(const Files *f, Str path, int *ret_fd)
 {
     char name[PATH_MAX];
@@ -140,7 +141,7 @@ static Err open_directory(const Files *f, Str path, int *ret_fd)
         return ERR_UNSUPPORTED;
     }
     if (itself >= 0) {
-        (void)close(itself); /* one that is not readable may still have readable files */
+        (void)close(itself); /* an unreadable directory may still have readable files */
     }
     *ret_fd = fd;
     return ERR_OK;
@@ -169,7 +170,7 @@ Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret, s
                     err_sentence(err));
     }
     *ret = fds;
-    *ret_count = count; /* on failure, too: they are open */
+    *ret_count = count; /* on failure too: they are open */
     return err;
 }
 
@@ -225,7 +226,7 @@ static void wait_for_lookers(FilesLooking *l)
 void files_look_end(Files *f)
 {
     FilesLooking *l = &f->looking;
-    atomic_store(&l->taken, l->count); /* where nobody has asked, the rest is not looked at */
+    atomic_store(&l->taken, l->count); /* unclaimed files are skipped */
     wait_for_lookers(l);
     memory_drop(NULL, l->marks, l->count * sizeof *l->marks);
     *l = (FilesLooking){0};
@@ -254,7 +255,7 @@ void files_look_at_clock(Files *f)
 void files_open(Files *f)
 {
     int directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    /* A directory that is gone still lets absolute paths be read. */
+    /* Without the directory, absolute paths can still be read. */
     *f = (Files){.directory = directory >= 0 ? directory : AT_FDCWD,
                  .config = {.context = f, .read = read_file, .read_secret = read_secret,
                             .keep_secret = keep_secret, .marks = mark_files,

@@ -153,7 +153,7 @@ Err handover_receive(int fd, Span room, int timeout_ms, HandoverMessage *ret)
     return ERR_OK;
 }
 
-/* ---- ways to each other ---- */
+/* ---- connecting ---- */
 
 Err handover_pair(int *ret_old, int *ret_new)
 {
@@ -212,8 +212,7 @@ static Err await_at(int listener, int timeout_ms, int *ret, Text *why)
     return ERR_OK;
 }
 
-/* The file is made with its mode; an old one at which nobody can be waiting any more is replaced.
- * */
+/* The file is created with its final mode; a stale one is replaced. */
 static Err bind_private(int fd, const Address *at)
 {
     mode_t before = umask(0777 & ~SOCKET_MODE);

@@ -1,4 +1,4 @@
-/* helper_process.c - the loop of every helper. */
+/* helper_process.c - the main loop of every helper. */
 #include "app/helper_process.h"
 
 #include <poll.h>
@@ -22,7 +22,7 @@ static _Noreturn void end(Str why, Err err)
     _exit(EXIT_FAILED);
 }
 
-/* The next order; without a supervisor it is the end. Ticks come meanwhile. */
+/* Waits for the next order and ticks meanwhile; exits if the supervisor is gone. */
 static void await(HelperProcess *p, ChannelMessage *ret, bool ticks)
 {
     for (;;) {
@@ -72,7 +72,7 @@ static Err enter(HelperProcess *p, const Record *start, const ChannelMessage *me
     return helper_cage_enter(&plan, ret);
 }
 
-/* Up to READY. */
+/* Runs up to READY. */
 static Err begin(HelperProcess *p)
 {
     ChannelMessage message;
@@ -114,7 +114,7 @@ static void serve_one(HelperProcess *p)
 
 void helper_process_run(const ChildStart *start, const HelperWork *work)
 {
-    static HelperProcess process; /* large, and there is only one */
+    static HelperProcess process; /* too large for the stack */
     HelperProcess *p = &process;
     *p = (HelperProcess){.channel = start->channel, .work = work};
     crash_catch_signals();

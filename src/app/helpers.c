@@ -1,4 +1,4 @@
-/* helpers.c - births, words and deaths of helpers. */
+/* helpers.c - births, messages and deaths of helpers. */
 #include "app/helpers.h"
 
 #include <signal.h>
@@ -8,9 +8,9 @@
 #include "app/helper_process.h"
 #include "loop/log.h"
 
-#define RECORDS_A_TURN 64u /* of one helper: others wait, too */
+#define RECORDS_A_TURN 64u /* per helper, so that the others get their turn */
 #define WINDOW_MS 1000u
-#define GRACE_MS 1000u     /* from the kill to the next one */
+#define GRACE_MS 1000u     /* between two kills */
 
 static bool is_kept(unsigned kind)
 {
@@ -52,7 +52,7 @@ static void start_one(ProcessManager *k, unsigned kind, const HelperSetup *setup
     }
 }
 
-/* ---- what they say ---- */
+/* ---- messages ---- */
 
 static void end_mad(KeptHelper *h, unsigned kind, Str why, uint64_t now_ms)
 {
@@ -89,7 +89,7 @@ static void hear_one(KeptHelper *h, unsigned kind, uint64_t now_ms)
             return;
         }
         if (err != ERR_OK && err != ERR_SYNTAX) {
-            channel_close(&h->child.channel); /* it ends */
+            channel_close(&h->child.channel); /* it is ending */
             h->child.kill_at_ms = now_ms + GRACE_MS;
             return;
         }
@@ -127,7 +127,7 @@ void helpers_reap(ProcessManager *k, uint64_t now_ms)
     }
 }
 
-/* One that was told to die may take its time, but not for ever. */
+/* A helper that was told to die gets some time, but not forever. */
 static void keep_one(KeptHelper *h, Watch *watch, uint64_t now_ms)
 {
     watch_keep(watch, &h->child, now_ms);

@@ -1,4 +1,4 @@
-/* inherited.c - signals, timers, limits, the umask and descriptors, as they come over exec. */
+/* inherited.c - resets signals, timers, limits, the umask and descriptors inherited over exec. */
 #include "app/inherited.h"
 
 #include <errno.h>
@@ -10,31 +10,31 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Signals that River obeys: one that came before River could look must not be lost. */
+/* Signals that River handles: one that arrives before River reads signals must not be lost. */
 static bool is_order(int number)
 {
     return number == SIGTERM || number == SIGINT || number == SIGQUIT || number == SIGHUP ||
            number == SIGUSR1;
 }
 
-/* To ignore a signal for a moment drops one that waits; the mask is what it was meanwhile. */
+/* Ignoring a signal for a moment drops a pending one. Meanwhile the mask stays as inherited. */
 static void reset_signals(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct sigaction standard = {.sa_handler = SIG_DFL};
     for (int number = 1; number <= SIGRTMAX; number++) {
         struct sigaction before;
-        /* A handler is not inherited: it is this program's own (a sanitizer's). */
+        /* Handlers are not inherited over exec: it is this program's own (a sanitizer's). */
         bool own = sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN &&
                    before.sa_handler != SIG_DFL;
         if (!own && !is_order(number)) {
             (void)sigaction(number, &ignore, NULL);
         }
         if (!own) {
-            (void)sigaction(number, &standard, NULL); /* SIGKILL and SIGSTOP refuse */
+            (void)sigaction(number, &standard, NULL); /* fails for SIGKILL and SIGSTOP */
         }
     }
-    /* Orders stay blocked until they are read. */
+    /* Signals that River handles stay blocked until they are read. */
     sigset_t blocked;
     (void)sigemptyset(&blocked);
     for (int number = 1; number <= SIGRTMAX; number++) {
@@ -54,8 +54,8 @@ static void stop_timers(void)
     }
 }
 
-/* A soft limit is what a shell is content with: as many descriptors as we may have (each connection
- * is one), and a server does not end because its log or its processor time has grown. */
+/* Raises soft limits, which suit a shell, to the hard limits: each connection takes a descriptor,
+ * and a server must not end because its log or its processor time has grown. */
 static void raise_limits(void)
 {
     static const int limits[] = {RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CPU};
@@ -69,7 +69,7 @@ static void raise_limits(void)
     }
 }
 
-/* open takes the lowest number that is free. */
+/* open returns the lowest free number. */
 static Err fill_standard(void)
 {
     int fd;
@@ -93,7 +93,7 @@ Err inherited_reset(void)
     return fill_standard();
 }
 
-/* Closes from *io_next up to `at`, and goes on behind it. */
+/* Closes from *io_next up to but excluding `at`, and continues after it. */
 static void close_up_to(unsigned *io_next, int at)
 {
     if (at >= 0 && (unsigned)at >= *io_next) {

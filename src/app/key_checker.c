@@ -1,4 +1,4 @@
-/* key_checker.c - questions to the checker, one at a time, and what is believed of its answers. */
+/* key_checker.c - asks the checker one question at a time, and validates its answers. */
 #include "app/key_checker.h"
 
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include "base/number.h"
 #include "loop/log.h"
 
-#define ANSWER_MS 10000 /* for a question; a large key takes milliseconds */
+#define ANSWER_MS 10000 /* per question; a large key takes milliseconds */
 
 /* ---- the helper ---- */
 
@@ -22,7 +22,7 @@ void key_checker_end(KeyChecker *k)
     }
 }
 
-/* It becomes nobody else: it opens nothing, and what it is to be is not known yet. */
+/* It keeps its account: it opens nothing, and the configured account is not known yet. */
 static Err start(KeyChecker *k)
 {
     Record begin = {.kind = RECORD_START, .value_count = HELPER_START_VALUES};
@@ -36,7 +36,7 @@ static Err start(KeyChecker *k)
     return record_order(&k->child.channel, &begin, &no_log, 1);
 }
 
-/* The answer of that id; its READY is passed over. */
+/* Waits for the answer with that id; skips its READY. */
 static Err hear(KeyChecker *k, uint32_t id, Record *ret)
 {
     static uint8_t room[CHANNEL_BYTES_MAX];
@@ -48,7 +48,7 @@ static Err hear(KeyChecker *k, uint32_t id, Record *ret)
         }
         Err err = channel_take_answer(&k->child.channel, span_of(room, sizeof room), &message);
         if (err == ERR_AGAIN) {
-            continue; /* a signal ended the wait */
+            continue; /* a signal interrupted the wait */
         }
         TRY(err);
         TRY(record_read(&message, ret));
@@ -72,7 +72,7 @@ static Err ask_once(KeyChecker *k, Record *question, const int *fd, Record *ret)
 
 /* ---- places ---- */
 
-/* Lets it have the file in which these bytes lie. */
+/* Passes the checker the file that contains these bytes. */
 static Err tell_file(KeyChecker *k, const RegionPlace *place)
 {
     static Record answer;
@@ -113,7 +113,7 @@ typedef struct Question {
     KeyQuestion kind;
     size_t count;
     Str bytes[3];
-    uint64_t from; /* of KEY_PUBLIC */
+    uint64_t from; /* offset for KEY_PUBLIC */
 } Question;
 
 static Err try_to_ask(KeyChecker *k, const Question *q, Record *ret)
@@ -129,7 +129,7 @@ static Err try_to_ask(KeyChecker *k, const Question *q, Record *ret)
     return ask_once(k, &question, NULL, ret);
 }
 
-/* A checker that has died, hangs or talks nonsense is of no use. */
+/* Ends a checker that has died, hangs or sends nonsense. */
 static Err ask(KeyChecker *k, const Question *q, Record *ret)
 {
     Err err = try_to_ask(k, q, ret);
@@ -154,7 +154,7 @@ static Err take_public(KeyChecker *k, Span room, Record *answer)
 {
     Question q = {.kind = KEY_PUBLIC};
     while (q.from < room.len) {
-        /* Another checker does not know what was identified. */
+        /* No retry with another checker: it would not have identified the file. */
         TRY(ask(k, &q, answer));
         size_t len = span_copy(span_drop(room, (size_t)q.from), record_text(answer));
         if (answer->values[0] != ERR_OK || len == 0) {
@@ -183,7 +183,7 @@ Err key_checker_identify(KeyChecker *k, Str secret, Arena *a, Fingerprint *ret, 
     return ERR_OK;
 }
 
-/* Words for a person, which may be anything. */
+/* Text for people, possibly hostile: control characters are replaced. */
 static void add_words(Text *why, Str words)
 {
     for (size_t i = 0; why && i < words.len; i++) {

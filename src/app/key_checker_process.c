@@ -1,4 +1,4 @@
-/* key_checker_process.c - reads from the files that it was given, and answers. */
+/* key_checker_process.c - reads the files that it was passed, and answers. */
 #include "app/key_checker_process.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 static const CallRow calls[] = {
     {.number = SYS_pread64},           /* regions and secrets */
-    {.number = SYS_sysinfo},           /* qsort asks how much memory there is */
+    {.number = SYS_sysinfo},           /* qsort asks for the memory size */
     {.number = SYS_sched_getaffinity}, /* malloc asks how many heaps pay off */
     {.number = SYS_gettimeofday},      /* a clock that the vDSO does not serve */
 };
@@ -25,7 +25,7 @@ static const HelperCage cage = {
     .memory_bytes = MEMORY_BYTES};
 
 static int given[REGION_SLOTS][2];
-static Span public_room; /* of the file that was identified last */
+static Span public_room; /* of the last identified file */
 static Str public_part;
 
 static void begin(const ChannelEnd *to)
@@ -46,7 +46,7 @@ static void forget(Span room)
     }
 }
 
-/* The bytes at a place, in memory that is to be forgotten. */
+/* The bytes at a place; the caller must wipe the memory with forget(). */
 static Err load(const uint64_t *place, Span *ret)
 {
     size_t len = (size_t)place[3];
@@ -136,7 +136,7 @@ static bool tell_public(const HelperQuestion *question, Record *ret)
 
 static Err try_pair(const TlsPair *pair, TlsPairFacts *ret, TlsMistake *ret_mistake, Text *why)
 {
-    CertificateCache *cache = NULL; /* the second look finds what the first has parsed */
+    CertificateCache *cache = NULL; /* the OCSP check reuses what was parsed */
     TRY(certificate_cache_new(&cache));
     Err err = tls_pair_try(pair, cache, &ret->validity, ret_mistake, why);
     err = err == ERR_OK ? tls_pair_staple(pair, cache, &ret->staple) : err;

@@ -1,4 +1,4 @@
-/* key_logs.c - opens the files of TLS secrets as narrowly as that can be. */
+/* key_logs.c - opens key logs with as little access as possible. */
 #include "app/key_logs.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #define KEY_LOG_MODE 0600
 
-/* What keeps secrets out of an open file; NULL: nothing does. */
+/* Why secrets would not be safe in an open file; NULL: they are. */
 static const char *objection(const struct stat *about)
 {
     return !S_ISREG(about->st_mode)        ? "it is no plain file"
@@ -27,7 +27,7 @@ static Err refused(Str path, const char *reason, Text *why)
     return ERR_DENIED;
 }
 
-/* Makes an open file readable by its owner only, before anything is written to it. */
+/* Makes an open file accessible to its owner only, before anything is written to it. */
 static Err claim(Str path, int fd, Text *why)
 {
     struct stat about;
@@ -76,7 +76,7 @@ static Err lists_make(Arena *a, size_t count, KeyLogs *ret)
     return ERR_OK;
 }
 
-/* The file of this path, kept beyond the settings. */
+/* Opens the file of this path, which is copied to outlive the settings. */
 static Err add_one(KeyLogs *k, Arena *a, Str path, KeyLog *room, Text *why)
 {
     KeyLog fresh = {.fd = -1};
@@ -112,7 +112,8 @@ Err key_logs_open(Arena *a, const Settings *settings, KeyLogs *ret, Text *why)
     return ERR_OK;
 }
 
-/* Threads may write to the old one meanwhile: the number stays theirs throughout. */
+/* Threads may be writing to the old file meanwhile: the descriptor number stays valid
+ * throughout. */
 static void put_in_place(int fresh, int number)
 {
     if (dup3(fresh, number, O_CLOEXEC) != number) {

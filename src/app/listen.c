@@ -1,4 +1,4 @@
-/* listen.c - binding listeners, and the etiquette of Unix socket files. */
+/* listen.c - binds listeners, and handles the files of Unix sockets. */
 #include "app/listen.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "loop/system.h"
 #include "net/address.h"
 
-/* The kernel cuts this to net.core.somaxconn: bursts wait in the queue, not in retries. */
+/* The kernel clamps this to net.core.somaxconn. Bursts wait in the queue, not in SYN retries. */
 #define LISTEN_BACKLOG 65535
 
 static Err fail(Text *why, Str name, const char *what, int number)
@@ -24,7 +24,7 @@ static Err fail(Text *why, Str name, const char *what, int number)
     return err_from_errno(number);
 }
 
-/* A sentence for what bind said. */
+/* The message for an error of bind. */
 static const char *bind_reason(int number)
 {
     switch (number) {
@@ -51,7 +51,7 @@ static bool is_zero(IpAddress ip)
     return true;
 }
 
-/* Whether an IPv4 listener of this port stands in the settings. */
+/* Whether the settings have an IPv4 listener on this port. */
 static bool has_v4(const Settings *settings, uint16_t port)
 {
     for (size_t i = 0; i < settings->listener_count; i++) {
@@ -63,14 +63,14 @@ static bool has_v4(const Settings *settings, uint16_t port)
     return false;
 }
 
-/* What is opened, beside what. */
+/* Input for opening sockets. */
 typedef struct Opening {
     const Settings *settings;
-    const ListenSet *before; /* NULL: nothing */
-    const bool *stays;       /* which of its sockets the settings have, too */
+    const ListenSet *before; /* the set before; NULL: none */
+    const bool *stays;       /* which of its sockets the settings keep */
 } Opening;
 
-/* Whether a socket of this address has IPv6 clients only. */
+/* Whether the socket of this address accepts IPv6 clients only. */
 static bool is_only_v6(const Settings *settings, const SettingsAddress *address)
 {
     return !is_zero(address->ip) || has_v4(settings, address->port);
@@ -81,7 +81,7 @@ static void set_flag(int fd, int level, int option, int on)
     (void)setsockopt(fd, level, option, &on, sizeof on);
 }
 
-/* A socket that listens. Else a number of errno, negative. */
+/* Returns a listening socket, or a negative errno. */
 static int bind_ip(const Settings *settings, const SettingsAddress *address, bool beside)
 {
     Address to = address_ip(address->ip, address->port);
@@ -104,8 +104,8 @@ static int bind_ip(const Settings *settings, const SettingsAddress *address, boo
     return fd;
 }
 
-/* Says of all sockets that go and have this port that another one may be bound beside them, or may
- * not. Whether there are any. */
+/* Sets SO_REUSEPORT on or off for all sockets on this port that are going away. Returns whether
+ * there are any. */
 static bool share_port(const ListenSet *before, const bool *stays, uint16_t port, bool on)
 {
     bool any = false;
@@ -123,9 +123,9 @@ static bool share_port(const ListenSet *before, const bool *stays, uint16_t port
     return any;
 }
 
-/* An address may overlap with one that goes ("0.0.0.0:80" with "127.0.0.1:80"): for a
- * moment both are bound. SO_REUSEPORT allows that to sockets of one user, and is asked for only
- * then: else a second River could be started at our addresses. */
+/* An address may overlap with one that is going away ("0.0.0.0:80" with "127.0.0.1:80"): for a
+ * moment both are bound. SO_REUSEPORT allows that for sockets of one user, and is set only then;
+ * otherwise a second River could bind our addresses. */
 static Err listen_ip(const Opening *o, const SettingsAddress *address, ListenSocket *ret, Text *why)
 {
     int fd = bind_ip(o->settings, address, false);
@@ -147,13 +147,13 @@ static bool somebody_answers(const Address *to)
     if (fd < 0) {
         return true;
     }
-    /* EAGAIN: its queue is full, so it lives. */
+    /* EAGAIN: the queue is full, so the listener is alive. */
     bool answers = connect(fd, &to->as.any, to->bytes) == 0 || errno == EAGAIN;
     (void)close(fd);
     return answers;
 }
 
-/* Makes the path free: removes a socket that nobody answers on. */
+/* Frees the path: removes a socket file that no process answers on. */
 static Err clear_path(const Address *to, Str path, Text *why)
 {
     struct stat about;
@@ -188,7 +188,7 @@ Err listen_unix(Str path, uint16_t mode, ListenSocket *ret, Text *why)
         (void)close(fd);
         return fail(why, path, bind_reason(number), number);
     }
-    /* Nobody can connect before listen, so the mode is never wider than asked for. */
+    /* Connecting is impossible before listen, so access is never wider than `mode`. */
     struct stat about = {0};
     if ((mode != 0 && chmod(to.as.local.sun_path, mode) != 0) || listen(fd, LISTEN_BACKLOG) != 0 ||
         lstat(to.as.local.sun_path, &about) != 0) {
@@ -205,7 +205,7 @@ Err listen_unix(Str path, uint16_t mode, ListenSocket *ret, Text *why)
     return ERR_OK;
 }
 
-/* The permissions of a passed Unix socket are its maker's: ours are only asked for. */
+/* The creator of a passed Unix socket sets its permissions: warn if they differ from ours. */
 static void compare_mode(const ListenerSettings *listener)
 {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -231,7 +231,7 @@ void listen_find_file(ListenSocket *socket)
     }
 }
 
-/* What an earlier River has stored is ours, as if we had bound it. */
+/* A socket stored by an earlier River is ours, as if we had bound it. */
 static void take_stored(int fd, const ListenerSettings *listener, ListenSocket *ret)
 {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -272,7 +272,7 @@ bool listen_find(const ListenSet *set, Str name, uint32_t *ret)
     return set && str_map_find(&set->names, 0, name, ret) && set->at[*ret].fd >= 0;
 }
 
-/* Whether a socket has the families that it should have; a bound one cannot get others. */
+/* Whether a socket accepts the right address families; this cannot be changed after bind. */
 static bool has_families(const ListenSocket *socket, const Settings *settings,
                          const SettingsAddress *address)
 {
@@ -284,7 +284,7 @@ static bool has_families(const ListenSocket *socket, const Settings *settings,
            (only != 0) == is_only_v6(settings, address);
 }
 
-/* Takes what the set before has. */
+/* Shares a socket of the previous set. */
 static void share(const ListenSocket *there, const ListenerSettings *from, ListenSocket *ret)
 {
     *ret = *there;
@@ -306,9 +306,9 @@ void listen_settle(const ListenSet *set)
     }
 }
 
-/* ---- sockets that were shut ---- */
+/* ---- sockets that were shut down ---- */
 
-/* A worker can make a connection of a socket that it has shut, and one whose close waits. */
+/* A worker can turn a socket that it has shut down into a connection, whose close may block. */
 static void disconnect(int fd)
 {
     const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
@@ -322,7 +322,7 @@ static bool listen_again(const ListenSocket *socket, const SettingsAddress *addr
            bound_is_alive(socket->fd);
 }
 
-/* Another socket under the number of this one. */
+/* Binds a new socket under this one's descriptor number. */
 static Err bind_anew(ListenSocket *socket, const Settings *settings,
                      const ListenerSettings *listener, Text *why)
 {
@@ -376,7 +376,7 @@ bool listen_mend(ListenSet *set, const Settings *settings)
     return anew;
 }
 
-/* Which sockets of the set before the settings have, too. */
+/* Which sockets of the previous set the settings keep. */
 static Err find_stayers(Arena *arena, const Settings *settings, const ListenSet *before,
                         const bool **ret)
 {
@@ -422,7 +422,7 @@ Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
     return ERR_OK;
 }
 
-/* Removes the file if it is still the one that we made. */
+/* Removes the file if it is still the one we created. */
 static void remove_file(const ListenSocket *socket)
 {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];

@@ -1,4 +1,4 @@
-/* logs.c - where log lines go. */
+/* logs.c - opens the destinations of log lines. */
 #include "app/logs.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static Err open_file(Str path, int *ret, Text *why)
     return ERR_OK;
 }
 
-/* A descriptor of our own for one of the standard streams. */
+/* Duplicates a standard stream. */
 static Err duplicate(int standard, int *ret)
 {
     int fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

@@ -1,4 +1,4 @@
-/* machine.c - shares what the system allows out. */
+/* machine.c - divides the descriptor limit. */
 #include "app/machine.h"
 
 #include <sched.h>
@@ -6,13 +6,13 @@
 
 #include "base/number.h"
 
-/* What a worker has open beside connections. */
+/* What a worker has open besides connections. */
 #define OF_PROCESS 10u /* standard 0..2, the channel, signals, logs and their thread, disk */
-#define OF_THREAD 4u   /* readiness, alarm, mailbox, and one that is kept to refuse newcomers */
-#define OF_CHANGES 8u  /* come and go: regions, logs, a dump, sockets of the next supervisor */
+#define OF_THREAD 4u   /* epoll, alarm, mailbox, and a spare one for refusing clients */
+#define OF_CHANGES 8u  /* temporary: regions, logs, a dump, sockets of the next supervisor */
 
 #define CLIENTS_MIN 4u
-#define ORIGINS_SHARE 16u /* the least part of connections that is for origins */
+#define ORIGINS_SHARE 16u /* the minimum fraction of connections that is for origins */
 #define FILES_MAX 1024u
 #define FILES_MIN 8u
 #define FILES_SHARE 16u /* of all descriptors */
@@ -53,8 +53,8 @@ static uint32_t files_of_thread(uint64_t limit, unsigned threads)
     return (uint32_t)u64_max(u64_min(limit / FILES_SHARE / threads, FILES_MAX), FILES_MIN);
 }
 
-/* Connections to origins are pooled, so clients do not need one each. Where they do, those of idle
- * clients are closed for them (listening_make_room). */
+/* Connections to origins are pooled, so clients do not need one each. When they do, connections of
+ * idle clients are closed (listening_make_room). */
 MachineShares machine_shares_of(uint64_t limit, const Settings *settings, unsigned threads)
 {
     MachineShares s = {.limit = u64_min(limit, UINT32_MAX)};

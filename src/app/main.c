@@ -1,5 +1,5 @@
-/* main.c - River's front door: reads the command line, the environment and the file, and does what
- * they ask for. What it prints is for people; exit.h says what its status means. */
+/* main.c - River's entry point: reads the command line, the environment and the file, and runs the
+ * command. Its output is for people; exit.h defines its status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,7 +38,7 @@ static int fail_err(int status, Err err)
 
 /* ---- the file ---- */
 
-/* Says what is wrong with the file, on standard error. */
+/* Prints the diagnostics of the file on standard error. */
 static void show(Arena *arena, const Diagnostics *d)
 {
     bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
@@ -85,7 +85,7 @@ static int read_configuration(Arena *arena, const Source *source, Str *ret)
 
 /* ---- the commands ---- */
 
-/* What a service manager gave us. */
+/* What the service manager passed. */
 typedef struct Variables {
     NotifyVariables notify;
     ActivationVariables activation;
@@ -95,7 +95,7 @@ static int run(Arena *arena, const Command *c, const Variables *variables, int c
 {
     uint8_t room[128];
     Text why = text_in(span_of(room, sizeof room));
-    /* Before anything is opened: what was passed has the first numbers. */
+    /* Before anything is opened: passed descriptors have the first numbers. */
     size_t passed = 0;
     Err err = inherited_reset();
     if (err != ERR_OK) {
@@ -133,12 +133,12 @@ static int print_kdl(Arena *arena, const Command *c, const Source *source)
     return EXIT_OK;
 }
 
-/* What reads a configuration to look at it. Keys are another process's matter here, too. */
+/* For commands that only inspect a configuration. Here, too, another process reads the keys. */
 typedef struct Reading {
     Source source;
     Files files;
     ProcessManager manager;
-    Region region; /* where settings go */
+    Region region; /* holds the settings */
 } Reading;
 
 static Err reading_open(const Command *c, Reading *ret)
@@ -157,7 +157,7 @@ static void reading_close(Reading *r)
     region_close(&r->region);
 }
 
-/* Reads the file and says what is wrong with it. Returns an exit status. */
+/* Reads the file and prints its diagnostics. Returns an exit status. */
 static int load(Arena *arena, const Command *c, Reading *r, const Settings **ret)
 {
     Str text;
@@ -173,7 +173,7 @@ static int load(Arena *arena, const Command *c, Reading *r, const Settings **ret
     return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
 }
 
-/* River refuses such a socket once it is used: better to hear of it now. */
+/* River would refuse such a socket when using it: warn early. */
 static void warn_of_upgrade_socket(const Command *c, const SystemSettings *system)
 {
     uint8_t room[PATH_MAX + 128];
@@ -200,7 +200,7 @@ static int check_settings(Arena *arena, const Command *c, Reading *r)
 
 static int check(Arena *arena, const Command *c)
 {
-    static Reading reading; /* large, and there is only one */
+    static Reading reading; /* too large for the stack */
     Err err = reading_open(c, &reading);
     if (err != ERR_OK) {
         return fail_err(EXIT_FAILED, err);
@@ -211,7 +211,7 @@ static int check(Arena *arena, const Command *c)
     return status;
 }
 
-/* Where a running River is asked: as given, else where it is by default. */
+/* The control socket's path: as given, else the default. */
 static Err control_path(const Command *c, Text *found, Str *ret)
 {
     *ret = c->overrides.of[OVERRIDE_CONTROL_SOCKET].text;
@@ -223,7 +223,7 @@ static Err control_path(const Command *c, Text *found, Str *ret)
     return err;
 }
 
-/* Asks a running River, and passes on what it answers. */
+/* Sends a request to a running River and prints its answer. */
 static int ask(const Command *c, Str request, bool whole)
 {
     Str path = STR_NONE;
@@ -255,7 +255,7 @@ static int reload(const Command *c)
     return ask(c, c->wait ? S("reload wait\n") : S("reload\n"), false);
 }
 
-/* The new binary is the one that is asked to upgrade. */
+/* The new binary is the one that runs this command. */
 static int upgrade(const Command *c)
 {
     uint8_t room[PATH_MAX + 16];
@@ -291,7 +291,7 @@ static int ask_doctor(Arena *arena, const Command *c)
     if (c->file.len == 0) {
         return examine(c, NULL);
     }
-    static Reading reading; /* large, and there is only one */
+    static Reading reading; /* too large for the stack */
     const Settings *settings = NULL;
     Err err = reading_open(c, &reading);
     if (err != ERR_OK) {
@@ -363,7 +363,7 @@ static int obey(Arena *arena, const Command *c, const Variables *variables, int 
     return EXIT_USAGE;
 }
 
-/* A variable of the service manager's: read once, and not for our children. */
+/* Reads a variable of the service manager and unsets it, so that children do not see it. */
 static Err take_variable(Arena *arena, const char *name, Str *ret)
 {
     Err err = arena_copy(arena, str_from_c(getenv(name)), ret) ? ERR_OK : ERR_MEMORY;
@@ -428,7 +428,7 @@ int main(int argc, char **argv)
     Blocks blocks;
     blocks_init(&blocks, NULL, BLOCK_BYTES, 0);
     Arena arena;
-    arena_init(&arena, &blocks, REGION_BYTES); /* as much as there is to serve by it */
+    arena_init(&arena, &blocks, REGION_BYTES); /* the same limit as in a region */
     int status = start(&arena, argc, argv);
     if (fflush(stdout) != 0 && status == EXIT_OK) {
         status = EXIT_FAILED;

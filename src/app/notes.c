@@ -1,5 +1,5 @@
-/* notes.c - a walk over what the listeners of the settings show and judge by, and what their
- * connectors show. */
+/* notes.c - walks over the certificates of the settings' listeners and connectors and over
+ * listeners' revocation lists. */
 #include "app/notes.h"
 
 #include "app/own_certificates.h"
@@ -9,7 +9,7 @@
 
 #define WHY_BYTES_MAX 256u
 
-/* A walk; `since_s` is what the last one has seen, 0 where all is new. */
+/* A walk; `since_s` is the time of the last one, 0 if everything is new. */
 typedef struct Walk {
     const Settings *settings;
     CertificateCache *cache;
@@ -24,13 +24,13 @@ static void due_at(Walk *w, int64_t at_s)
     w->due_s = at_s > w->now_s && at_s < w->due_s ? at_s : w->due_s;
 }
 
-/* Whether it happened between the last walk and now. */
+/* Whether it happened after the last walk, up to now. */
 static bool is_news(const Walk *w, int64_t at_s)
 {
     return at_s <= w->now_s && at_s > w->since_s;
 }
 
-/* Who shows a certificate: a listener, or a connector. */
+/* Where a certificate is used: a listener or a connector. */
 typedef struct Place {
     LogField who;
     Str path;
@@ -38,7 +38,7 @@ typedef struct Place {
 
 static void note_certificate(Walk *w, const Place *at, const TlsValidity *holds)
 {
-    int64_t end = holds->not_after + 1; /* it holds to the end of that second */
+    int64_t end = holds->not_after + 1; /* valid to the end of that second */
     due_at(w, end);
     if (is_news(w, end)) {
         LOG(WARN, "certificate has expired", at->who, LOG_STR("path", at->path));
@@ -76,7 +76,7 @@ static void note_list(Walk *w, Str listener, Str path, const TlsCrl *crl, bool r
     }
 }
 
-/* A response that is not stapled, or no longer. */
+/* A response that is not stapled, or not any more. */
 static void note_staple(Walk *w, Str listener, Str path, const TlsStaple *staple)
 {
     uint8_t room[WHY_BYTES_MAX];
@@ -116,7 +116,7 @@ static void walk_pairs(Walk *w, const ListenerSettings *listener)
     }
 }
 
-/* What River shows to origins. */
+/* Certificates that River shows to origins. */
 static void walk_own(Walk *w)
 {
     const OwnCertificate *own = NULL;
@@ -143,7 +143,7 @@ static void walk_lists(Walk *w, const ListenerSettings *listener)
     TlsServerPlan plan = material_clients_plan(&listener->tls);
     plan.cache = w->cache;
     if (tls_crls_read(&plan, w->scratch, &list, &count) != ERR_OK) {
-        return; /* it was read when it was tried */
+        return; /* it parsed when it was checked */
     }
     Str path = material_crl_path(&listener->tls);
     for (size_t i = 0; i < count; i++) {

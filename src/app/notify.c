@@ -1,4 +1,4 @@
-/* notify.c - news for the service manager, one datagram each. */
+/* notify.c - messages to the service manager, one datagram each. */
 #include "app/notify.h"
 
 #include <errno.h>
@@ -13,9 +13,9 @@
 
 #define USEC_PER_MS 1000u
 
-/* ---- the start ---- */
+/* ---- opening ---- */
 
-/* A path, or a name that is no file's: there '@' stands for the byte 0 (unix(7)). */
+/* A path, or an abstract name, where '@' stands for the byte 0 (unix(7)). */
 static Err address_of(Str text, Address *ret)
 {
     int first = str_peek(text, 0);
@@ -28,13 +28,13 @@ static Err address_of(Str text, Address *ret)
     }
     span_copy(span_of(a.as.local.sun_path, sizeof a.as.local.sun_path), text);
     a.as.local.sun_path[0] = '\0';
-    /* The name's length is part of it. */
+    /* An abstract name's length is part of it. */
     a.bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + text.len);
     *ret = a;
     return ERR_OK;
 }
 
-/* How often a sign of life is due: twice in the manager's patience. 0: never. */
+/* The keep-alive interval: half the watchdog's timeout. 0: none. */
 static Err read_watchdog(const NotifyVariables *v, uint64_t *ret_ms)
 {
     uint64_t usec = 0;
@@ -47,7 +47,7 @@ static Err read_watchdog(const NotifyVariables *v, uint64_t *ret_ms)
     if (v->watchdog_pid.len > 0) {
         TRY(number_decimal(v->watchdog_pid, UINT32_MAX, &pid));
         if (pid != (uint64_t)getpid()) {
-            return ERR_OK; /* it waits for another process */
+            return ERR_OK; /* another process is watched */
         }
     }
     *ret_ms = usec == 0 ? 0 : u64_max(usec / 2 / USEC_PER_MS, 1);
@@ -86,7 +86,7 @@ void notify_close(Notify *n)
     *n = (Notify){.fd = -1};
 }
 
-/* ---- telling ---- */
+/* ---- sending ---- */
 
 /* ERR_AGAIN: the manager's queue is full. */
 static Err tell(const Notify *n, Str news)
@@ -99,7 +99,7 @@ static Err tell(const Notify *n, Str news)
     return errno == ENOBUFS ? ERR_AGAIN : err_from_errno(errno);
 }
 
-/* What the manager cannot take now is kept. Should nobody be there, nobody misses it. */
+/* Sends, and keeps what the manager has no room for. If no manager listens, the message is lost. */
 static void send_news(Notify *n, const Text *news, uint64_t now_ms)
 {
     n->kept_len = 0;
@@ -109,7 +109,7 @@ static void send_news(Notify *n, const Text *news, uint64_t now_ms)
     }
 }
 
-/* The line for people: of one line, and cut where it is too long. */
+/* Adds the status line: one line, truncated to fit. */
 static void add_status(Text *news, Str status)
 {
     text_add(news, S("STATUS="));
@@ -159,7 +159,7 @@ void notify_stopping(Notify *n, Str status, uint64_t now_ms)
 
 void notify_status(Notify *n, Str status, uint64_t now_ms)
 {
-    if (n->kept_len == 0) { /* what is kept says more than a line for people */
+    if (n->kept_len == 0) { /* a kept message is more important than a status line */
         say(n, S(""), status, now_ms);
     }
 }
@@ -174,7 +174,7 @@ Err notify_store(const Notify *n, Str name, int fd)
         struct cmsghdr head;
         uint8_t bytes[CMSG_SPACE(sizeof(int))];
     } control = {0};
-    Address to = n->to; /* the kernel's type wants no const */
+    Address to = n->to; /* sendmsg takes no const address */
     text_format(&news, "FDSTORE=1\nFDNAME=%.*s\n", STR_ARG(name));
     struct iovec piece = {room, news.len};
     struct msghdr packet = {.msg_name = &to.as.any,
@@ -219,7 +219,7 @@ void notify_keep(Notify *n, bool well, uint64_t now_ms)
         n->due_ms = now_ms + (err == ERR_AGAIN ? u64_min(NOTIFY_AGAIN_MS, n->every_ms)
                                                : n->every_ms);
     } else if (n->every_ms != 0 && now_ms >= n->due_ms) {
-        /* Not well: we look again soon, without a busy loop. */
+        /* Not well: check again soon, without a busy loop. */
         n->due_ms = now_ms + u64_min(NOTIFY_AGAIN_MS, n->every_ms);
     }
 }
@@ -239,7 +239,7 @@ void notify_successor(Notify *n, Str pid, uint64_t now_ms)
     Text what = text_in(span_of(room, sizeof room));
     text_format(&what, "MAINPID=%.*s\n", STR_ARG(str_take(pid, 20)));
     say(n, text_str(&what), S("another River takes over"), now_ms);
-    notify_close(n); /* from now on it is the other one's to speak */
+    notify_close(n); /* from now on the other one sends */
 }
 
 static void set_variable(const char *name, Str value)

@@ -21,7 +21,7 @@
 #define NAME "river-nursery"
 #define BIRTH_FDS 3u /* orders, answers, notes */
 
-/* The order of clone's arguments is the architecture's. */
+/* The order of clone's arguments depends on the architecture. */
 #if defined(__aarch64__)
 #define CLONE(flags, number) syscall(SYS_clone, (flags), NULL, NULL, NULL, (number))
 #else
@@ -34,7 +34,7 @@ typedef struct Request {
 
 typedef struct Reply {
     int32_t pid; /* 0: none */
-    int32_t error; /* then why: an errno */
+    int32_t error; /* why there is none: an errno */
 } Reply;
 
 typedef union FdRoom { /* aligned for its cmsghdr */
@@ -44,8 +44,8 @@ typedef union FdRoom { /* aligned for its cmsghdr */
 
 /* ---- the nursery ---- */
 
-/* As fork, but the child's parent is this process's own. The C library keeps the thread's number
- * where the kernel was told that it is (set_tid_address): the child's goes there, too. */
+/* Like fork, but the child is a sibling. The C library registered the address of its thread id with
+ * the kernel (set_tid_address): the child's id is stored there too. */
 static pid_t clone_sibling(void)
 {
     unsigned long flags = CLONE_PARENT | SIGCHLD;
@@ -56,7 +56,7 @@ static pid_t clone_sibling(void)
     return (pid_t)CLONE(flags, number);
 }
 
-/* The child, for the rest of its life. */
+/* Runs the child; does not return. */
 static _Noreturn void live(uint32_t kind, const int *fds)
 {
     (void)prctl(PR_SET_NAME, child_kinds[kind]->process);
@@ -67,7 +67,7 @@ static _Noreturn void live(uint32_t kind, const int *fds)
     _exit(EXIT_FAILED);
 }
 
-/* Whether all three descriptors came along. */
+/* Whether all three descriptors were received. */
 static bool take_fds(struct msghdr *packet, int *fds)
 {
     size_t count = 0;
@@ -99,7 +99,7 @@ static void bear(int fd, const Request *request, const int *fds)
     answer(fd, (Reply){.pid = pid > 0 ? pid : 0, .error = pid > 0 ? 0 : errno});
 }
 
-/* One request; false: the supervisor is gone. */
+/* Serves one request; false: the supervisor is gone. */
 static bool serve_one(int fd)
 {
     Request request = {0};
@@ -129,8 +129,8 @@ static bool serve_one(int fd)
     return true;
 }
 
-/* Whatever ends the supervisor ends it. Who is not River's own may neither trace it nor read its
- * memory, for it could be made to serve another master. */
+/* The nursery dies with the supervisor. Other processes may neither trace it nor read its memory:
+ * they could use it to create processes of their own. */
 static _Noreturn void nurse(int fd, pid_t supervisor, bool let_go)
 {
     (void)prctl(PR_SET_NAME, NAME);
@@ -226,7 +226,7 @@ static Err ask(int fd, const Birth *birth)
     return n < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
-/* ERR_CLOSED, ERR_TIMEOUT: it is of no use any more. */
+/* ERR_CLOSED, ERR_TIMEOUT: the nursery is useless now. */
 static Err hear(int fd, pid_t *ret)
 {
     Reply reply = {0};
@@ -256,7 +256,7 @@ Err nursery_bear(Nursery *io, const Birth *birth, pid_t *ret)
         bool asked = err == ERR_OK;
         err = asked ? hear(io->fd, ret) : err;
         if (asked && err != ERR_TIMEOUT && err != ERR_CLOSED) {
-            return err; /* it lives, whatever it has answered */
+            return err; /* it is alive, whatever it answered */
         }
         LOG(ERROR, "the nursery does not answer: another one takes its place",
             LOG_U64("pid", (uint64_t)io->pid));

@@ -1,4 +1,4 @@
-/* orphan.c - the socket at which an orphan answers, and the go-between that talks to it. */
+/* orphan.c - the socket where an orphan answers, and the go-between that talks to it. */
 #include "app/orphan.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "net/address.h"
 
 #define SUFFIX S(".orphan")
-#define MESSAGE_MS 2000   /* for an orphan to say the next thing */
+#define MESSAGE_MS 2000   /* for the orphan's next message */
 #define READY_MS 120000   /* for the next supervisor's worker to serve */
 #define RELEASED_MS 5000  /* for an orphan to stop accepting */
 #define MESSAGES_MAX 1024u
@@ -59,11 +59,11 @@ Err orphan_listen(Str control, Arena *arena, ListenSocket *ret)
 typedef struct GoBetween {
     int orphan;
     int supervisor;
-    int pid; /* of the orphan, as the kernel says; 0: it has said nothing yet */
+    int pid; /* of the orphan, from the kernel; 0: no message yet */
 } GoBetween;
 
-/* Passes on what listens, under the name that the system gives it. All others stay open until this
- * process ends. */
+/* Forwards the listening sockets under names derived from the sockets themselves. All others stay
+ * open until this process ends. */
 static Err forward(const GoBetween *g, const HandoverMessage *m)
 {
     int good[HANDOVER_FDS_MAX];
@@ -92,8 +92,8 @@ static Err receive_from_orphan(GoBetween *g, int timeout_ms, HandoverMessage *re
     return err;
 }
 
-/* Its listeners, up to its "over" or its silence; then the supervisor decides whether what has come
- * is enough. */
+/* Forwards the orphan's listeners up to its "over", an error or a timeout. Whether these suffice is
+ * up to the supervisor. */
 static Err forward_all(GoBetween *g)
 {
     HandoverMessage m = {0};
@@ -107,7 +107,7 @@ static Err forward_all(GoBetween *g)
     return handover_send(g->supervisor, HANDOVER_OVER, STR_NONE, NULL, 0);
 }
 
-/* Waits until the orphan has stopped accepting, or ends it. */
+/* Waits until the orphan has stopped accepting, or kills it. */
 static void retire_orphan(GoBetween *g)
 {
     HandoverMessage m = {0};
@@ -137,7 +137,7 @@ static _Noreturn void go_between(GoBetween *g)
 
 /* ---- the next supervisor ---- */
 
-/* A River that lives answers at its control socket. */
+/* A live River answers at its control socket. */
 static bool river_answers(Str control)
 {
     Address to;
@@ -150,7 +150,7 @@ static bool river_answers(Str control)
     return answers;
 }
 
-/* The socket's peer was a supervisor of ours, or root's, when it began to listen. */
+/* Requires that the socket's peer, when it began to listen, was a supervisor of ours or root's. */
 static int connect_orphan(Str control)
 {
     uint8_t room[PATH_MAX];
@@ -166,7 +166,7 @@ static int connect_orphan(Str control)
         LOG(WARN, "a worker without a supervisor is not asked for its listeners",
             LOG_STR("why", text_str(&why)));
     }
-    int on = 1; /* who has sent what comes: the orphan's process */
+    int on = 1; /* receive the sender's credentials: the orphan's process id */
     (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
     return fd;
 }
@@ -190,7 +190,7 @@ bool orphan_meet(Str control, int *ret_fd, pid_t *ret_pid)
         (void)close(end);
         go_between(&g);
     }
-    (void)close(g.orphan); /* the go-between has it, too, so this does not wait */
+    (void)close(g.orphan); /* the go-between has it too, so this does not block */
     (void)close(g.supervisor);
     if (pid < 0) {
         (void)close(end);

@@ -1,15 +1,15 @@
-/* own_certificates.c - a walk over the connectors of all services. */
+/* own_certificates.c - walks over the connectors of all services. */
 #include "app/own_certificates.h"
 
 #include "base/str_map.h"
 
-/* The list so far; `room` 0: they are only counted. */
+/* The list so far; `room` 0: only count. */
 typedef struct Walk {
     size_t found;
     size_t room;
     OwnCertificate *list COUNTED_BY(room);
     size_t count;
-    StrMap chains; /* of each service, by their paths */
+    StrMap chains; /* per service, by path */
 } Walk;
 
 static void add(Walk *w, const Settings *settings, uint32_t service, const ConnectorSettings *c)

@@ -1,4 +1,4 @@
-/* pem.c - a walk over the lines of a PEM file. */
+/* pem.c - walks over the lines of a PEM file. */
 #include "app/pem.h"
 
 #include "base/text.h"

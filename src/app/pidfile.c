@@ -1,4 +1,4 @@
-/* pidfile.c - a locked file with a number in it. */
+/* pidfile.c - a locked file with a process id in it. */
 #include "app/pidfile.h"
 
 #include <errno.h>

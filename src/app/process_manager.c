@@ -97,7 +97,7 @@ static Str signal_name(int number)
     return name ? str_from_c(name) : S("unknown");
 }
 
-/* The ids of the requests that were being handled: the dead thread's if it is known, else all. */
+/* The ids of the requests being handled: the dead thread's if it is known, else all. */
 static void print_requests(CrashNotes *notes, Text *out)
 {
     uint32_t dead = atomic_load(&notes->thread);
@@ -116,7 +116,7 @@ static void print_requests(CrashNotes *notes, Text *out)
     }
 }
 
-/* What a child was killed by, beside the signal: a call that it was not allowed; or nothing. */
+/* What killed a child besides the signal: a forbidden system call; or nothing. */
 static Str forbidden_call(const KeptChild *c, Text *room)
 {
     uint32_t number = 0;
@@ -127,7 +127,7 @@ static Str forbidden_call(const KeptChild *c, Text *room)
     return text_str(room);
 }
 
-/* The crash line of a worker. */
+/* Logs the death of a worker. */
 static void log_worker_death(const KeptChild *w, int status)
 {
     uint8_t room[1024];
@@ -167,9 +167,8 @@ static void log_death(const KeptChild *c, int status)
         LOG_U64("exit_status", WIFEXITED(status) ? (uint64_t)WEXITSTATUS(status) : 0));
 }
 
-/* A worker that was stopped keeps clients waiting. If it does not go on soon, another one serves
- * them better; one that leaves or was told to die has its deadline already. So it is for helpers.
- */
+/* A stopped worker keeps clients waiting, so it is replaced if it does not continue soon; a leaving
+ * or stuck one already has a deadline. The same goes for helpers. */
 static void note_stop(KeptChild *w, bool stopped, uint64_t now_ms)
 {
     if (w->role != KEPT_LEAVING && !w->stuck) {
@@ -185,14 +184,14 @@ static void note_stop(KeptChild *w, bool stopped, uint64_t now_ms)
     }
 }
 
-/* Whether the system has news of a child. */
+/* Whether the system reports a change of a child. */
 static bool look(pid_t pid, int *ret_status)
 {
     pid_t found = waitpid(pid, ret_status, LOOK);
     if (found < 0 && errno == ECHILD) {
         LOG(ERROR, "a worker is gone, and the system does not tell how",
             LOG_U64("pid", (uint64_t)pid));
-        *ret_status = SIGKILL; /* as the status of a process that was killed */
+        *ret_status = SIGKILL; /* as the wait status of a killed process */
         return true;
     }
     return found == pid;
@@ -219,7 +218,7 @@ void manager_reap_strangers(const ProcessManager *k, pid_t other)
             return;
         }
         if (is_kept(k, child.si_pid)) {
-            return; /* manager_reap takes it, then the others' turn comes */
+            return; /* manager_reap must take this one first; then the others' turn comes */
         }
         (void)waitpid(child.si_pid, NULL, WNOHANG);
     }

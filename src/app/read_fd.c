@@ -1,4 +1,4 @@
-/* read_fd.c - a loop of reads. */
+/* read_fd.c - reads in a loop. */
 #include "app/read_fd.h"
 
 #include <errno.h>

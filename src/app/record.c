@@ -1,4 +1,4 @@
-/* record.c - records to messages of a channel, and back. */
+/* record.c - converts records to channel messages and back. */
 #include "app/record.h"
 
 _Static_assert(sizeof(Record) <= CHANNEL_ANSWER_BYTES_MAX, "a record is one message");

@@ -1,12 +1,12 @@
-/* reload.c - from one configuration to the next, without a connection lost.
+/* reload.c - switches from one configuration to the next without losing a connection.
  *
  *     file --load, check--> settings --open--> sockets, directories --> the worker --> commit
  *                 \-- mistakes      \-- cannot be bound    \-- cannot be built: the old one stays
  *
- * The worker that serves takes the next configuration up in place. Where that asks for more than it
- * may have (another directory, other threads, another user), a fresh worker takes over on the same
- * sockets, and the old one finishes what it has. Until the commit everything of the old
- * configuration stays open; a worker that dies meanwhile starts again with the old one. */
+ * The serving worker adopts the next configuration in place. If it needs more than the worker may
+ * have (another directory, other threads, another user), a fresh worker takes over on the same
+ * sockets, and the old one finishes its open work. Until the commit everything of the old
+ * configuration stays open; a worker that dies meanwhile is restarted with the old one. */
 #include "app/store.h"
 
 #include "base/clock.h"
@@ -17,14 +17,14 @@
 #include "base/number.h"
 #include "config/diff.h"
 
-#define ANSWER_BYTES_MAX (32u << 20) /* the text of a file is among it */
-#define WORKER_ANSWER_MS 60000u /* for a worker to take a configuration up, or to start */
-#define DRAINING_MS 5000u         /* for a worker that leaves to close its listeners */
-#define LOOK_MS 10000u          /* how often it is looked whether certificates have changed */
-#define WATCH_MS 1000u          /* the same for all files, where that is asked for */
+#define ANSWER_BYTES_MAX (32u << 20) /* includes the text of a file */
+#define WORKER_ANSWER_MS 60000u /* for a worker to adopt a configuration, or to start */
+#define DRAINING_MS 5000u         /* for a leaving worker to close its listeners */
+#define LOOK_MS 10000u          /* interval of checks for changed certificates */
+#define WATCH_MS 1000u          /* the same for all files, with `watch` */
 #define MISTAKES_LOGGED_MAX 20u
 #define NOTES_BYTES_MAX (64u << 20)
-#define ANEW_MS 1000u /* between tries to give a worker listeners that were bound anew */
+#define ANEW_MS 1000u /* between attempts to pass a worker the listeners that were bound anew */
 
 /* ---- answers ---- */
 
@@ -47,7 +47,7 @@ static ControlClient *waiting_client(Supervisor *s)
     return client;
 }
 
-/* The first lines of the mistakes, for the log. */
+/* Logs the first line of each mistake. */
 static void log_mistakes(const Source *source, Str shown)
 {
     unsigned count = 0;
@@ -61,7 +61,7 @@ static void log_mistakes(const Source *source, Str shown)
     }
 }
 
-/* Says everywhere that nothing has changed, and why. */
+/* Reports everywhere that nothing has changed, and why. */
 static void refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
                    const ConfigurationReport *report, Str reason)
 {
@@ -80,7 +80,7 @@ static void refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
     conclude(s, client, 1, text_str(&t));
 }
 
-/* ---- files that change ---- */
+/* ---- changed files ---- */
 
 static bool is_looked_at(const Supervisor *s)
 {
@@ -88,8 +88,8 @@ static bool is_looked_at(const Supervisor *s)
     return settings->system.watch || settings->file_count > 0;
 }
 
-/* A number that changes with the files: certificates', and with `watch` all and the file itself.
- * `now`: as they are now, else as they were read. */
+/* A number that changes with the certificate files or, with `watch`, with all files and the
+ * configuration itself. `now`: their present state, else the state they were read in. */
 static uint64_t mark_files(const Supervisor *s, bool now)
 {
     const Settings *settings = s->current->settings;
@@ -113,7 +113,7 @@ static void look_again_at(Supervisor *s, uint64_t now_ms)
     s->reload.look_at_ms = is_looked_at(s) ? now_ms + (watch ? WATCH_MS : LOOK_MS) : 0;
 }
 
-/* Says what there is to say of certificates that are in use. */
+/* Logs what is new about certificates in use. */
 static void take_notes(Supervisor *s, bool all)
 {
     Arena scratch;
@@ -139,7 +139,7 @@ static void look_for_changes(Supervisor *s, uint64_t now_ms)
     look_again_at(s, now_ms);
     take_notes(s, false);
     if (steady && mark != s->reload.mark) {
-        s->reload.mark = mark; /* what does not check is not tried again until it changes */
+        s->reload.mark = mark; /* a rejected version is not tried again */
         ReloadKind kind = s->current->settings->system.watch ? RELOAD_FILE : RELOAD_RENEW;
         reload_begin(s, kind, NULL, false);
     }
@@ -147,7 +147,7 @@ static void look_for_changes(Supervisor *s, uint64_t now_ms)
 
 /* ---- the end of a reload ---- */
 
-/* Names the listeners that show other certificates, or judge by other lists, than before. */
+/* Logs the listeners whose certificates or revocation lists have changed. */
 static void log_renewed(Supervisor *s, const Settings *old, const Settings *fresh)
 {
     Arena scratch;
@@ -161,14 +161,14 @@ static void log_renewed(Supervisor *s, const Settings *old, const Settings *fres
     arena_reset(&scratch);
 }
 
-/* Every newcomer is served by what holds now. */
+/* From now on every new connection is served by the configuration in force. */
 static void tell_reloaded(Supervisor *s)
 {
     s->reload.draining = 0;
     conclude(s, waiting_client(s), 0, S("reloaded\n"));
 }
 
-/* The next configuration holds. */
+/* The next configuration takes effect. */
 static void commit(Supervisor *s)
 {
     Reload *r = &s->reload;
@@ -191,7 +191,7 @@ static void commit(Supervisor *s)
     r->state = RELOAD_NONE;
     r->count++;
     log_bind_direct(s->logs.fds[LOG_TO_ERROR], logs_level(&s->current->settings->system.log));
-    /* What was gone back from still stands in the files. */
+    /* After a rollback the files still hold the version that was rolled back. */
     r->mark = r->seen = mark_files(s, r->kind == RELOAD_ROLLBACK);
     look_again_at(s, clock_ms());
     supervisor_notify_serving(s);
@@ -209,7 +209,7 @@ static void commit(Supervisor *s)
     }
 }
 
-/* Gives the next configuration up; a rollback's stays what it was. */
+/* Drops the next configuration; a rollback's stays the previous one. */
 static void give_up_next(Supervisor *s)
 {
     configuration_close(s->next, &s->current->listeners);
@@ -243,13 +243,13 @@ void reload_abandon(Supervisor *s)
     }
 }
 
-/* ---- the way to a worker ---- */
+/* ---- handing it to a worker ---- */
 
 void reload_on_dump(Supervisor *s, int fd)
 {
     Reload *r = &s->reload;
     if (r->state != RELOAD_DUMPING) {
-        return; /* it was given up meanwhile */
+        return; /* the reload was abandoned meanwhile */
     }
     KeptChild *coming = NULL;
     WorkerSetup setup = supervisor_worker_setup(s, s->next);
@@ -262,7 +262,7 @@ void reload_on_dump(Supervisor *s, int fd)
     }
 }
 
-/* In place where that can be, else by a fresh worker. */
+/* In place if possible, else by a fresh worker. */
 static Err hand_to_worker(Supervisor *s, Text *why)
 {
     Reload *r = &s->reload;
@@ -359,7 +359,7 @@ void reload_keep_deadlines(Supervisor *s, uint64_t now_ms)
     KeptChild *slow =
         manager_find(&s->manager, s->reload.state == RELOAD_COMING ? KEPT_COMING : KEPT_SERVING);
     fail(s, S("the worker has not answered in time"));
-    if (slow) { /* it may have taken it up half: what it goes by is not known */
+    if (slow) { /* it may have adopted the configuration in part: its state is unknown */
         slow->kill_at_ms = now_ms;
     }
 }
@@ -389,7 +389,7 @@ static Configuration *free_configuration(Supervisor *s)
     return NULL;
 }
 
-/* Makes `next`, closed. */
+/* Makes `next`, not opened yet. */
 static Err load_next(Supervisor *s, ReloadKind kind, ConfigurationReport *report)
 {
     if (kind == RELOAD_ROLLBACK) {
@@ -421,7 +421,7 @@ static void report_failure(Supervisor *s, ControlClient *client, ReloadKind kind
     refuse(s, client, kind, report, t.len > 0 ? text_str(&t) : text_str(&report->why));
 }
 
-/* Of a line "FILE:LINE:COLUMN: LABEL: MESSAGE". */
+/* Recognizes a line "FILE:LINE:COLUMN: LABEL: MESSAGE" about a certificate that was not renewed. */
 static bool is_kept(const Source *source, Str line)
 {
     Str rest = str_drop(line, source->path.len);
@@ -431,7 +431,7 @@ static bool is_kept(const Source *source, Str line)
     return str_starts(line, source->path) && str_starts(rest, S(" not renewed:"));
 }
 
-/* What a renewal has left as it was. What else there is to say of certificates is said once the
+/* Logs what a renewal has left unchanged. Everything else about certificates is logged once the
  * worker has them (notes.h). */
 static void log_kept(const Source *source, ReloadKind kind, Str shown)
 {
@@ -444,7 +444,7 @@ static void log_kept(const Source *source, ReloadKind kind, Str shown)
     }
 }
 
-/* Opens what it names, and gives it to a worker. */
+/* Opens what it names, and passes it to a worker. */
 static Err start_next(Supervisor *s, ConfigurationReport *report)
 {
     Err err = configuration_open(s->next, s->source.files, &s->current->listeners, &report->why);
@@ -465,7 +465,7 @@ static Err start_next(Supervisor *s, ConfigurationReport *report)
     return err;
 }
 
-/* What has not changed need not be told to anybody. */
+/* Nothing has changed, so nobody is told. */
 static void drop_next(Supervisor *s)
 {
     if (s->next != s->previous) {
@@ -523,7 +523,7 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
         return;
     }
     if (s->reload.draining != 0) {
-        tell_reloaded(s); /* there is one client that waits */
+        tell_reloaded(s); /* there is room for one waiting client */
     }
     Arena arena;
     uint8_t room[1024];
@@ -536,8 +536,8 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
     if (err != ERR_OK) {
         report_failure(s, client, kind, err, &report);
     }
-    /* That is no reason to keep certificates from being renewed: it may be one listener's files.
-     * Who asks on the command line is told, and may ask again at once. */
+    /* The mistake may concern a single listener's files, so still renew certificates. A user on the
+     * command line is told, and can retry at once. */
     bool renew = err != ERR_OK && kind == RELOAD_FILE && !client;
     if (s->reload.state == RELOAD_NONE && !renew) {
         supervisor_notify_serving(s);

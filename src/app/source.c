@@ -1,4 +1,4 @@
-/* source.c - reading the configuration's file. */
+/* source.c - reads the configuration file. */
 #include "app/source.h"
 
 #include <errno.h>
@@ -12,8 +12,8 @@
 
 #define GROWTH_BYTES 4096u /* a file may grow while it is read */
 
-/* Up to one byte more than is allowed: config_load says that it is too long. Of a file, whose size
- * is known, only a little more than that is taken. */
+/* Reads up to one byte more than allowed, so that config_load reports that it is too long. A
+ * regular file's size is known, so little more than that is reserved. */
 static Err read_all(Arena *a, int fd, Str *ret)
 {
     struct stat about;
@@ -43,7 +43,7 @@ static Err open_and_read(const Source *s, Arena *a, Str *ret)
 
 Err source_read(const Source *s, Arena *a, Str *ret, uint64_t *ret_mark, Text *why)
 {
-    *ret_mark = files_mark(s->files, s->path); /* before it is read: a later change is seen */
+    *ret_mark = files_mark(s->files, s->path); /* before reading, so that a later change is seen */
     Err err = open_and_read(s, a, ret);
     if (err != ERR_OK) {
         text_format(why, "cannot read %.*s: %s", STR_ARG(s->path), err_sentence(err));

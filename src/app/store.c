@@ -1,9 +1,9 @@
-/* store.c - names for listeners, and the news about them. */
+/* store.c - names of stored listeners, and the messages about them. */
 #include "app/store.h"
 
 #define NAME_BYTES 48u
 
-/* At most 255 characters and no colon, so a hash stands for the address. */
+/* At most 255 characters without colons, so the name is a hash of the address. */
 static Str name_of(const ListenSocket *socket, Text *t)
 {
     text_format(t, STORE_NAME_START "%016llx", (unsigned long long)str_fnv(socket->name, 0));
@@ -22,7 +22,7 @@ bool store_add(const Notify *n, ListenSet *set)
         if (notify_store(n, name_of(socket, &name), socket->fd) == ERR_AGAIN) {
             return false;
         }
-        socket->stored = true; /* or the manager cannot be reached, and then it does not matter */
+        socket->stored = true; /* or the manager is unreachable, and then it does not matter */
     }
     return true;
 }

@@ -8,11 +8,11 @@ bool stuck_asks(const StuckWatch *w, uint64_t beat)
     return (beat & HEARTBEAT_IN_TURN) != 0 && beat == w->beat;
 }
 
-/* Whether the thread was kept from going on since the last look that counted. */
+/* Whether the thread was prevented from going on since the last look that counted. */
 static bool is_starved(const ThreadStat *before, const ThreadStat *now, uint64_t run_ticks)
 {
     if (now->state == 'R') {
-        /* A clock that went back counts as no time. */
+        /* A counter that went back counts as no time. */
         return now->ticks < before->ticks || now->ticks - before->ticks < run_ticks;
     }
     return now->major_faults != before->major_faults;

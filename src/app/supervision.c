@@ -1,5 +1,5 @@
-/* supervision.c - what the parts of the supervisor do in the same way: orders to workers, and what
- * the service manager is told. */
+/* supervision.c - shared functions of the supervisor's files: orders to workers, and messages to
+ * the service manager. */
 #include "app/supervision.h"
 
 #include <time.h>
@@ -42,7 +42,7 @@ void supervisor_dismiss(Supervisor *s, KeptChild *w, ChannelKind kind)
     uint64_t limit_ms = kind == CHANNEL_STOP ? 0 : s->current->settings->system.drain_timeout_ms;
     uint64_t grace_ms = kind == CHANNEL_STOP ? STOP_GRACE_MS : DRAIN_GRACE_MS;
     w->role = KEPT_LEAVING;
-    if (!w->stuck) { /* else it has been told to die already, and soon */
+    if (!w->stuck) { /* else it already has an earlier deadline */
         w->kill_at_ms = clock_ms() + limit_ms + grace_ms;
     }
     supervisor_order(w, kind, limit_ms);

@@ -24,12 +24,12 @@
 #include "proxy/worker.h"
 
 #define BLOCK_BYTES 65536u
-#define MESSAGES_A_TURN 64u /* of one worker: others wait, too */
+#define MESSAGES_A_TURN 64u /* per worker, so that the others get their turn */
 #define POLL_MAX (4 + 2 * MANAGER_WORKERS_MAX + 2 * CHILD_KINDS + 1 + CONTROL_CLIENTS_MAX)
 
 /* ---- orders to workers ---- */
 
-/* Ends all workers that there are. */
+/* Dismisses all workers. */
 static void dismiss_all(Supervisor *s, ChannelKind kind)
 {
     bool any = false;
@@ -45,8 +45,8 @@ static void dismiss_all(Supervisor *s, ChannelKind kind)
     }
 }
 
-/* The workers' copies would keep the ports open with nobody to accept, so the sockets are shut, not
- * only closed. */
+/* The workers' copies would keep the ports open with nobody accepting, so the sockets are shut
+ * down, not only closed. */
 static void refuse_newcomers(Supervisor *s)
 {
     store_remove(&s->notify, &s->current->listeners, NULL);
@@ -74,7 +74,7 @@ static void begin_drain(Supervisor *s)
     refuse_newcomers(s);
 }
 
-/* Those workers go on with the new ones that have a file of that path. */
+/* Workers that have a file of that path switch to the new one. */
 static void reopen_key_log(Supervisor *s, const KeyLog *file)
 {
     uint8_t room[512];
@@ -126,14 +126,14 @@ static void reopen_logs(Supervisor *s)
 
 /* ---- the service manager ---- */
 
-/* Whether traffic is served, as far as the supervisor can know: then the watchdog hears of it. */
+/* Whether traffic is served, as far as the supervisor can tell; only then the watchdog is fed. */
 static bool worker_is_well(Supervisor *s)
 {
     const KeptChild *w = manager_find(&s->manager, KEPT_SERVING);
     return s->state == STATE_SERVING ? w && w->ready && !w->stuck : supervisor_has_workers(s);
 }
 
-/* ---- what can happen ---- */
+/* ---- events ---- */
 
 static void on_signal(Supervisor *s, uint32_t number)
 {
@@ -186,7 +186,7 @@ static void on_worker_end(Supervisor *s, const KeptChild *w, int status)
     if (w->role != KEPT_SERVING) {
         return;
     }
-    s->reload.anew = false; /* the next worker has what we have */
+    s->reload.anew = false; /* the next worker gets our sockets */
     answers_without_worker(s);
     if (!w->ready && s->manager.restarts.count == 0 && s->reload.count == 0) {
         LOG(ERROR, "the first worker could not start");
@@ -226,7 +226,7 @@ static void on_ready(Supervisor *s, KeptChild *w, CageState cage)
     log_serving(s, w);
     listen_settle(&s->current->listeners);
     if (s->takeover.fd >= 0) {
-        takeover_ready(s); /* the service manager hears of us once the old one has named us */
+        takeover_ready(s); /* the service manager hears from us once the old one has named us */
     } else {
         supervisor_notify_serving(s);
     }
@@ -265,7 +265,7 @@ static void take_messages(Supervisor *s, KeptChild *w)
             return;
         }
         if (err != ERR_OK && err != ERR_SYNTAX) {
-            /* It ends now, or has closed its side: either way there is nothing to wait for here. */
+            /* It is ending or has closed its side: there is nothing to wait for here. */
             channel_close(&w->channel);
             return;
         }
@@ -287,7 +287,7 @@ static void start_worker(Supervisor *s, uint64_t now)
     }
 }
 
-/* Whoever has asked for a dump goes on with it. */
+/* Passes a finished dump to the requester. */
 static void take_dump(Supervisor *s)
 {
     Dump dump;
@@ -304,13 +304,13 @@ static void take_dump(Supervisor *s)
     }
 }
 
-/* A worker is missing, and none comes. */
+/* There is no serving worker, and none is starting. */
 static bool needs_worker(Supervisor *s)
 {
     return s->state == STATE_SERVING && !manager_find(&s->manager, KEPT_SERVING);
 }
 
-/* Helpers end when River does not serve any more: nothing of theirs is to be finished. */
+/* Helpers end when River stops serving: they have no work to finish. */
 static void keep_helpers(Supervisor *s, uint64_t now)
 {
     const SystemSettings *system = &s->current->settings->system;
@@ -349,7 +349,7 @@ static void keep_deadlines(Supervisor *s)
             w->kill_at_ms = now + STOP_GRACE_MS;
         }
     }
-    /* Until the old River has named us as the main process, it speaks. */
+    /* Until the old River has named us as the main process, it sends the messages. */
     notify_keep(&s->notify, worker_is_well(s) && s->takeover.fd < 0, now);
 }
 
@@ -360,7 +360,7 @@ static void sooner(uint64_t *due, uint64_t other)
     }
 }
 
-/* Milliseconds until keep_deadlines has something to do; -1: nothing. */
+/* Milliseconds until keep_deadlines must run; -1: never. */
 static int wait_ms(Supervisor *s)
 {
     uint64_t now = clock_ms();
@@ -391,7 +391,7 @@ static int wait_ms(Supervisor *s)
     return wait;
 }
 
-/* Everything that may become readable: signals, workers, and who asks. */
+/* Everything to poll: signals, workers, helpers, control clients. */
 static size_t gather(Supervisor *s, struct pollfd *fds)
 {
     size_t count = 0;
@@ -438,7 +438,7 @@ static void run_loop(Supervisor *s)
         take_signals(s);
         answers_serve(s);
         take_dump(s);
-        key_checker_end(&s->source.files->keys); /* one that an answer or a note has needed */
+        key_checker_end(&s->source.files->keys); /* started for an answer or a note */
         if (s->state != STATE_OVER) {
             keep_deadlines(s);
         }
@@ -466,7 +466,7 @@ static void tidy_up(Supervisor *s)
 
 int supervisor_run(const Source *source, const Launch *launch, Arena *arena)
 {
-    static Supervisor supervisor; /* large, and there is only one */
+    static Supervisor supervisor; /* too large for the stack */
     Supervisor *s = &supervisor;
     static Files files;
     *s = (Supervisor){.source = *source,

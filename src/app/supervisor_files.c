@@ -1,5 +1,5 @@
-/* supervisor_files.c - what one River has at a time: the control socket, the pid file, and where a
- * worker that outlives its supervisor is met. */
+/* supervisor_files.c - the files that only one River may have at a time: the control socket, the
+ * pid file, and the orphan's socket. */
 #include "app/supervision.h"
 
 #include "app/pidfile.h"

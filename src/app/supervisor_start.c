@@ -1,5 +1,5 @@
-/* supervisor_start.c - from the configuration to the first worker: all that can fail while nothing
- * serves yet. */
+/* supervisor_start.c - from the configuration to the first worker: everything that can fail before
+ * River serves. */
 #include "app/supervision.h"
 
 #include <errno.h>
@@ -19,14 +19,14 @@
 #include "app/exit.h"
 #include "app/upgrade.h"
 
-#define START_PATIENCE_MS 1000u /* for an address that is in use */
+#define START_PATIENCE_MS 1000u /* to wait for an address that is in use */
 #define START_TICK_MS 20u
 
 static Err block_signals(int *ret)
 {
     sigset_t ours;
     (void)sigemptyset(&ours);
-    /* SIGCHLD only ends the wait, should the system have no descriptors for processes. */
+    /* SIGCHLD only ends the wait, for systems without pidfds. */
     static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         (void)sigaddset(&ours, numbers[i]);
@@ -34,12 +34,12 @@ static Err block_signals(int *ret)
     (void)sigprocmask(SIG_BLOCK, &ours, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
-    (void)sigaction(SIGXFSZ, &ignore, NULL); /* a log file that may not grow is a full disk */
+    (void)sigaction(SIGXFSZ, &ignore, NULL); /* a full log file is like a full disk */
     *ret = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
     return *ret < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
-/* What of `system` holds until River ends, in memory that stays. */
+/* Copies the parts of `system` that hold until River ends to permanent memory. */
 Err supervisor_keep_system(Supervisor *s, Arena *arena)
 {
     s->system = s->current->settings->system;
@@ -49,8 +49,7 @@ Err supervisor_keep_system(Supervisor *s, Arena *arena)
     return kept ? ERR_OK : ERR_MEMORY;
 }
 
-/* Opens what the configuration names. An address may still be held by a River that has just ended.
- */
+/* Opens what the configuration names. A River that has just ended may still hold an address. */
 static Err open_patiently(Supervisor *s, Text *why)
 {
     const struct timespec pause = {.tv_nsec = START_TICK_MS * 1000000L};
@@ -65,8 +64,8 @@ static Err open_patiently(Supervisor *s, Text *why)
     }
 }
 
-/* A worker whose supervisor has died may still serve: then its sockets are taken over. That it does
- * not do its part is no reason not to start. */
+/* Takes over the sockets of a worker that still serves after its supervisor has died. If the orphan
+ * fails to cooperate, River starts anyway. */
 static void meet_orphan(Supervisor *s, Arena *arena)
 {
     Takeover *t = &s->takeover;
@@ -98,8 +97,8 @@ int supervisor_begin(Supervisor *s, Files *files, Text *why)
     return EXIT_OK;
 }
 
-/* Children are those of the process that stays, and in the background. The nursery before was of
- * the one that goes; the next birth makes another. */
+/* Children belong to the process that stays, in the background. The old nursery belongs to the one
+ * that goes; the next birth creates another. */
 static Err go_to_background(Supervisor *s)
 {
     nursery_end(&s->manager.nursery);
@@ -107,7 +106,7 @@ static Err go_to_background(Supervisor *s)
     return daemon_start(&s->daemon_pipe);
 }
 
-/* Everything that can fail before the first worker; `why` tells a person what did. */
+/* Everything that can fail before the first worker; `why` tells the user what did. */
 Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
 {
     const SystemSettings *system = &s->system;
@@ -146,7 +145,7 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     return err;
 }
 
-/* Reads the configuration, and says on standard error what is wrong with it. */
+/* Reads the configuration, and prints what is wrong with it on standard error. */
 int supervisor_load(Supervisor *s, Arena *arena, Text *why)
 {
     uint8_t room[1024];

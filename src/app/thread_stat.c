@@ -3,15 +3,15 @@
 
 #include "base/number.h"
 
-enum { /* fields by the numbers of proc_pid_stat(5) */
+enum { /* fields as numbered in proc_pid_stat(5) */
     FIELD_AFTER_STATE = 4,
     FIELD_MAJOR_FAULTS = 12,
     FIELD_USER_TICKS = 14,
     FIELD_SYSTEM_TICKS = 15
 };
 
-/* What stands behind the name. A name may hold blanks, parentheses and line ends, but nothing
- * behind it does, so the last parenthesis is the one that closes it. */
+/* The text after the name. A name may contain blanks, parentheses and newlines, but what follows it
+ * does not, so the last parenthesis closes it. */
 static Err skip_name(Str text, Str *ret)
 {
     StrCut id = str_cut(text, ' ');
@@ -33,8 +33,8 @@ static bool is_letter(int byte)
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/* The numbers up to the last one that we want; some of the others are negative. More follow in
- * every version of the system: where they do not, the line's end is no digit. */
+/* Reads the numbers up to the last one that we need; some of the others are negative. All kernels
+ * print more after it; in a truncated text the newline fails to parse as a digit. */
 static Err read_numbers(Str rest, uint64_t *fields)
 {
     for (size_t i = FIELD_AFTER_STATE; i <= FIELD_SYSTEM_TICKS; i++) {

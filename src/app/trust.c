@@ -48,7 +48,7 @@ int trust_peer_process(int fd)
     return credentials_of(fd, &peer) ? peer.pid : 0;
 }
 
-/* One directory of the way; only the last one may not have the sticky bit's excuse. */
+/* Checks one directory of the path; the sticky bit excuses all but the last. */
 static Err check_one(const char *name, bool last, Text *why)
 {
     struct stat about;
@@ -68,7 +68,7 @@ static Err check_one(const char *name, bool last, Text *why)
     return ERR_OK;
 }
 
-/* The directory of a path, without links. */
+/* The directory of a path, with symbolic links resolved. */
 static Err resolve(Str path, Span room)
 {
     char name[PATH_MAX];

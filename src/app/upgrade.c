@@ -1,4 +1,4 @@
-/* upgrade.c - both sides of a take-over (handover.h tells who says what). */
+/* upgrade.c - both sides of a take-over (handover.h has the protocol). */
 #include "app/upgrade.h"
 
 #include <errno.h>
@@ -16,16 +16,16 @@
 #include "app/trust.h"
 
 #define WAIT_FOR_OLD_MS (10 * 60 * 1000) /* for SIGQUIT to reach the old one */
-#define MESSAGE_MS 10000                 /* between two messages of the old one */
+#define MESSAGE_MS 10000                 /* for the next message of the old one */
 #define READY_MS 120000u                 /* for the new one to serve */
-#define DISCARD_MS 1000                  /* for what is not needed any more */
-#define RETRY_MS 500u                    /* between two tries to reach the one that waits */
+#define DISCARD_MS 1000                  /* for messages to be discarded */
+#define RETRY_MS 500u                    /* between attempts to reach the waiting one */
 #define RETRIES 20u
 #define SOCKETS_MAX 65536u
 #define WORDS_MAX 250
 #define REASON_BYTES_MAX 8000u
 
-/* ---- the new one: what it is given ---- */
+/* ---- the new one: receiving ---- */
 
 static Err take_sockets(Takeover *t, const HandoverMessage *m, Arena *arena)
 {
@@ -120,7 +120,7 @@ void takeover_failed(Takeover *t, Str why)
     uint8_t room[HANDOVER_BYTES_MAX];
     HandoverMessage m = {.kind = HANDOVER_UNKNOWN};
     if (t->fd >= 0) {
-        /* What is unread when a socket is closed takes with it what was said last. */
+        /* Closing a socket with unread data would discard what was sent last. */
         while (m.kind != HANDOVER_OVER && !t->received &&
                handover_receive(t->fd, span_of(room, sizeof room), DISCARD_MS, &m) == ERR_OK) {
             for (size_t i = 0; i < m.fd_count; i++) {
@@ -195,7 +195,7 @@ static void cancel(Supervisor *s, Str why)
     conclude(s, 1, text_str(&t));
 }
 
-/* Those that the service manager has passed, or all others. */
+/* Sends the listeners that the service manager has passed, or all others. */
 static Err send_listeners(int fd, const ListenSet *set, bool passed)
 {
     int fds[HANDOVER_FDS_MAX];
@@ -234,7 +234,7 @@ void upgrade_on_dump(Supervisor *s, int fd)
     }
 }
 
-/* Gives what there is to give. */
+/* Passes on all that there is. */
 static void hand_over(Supervisor *s)
 {
     Upgrade *u = &s->upgrade;
@@ -261,7 +261,7 @@ static bool may_begin(Supervisor *s, Text *why)
     return why->len == 0;
 }
 
-/* The arguments of this River, but for what concerns its own take-over. */
+/* The arguments of this River, without those for its own take-over. */
 static void child_words(const Launch *launch, char *end_flag, char **words)
 {
     int count = 0;
@@ -275,7 +275,7 @@ static void child_words(const Launch *launch, char *end_flag, char **words)
     words[count] = NULL;
 }
 
-/* The child of the fork: becomes the new River. */
+/* The forked child: becomes the new River. */
 static _Noreturn void become(const Supervisor *s, const char *path, int end)
 {
     char *words[WORDS_MAX + 2];
@@ -368,7 +368,7 @@ void upgrade_to_waiting(Supervisor *s)
     try_to_reach(s, clock_ms());
 }
 
-/* The new one serves: what can only be one's is its own now, and ours ends. */
+/* The new one serves: it gets the files that only one may have, and we end. */
 static void commit(Supervisor *s, Str lines)
 {
     uint8_t room[200];

@@ -1,4 +1,4 @@
-/* watch.c - looks at heartbeats; asks the system about threads that do not seem to go on; acts. */
+/* watch.c - looks at heartbeats, asks the system about threads that seem stuck, and acts. */
 #include "app/watch.h"
 
 #include <errno.h>
@@ -10,15 +10,15 @@
 #include "loop/log.h"
 
 #define PATH_BYTES 64u
-#define EARLY_SHARE 8u /* a look may be this part of the pause too early */
+#define EARLY_SHARE 8u /* a look may be early by this fraction of the interval */
 
 static uint64_t pause_ms(void)
 {
     return breakin_look_ms(WATCH_LOOK_MS);
 }
 
-/* What the system says of a thread of the worker. The number of the thread is what the worker
- * claims: the path, as tgkill, finds nothing but threads of that very worker. */
+/* The system's statistics of a thread. The worker claims the thread id, but the path, like tgkill,
+ * only reaches threads of that very worker. */
 static Err read_stat(pid_t worker, uint32_t thread_id, ThreadStat *ret)
 {
     char path[PATH_BYTES] = {0};
@@ -29,7 +29,7 @@ static Err read_stat(pid_t worker, uint32_t thread_id, ThreadStat *ret)
     if (fd < 0) {
         return err_from_errno(errno);
     }
-    ssize_t n = read(fd, bytes, sizeof bytes); /* the kernel gives it all at once */
+    ssize_t n = read(fd, bytes, sizeof bytes); /* the kernel returns all of it in one read */
     Err err = n < 0 ? err_from_errno(errno) : ERR_OK;
     (void)close(fd);
     return err == ERR_OK ? thread_stat_parse(str_of(bytes, (size_t)n), ret) : err;
@@ -47,8 +47,8 @@ static Str state_name(uint8_t state)
     }
 }
 
-/* The end of a worker whose thread `index` is stuck: the handler of SIGABRT notes who died, as for
- * every other death (crash.h); where the signal does not arrive, SIGKILL follows. */
+/* Ends a worker whose thread `index` is stuck: the SIGABRT handler notes the thread, as for any
+ * death (crash.h); if the signal does not arrive, SIGKILL follows. */
 static void end_stuck(KeptChild *k, unsigned index, uint32_t thread_id, uint8_t state,
                       uint64_t now_ms)
 {
@@ -74,8 +74,8 @@ static uint32_t thread_id_of(const KeptChild *k, unsigned index)
     return atomic_load_explicit(&k->notes->heartbeats[index].thread_id, memory_order_relaxed);
 }
 
-/* Begins with another worker. Without the system's opinion nobody is ever stuck, so it is tried at
- * once whether there is one: people should know. */
+/* Starts watching another process. Without thread statistics nothing is ever found stuck, so probe
+ * for them now and warn. */
 static void begin(Watch *w, const KeptChild *k, uint64_t now_ms)
 {
     ThreadStat stat;
@@ -89,7 +89,7 @@ static void begin(Watch *w, const KeptChild *k, uint64_t now_ms)
     }
 }
 
-/* One look at one thread; true: it is stuck. */
+/* Looks at one thread; true: it is stuck. */
 static bool look_at(Watch *w, KeptChild *k, unsigned index, uint64_t now_ms)
 {
     uint32_t thread_id = thread_id_of(k, index);
@@ -106,7 +106,7 @@ static bool look_at(Watch *w, KeptChild *k, unsigned index, uint64_t now_ms)
     return true;
 }
 
-/* Threads are numbered without gaps, and the first one without a number is the end. */
+/* Threads are numbered without gaps; the first without an id ends the list. */
 static void look_at_all(Watch *w, KeptChild *k, uint64_t now_ms)
 {
     for (unsigned i = 0; i < THREADS_MAX; i++) {

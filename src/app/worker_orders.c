@@ -1,12 +1,13 @@
-/* worker_orders.c - sockets, directories, logs and settings as messages. */
+/* worker_orders.c - sends sockets, directories, logs and settings as messages. */
 #include "app/worker_orders.h"
 
-/* The sockets that the worker does not have yet (`all`: every one), as many in a message as fit. */
+/* Sends the sockets that the worker does not have yet (`all`: every one), as many as fit per
+ * message. */
 static Err send_sockets(const ChannelEnd *to, const ListenSet *set, bool all)
 {
     uint32_t places[CHANNEL_FDS_MAX];
     ChannelMessage message = {.kind = CHANNEL_LISTENERS, .value = 1};
-    /* What an earlier try has left is nothing. */
+    /* Discards what an earlier attempt has left. */
     TRY(channel_order_patiently(to, &message));
     message.value = 0;
     for (uint32_t i = 0; i <= set->count; i++) {

@@ -1,4 +1,4 @@
-/* worker_orphan.c - the worker's side of losing its supervisor: it goes on, says so, obeys signals,
+/* worker_orphan.c - a worker that loses its supervisor: it keeps serving, logs that, obeys signals,
  * and gives its listeners to the next supervisor (orphan.h). */
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +14,7 @@
 #include "app/worker_parts.h"
 
 #define SAY_MS 60000u
-#define SIGNAL_FRESH_MS 2000u /* a signal that came so shortly before counts for the orphan, too */
+#define SIGNAL_FRESH_MS 2000u /* a signal that came so shortly before also counts for the orphan */
 
 Err orphan_prepare(Orphan *o)
 {
@@ -43,7 +43,7 @@ void orphan_take_socket(Orphan *o, int fd)
     o->socket = fd;
 }
 
-/* ---- orders by signals ---- */
+/* ---- signals ---- */
 
 static void obey_signal(WorkerProcess *p, uint32_t number)
 {
@@ -65,7 +65,7 @@ static void take_signals(WorkerProcess *p)
     while (read(o->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (o->is_one) {
             obey_signal(p, info.ssi_signo);
-        } else { /* the supervisor has got it, too, or will tell */
+        } else { /* the supervisor got it too, or will send orders */
             o->signal = info.ssi_signo;
             o->signal_ms = clock_ms();
         }
@@ -82,7 +82,7 @@ void orphan_begin(WorkerProcess *p)
     if (p->ending) {
         return;
     }
-    if (!p->confirmed) { /* it has only begun: the one before it goes on */
+    if (!p->confirmed) { /* it has only started: the previous worker keeps serving */
         LOG(ERROR, "the supervisor is gone before this worker was to serve: it ends");
         worker_begin_drain(p, p->system.drain_timeout_ms, false);
         return;
@@ -108,7 +108,7 @@ static void say(WorkerProcess *p)
 
 /* ---- the next supervisor ---- */
 
-/* All listeners, as many in a message as fit. The names are for people: they are not believed. */
+/* Sends all listeners, as many per message as fit. The names are for people, and not trusted. */
 static Err tell_listeners(const WorkerProcess *p)
 {
     const Snapshot *s = &p->builder.newest->snapshot;
@@ -184,9 +184,9 @@ void orphan_tell_deaf(WorkerProcess *p)
     }
 }
 
-/* ---- the loop's part ---- */
+/* ---- the event loop ---- */
 
-/* No heir takes over: new connections are to be refused. */
+/* Whether this is an orphan that an heir may still connect to. */
 static bool awaits_heir(const WorkerProcess *p)
 {
     const Orphan *o = &p->orphan;

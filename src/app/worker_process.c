@@ -22,14 +22,14 @@
 #define BLOCK_BYTES 16384u
 #define STATUS_BYTES_MAX (16u << 20)
 #define STATUS_LINE_BYTES 1024u /* room for one service, upstream or fault */
-#define DONE_TICK_MS 20     /* how often a drain looks whether all is over */
-#define ADOPT_TICK_MS 2     /* ... a reload whether all threads have taken it up */
-#define TIDY_TICK_MS 100    /* ... it is looked what may be freed */
+#define DONE_TICK_MS 20     /* interval of checks: whether a drain is over */
+#define ADOPT_TICK_MS 2     /* ... whether all threads have adopted a reload */
+#define TIDY_TICK_MS 100    /* ... what can be freed */
 #define LOG_STOP_MS 2000u
 
 /* ---- the channel ---- */
 
-/* Prints the picture of the counters into `arena`. */
+/* Prints the counters into `arena`. */
 static Err print_status(const WorkerProcess *p, Arena *arena, bool json, Str *ret)
 {
     const WorkerStatus *status = NULL;
@@ -48,7 +48,7 @@ static Err print_status(const WorkerProcess *p, Arena *arena, bool json, Str *re
     return t.overflow ? ERR_LIMIT : ERR_OK;
 }
 
-/* Answers in parts that fit the channel. */
+/* Sends the status in pieces that fit the channel. */
 static void answer_status(WorkerProcess *p, const ChannelMessage *question)
 {
     Arena arena;
@@ -80,7 +80,7 @@ static void replace_logs(const WorkerProcess *p, const ChannelMessage *message)
     }
 }
 
-/* A worker that leaves may have other ones. */
+/* The path may be unknown: a leaving worker may have other key logs. */
 static void replace_key_log(const WorkerProcess *p, const ChannelMessage *message)
 {
     if (message->fds[0] >= 0) {
@@ -96,8 +96,8 @@ static void tell_dumped(const WorkerProcess *p, Err err)
 
 /* ---- ending ---- */
 
-/* The threads still hold the descriptors in their pollers, so closing would refuse nobody. A socket
- * that the service manager has, too, stays as it is: there newcomers wait for the next River. */
+/* The threads still have the descriptors in their pollers, so closing would refuse nobody. Sockets
+ * that the service manager has too are left alone: there, connections wait for the next River. */
 void worker_refuse_newcomers(const WorkerProcess *p)
 {
     const Snapshot *s = &p->builder.newest->snapshot;
@@ -108,8 +108,8 @@ void worker_refuse_newcomers(const WorkerProcess *p)
     }
 }
 
-/* Another one has the sockets. With our copies open, an address that it gives up would stay taken,
- * and whoever connects there would wait for ever. */
+/* Another process has the sockets. Our open copies would keep an address taken that it gives up,
+ * and clients connecting there would wait forever. */
 static void let_go(WorkerProcess *p)
 {
     const Snapshot *s = &p->builder.newest->snapshot;
@@ -185,9 +185,9 @@ static void obey(WorkerProcess *p, const ChannelMessage *message)
     case CHANNEL_DUMPED:
     case CHANNEL_RELOADED:
     case CHANNEL_DEAF:
-    case CHANNEL_START: /* those two only before the first configuration */
+    case CHANNEL_START: /* these two only before the first configuration */
     case CHANNEL_ROOTS:
-    case CHANNEL_RECORD: /* a helper's */
+    case CHANNEL_RECORD: /* for helpers */
         return;
     }
 }
@@ -206,14 +206,14 @@ static void take_orders(WorkerProcess *p)
     }
 }
 
-/* How long may be waited for orders; -1: for ever. */
+/* The poll timeout for orders; -1: none. */
 static int tick_ms(const WorkerProcess *p)
 {
     int tick = p->tidying ? TIDY_TICK_MS : -1;
     tick = p->orphan.is_one && !p->tidying ? orphan_tick_ms(p) : tick;
     tick = p->ending ? DONE_TICK_MS : tick;
     tick = p->adopting ? ADOPT_TICK_MS : tick;
-    return (int)u64_min((unsigned)tick, u64_min(p->clusters_ms, INT_MAX)); /* -1 is the most */
+    return (int)u64_min((unsigned)tick, u64_min(p->clusters_ms, INT_MAX)); /* -1 is the largest */
 }
 
 static void serve(WorkerProcess *p)
@@ -237,7 +237,7 @@ static void serve(WorkerProcess *p)
 
 /* ---- life ---- */
 
-/* The first configuration has come: everything up to serving. */
+/* The first configuration has arrived: everything up to serving. */
 static Err start(WorkerProcess *p, const ChannelMessage *message)
 {
     const Settings *settings = NULL;
@@ -248,7 +248,7 @@ static Err start(WorkerProcess *p, const ChannelMessage *message)
     return channel_answer(&p->channel, &ready);
 }
 
-/* Takes what it begins with. Without a supervisor there is nothing to begin. */
+/* Takes the start orders; fails if the supervisor is gone. */
 static Err await_start(WorkerProcess *p)
 {
     ChannelMessage message;
@@ -272,7 +272,7 @@ static Err await_start(WorkerProcess *p)
 
 void worker_process_run(const ChildStart *start_with)
 {
-    static WorkerProcess process; /* large, and there is only one */
+    static WorkerProcess process; /* too large for the stack */
     WorkerProcess *p = &process;
     *p = (WorkerProcess){
         .channel = start_with->channel, .logs = {-1, -1}, .state = -1, .orphan = {.signals = -1}};

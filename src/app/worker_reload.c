@@ -1,4 +1,4 @@
-/* worker_reload.c - the next configuration, from the supervisor's orders to the threads. */
+/* worker_reload.c - adopts the next configuration: from the supervisor's orders to the threads. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -52,7 +52,7 @@ static Err build_next(WorkerProcess *p, const Settings *settings)
     int *key_logs = arena_array(&scratch, int, count);
     Err err = fds && key_logs ? ERR_OK : ERR_MEMORY;
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
-        fds[i] = -1; /* it is there already */
+        fds[i] = -1; /* the worker already has it */
         key_logs[i] = -1;
     }
     for (size_t i = 0; err == ERR_OK && i < p->pending_count; i++) {
@@ -71,7 +71,7 @@ static Err build_next(WorkerProcess *p, const Settings *settings)
     return err;
 }
 
-/* What the supervisor has put there is looked at only as far as that it is where it should be. */
+/* Checks only that the settings lie in the region. */
 Err worker_map_settings(const ChannelMessage *message, const Settings **ret)
 {
     unsigned slot = message->id & ((1u << CHANNEL_BASE_SHIFT) - 1);
@@ -113,8 +113,8 @@ void worker_reload(WorkerProcess *p, const ChannelMessage *message)
     p->tidying = true;
 }
 
-/* No thread watches a listener that leaves any more: its socket goes, and with the supervisor's
- * copy the port. */
+/* No thread polls a draining listener any more: close its socket; once the supervisor's copy is
+ * closed too, the port is free. */
 static void close_left(const WorkerProcess *p)
 {
     Generation *g = p->builder.newest;

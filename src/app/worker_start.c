@@ -1,5 +1,5 @@
-/* worker_start.c - from a worker's birth to its serving: takes what the supervisor gives it, enters
- * the cage, starts the threads. */
+/* worker_start.c - from a worker's birth to serving: receives what the supervisor sends, enters the
+ * cage, starts the threads. */
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,7 +16,7 @@
 #define START_BYTES_MAX (16u << 20)
 #define ROOTS_MAX (1u << 20)
 
-/* ---- what it is given ---- */
+/* ---- receiving ---- */
 
 static void take_start(WorkerProcess *p, const ChannelMessage *message)
 {
@@ -25,7 +25,7 @@ static void take_start(WorkerProcess *p, const ChannelMessage *message)
         p->logs[i] = message->fds[i];
     }
     p->state = message->fds[LOG_STREAMS];
-    log_bind_direct(p->logs[LOG_TO_ERROR], LOG_ERROR); /* for what goes wrong before it has more */
+    log_bind_direct(p->logs[LOG_TO_ERROR], LOG_ERROR); /* errors only, for now */
 }
 
 static bool take_root(WorkerProcess *p, size_t announced, int fd)
@@ -41,7 +41,7 @@ static bool take_root(WorkerProcess *p, size_t announced, int fd)
     return true;
 }
 
-/* A path is kept for as long as the worker lives. */
+/* The path is kept for the worker's lifetime. */
 static bool take_key_log(WorkerProcess *p, size_t announced, Str path, int fd)
 {
     KeyLogs *k = &p->key_logs;
@@ -82,7 +82,7 @@ bool worker_take_start(WorkerProcess *p, const ChannelMessage *message)
     }
 }
 
-/* ---- what it makes of that ---- */
+/* ---- building ---- */
 
 static AccessStyle access_style(AccessFormat format)
 {
@@ -97,7 +97,7 @@ static AccessStyle access_style(AccessFormat format)
     return ACCESS_STYLE_JSON;
 }
 
-/* The rings; this thread logs through the one behind the data threads'. */
+/* Starts the log's rings; this thread uses the one after those of the data threads. */
 static Err start_log(WorkerProcess *p, const Settings *settings)
 {
     LogOptions options = {.producers = p->threads + 1,
@@ -108,7 +108,7 @@ static Err start_log(WorkerProcess *p, const Settings *settings)
     return ERR_OK;
 }
 
-/* Which key log each listener has; -1: none. */
+/* The key log of each listener; -1: none. */
 static void place_key_logs(const KeyLogs *k, const Settings *settings, int *fds)
 {
     for (size_t i = 0; i < settings->listener_count; i++) {
@@ -120,7 +120,7 @@ static void place_key_logs(const KeyLogs *k, const Settings *settings, int *fds)
     }
 }
 
-/* The first snapshot, of what the supervisor has opened. */
+/* Builds the first snapshot from what the supervisor has opened. */
 static Err build_first(WorkerProcess *p, const Settings *settings)
 {
     Arena scratch;
@@ -150,14 +150,14 @@ static Err build_first(WorkerProcess *p, const Settings *settings)
     return err;
 }
 
-/* The client is served as one that asks for no name. */
+/* The client is served as if it had sent no name. */
 static void on_odd_name(Str name)
 {
     LOG(DEBUG, "a client's TLS server name is no DNS name, and counts as none",
         LOG_STR("name", name));
 }
 
-/* The settings, and with them the bytes of keys, go as soon as all is built of them. */
+/* The settings, and the bytes of keys with them, are unmapped once everything is built. */
 static Err start_threads(WorkerProcess *p, const Settings *settings)
 {
     const SystemSettings *system = &settings->system;
@@ -188,7 +188,7 @@ static Err start_threads(WorkerProcess *p, const Settings *settings)
     return worker_start(p->worker, &p->builder.newest->snapshot);
 }
 
-/* In the order that the cage asks for (cage/cage.h). */
+/* In the order that the cage requires (cage/cage.h). */
 Err worker_start_by(WorkerProcess *p, const Settings *settings)
 {
     CagePlan plan = cage_plan(settings, p->root_count, p->roots);

@@ -1,4 +1,4 @@
-/* worker_state.c - dumps to files and from files. */
+/* worker_state.c - writes dumps to files and reads them back. */
 #include "app/worker_state.h"
 
 #include <errno.h>
@@ -50,7 +50,7 @@ void worker_state_restore(Worker *w, const Snapshot *first, int fd)
             LOG_STR("why", err == ERR_UNSUPPORTED ? S("another version has written them")
                                                   : str_from_c(err_sentence(err))));
     }
-    memory_wipe_span(room); /* keys of tickets lie in it */
+    memory_wipe_span(room); /* it contains ticket keys */
     memory_release_span(room);
     (void)close(fd);
 }
