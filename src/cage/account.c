@@ -1,4 +1,4 @@
-/* account.c - names to ids, and the worker's change of identity. */
+/* account.c - maps names to ids, and switches the worker's identity. */
 #include "cage/account.h"
 
 #include <errno.h>
@@ -12,11 +12,11 @@
 #include "base/number.h"
 
 #define NAME_BYTES_MAX 256u
-#define CAPABILITIES_MAX 64 /* the kernel's sets have as many bits */
+#define CAPABILITIES_MAX 64 /* the size of the kernel's sets */
 
 /* ---- names ---- */
 
-/* The largest number is no id: (uid_t)-1 means "leave it" to the system. */
+/* The largest number is not an id: (uid_t)-1 means "unchanged" to the kernel. */
 static Err read_id(Str name, uint32_t *ret)
 {
     uint64_t id = 0;
@@ -56,7 +56,7 @@ Err account_find_group(void *context, Str name, uint32_t *ret_group)
     return read_id(name, ret_group);
 }
 
-/* ---- what this process may ---- */
+/* ---- what this process may do ---- */
 
 uint64_t account_capabilities(void)
 {
@@ -88,7 +88,7 @@ static uint32_t wanted_user(const AccountSettings *account)
     return account->user.len > 0 ? account->user_id : getuid();
 }
 
-/* One that may not change its groups keeps its own, unless `group` asks for another. */
+/* Without CAP_SETGID the group stays, unless `group` asks for another. */
 static uint32_t wanted_group(const AccountSettings *account)
 {
     bool own = !is_set(account) || (account->group.len == 0 && !has_capability(CAP_SETGID));
@@ -117,9 +117,9 @@ bool account_is_root(const AccountSettings *account)
     return wanted_user(account) == 0;
 }
 
-/* ---- the change ---- */
+/* ---- switching ---- */
 
-/* Whether the ids are what was asked for, all three of each. */
+/* Whether all three ids of each kind are as requested. */
 static bool is_changed(uid_t user, gid_t group)
 {
     uid_t users[3];
@@ -138,15 +138,15 @@ static bool is_changed(uid_t user, gid_t group)
 static void drop_bounding(void)
 {
     for (int i = 0; i < CAPABILITIES_MAX; i++) {
-        /* It fails without CAP_SETPCAP, and for numbers that the kernel does not know. Both are
-         * harmless: with no_new_privs nothing comes back out of this set. */
+        /* Fails without CAP_SETPCAP, and for numbers that the kernel does not know. Both are
+         * harmless: with no_new_privs nothing can be regained from this set. */
         (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
     }
 }
 
 static Err drop_capabilities(void)
 {
-    /* Only fails before Linux 4.3, which had no ambient set. */
+    /* Fails only before Linux 4.3, which has no ambient set. */
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
@@ -171,11 +171,12 @@ Err account_become(const AccountSettings *account, bool powerless)
         return ERR_OK;
     }
     uid_t user = wanted_user(account);
-    /* Sets that the change of user would take away are emptied before, the others behind it. */
+    /* The bounding set must be emptied before the user changes, which takes away CAP_SETPCAP; the
+     * others after it. */
     drop_bounding();
     TRY(change_ids(account, user));
     TRY(drop_capabilities());
-    /* Who was root must not be able to become it again. */
+    /* A former root must not be able to become root again. */
     bool back = user != 0 && (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 || setuid(0) == 0);
     return back ? ERR_DENIED : ERR_OK;
 }

@@ -1,4 +1,4 @@
-/* cage.c - the two steps into the cage, and what is said about it. */
+/* cage.c - the two steps into the cage, and what is logged about it. */
 #include "cage/cage.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #define SOCKET_DIRECTORIES_MAX 256u
 
-/* Linux 6.3: memory that could be written never becomes executable. */
+/* Linux 6.3: memory that was ever writable never becomes executable. */
 #define CALL_SET_MDWE 65
 #define MDWE_REFUSE_EXEC_GAIN 1ul
 
@@ -51,7 +51,7 @@ static void hide(const CagePlan *plan)
 {
     struct rlimit cores = {0};
     if (plan->sandbox && getrlimit(RLIMIT_CORE, &cores) == 0) {
-        cores.rlim_cur = 0; /* a River that takes over may have other wishes */
+        cores.rlim_cur = 0; /* soft only: a River that takes over may decide otherwise */
         (void)setrlimit(RLIMIT_CORE, &cores);
         (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     }
@@ -148,7 +148,7 @@ void cage_print_call(Text *out, uint32_t number, uint32_t architecture)
 
 /* ---- Landlock's plan ---- */
 
-/* The directory of a Unix socket: the socket itself may be made anew, or not be there yet. */
+/* The directory of a Unix socket: the socket itself may be recreated, or not exist yet. */
 static Str directory_of(Str path)
 {
     size_t slash = path.len;
@@ -161,8 +161,8 @@ static Str directory_of(Str path)
 typedef struct Directories {
     size_t count;
     int at[SOCKET_DIRECTORIES_MAX];
-    bool all;      /* every socket's directory is in the list */
-    uint64_t mark; /* differs where the names do */
+    bool all;      /* the list is complete */
+    uint64_t mark; /* differs if the names differ */
 } Directories;
 
 static void open_directory(Directories *d, Str directory)
@@ -243,11 +243,11 @@ static Err enter_landlock(Cage *c, Directories *sockets)
 static Err enter_all(Cage *c)
 {
     Directories sockets = {.count = 0};
-    if (c->plan.sandbox) { /* while paths can be opened */
+    if (c->plan.sandbox) { /* while paths can still be opened */
         find_sockets(&sockets, c->plan.settings, landlock_handles_sockets());
         c->sizes = limits_open_sizes();
     }
-    /* The nursery is not dumpable, and so are its children at first. */
+    /* The nursery is not dumpable, and its children inherit that. */
     if (!c->plan.sandbox && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) {
         return err_from_errno(errno);
     }
@@ -261,7 +261,7 @@ static Err enter_all(Cage *c)
         return ERR_OK;
     }
     c->state |= CAGE_BAR(POWERLESS);
-    /* From here on /proc/PID is root's: nobody else reads memory, environment or descriptors. */
+    /* From here on root owns /proc/PID: nobody else can read memory, environment or descriptors. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         return err_from_errno(errno);
     }
@@ -276,7 +276,7 @@ Err cage_enter(Cage *c, const CagePlan *plan)
 {
     *c = (Cage){.plan = *plan, .sizes = -1};
     Err err = enter_all(c);
-    c->plan.account = NULL; /* the settings do not stay */
+    c->plan.account = NULL; /* the settings will be freed */
     c->plan.settings = NULL;
     if (err != ERR_OK) {
         LOG(ERROR, "the cage cannot be entered", LOG_STR("why", str_from_c(err_sentence(err))));
@@ -298,7 +298,7 @@ Err cage_close(void *cage)
         (void)close(c->sizes);
         c->sizes = -1;
     }
-    static CallProgram program; /* large, and there is only one */
+    static CallProgram program; /* too large for the stack */
     call_program(&program, &call_list_worker, c->plan.root_count > 0, (uint32_t)getpid());
     Err err = call_filter_enter(&program);
     if (err != ERR_OK) {

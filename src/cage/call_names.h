@@ -1,5 +1,5 @@
-/* call_names.h - the names of system calls, for people who read the log. The table is made while
- * building (call_names.py). */
+/* call_names.h - names of system calls, for the log. The build generates the table
+ * (call_names.py). */
 #ifndef CAGE_CALL_NAMES_H
 #define CAGE_CALL_NAMES_H
 

@@ -1,9 +1,9 @@
-/* calls.c - the table of system calls, and the program that is made of it.
+/* calls.c - the table of system calls, and its compilation to a filter program.
  *
- * Found by watching all of the end-to-end tests, then read against the sources: a call that only
- * happens once in a while (realloc, an interrupted wait) must be here as well. The calls of the
- * data path stand first, for kernels before 5.11, which walk the program at every call; later ones
- * remember what is always allowed. */
+ * The table was found by tracing all end-to-end tests, then checked against the sources: calls that
+ * happen rarely (realloc, an interrupted wait) must be in it as well. Calls of the data path come
+ * first, because kernels before 5.11 walk the program at every call; later ones cache calls that
+ * are always allowed. */
 #include "cage/calls.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@
 
 #define ALL UINT32_MAX
 
-/* Tests of arguments. */
+/* Conditions on arguments. */
 #define IS(n, wanted) {.argument = (n), .mask = ALL, .value = (wanted)}
 #define IS_OWN_PROCESS(n) {.argument = (n), .mask = ALL, .is_own = true}
 #define LACKS(n, bits) {.argument = (n), .mask = (bits), .value = 0}
@@ -33,15 +33,15 @@
 
 /* A descriptor is not negative: AT_FDCWD is. */
 #define IS_DESCRIPTOR(n) LACKS(n, UINT32_C(1) << 31)
-/* A stream socket with no other protocol than its family's own. */
+/* A stream socket with the default protocol of its family. */
 #define STREAM                                                                                     \
     {.argument = 1, .mask = ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC), .value = SOCK_STREAM},      \
         IS(2, 0)
 
-/* Numbers that only some architectures have. */
+/* Calls that exist on some architectures only. */
 #if defined(__x86_64__)
 #define THIS_ARCHITECTURE AUDIT_ARCH_X86_64
-#define OTHER_NUMBERS 0x40000000u /* calls with 32-bit pointers have numbers from here on */
+#define OTHER_NUMBERS 0x40000000u /* x32 calls have numbers from here on */
 #define OLDER_CALLS(X)                                                                             \
     X(epoll_wait, ALLOW, ALWAYS, ANYHOW, ANYHOW, "waits for readiness")                            \
     X(poll, ALLOW, ALWAYS, ANYHOW, ANYHOW, "waits on the channel, and for room in a log")          \
@@ -54,7 +54,7 @@
 #error "the cage does not know this architecture yet"
 #endif
 
-/* X(call, answer, when, test, test, why). One call may have several rows: any one allows it. */
+/* X(call, answer, when, test, test, why). A call may have several rows: any of them allows it. */
 #define CALL_TABLE(X)                                                                              \
     OLDER_CALLS(X)                                                                                 \
     X(epoll_pwait, ALLOW, ALWAYS, ANYHOW, ANYHOW, "waits for readiness, where it is the only one") \
@@ -99,7 +99,7 @@
     X(rt_sigprocmask, ALLOW, ALWAYS, ANYHOW, ANYHOW, "raise, and the end of threads")              \
     X(exit, ALLOW, ALWAYS, ANYHOW, ANYHOW, "ends a thread")                                        \
     X(exit_group, ALLOW, ALWAYS, ANYHOW, ANYHOW, "ends the worker")                                \
-    /* Arguments that decide. */                                                                   \
+    /* Calls restricted by arguments. */                                                           \
     X(socket, ALLOW, ALWAYS, IS(0, AF_INET), STREAM, "dials origins")                              \
     X(socket, ALLOW, ALWAYS, IS(0, AF_INET6), STREAM, "dials origins")                             \
     X(socket, ALLOW, ALWAYS, IS(0, AF_UNIX), STREAM, "dials origins")                              \
@@ -116,8 +116,8 @@
     X(tgkill, ALLOW, ALWAYS, IS_OWN_PROCESS(0), ANYHOW, "a fatal signal is raised again")          \
     X(sched_getaffinity, ALLOW, ALWAYS, IS(0, 0), ANYHOW, "malloc asks how many heaps pay off")    \
     X(newfstatat, ALLOW, ALWAYS, IS_DESCRIPTOR(0), IS(3, AT_EMPTY_PATH), "glibc's fstat")          \
-    /* malloc wants to read vm.overcommit_memory when it first shrinks a heap, and copes when it   \
-     * may not. Nothing is ever opened. */                                                         \
+    /* malloc tries to read vm.overcommit_memory when it first shrinks a heap, and copes with a    \
+     * refusal. Nothing is ever opened. */                                                         \
     X(openat, REFUSE, ALWAYS, IS(0, (uint32_t)AT_FDCWD), IS(2, O_RDONLY | O_CLOEXEC), "malloc")
 
 static const CallRow table[] = {
@@ -128,7 +128,7 @@ static const CallRow table[] = {
      .tests = {first, second}},
     CALL_TABLE(X)
 #undef X
-    /* Whether a range of a file is in memory; newer than many headers. */
+    /* Whether a range of a file is in memory; missing in many headers. */
     {.number = 451 /* cachestat */, .when = CALL_FILES},
 };
 
@@ -148,7 +148,7 @@ static void add_load(CallProgram *p, size_t offset)
     add(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
-/* Where the low half of an argument stands: both architectures are little-endian. */
+/* Offset of the low half of an argument: both architectures are little-endian. */
 static size_t argument_offset(unsigned argument)
 {
     return offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t);
@@ -160,7 +160,7 @@ static void add_return(CallProgram *p, CallAnswer answer)
     add(p, BPF_RET | BPF_K, answer == CALL_ALLOW ? SECCOMP_RET_ALLOW : refused, 0, 0);
 }
 
-/* The accumulator holds the call's number before and after a row that does not decide. */
+/* The accumulator holds the call's number before and after a row that does not match. */
 static void add_row(CallProgram *p, const CallRow *row, uint32_t process)
 {
     enum { TEST_STEPS = 3 };
@@ -168,7 +168,7 @@ static void add_row(CallProgram *p, const CallRow *row, uint32_t process)
     for (unsigned i = 0; i < CALL_TESTS_MAX; i++) {
         tests += row->tests[i].mask != 0;
     }
-    /* Past the tests, the answer and the reload. */
+    /* Jump past the tests, the answer and the reload. */
     unsigned behind = tests * TEST_STEPS + 1 + (tests > 0);
     add(p, BPF_JMP | BPF_JEQ | BPF_K, row->number, 0, (uint8_t)behind);
     for (unsigned i = 0; i < CALL_TESTS_MAX; i++) {
@@ -226,12 +226,12 @@ bool call_filter_is_there(void)
 
 Err call_filter_enter(const CallProgram *program)
 {
-    CallProgram copy = *program; /* the kernel's type wants no const */
+    CallProgram copy = *program; /* sock_fprog takes no const pointer */
     struct sock_fprog handed = {.len = (unsigned short)copy.count};
     handed.filter = copy.at; /* system call */
     long n = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &handed);
     if (n > 0) {
-        return ERR_SYSTEM; /* the thread of that number is behind another filter */
+        return ERR_SYSTEM; /* the thread with that id has a different filter */
     }
     return n == 0 ? ERR_OK : err_from_errno(errno);
 }

@@ -1,9 +1,9 @@
-/* calls.h - seccomp: the system calls that a caged process may make, and no others.
+/* calls.h - seccomp: an allow list of system calls for a caged process.
  *
- * A list is a table of rows (the worker's is in calls.c, those of helpers in helper.c and with
- * their kinds); a row may bind arguments. It becomes a program of the
- * kernel's packet filter. A call that no row allows raises SIGSYS, whose handler notes the call's
- * number (loop/crash.h) before the worker ends. */
+ * A list is a table of rows (the worker's is in calls.c; those of helpers are in helper.c and with
+ * their kinds); a row may constrain arguments. It is compiled to a program of the kernel's packet
+ * filter (BPF). Any other call raises SIGSYS, whose handler notes the call's number (loop/crash.h)
+ * before the process ends. */
 #ifndef CAGE_CALLS_H
 #define CAGE_CALLS_H
 
@@ -15,24 +15,24 @@
 #include "base/err.h"
 
 #define CALL_TESTS_MAX 3u
-#define CALL_PROGRAM_MAX 640u /* instructions; the kernel takes 4096 */
+#define CALL_PROGRAM_MAX 640u /* instructions; the kernel's limit is 4096 */
 
-/* What must hold of one argument: its low 32 bits under `mask` are `value`. */
+/* A condition on one argument: its low 32 bits under `mask` equal `value`. */
 typedef struct CallTest {
     uint8_t argument; /* 0..5 */
-    bool is_own;      /* in place of `value`: the process's own id */
-    uint32_t mask;    /* 0: there is no such test */
+    bool is_own;      /* compare with the process's own id instead of `value` */
+    uint32_t mask;    /* 0: unused */
     uint32_t value;
 } CallTest;
 
 typedef enum CallWhen {
     CALL_ALWAYS,
-    CALL_FILES /* only where there are file servers */
+    CALL_FILES /* only if there are file servers */
 } CallWhen;
 
 typedef enum CallAnswer {
     CALL_ALLOW,
-    CALL_REFUSE /* fails with EACCES, and nobody dies of it */
+    CALL_REFUSE /* fails with EACCES, without SIGSYS */
 } CallAnswer;
 
 typedef struct CallRow {
@@ -45,17 +45,17 @@ typedef struct CallRow {
 /* The calls of one kind of process. */
 typedef struct CallList {
     size_t count;
-    const CallRow *rows; /* as many as `count` */
+    const CallRow *rows; /* `count` rows */
 } CallList;
 
 extern const CallList call_list_worker;
 
-/* What the build adds to every list: nothing, or what a sanitizer's reports need (plain.c,
- * sanitizer.c; the build chooses). */
+/* What the build adds to every list: nothing (plain.c), or what a sanitizer's reports need
+ * (sanitizer.c). */
 typedef struct CallExtras {
-    bool for_sanitizer; /* Landlock lets files be read; memory and processes have no limit */
+    bool for_sanitizer; /* Landlock allows reading files; no limit on memory and processes */
     size_t count;
-    const CallRow *rows; /* as many as `count` */
+    const CallRow *rows; /* `count` rows */
 } CallExtras;
 extern const CallExtras call_extras;
 
@@ -66,11 +66,11 @@ typedef struct CallProgram {
 
 /* AUDIT_ARCH_... of this build. */
 uint32_t call_architecture(void);
-/* Makes the program of a list, for a process of this id; `files`: with rows for file servers. */
+/* Compiles a list for the process with this id; `files`: include rows for file servers. */
 void call_program(CallProgram *ret, const CallList *list, bool files, uint32_t process);
-/* Whether this kernel has what is needed. */
+/* Whether this kernel supports it. */
 bool call_filter_is_there(void);
-/* Puts all threads of this process behind the program, for good. */
+/* Applies the program to all threads of this process, irreversibly. */
 MUST_USE Err call_filter_enter(const CallProgram *program);
 
 #endif

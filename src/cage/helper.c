@@ -1,4 +1,4 @@
-/* helper.c - one step into a helper's cage, and the calls that every helper may make. */
+/* helper.c - entry into a helper's cage, and the calls that every helper may make. */
 #include "cage/helper.h"
 
 #include <errno.h>
@@ -20,9 +20,9 @@ static const CallRow common[] = {
     {.number = SYS_recvmsg},        /* an order */
     {.number = SYS_write},          /* an answer, a line of the log */
     {.number = SYS_ppoll},          /* waits for orders */
-    {.number = SYS_close},          /* what came with an order */
+    {.number = SYS_close},          /* descriptors received with an order */
     {.number = SYS_futex},          /* locks of libraries */
-    {.number = SYS_brk},            /* memory */
+    {.number = SYS_brk},            /* malloc */
     {.number = SYS_munmap},
     {.number = SYS_mremap},
     {.number = SYS_madvise},
@@ -30,14 +30,14 @@ static const CallRow common[] = {
     {.number = SYS_mprotect, .tests = {NEVER_EXECUTED}},
     {.number = SYS_getrandom},      /* malloc, hash tables of libraries */
     {.number = SYS_clock_gettime},  /* a clock that the vDSO does not serve */
-    {.number = SYS_restart_syscall}, /* a wait goes on after SIGSTOP and SIGCONT */
+    {.number = SYS_restart_syscall}, /* resumes a wait after SIGSTOP and SIGCONT */
     {.number = SYS_rt_sigprocmask}, /* raise */
     {.number = SYS_getpid},
     {.number = SYS_gettid},
     {.number = SYS_tgkill, .tests = {{.argument = 0, .is_own = true, .mask = UINT32_MAX}}},
     {.number = SYS_exit},
     {.number = SYS_exit_group},
-    /* malloc looks at vm.overcommit_memory (calls.c). Nothing is ever opened. */
+    /* malloc tries to read vm.overcommit_memory (calls.c). Nothing is ever opened. */
     {.number = SYS_openat,
      .answer = CALL_REFUSE,
      .tests = {{.argument = 0, .mask = UINT32_MAX, .value = (uint32_t)AT_FDCWD},
@@ -50,7 +50,7 @@ static const CallRow common[] = {
 void helper_call_program(CallProgram *ret, const HelperCage *cage, uint32_t process)
 {
     enum { ALL_MAX = 128 };
-    static CallRow all[ALL_MAX]; /* one list after the other */
+    static CallRow all[ALL_MAX]; /* the helper's own rows, then the common ones */
     size_t own = cage->calls.count;
     size_t shared = sizeof common / sizeof common[0];
     CHECK(own + shared <= ALL_MAX);
@@ -66,7 +66,7 @@ void helper_call_program(CallProgram *ret, const HelperCage *cage, uint32_t proc
 
 static Err forbid_calls(const HelperCagePlan *plan, CageState *io)
 {
-    static CallProgram program; /* large, and there is only one */
+    static CallProgram program; /* too large for the stack */
     if (!call_filter_is_there() && !plan->must) {
         return ERR_OK;
     }
@@ -92,7 +92,7 @@ Err helper_cage_enter(const HelperCagePlan *plan, CageState *ret)
     int sizes = plan->sandbox ? limits_open_sizes() : -1;
     TRY(account_become(plan->account, plan->sandbox));
     state |= geteuid() != 0 ? CAGE_BAR(USER) : 0;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of the user undoes it */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* here, because a change of user resets it */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         return err_from_errno(errno);
     }

@@ -1,34 +1,34 @@
-/* helper.h - the cage of a helper: a process with one thread that does one thing for River.
+/* helper.h - the cage of a helper: a single-threaded process that does one job for River.
  *
- * It is smaller than a worker's, and each kind has its own: a list of system calls, the directories
- * that it may read, an account, and how much memory it may take. A helper opens nothing but
- * beneath those directories: what it works on it was given. */
+ * It is stricter than a worker's, and each kind has its own: a list of system calls, the
+ * directories that it may read, an account, and a memory limit. A helper can open files only
+ * beneath those directories; all other input is passed to it. */
 #ifndef CAGE_HELPER_H
 #define CAGE_HELPER_H
 
 #include "cage/cage.h"
 #include "cage/calls.h"
 
-/* Of a kind. */
+/* The cage of one kind. */
 typedef struct HelperCage {
-    CallList calls;        /* beside those that every helper may make */
-    uint64_t memory_bytes; /* that it may map beyond what it has at its start */
+    CallList calls;        /* in addition to those of every helper */
+    uint64_t memory_bytes; /* limit on what it maps beyond its start */
 } HelperCage;
 
 typedef struct HelperCagePlan {
     const HelperCage *cage;
     const AccountSettings *account;
-    bool sandbox; /* false: only the account changes, and no_new_privs is set */
-    bool must;    /* false: a kernel without seccomp is no reason to fail */
+    bool sandbox; /* false: only switch the account and set no_new_privs */
+    bool must;    /* false: tolerate a kernel without seccomp */
     size_t root_count;
-    const int *roots COUNTED_BY(root_count); /* directories to read beneath */
+    const int *roots COUNTED_BY(root_count); /* directories that it may read beneath */
 } HelperCagePlan;
 
-/* Helper, with its only thread: gives all of it up, for good. From now on it dies with its parent,
- * also while it hangs. On an error it must not go on. */
+/* Helper, single-threaded: drops all privileges, irreversibly. From now on it dies with its parent,
+ * even while it hangs. On an error it must not go on. */
 MUST_USE Err helper_cage_enter(const HelperCagePlan *plan, CageState *ret);
 
-/* The program of a helper's calls, for a process of this id. */
+/* The seccomp program of a helper with this process id. */
 void helper_call_program(CallProgram *ret, const HelperCage *cage, uint32_t process);
 
 #endif

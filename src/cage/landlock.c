@@ -1,4 +1,4 @@
-/* landlock.c - a ruleset by the kernel's version, and the way into it. */
+/* landlock.c - builds a ruleset for the kernel's ABI version and enforces it. */
 #include "cage/landlock.h"
 
 #include <errno.h>
@@ -24,21 +24,21 @@
 
 #define FILES_TO_READ (FILES_READ_FILE | FILES_READ_DIRECTORY)
 
-/* Which version brought what: the bits of `files` are contiguous, so each version adds some. */
+/* The rights that each version added. The bits of `files` are contiguous. */
 static const struct {
     unsigned version;
     LandlockHandled handled;
 } steps[] = {
     {1, {.files = 0x1fff}},                                             /* Linux 5.13 */
-    {2, {.files = UINT64_C(1) << 13}},                                  /* 5.19: to rename across */
-    {3, {.files = UINT64_C(1) << 14}},                                  /* 6.2: to truncate */
+    {2, {.files = UINT64_C(1) << 13}},                                  /* 5.19: reparenting */
+    {3, {.files = UINT64_C(1) << 14}},                                  /* 6.2: truncating */
     {4, {.network = NETWORK_BIND_TCP}},                                 /* 6.7; connecting stays */
-    {5, {.files = UINT64_C(1) << 15}},                                  /* 6.10: ioctl of devices */
+    {5, {.files = UINT64_C(1) << 15}},                                  /* 6.10: ioctl on devices */
     {6, {.scoped = SCOPED_ABSTRACT_SOCKETS | SCOPED_SIGNALS}},          /* 6.12 */
     {9, {.files = FILES_RESOLVE_UNIX}},                                 /* 7.1 */
 };
 
-/* As the kernel wants them: it takes the length, so older ones read less. */
+/* The kernel's layout. The call takes its length, so older kernels read less. */
 typedef struct RulesetAttributes {
     uint64_t handled_files;
     uint64_t handled_network;

@@ -1,4 +1,4 @@
-/* rlimits.c - resource limits, as a table; and memory's, which must be computed. */
+/* rlimits.c - a table of resource limits, and the computed memory limit. */
 #include "cage/rlimits.h"
 
 #include <errno.h>
@@ -10,18 +10,18 @@
 #include "base/number.h"
 
 #define STATM_BYTES_MAX 256u
-#define STATM_DATA 5 /* the sixth number: pages of data and stack */
+#define STATM_DATA 5 /* index of the sixth number: pages of data and stack */
 #define GROWTH_LEAST_BYTES (UINT64_C(256) << 20)
 
-/* RLIMIT_FSIZE stays: it would cut logs. */
+/* RLIMIT_FSIZE is not among them: it would truncate logs. */
 static const struct {
     int which;
     uint64_t most;
 } zeros[] = {
-    {RLIMIT_CORE, 0},     /* keys stay in memory */
+    {RLIMIT_CORE, 0},     /* core dumps would contain keys */
     {RLIMIT_MEMLOCK, 0},  /* nothing is locked */
     {RLIMIT_MSGQUEUE, 0}, /* no queues */
-    {RLIMIT_RTPRIO, 0},   /* never before others */
+    {RLIMIT_RTPRIO, 0},   /* no real-time priority */
 };
 
 static Err set_limit(int which, uint64_t most)
@@ -35,7 +35,8 @@ Err limits_lower(void)
     for (size_t i = 0; i < sizeof zeros / sizeof zeros[0]; i++) {
         TRY(set_limit(zeros[i].which, zeros[i].most));
     }
-    /* The supervisor has raised it as far as it goes, and connections_max was computed from it. */
+    /* The supervisor raised the soft limit as far as it goes; connections_max is computed from
+     * it. */
     struct rlimit descriptors;
     if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) {
         return err_from_errno(errno);
@@ -53,7 +54,7 @@ int limits_open_sizes(void)
     return open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 }
 
-/* Bytes of private writable memory that are mapped; 0: not known. */
+/* Bytes of private writable memory that are mapped; 0: unknown. */
 static uint64_t mapped_bytes(int sizes)
 {
     uint8_t room[STATM_BYTES_MAX];
@@ -68,8 +69,8 @@ static uint64_t mapped_bytes(int sizes)
     return err == ERR_OK && page > 0 ? pages * (uint64_t)page : 0;
 }
 
-/* The budget counts what River and its codecs ask for. Beside it there are the allocator's own
- * losses (half as much again), and TLS: sessions that rustls holds, bounded by the machine. */
+/* The budget counts what River and its codecs allocate. On top of it come the allocator's overhead
+ * (half of the budget), and rustls's TLS sessions, bounded by the machine's memory. */
 uint64_t limits_growth(uint64_t budget_bytes, uint64_t machine_bytes)
 {
     uint64_t budget = u64_min(budget_bytes, UINT64_MAX / 4);

@@ -1,8 +1,8 @@
-/* sanitizer.c - what a sanitizer needs within the cage, in test builds only.
+/* sanitizer.c - what a sanitizer needs in the cage, in test builds only.
  *
- * Its reports read /proc/self/maps and start a symbolizer; its search for leaks stops the process
- * from a helper that traces it. Such a build proves that River works within the rest of the cage,
- * not that nobody gets out: the build `breakin` does that. */
+ * Its reports read /proc/self/maps and start a symbolizer; its leak check stops the process from a
+ * tracing helper. Such a build proves that River works within the rest of the cage, not that the
+ * cage holds: the build `breakin` does that. */
 #include <sys/syscall.h>
 
 #include "cage/calls.h"
