@@ -1,4 +1,4 @@
-/* status.c - the two forms of the status. The keys of the JSON form are an interface: they stay. */
+/* status.c - the two formats of the status. The JSON keys are an interface and must stay. */
 #include "admin/status.h"
 
 #include "base/number.h"
@@ -12,7 +12,7 @@ static void json_key(Text *t, Str key)
     text_byte(t, ':');
 }
 
-/* `"key":n` and, behind it, a comma. */
+/* `"key":n` and a comma. */
 static void json_number(Text *t, Str key, uint64_t n)
 {
     json_key(t, key);
@@ -27,7 +27,7 @@ static void json_str(Text *t, Str key, Str value)
     text_byte(t, ',');
 }
 
-/* Ends an object or list in place of the comma behind its last member. */
+/* Closes an object or list, replacing the comma after its last member. */
 static void json_end(Text *t, uint8_t bracket)
 {
     if (t->len > 0 && !t->overflow && str_at(text_str(t), t->len - 1) == ',') {
@@ -63,8 +63,8 @@ static void json_answers(Text *t, const uint64_t *words)
     text_byte(t, ',');
 }
 
-/* How many times there were, their sum, and how many up to each bound but beyond the one before;
- * "more" has none. */
+/* The number of times, their sum, and a count per bucket: up to its bound and above the previous
+ * one; the bucket "more" has no bound. */
 static void json_times(Text *t, const uint64_t *words)
 {
     uint64_t count = 0;
@@ -288,7 +288,7 @@ static void text_summary(Text *t, const WorkerStatus *w)
     }
 }
 
-/* A name, and blanks up to the column where the numbers begin. */
+/* A name, padded to the column where the numbers begin. */
 static void print_name(Text *t, Str name, size_t width)
 {
     text_add(t, name);
@@ -339,7 +339,7 @@ static void text_origins(Text *t, const WorkerStatus *w, size_t width)
     }
 }
 
-/* Those that are not simply there. */
+/* Endpoints that are not up or have a weight other than 1. */
 static void text_endpoints(Text *t, const WorkerStatus *w, size_t width)
 {
     bool some = false;

@@ -1,10 +1,10 @@
-/* status_certificates.c - the part of the status that tells when certificates expire. */
+/* status_certificates.c - prints certificates, their expiry, and revocation lists. */
 #include "admin/status.h"
 #include "http/date.h"
 #include "loop/quote.h"
 
 #define DAY_S 86400
-#define ROW_BYTES 512u /* of one certificate, without its texts */
+#define ROW_BYTES 512u /* of one certificate, without its strings */
 
 /* "valid", "expired" or "not yet valid". */
 static Str state_at(int64_t now_s, int64_t not_before_s, int64_t not_after_s)
@@ -24,7 +24,7 @@ size_t status_certificates_bytes(const CertificateStatus *list, size_t count)
     size_t bytes = ROW_BYTES;
     for (size_t i = 0; i < count; i++) {
         const CertificateStatus *c = &list[i];
-        /* JSON writes some bytes as six. */
+        /* JSON escapes take up to six bytes per byte. */
         bytes += ROW_BYTES + 6 * (c->listener.len + c->path.len + c->subject.len + c->names.len +
                                   c->ocsp_path.len + c->not_stapled.len);
     }

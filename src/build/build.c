@@ -1,4 +1,4 @@
-/* build.c - generations of the snapshot: what is shared, what is built, and what may be freed. */
+/* build.c - generations of the snapshot: what is shared, built and freed. */
 #include "build/build.h"
 
 #include "base/clock.h"
@@ -24,7 +24,7 @@ Err builder_open(Builder *b, Worker *w, CertificateCache *cache)
     return err;
 }
 
-/* Frees the parts that no generation has and no exchange uses. */
+/* Frees parts that no generation and no exchange uses. */
 static bool tidy_parts(Builder *b)
 {
     bool more = false;
@@ -61,7 +61,7 @@ static void generation_drop(Builder *b, Generation *g)
     memory_drop(NULL, g, sizeof *g);
 }
 
-/* Lets go of where the listeners came from whose last client has gone. */
+/* Releases the home generations of draining listeners whose last client has gone. */
 static bool tidy_draining(Builder *b, Generation *g)
 {
     bool more = false;
@@ -76,7 +76,7 @@ static bool tidy_draining(Builder *b, Generation *g)
     return more;
 }
 
-/* Frees older generations, if all threads have taken up the newest. */
+/* Frees older generations once all threads use the newest. */
 static bool tidy_generations(Builder *b)
 {
     if (!worker_has_adopted(b->worker, b->newest->snapshot.number)) {
@@ -126,10 +126,10 @@ void builder_close(Builder *b)
 
 /* ---- a generation ---- */
 
-/* The parts of the generation before. Services mostly stand where they stood; only when one does
- * not, a table of their names is made. */
+/* The parts of the previous generation. Services mostly keep their index; a table of their names is
+ * made only when one does not. */
 typedef struct PartsBefore {
-    const Generation *generation; /* NULL: there is none */
+    const Generation *generation; /* NULL: none */
     Arena *arena;
     bool named;
     StrMap names;
@@ -145,7 +145,7 @@ static Err name_parts(Arena *a, const Generation *before, StrMap *ret)
     return ERR_OK;
 }
 
-/* The part with these settings, of which `at` is the place; *ret is NULL if there is none. */
+/* Finds the part with these settings, first at index `at`; *ret is NULL if there is none. */
 static Err find_part(PartsBefore *before, const ServiceSettings *from, uint32_t at, Part **ret)
 {
     const Generation *g = before->generation;
@@ -154,7 +154,7 @@ static Err find_part(PartsBefore *before, const ServiceSettings *from, uint32_t 
         return ERR_OK;
     }
     if (*ret && str_equal((*ret)->service.name, from->name)) {
-        *ret = NULL; /* there is one of a name */
+        *ret = NULL; /* names are unique */
         return ERR_OK;
     }
     if (!before->named) {
@@ -203,7 +203,7 @@ static Err generation_open(Build *b)
     return ERR_OK;
 }
 
-/* What was built for nothing is freed at once: no thread has seen it. */
+/* Frees a failed build at once: no thread has seen it. */
 static void undo(Build *b)
 {
     clusters_abandon(b->builder->worker);

@@ -1,7 +1,7 @@
-/* filter.c - a service's chains of filters, and the limiters of their rules. */
+/* filter.c - a service's filter chains, and the limiters of their rules. */
 #include "build/build.h"
 
-/* What was written, in the part's own memory; `bytes` of files are only needed for the set-up. */
+/* Copies the values to the part's memory. The `bytes` of files are only needed during setup. */
 static Err values_keep(Arena *a, const FilterSettings *from, FilterValue **ret)
 {
     FilterValue *values = arena_array(a, FilterValue, from->value_count + 1);
@@ -16,8 +16,8 @@ static Err values_keep(Arena *a, const FilterSettings *from, FilterValue **ret)
     return ERR_OK;
 }
 
-/* A limiter is known by its service and by all that its rule says; equal rules of a service have
- * one each, by their order. */
+/* The key of a limiter: its service and everything in its rule. Equal rules of a service are
+ * numbered in order. */
 static Err limiter_key(Arena *a, const Build *b, const FilterSettings *from, Str *ret)
 {
     Fingerprint id = {{0}};
@@ -72,7 +72,7 @@ static Err use_build(Build *b, const FilterSettings *from, FilterStage stage, Fi
     for (size_t i = 0; i < from->value_count; i++) {
         values[i].bytes = STR_NONE;
     }
-    return ret->state ? ERR_OK : ERR_MEMORY; /* mistakes were found when the file was checked */
+    return ret->state ? ERR_OK : ERR_MEMORY; /* the check has found all mistakes */
 }
 
 static Err chain_build(Build *b, const ChainSettings *from, FilterStage stage, FilterChain *ret)

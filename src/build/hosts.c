@@ -1,5 +1,5 @@
-/* hosts.c - several services at one address: what receives their requests, and which names
- * are whose. The table of names is kept from one snapshot to the next while those stay the same. */
+/* hosts.c - several services at one address: what receives their requests, and which service has
+ * which host name. The table of names is kept across snapshots while it does not change. */
 #include "build/build.h"
 
 #include "base/number.h"
@@ -58,7 +58,7 @@ static Err make_table(Build *b, const ListenerSettings *from, NameTable **ret)
     return ERR_OK;
 }
 
-/* Whether the services at an address have the hosts that those there before had, one by one. */
+/* Whether the services at an address have, one by one, the same hosts as the previous ones. */
 static bool is_table_same(const Build *b, const ListenerSettings *from, const Hosts *before)
 {
     bool same = from->service_count == before->service_count;
@@ -90,7 +90,7 @@ static void least(uint64_t *into, uint64_t n)
     *into = u64_min(*into, n);
 }
 
-/* What holds before it is known for which service a request is. */
+/* Takes the stricter limits, which hold until the service of a request is known. */
 static void limits_join(ServiceLimits *into, const ServiceLimits *more)
 {
     HeadLimits *head = &into->head;

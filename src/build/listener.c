@@ -1,12 +1,11 @@
-/* listener.c - addresses where clients arrive, and those that leave, while they still have
- * clients. */
+/* listener.c - addresses where clients arrive, and draining ones that still have clients. */
 #include "build/build.h"
 
 #include "base/number.h"
 
 /* ---- one listener ---- */
 
-/* The place of the listener of that name that takes clients; LISTENER_PLACES_MAX: none. */
+/* The place of the accepting listener of that name; LISTENER_PLACES_MAX: none. */
 static uint32_t find_place(const StrMap *places, Str name)
 {
     uint32_t place = LISTENER_PLACES_MAX;
@@ -14,10 +13,10 @@ static uint32_t find_place(const StrMap *places, Str name)
     return place;
 }
 
-/* What the listeners of a generation are made from. */
+/* What the listeners of a generation are built from. */
 typedef struct Making {
-    StrMap places;  /* of the listeners before, by their names */
-    StrMap servers; /* of TLS, by what they are made of: the first listener that has it */
+    StrMap places;  /* of the previous listeners, by name */
+    StrMap servers; /* the first listener with each TLS server, by TLS identity */
     Listener *all;
 } Making;
 
@@ -26,8 +25,8 @@ static Str identity_of(const ListenerSettings *from)
     return str_of(from->tls.identity.words, sizeof from->tls.identity.words);
 }
 
-/* The server of the listener before, where nothing about it has changed: sessions go on. Listeners
- * that have all in common share one. */
+/* Reuses the previous listener's server if its TLS identity has not changed, so that sessions can
+ * resume. Listeners with the same identity share a server. */
 static Err server_of(const Build *b, Making *m, size_t i, const Listener *was, TlsServer **ret)
 {
     const ListenerSettings *from = &b->settings->listeners[i];
@@ -72,7 +71,7 @@ static Err listener_build(Build *b, Making *m, size_t i, uint32_t place, const L
 
 /* ---- all of them ---- */
 
-/* A place that nobody has, from *io_from on. */
+/* Finds a free place at or after *io_from. */
 static Err free_place(const Snapshot *before, const Snapshot *s, uint32_t *io_from)
 {
     uint32_t at = *io_from;
@@ -102,7 +101,7 @@ static Err add_draining(Build *b, const Listener *was, DrainingListener listener
     return ERR_OK;
 }
 
-/* Those that left before, and still have clients. */
+/* Keeps listeners that were draining before and still have clients. */
 static Err keep_draining(Build *b, const Generation *before)
 {
     for (size_t i = 0; i < before->draining_count; i++) {
@@ -114,7 +113,7 @@ static Err keep_draining(Build *b, const Generation *before)
     return ERR_OK;
 }
 
-/* Those that the settings do not name any more. */
+/* Drains the listeners that the settings no longer name. */
 static Err find_draining(Build *b, Generation *before, const bool *stays)
 {
     for (uint32_t i = 0; i < before->snapshot.listener_count; i++) {
@@ -158,7 +157,7 @@ static Err lists_open(Build *b, const Generation *before)
     return ERR_OK;
 }
 
-/* Finds a listener's place, and makes it. */
+/* Chooses a listener's place, and builds it. */
 static Err make_listener(Build *b, Making *m, const Snapshot *before, size_t i, uint32_t *io_free,
                          bool *stays)
 {
@@ -173,7 +172,7 @@ static Err make_listener(Build *b, Making *m, const Snapshot *before, size_t i, 
         TRY(free_place(before, s, io_free));
         place = *io_free;
     }
-    s->listeners[place] = &m->all[i]; /* at once, so that its server is given up with the others */
+    s->listeners[place] = &m->all[i]; /* before building: on failure its server is dropped too */
     return listener_build(b, m, i, place, was);
 }
 

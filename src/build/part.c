@@ -1,4 +1,4 @@
-/* part.c - a service: its limits and rules, copied out of the settings. */
+/* part.c - a service: its limits and rules, copied from the settings. */
 #include "build/build.h"
 
 #define PART_BYTES_MAX (256u << 20)
@@ -46,7 +46,7 @@ static Normalization normalization_build(const NormalizationSettings *from)
                            .refusal = {.status = from->status, .body = from->body}};
 }
 
-/* Makes all texts of a service that were only looked at the part's own. */
+/* Copies all strings that still point into the settings. */
 static Err keep_texts(Arena *a, Service *s)
 {
     TRY(build_keep(a, &s->name));
@@ -109,7 +109,7 @@ static Err service_build(Build *b, const ServiceSettings *from, Service *ret)
     return build_routes(b, from, ret);
 }
 
-/* The numbers that the part has of the worker. */
+/* Reserves the part's numbers at the worker. */
 static Err take_numbers(Worker *w, const ServiceSettings *from, Service *ret)
 {
     TRY(worker_take_part(w, &ret->part));
@@ -147,7 +147,7 @@ Err build_part(Build *b, const ServiceSettings *from, Part **ret)
     b->arena = &p->arena;
     err = service_build(b, from, &p->service);
     if (err != ERR_OK) {
-        clusters_abandon(builder->worker); /* the whole build is given up */
+        clusters_abandon(builder->worker); /* the whole build is abandoned */
         part_drop(builder, p);
         return err;
     }

@@ -40,7 +40,7 @@ static EndpointProtocol protocol_build(ProtocolChoice from)
     return ENDPOINT_H1;
 }
 
-/* What is left to do for the cluster: its number, and that of the pool. */
+/* Fills in the endpoint; the cluster later adds its number and the pool's. */
 static Err endpoint_build(Build *b, const ConnectorSettings *from, Endpoint *e)
 {
     Part *p = b->part;
@@ -68,8 +68,8 @@ static Err endpoint_build(Build *b, const ConnectorSettings *from, Endpoint *e)
     return ERR_OK;
 }
 
-/* What a cluster is known by, in all configurations that have it: its service, and the route. A
- * second one of a name in the same configuration counts on. */
+/* The name that identifies a cluster across configurations: its service and route. Duplicates
+ * within a configuration are numbered. */
 static Str cluster_name(Str service, const RouteSettings *route, unsigned again, Text *t)
 {
     text_add(t, service);
@@ -78,7 +78,7 @@ static Str cluster_name(Str service, const RouteSettings *route, unsigned again,
     return text_str(t);
 }
 
-/* The worker's cluster, which no other route of this configuration has. */
+/* Takes the worker's cluster for this route, one that no other route of this configuration has. */
 static Err hold_cluster(Build *b, Arena *scratch, const RouteSettings *route, uint32_t *ret)
 {
     Worker *w = b->builder->worker;
@@ -178,7 +178,7 @@ static Err redirect_build(Arena *a, const Redirect *from, Route *ret)
     return ERR_OK;
 }
 
-/* `route` is none where the service has only one. */
+/* `route` is NULL where the service has only one. */
 static Err action_build(Build *b, const RouteSettings *route, const ActionSettings *from,
                         Route *ret)
 {

@@ -1,5 +1,5 @@
-/* tls.c - servers of listeners and clients of connectors. Equal clients are one: they share
- * remembered sessions. */
+/* tls.c - servers of listeners and clients of connectors. Equal clients are shared, so that they
+ * share remembered sessions. */
 #include "build/build.h"
 
 #include "config/material.h"
