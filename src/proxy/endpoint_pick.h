@@ -9,7 +9,7 @@
  * those that take no new requests. The result is valid until the turn ends, or as long as the
  * exchange holds it (exchange_set_endpoint). FAULT_NO_ENDPOINT, FAULT_MEMORY. */
 Fault endpoint_pick(Thread *t, Exchange *x, const Endpoint **ret);
-/* The same for a request of River's own, which has one try; `hashed`: the key of policies that hash.
+/* The same for a request of River's own, which has one try; `hashed`: the key of hashing policies.
  * FAULT_NO_ENDPOINT. */
 Fault endpoint_pick_once(Thread *t, Cluster *c, Str hashed, const Endpoint **ret);
 
