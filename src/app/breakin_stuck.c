@@ -15,22 +15,22 @@
 
 static volatile bool for_ever = true;
 
-static void spin(void)
+static void stuck_spin(void)
 {
     while (for_ever) {
     }
 }
 
-static void doze(uint64_t ms)
+static void stuck_doze(uint64_t ms)
 {
     struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
-static void hang(void)
+static void stuck_hang(void)
 {
     while (for_ever) {
-        doze(UINT32_MAX);
+        stuck_doze(UINT32_MAX);
     }
 }
 
@@ -39,22 +39,22 @@ static void spin_deaf(void)
     sigset_t all;
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, NULL);
-    spin();
+    stuck_spin();
 }
 
-static void nap(void)
+static void stuck_nap(void)
 {
-    doze(NAP_MS);
+    stuck_doze(NAP_MS);
 }
 
 static const struct {
     Str head;
     void (*what)(void);
 } demands[] = {
-    {S_INIT("GET /breakin/spin "), spin},           /* never returns */
-    {S_INIT("GET /breakin/hang "), hang},           /* the same, in a system call */
+    {S_INIT("GET /breakin/spin "), stuck_spin},           /* never returns */
+    {S_INIT("GET /breakin/hang "), stuck_hang},           /* the same, in a system call */
     {S_INIT("GET /breakin/spin-deaf "), spin_deaf}, /* blocks all signals but SIGKILL */
-    {S_INIT("GET /breakin/nap "), nap},             /* returns in time */
+    {S_INIT("GET /breakin/nap "), stuck_nap},             /* returns in time */
 };
 
 static ssize_t send_or_get_stuck(int fd, const void *bytes, size_t len)

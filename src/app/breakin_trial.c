@@ -53,7 +53,7 @@ static long send_bytes(Str bytes)
     return await_end();
 }
 
-static long flood(void)
+static long trial_flood(void)
 {
     static Record record = {.kind = RECORD_TELL};
     while (for_ever) {
@@ -69,7 +69,7 @@ static long send_wrong(uint32_t kind, uint32_t value_count, uint32_t len)
     return await_end();
 }
 
-static long spin(void)
+static long trial_spin(void)
 {
     while (for_ever) {
     }
@@ -89,15 +89,15 @@ static long spin(void)
     X("its own call", syscall(SYS_getppid))                                                        \
     X("a file", read_passwd())                                                                     \
     X("memory", eat_memory())                                                                      \
-    X("flood", flood())                                                                            \
+    X("flood", trial_flood())                                                                      \
     X("short", send_bytes(S("x")))                                                                 \
     X("no record", send_bytes(S("0123456789012345678901234567890123456789")))                      \
     X("kind", send_wrong(99, 0, 0))                                                                \
     X("values", send_wrong(RECORD_TELL, RECORD_VALUES_MAX + 1, 0))                                 \
     X("length", send_wrong(RECORD_TELL, 0, UINT32_MAX))                                            \
-    X("spin", spin())
+    X("spin", trial_spin())
 
-static long meet(int demand, const char **ret_what)
+static long trial_meet(int demand, const char **ret_what)
 {
     int i = 0;
 #define X(what, expression)                                                                        \
@@ -119,14 +119,14 @@ static void on_demand(int number, siginfo_t *info, void *context)
     const char *what = "?";
     errno = 0;
     heartbeat_turn(crash_heartbeat(0));
-    long result = meet(info->si_value.sival_int, &what);
+    long result = trial_meet(info->si_value.sival_int, &what);
     text_format(&line, "trial: %s: returned %s, errno %d\n", what,
                 result < 0 ? "nothing" : "something", errno);
     (void)!write(STDERR_FILENO, room, line.len);
     _exit(EXIT_BROKEN);
 }
 
-static void begin(const ChannelEnd *to)
+static void trial_begin(const ChannelEnd *to)
 {
     channel = *to;
     struct sigaction action = {.sa_sigaction = on_demand, .sa_flags = SA_SIGINFO};
@@ -136,14 +136,14 @@ static void begin(const ChannelEnd *to)
     (void)sigaction(SIGUSR2, &action, NULL);
 }
 
-static bool echo(const HelperQuestion *question, Record *ret)
+static bool trial_echo(const HelperQuestion *question, Record *ret)
 {
     *ret = *question->record;
     ret->kind = RECORD_TELL;
     return question->fd_count == 0;
 }
 
-static void tick(const ChannelEnd *to)
+static void trial_tick(const ChannelEnd *to)
 {
     static Record record = {.kind = RECORD_TELL};
     record.id++;
@@ -153,7 +153,12 @@ static void tick(const ChannelEnd *to)
 static void run_trial(const ChildStart *start)
 {
     static const HelperWork work = {
-        .cage = &cage, .begin = begin, .answer = echo, .tick_ms = TICK_MS, .tick = tick};
+        .cage = &cage,
+        .begin = trial_begin,
+        .answer = trial_echo,
+        .tick_ms = TICK_MS,
+        .tick = trial_tick,
+    };
     helper_process_run(start, &work);
 }
 

@@ -216,7 +216,7 @@ static size_t edit_distance(Str a, Str b)
 }
 
 /* Keeps the nearer of `best` and `candidate`. */
-static void consider(Str word, Str candidate, size_t *best_edits, Str *best)
+static void consider_word(Str word, Str candidate, size_t *best_edits, Str *best)
 {
     size_t edits = edit_distance(word, candidate);
     if (edits < *best_edits) {
@@ -239,7 +239,7 @@ static Err unknown_flag(Text *why, Str word)
     size_t edits = NEAREST_EDITS_MAX + 1;
     Str nearest = STR_NONE;
     for (size_t i = 0; i < FLAG_COUNT; i++) {
-        consider(word, flags[i].name, &edits, &nearest);
+        consider_word(word, flags[i].name, &edits, &nearest);
     }
     return unknown_word(why, "flag", word, nearest);
 }
@@ -249,7 +249,7 @@ static Err unknown_subcommand(Text *why, Str word)
     size_t edits = NEAREST_EDITS_MAX + 1;
     Str nearest = STR_NONE;
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        consider(word, subcommands[i].name, &edits, &nearest);
+        consider_word(word, subcommands[i].name, &edits, &nearest);
     }
     return unknown_word(why, "command", word, nearest);
 }

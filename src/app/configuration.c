@@ -44,8 +44,8 @@ static void memory_let_go(SettingsMemory *m)
 /* ---- loading ---- */
 
 /* `old`: its text is used; NULL: the file is read. */
-static Err load(Configuration *c, const Source *source, const Configuration *old,
-                const SourceBefore *before, ConfigurationReport *report)
+static Err load_settings(Configuration *c, const Source *source, const Configuration *old,
+                         const SourceBefore *before, ConfigurationReport *report)
 {
     Arena *a = &c->own->region.arena;
     Diagnostics *d = arena_new(a, Diagnostics);
@@ -80,7 +80,7 @@ static Err load_over(Configuration *c, const Source *source, const Configuration
     c->base = old->base ? old->base : old->own;
     c->base->holders++;
     files_look_begin(source->files, base->files, base->file_count);
-    Err err = load(c, source, origin->renew ? old : NULL, &before, report);
+    Err err = load_settings(c, source, origin->renew ? old : NULL, &before, report);
     files_look_end(source->files);
     return err;
 }
@@ -96,7 +96,7 @@ static Err load_whole(Configuration *c, const Source *source, const Configuratio
     report->mistakes = 0;
     TRY(memory_open(&c->own));
     certificate_cache_turn(source->cache);
-    TRY(load(c, source, old, &before, report));
+    TRY(load_settings(c, source, old, &before, report));
     certificate_cache_sweep(source->cache); /* entries that this one does not use */
     c->own->cache_count = certificate_cache_count(source->cache);
     return ERR_OK;

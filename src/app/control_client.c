@@ -51,7 +51,7 @@ Err control_default_path(bool make, Text *ret)
     return ret->overflow ? ERR_LIMIT : ERR_OK;
 }
 
-static Err dial(Str path, int *ret)
+static Err dial_control(Str path, int *ret)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     TRY(str_to_c(path, span_of(to.sun_path, sizeof to.sun_path)));
@@ -71,7 +71,7 @@ static Err dial(Str path, int *ret)
 }
 
 /* Names in an answer come from a file; they must not send control codes to a terminal. */
-static void clean(Span bytes)
+static void clean_text(Span bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
         uint8_t byte = bytes.at[i];
@@ -81,7 +81,7 @@ static void clean(Span bytes)
     }
 }
 
-static Err print(int to, Str rest)
+static Err print_answer(int to, Str rest)
 {
     while (rest.len > 0) {
         ssize_t written = write(to, rest.at, rest.len); /* system call */
@@ -93,7 +93,7 @@ static Err print(int to, Str rest)
     return ERR_OK;
 }
 
-static Err receive(int fd, Span room, size_t *ret)
+static Err receive_some(int fd, Span room, size_t *ret)
 {
     ssize_t n;
     do {
@@ -129,16 +129,16 @@ static Err copy_answer(int fd, int to, bool whole, int *ret_status)
     size_t held = 0;
     size_t fresh = 0;
     Err err;
-    while ((err = receive(fd, span_drop(span_of(room, sizeof room), held), &fresh)) == ERR_OK) {
-        clean(span_take(span_drop(span_of(room, sizeof room), held), fresh));
+while ((err = receive_some(fd, span_drop(span_of(room, sizeof room), held), &fresh)) == ERR_OK) {
+        clean_text(span_take(span_drop(span_of(room, sizeof room), held), fresh));
         Str all = str_of(room, held + fresh);
         size_t done = all.len > HELD ? all.len - HELD : 0;
-        TRY(print(to, str_take(all, done)));
+        TRY(print_answer(to, str_take(all, done)));
         held = all.len - done;
         (void)span_copy(span_of(room, held), str_drop(all, done));
     }
     Str rest = str_of(room, held);
-    TRY(print(to, str_take(rest, find_exit(rest, ret_status))));
+    TRY(print_answer(to, str_take(rest, find_exit(rest, ret_status))));
     if (whole && *ret_status == 0 && !str_ends(rest, S("}\n"))) { /* the supervisor has died */
         *ret_status = CONTROL_CUT;
     }
@@ -157,7 +157,7 @@ static Err print_whole(int fd, int *ret_status)
     bool prints = err == ERR_OK && *ret_status == 0;
     ssize_t n = 0;
     for (off_t at = 0; prints && (n = pread(kept, room, sizeof room, at)) > 0; at += n) {
-        err = print(STDOUT_FILENO, str_of(room, (size_t)n));
+        err = print_answer(STDOUT_FILENO, str_of(room, (size_t)n));
         prints = err == ERR_OK;
     }
     (void)close(kept);
@@ -168,7 +168,7 @@ static Err print_whole(int fd, int *ret_status)
 static Err send_request(Str path, Str request, int *ret)
 {
     int fd = -1;
-    TRY(dial(path, &fd));
+    TRY(dial_control(path, &fd));
     ssize_t n = send(fd, request.at, request.len, MSG_NOSIGNAL); /* system call */
     if (n != (ssize_t)request.len) {
         (void)close(fd);

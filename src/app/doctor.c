@@ -75,7 +75,7 @@ bool doctor_read_number(const char *path, uint64_t *ret)
 
 /* ---- printing ---- */
 
-static void pad(Text *out, Str word, size_t columns)
+static void pad_word(Text *out, Str word, size_t columns)
 {
     text_add(out, word);
     for (size_t i = word.len; i < columns; i++) {
@@ -85,12 +85,12 @@ static void pad(Text *out, Str word, size_t columns)
 
 static void print_row(Text *out, Str name, const Finding *f)
 {
-    pad(out, name, NAME_COLUMNS);
-    pad(out, verdict_names[f->verdict], VERDICT_COLUMNS);
+    pad_word(out, name, NAME_COLUMNS);
+    pad_word(out, verdict_names[f->verdict], VERDICT_COLUMNS);
     text_add(out, text_str(&f->found));
     text_byte(out, '\n');
     if (f->advice.len > 0) {
-        pad(out, STR_NONE, NAME_COLUMNS + VERDICT_COLUMNS);
+        pad_word(out, STR_NONE, NAME_COLUMNS + VERDICT_COLUMNS);
         text_add(out, f->advice);
         text_byte(out, '\n');
     }

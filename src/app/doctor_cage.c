@@ -207,7 +207,7 @@ void doctor_tracing(const DoctorQuestion *q, Finding *f)
 /* ---- a running River ---- */
 
 /* The string or number after `"key":` in River's own JSON; empty: not found. */
-static Str member(Str json, Str key)
+static Str json_member(Str json, Str key)
 {
     Str rest = json;
     while (rest.len > 0 && !str_starts(rest, key)) {
@@ -253,8 +253,8 @@ void doctor_river(const DoctorQuestion *q, Finding *f)
         text_format(&f->found, "none answers at %.*s", STR_ARG(q->control_path));
         return;
     }
-    Str pid = member(answer, S("\"worker_pid\":"));
-    Str cage = member(answer, S("\"cage\":"));
+    Str pid = json_member(answer, S("\"worker_pid\":"));
+    Str cage = json_member(answer, S("\"cage\":"));
     bool filtered = is_filtered(pid);
     text_format(&f->found, "worker %.*s: %.*s", STR_ARG(pid), STR_ARG(cage));
     if (!filtered) {

@@ -19,7 +19,7 @@ static void drop_file(Dumping *d)
     }
 }
 
-static void end(Dumping *d)
+static void dumping_end(Dumping *d)
 {
     d->state = DUMP_OVER;
     d->deadline_ms = clock_ms();
@@ -29,7 +29,7 @@ static void give_up(Dumping *d)
 {
     LOG(WARN, "counters and rate limits begin anew: the worker could not tell them");
     drop_file(d);
-    end(d);
+    dumping_end(d);
 }
 
 void dumping_begin(Supervisor *s, DumpPurpose purpose)
@@ -44,7 +44,7 @@ void dumping_begin(Supervisor *s, DumpPurpose purpose)
                              : -1,
                    .deadline_ms = clock_ms() + ANSWER_MS};
     if (d->fd < 0) {
-        end(d);
+        dumping_end(d);
         return;
     }
     ChannelMessage question = {.kind = CHANNEL_DUMP, .fd_count = 1, .fds = {d->fd}};
@@ -72,7 +72,7 @@ void dumping_on_message(Supervisor *s, const KeptChild *from, bool good)
         return;
     }
     if (good && fcntl(d->fd, F_ADD_SEALS, SEALS) == 0) {
-        end(d);
+        dumping_end(d);
     } else {
         give_up(d);
     }

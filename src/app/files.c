@@ -187,7 +187,7 @@ uint64_t files_mark(const Files *f, Str path)
 
 /* ---- many at once ---- */
 
-static void *look(void *looking)
+static void *look_at_files(void *looking)
 {
     FilesLooking *l = (FilesLooking *)looking;
     size_t from = atomic_fetch_add(&l->taken, LOOK_STEP);
@@ -211,7 +211,7 @@ void files_look_begin(Files *f, const FileSettings *list, size_t count)
     *l = (FilesLooking){.files = f, .list = list, .count = count};
     l->marks = (uint64_t *)memory_new(NULL, count * sizeof *l->marks);
     while (l->marks && l->started < wanted &&
-           pthread_create(&l->threads[l->started], NULL, look, l) == 0) {
+           pthread_create(&l->threads[l->started], NULL, look_at_files, l) == 0) {
         l->started++;
     }
 }
@@ -237,14 +237,14 @@ static void mark_files(void *context, const FileSettings *files, size_t count, u
     Files *f = (Files *)context;
     FilesLooking *begun = &f->looking;
     if (begun->marks && begun->list == files && begun->count == count) {
-        (void)look(begun);
+        (void)look_at_files(begun);
         wait_for_lookers(begun);
         size_t bytes = count * sizeof *ret;
         (void)span_copy(span_of(ret, bytes), str_of(begun->marks, bytes));
         return;
     }
     FilesLooking alone = {.files = f, .list = files, .marks = ret, .count = count};
-    (void)look(&alone);
+    (void)look_at_files(&alone);
 }
 
 void files_look_at_clock(Files *f)

@@ -59,7 +59,7 @@ Err handover_parse(Str text, HandoverKind *ret, Str *ret_lines)
 
 /* ---- sending ---- */
 
-static void attach(struct msghdr *packet, FdRoom *room, const int *fds, size_t count)
+static void attach_fds(struct msghdr *packet, FdRoom *room, const int *fds, size_t count)
 {
     size_t bytes = sizeof(int) * count;
     packet->msg_control = room->bytes;
@@ -82,7 +82,7 @@ Err handover_send(int fd, HandoverKind kind, Str lines, const int *fds, size_t f
     struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1};
     FdRoom control = {0};
     if (fd_count > 0) {
-        attach(&packet, &control, fds, fd_count);
+        attach_fds(&packet, &control, fds, fd_count);
     }
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
     (void)poll(&ready, 1, SEND_MS);
@@ -95,7 +95,7 @@ Err handover_send(int fd, HandoverKind kind, Str lines, const int *fds, size_t f
 
 /* ---- receiving ---- */
 
-static void collect(struct msghdr *packet, HandoverMessage *ret)
+static void collect_fds(struct msghdr *packet, HandoverMessage *ret)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
@@ -141,7 +141,7 @@ Err handover_receive(int fd, Span room, int timeout_ms, HandoverMessage *ret)
     if (n <= 0) {
         return n == 0 ? ERR_CLOSED : err_from_errno(errno);
     }
-    collect(&packet, &m);
+    collect_fds(&packet, &m);
     bool cut = (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     Err err = cut ? ERR_SYNTAX
                   : handover_parse(str_take(span_str(room), (size_t)n), &m.kind, &m.lines);

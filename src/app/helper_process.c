@@ -15,7 +15,7 @@ typedef struct HelperProcess {
     uint8_t room[CHANNEL_BYTES_MAX];
 } HelperProcess;
 
-static _Noreturn void end(Str why, Err err)
+static _Noreturn void helper_end(Str why, Err err)
 {
     LOG(ERROR, "a helper ends", LOG_STR("where", why),
         LOG_STR("why", str_from_c(err_sentence(err))));
@@ -23,7 +23,7 @@ static _Noreturn void end(Str why, Err err)
 }
 
 /* Waits for the next order and ticks meanwhile; exits if the supervisor is gone. */
-static void await(HelperProcess *p, ChannelMessage *ret, bool ticks)
+static void await_order(HelperProcess *p, ChannelMessage *ret, bool ticks)
 {
     for (;;) {
         struct pollfd order = {.fd = p->channel.orders, .events = POLLIN};
@@ -53,8 +53,8 @@ static size_t count_fds(const ChannelMessage *message)
     return count;
 }
 
-static Err enter(HelperProcess *p, const Record *start, const ChannelMessage *message,
-                 CageState *ret)
+static Err enter_cage(HelperProcess *p, const Record *start, const ChannelMessage *message,
+                      CageState *ret)
 {
     const uint64_t *values = start->values;
     AccountSettings account = {.user = values[HELPER_HAS_USER] ? S("user") : STR_NONE,
@@ -73,12 +73,12 @@ static Err enter(HelperProcess *p, const Record *start, const ChannelMessage *me
 }
 
 /* Runs up to READY. */
-static Err begin(HelperProcess *p)
+static Err begin_work(HelperProcess *p)
 {
     ChannelMessage message;
     Record start;
     Record ready = {.kind = RECORD_READY, .value_count = 1};
-    await(p, &message, false);
+    await_order(p, &message, false);
     TRY(record_read(&message, &start));
     if (start.kind != RECORD_START || start.value_count != HELPER_START_VALUES) {
         return ERR_SYNTAX;
@@ -87,7 +87,7 @@ static Err begin(HelperProcess *p)
     if (p->work->begin) {
         p->work->begin(&p->channel);
     }
-    TRY(enter(p, &start, &message, &ready.values[0]));
+    TRY(enter_cage(p, &start, &message, &ready.values[0]));
     return record_answer(&p->channel, &ready);
 }
 
@@ -96,19 +96,19 @@ static void serve_one(HelperProcess *p)
     static Record question;
     static Record answer;
     ChannelMessage message;
-    await(p, &message, p->work->tick_ms >= 0);
+    await_order(p, &message, p->work->tick_ms >= 0);
     Err err = record_read(&message, &question);
     if (err != ERR_OK || question.kind != RECORD_ASK) {
-        end(S("a question"), ERR_SYNTAX);
+        helper_end(S("a question"), ERR_SYNTAX);
     }
     answer = (Record){.kind = RECORD_TELL, .id = question.id};
     HelperQuestion asked = {.record = &question, .fd_count = count_fds(&message)};
     asked.fds = message.fds;
     if (!p->work->answer(&asked, &answer)) {
-        end(S("a question"), ERR_UNSUPPORTED);
+        helper_end(S("a question"), ERR_UNSUPPORTED);
     }
     if (record_answer(&p->channel, &answer) != ERR_OK) {
-        end(S("an answer"), ERR_CLOSED);
+        helper_end(S("an answer"), ERR_CLOSED);
     }
 }
 
@@ -120,9 +120,9 @@ void helper_process_run(const ChildStart *start, const HelperWork *work)
     crash_catch_signals();
     crash_enter_thread(0);
     p->heart = crash_heartbeat(0);
-    Err err = begin(p);
+    Err err = begin_work(p);
     if (err != ERR_OK) {
-        end(S("the start"), err);
+        helper_end(S("the start"), err);
     }
     for (;;) {
         serve_one(p);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "app/helper_process.h"
+#include "base/clock.h"
 #include "loop/log.h"
 
 #define RECORDS_A_TURN 64u /* per helper, so that the others get their turn */
@@ -149,21 +150,16 @@ void helpers_keep(ProcessManager *k, Watch *watches, const HelperSetup *setup, u
     }
 }
 
-static void sooner(uint64_t *due, uint64_t other)
-{
-    *due = other != 0 && (*due == 0 || other < *due) ? other : *due;
-}
-
 uint64_t helpers_due_ms(const ProcessManager *k, const Watch *watches)
 {
     uint64_t due = 0;
     for (unsigned kind = 0; kind < CHILD_KINDS; kind++) {
         const KeptHelper *h = &k->helpers[kind];
         if (h->child.role != KEPT_NONE) {
-            sooner(&due, h->child.kill_at_ms);
-            sooner(&due, watch_due_ms(&watches[kind]));
+            clock_sooner(&due, h->child.kill_at_ms);
+            clock_sooner(&due, watch_due_ms(&watches[kind]));
         } else if (is_kept(kind)) {
-            sooner(&due, h->restarts.due_ms != 0 ? h->restarts.due_ms : 1);
+            clock_sooner(&due, h->restarts.due_ms != 0 ? h->restarts.due_ms : 1);
         }
     }
     return due;

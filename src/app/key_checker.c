@@ -23,7 +23,7 @@ void key_checker_end(KeyChecker *k)
 }
 
 /* It keeps its account: it opens nothing, and the configured account is not known yet. */
-static Err start(KeyChecker *k)
+static Err checker_start(KeyChecker *k)
 {
     Record begin = {.kind = RECORD_START, .value_count = HELPER_START_VALUES};
     const int no_log = -1;
@@ -37,7 +37,7 @@ static Err start(KeyChecker *k)
 }
 
 /* Waits for the answer with that id; skips its READY. */
-static Err hear(KeyChecker *k, uint32_t id, Record *ret)
+static Err hear_answer(KeyChecker *k, uint32_t id, Record *ret)
 {
     static uint8_t room[CHANNEL_BYTES_MAX];
     ChannelMessage message;
@@ -67,7 +67,7 @@ static Err ask_once(KeyChecker *k, Record *question, const int *fd, Record *ret)
     question->kind = RECORD_ASK;
     question->id = ++k->last_id;
     TRY(record_order(&k->child.channel, question, fd, fd ? 1 : 0));
-    return hear(k, question->id, ret);
+    return hear_answer(k, question->id, ret);
 }
 
 /* ---- places ---- */
@@ -119,7 +119,7 @@ typedef struct Question {
 static Err try_to_ask(KeyChecker *k, const Question *q, Record *ret)
 {
     Record question = {.value_count = 1, .values = {q->kind}};
-    TRY(k->runs ? ERR_OK : start(k));
+    TRY(k->runs ? ERR_OK : checker_start(k));
     for (size_t i = 0; i < q->count; i++) {
         TRY(add_place(k, &question, q->bytes[i]));
     }
@@ -130,7 +130,7 @@ static Err try_to_ask(KeyChecker *k, const Question *q, Record *ret)
 }
 
 /* Ends a checker that has died, hangs or sends nonsense. */
-static Err ask(KeyChecker *k, const Question *q, Record *ret)
+static Err ask_checker(KeyChecker *k, const Question *q, Record *ret)
 {
     Err err = try_to_ask(k, q, ret);
     if (err == ERR_OK || err == ERR_UNSUPPORTED) {
@@ -145,8 +145,8 @@ static Err ask(KeyChecker *k, const Question *q, Record *ret)
 
 static Err ask_twice(KeyChecker *k, const Question *q, Record *ret)
 {
-    Err err = ask(k, q, ret);
-    err = err == ERR_OK || err == ERR_UNSUPPORTED ? err : ask(k, q, ret);
+    Err err = ask_checker(k, q, ret);
+    err = err == ERR_OK || err == ERR_UNSUPPORTED ? err : ask_checker(k, q, ret);
     return err == ERR_OK ? ERR_OK : ERR_SYSTEM;
 }
 
@@ -155,7 +155,7 @@ static Err take_public(KeyChecker *k, Span room, Record *answer)
     Question q = {.kind = KEY_PUBLIC};
     while (q.from < room.len) {
         /* No retry with another checker: it would not have identified the file. */
-        TRY(ask(k, &q, answer));
+        TRY(ask_checker(k, &q, answer));
         size_t len = span_copy(span_drop(room, (size_t)q.from), record_text(answer));
         if (answer->values[0] != ERR_OK || len == 0) {
             return ERR_SYSTEM;

@@ -28,7 +28,7 @@ static int given[REGION_SLOTS][2];
 static Span public_room; /* of the last identified file */
 static Str public_part;
 
-static void begin(const ChannelEnd *to)
+static void checker_begin(const ChannelEnd *to)
 {
     (void)to;
     for (size_t i = 0; i < REGION_SLOTS; i++) {
@@ -38,7 +38,7 @@ static void begin(const ChannelEnd *to)
 
 /* ---- bytes ---- */
 
-static void forget(Span room)
+static void forget_bytes(Span room)
 {
     if (room.len > 0) {
         memory_wipe_span(room);
@@ -46,8 +46,8 @@ static void forget(Span room)
     }
 }
 
-/* The bytes at a place; the caller must wipe the memory with forget(). */
-static Err load(const uint64_t *place, Span *ret)
+/* The bytes at a place; the caller must wipe the memory with forget_bytes(). */
+static Err load_place(const uint64_t *place, Span *ret)
 {
     size_t len = (size_t)place[3];
     *ret = (Span){0};
@@ -65,7 +65,7 @@ static Err load(const uint64_t *place, Span *ret)
         ssize_t n = pread(given[place[0]][place[1]], rest.at /* system call */, rest.len,
                           (off_t)(place[2] + done));
         if (n <= 0 && errno != EINTR) {
-            forget(room);
+            forget_bytes(room);
             return ERR_SYSTEM;
         }
         done += n > 0 ? (size_t)n : 0;
@@ -101,19 +101,19 @@ static Err keep_public(Str whole)
     return at ? ERR_OK : ERR_MEMORY;
 }
 
-static bool identify(const HelperQuestion *question, Record *ret)
+static bool answer_identify(const HelperQuestion *question, Record *ret)
 {
     Span room;
     Fingerprint print = {{0}};
     if (question->record->value_count != 1 + KEY_PLACE_VALUES) {
         return false;
     }
-    Err err = load(&question->record->values[1], &room);
+    Err err = load_place(&question->record->values[1], &room);
     if (err == ERR_OK) {
         fingerprint_add(&print, span_str(room));
         err = keep_public(span_str(room));
     }
-    forget(room);
+    forget_bytes(room);
     ret->values[0] = err;
     ret->values[1] = print.words[0];
     ret->values[2] = print.words[1];
@@ -144,7 +144,7 @@ static Err try_pair(const TlsPair *pair, TlsPairFacts *ret, TlsMistake *ret_mist
     return err;
 }
 
-static bool judge(const HelperQuestion *question, Record *ret)
+static bool answer_judge(const HelperQuestion *question, Record *ret)
 {
     Span rooms[3] = {{0}};
     TlsPairFacts facts = {.staple = {.state = TLS_STAPLE_NONE}};
@@ -156,7 +156,7 @@ static bool judge(const HelperQuestion *question, Record *ret)
     }
     Err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < 3; i++) {
-        err = load(&question->record->values[1 + i * KEY_PLACE_VALUES], &rooms[i]);
+        err = load_place(&question->record->values[1 + i * KEY_PLACE_VALUES], &rooms[i]);
     }
     if (err == ERR_OK) {
         TlsPair pair = {.chain = span_str(rooms[0]),
@@ -165,7 +165,7 @@ static bool judge(const HelperQuestion *question, Record *ret)
         err = try_pair(&pair, &facts, &mistake, &why);
     }
     for (size_t i = 0; i < 3; i++) {
-        forget(rooms[i]);
+        forget_bytes(rooms[i]);
     }
     const uint64_t values[KEY_PAIR_VALUES] = {
         err, mistake.part, (uint64_t)facts.validity.not_before, (uint64_t)facts.validity.not_after,
@@ -177,7 +177,7 @@ static bool judge(const HelperQuestion *question, Record *ret)
     return true;
 }
 
-static bool answer(const HelperQuestion *question, Record *ret)
+static bool answer_question(const HelperQuestion *question, Record *ret)
 {
     if (question->record->value_count == 0) {
         return false;
@@ -186,11 +186,11 @@ static bool answer(const HelperQuestion *question, Record *ret)
     case KEY_FILE:
         return take_file(question, ret);
     case KEY_IDENTIFY:
-        return identify(question, ret);
+        return answer_identify(question, ret);
     case KEY_PUBLIC:
         return tell_public(question, ret);
     case KEY_PAIR:
-        return judge(question, ret);
+        return answer_judge(question, ret);
     default:
         return false;
     }
@@ -199,6 +199,6 @@ static bool answer(const HelperQuestion *question, Record *ret)
 void key_checker_process_run(const ChildStart *start)
 {
     static const HelperWork work = {
-        .cage = &cage, .begin = begin, .answer = answer, .tick_ms = -1};
+        .cage = &cage, .begin = checker_begin, .answer = answer_question, .tick_ms = -1};
     helper_process_run(start, &work);
 }

@@ -13,7 +13,7 @@
 #define KEY_LOG_MODE 0600
 
 /* Why secrets would not be safe in an open file; NULL: they are. */
-static const char *objection(const struct stat *about)
+static const char *file_objection(const struct stat *about)
 {
     return !S_ISREG(about->st_mode)        ? "it is no plain file"
            : about->st_uid != geteuid()    ? "it belongs to another user"
@@ -21,22 +21,22 @@ static const char *objection(const struct stat *about)
                                            : NULL;
 }
 
-static Err refused(Str path, const char *reason, Text *why)
+static Err refuse_log(Str path, const char *reason, Text *why)
 {
     text_format(why, "cannot write the key log %.*s: %s", STR_ARG(path), reason);
     return ERR_DENIED;
 }
 
 /* Makes an open file accessible to its owner only, before anything is written to it. */
-static Err claim(Str path, int fd, Text *why)
+static Err claim_file(Str path, int fd, Text *why)
 {
     struct stat about;
     bool known = fstat(fd, &about) == 0;
-    const char *reason = known ? objection(&about) : err_sentence(err_from_errno(errno));
+    const char *reason = known ? file_objection(&about) : err_sentence(err_from_errno(errno));
     if (!reason && fchmod(fd, KEY_LOG_MODE) != 0) {
         reason = err_sentence(err_from_errno(errno));
     }
-    return reason ? refused(path, reason, why) : ERR_OK;
+    return reason ? refuse_log(path, reason, why) : ERR_OK;
 }
 
 static Err open_one(Str path, int *ret_fd, Text *why)
@@ -46,12 +46,12 @@ static Err open_one(Str path, int *ret_fd, Text *why)
     int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
     int fd = open(name, flags, KEY_LOG_MODE);
     if (fd < 0) {
-        return refused(path,
+        return refuse_log(path,
                        errno == ELOOP ? "it is a symbolic link"
                                       : err_sentence(err_from_errno(errno)),
                        why);
     }
-    Err err = claim(path, fd, why);
+    Err err = claim_file(path, fd, why);
     if (err != ERR_OK) {
         (void)close(fd);
         return err;

@@ -18,7 +18,7 @@
 /* The kernel clamps this to net.core.somaxconn. Bursts wait in the queue, not in SYN retries. */
 #define LISTEN_BACKLOG 65535
 
-static Err fail(Text *why, Str name, const char *what, int number)
+static Err listen_fail(Text *why, Str name, const char *what, int number)
 {
     text_format(why, "cannot listen on %.*s: %s", STR_ARG(name), what);
     return err_from_errno(number);
@@ -134,7 +134,7 @@ static Err listen_ip(const Opening *o, const SettingsAddress *address, ListenSoc
         (void)share_port(o->before, o->stays, address->port, false);
     }
     if (fd < 0) {
-        return fail(why, address->text, bind_reason(-fd), -fd);
+        return listen_fail(why, address->text, bind_reason(-fd), -fd);
     }
     *ret = (ListenSocket){.fd = fd, .name = address->text};
     return ERR_OK;
@@ -161,13 +161,13 @@ static Err clear_path(const Address *to, Str path, Text *why)
         return ERR_OK;
     }
     if (!S_ISSOCK(about.st_mode)) {
-        return fail(why, path, "a file that is not a socket stands there", EEXIST);
+        return listen_fail(why, path, "a file that is not a socket stands there", EEXIST);
     }
     if (somebody_answers(to)) {
-        return fail(why, path, "a process answers there already", EEXIST);
+        return listen_fail(why, path, "a process answers there already", EEXIST);
     }
     if (unlink(to->as.local.sun_path) != 0) {
-        return fail(why, path, "the old socket cannot be removed", errno);
+        return listen_fail(why, path, "the old socket cannot be removed", errno);
     }
     return ERR_OK;
 }
@@ -176,17 +176,18 @@ Err listen_unix(Str path, uint16_t mode, ListenSocket *ret, Text *why)
 {
     Address to;
     if (address_unix(path, &to) != ERR_OK) {
-        return fail(why, path, "the path of a Unix socket has at most 107 bytes", ENAMETOOLONG);
+        return listen_fail(why, path, "the path of a Unix socket has at most 107 bytes",
+                           ENAMETOOLONG);
     }
     TRY(clear_path(&to, path, why));
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return fail(why, path, "no socket can be made", errno);
+        return listen_fail(why, path, "no socket can be made", errno);
     }
     if (bind(fd, &to.as.any, to.bytes) != 0) {
         int number = errno;
         (void)close(fd);
-        return fail(why, path, bind_reason(number), number);
+        return listen_fail(why, path, bind_reason(number), number);
     }
     /* Connecting is impossible before listen, so access is never wider than `mode`. */
     struct stat about = {0};
@@ -195,7 +196,7 @@ Err listen_unix(Str path, uint16_t mode, ListenSocket *ret, Text *why)
         int number = errno;
         (void)unlink(to.as.local.sun_path);
         (void)close(fd);
-        return fail(why, path, bind_reason(number), number);
+        return listen_fail(why, path, bind_reason(number), number);
     }
     *ret = (ListenSocket){.fd = fd,
                           .name = path,
@@ -285,7 +286,7 @@ static bool has_families(const ListenSocket *socket, const Settings *settings,
 }
 
 /* Shares a socket of the previous set. */
-static void share(const ListenSocket *there, const ListenerSettings *from, ListenSocket *ret)
+static void share_socket(const ListenSocket *there, const ListenerSettings *from, ListenSocket *ret)
 {
     *ret = *there;
     ret->name = from->address.text;
@@ -309,7 +310,7 @@ void listen_settle(const ListenSet *set)
 /* ---- sockets that were shut down ---- */
 
 /* A worker can turn a socket that it has shut down into a connection, whose close may block. */
-static void disconnect(int fd)
+static void drop_waiting(int fd)
 {
     const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
     (void)connect(fd, &nowhere, sizeof nowhere);
@@ -317,7 +318,7 @@ static void disconnect(int fd)
 
 static bool listen_again(const ListenSocket *socket, const SettingsAddress *address)
 {
-    disconnect(socket->fd);
+    drop_waiting(socket->fd);
     return bound_is_at(socket->fd, address) && listen(socket->fd, LISTEN_BACKLOG) == 0 &&
            bound_is_alive(socket->fd);
 }
@@ -412,7 +413,7 @@ Err listen_open(Arena *arena, const Settings *settings, const ListenSet *before,
         const ListenerSettings *from = &settings->listeners[i];
         uint32_t there = 0;
         if (listen_find(before, from->address.text, &there) && o.stays[there]) {
-            share(&before->at[there], from, &ret->at[i]);
+            share_socket(&before->at[there], from, &ret->at[i]);
         } else {
             TRY(open_one(&o, from, &ret->at[i], why));
         }
@@ -439,7 +440,7 @@ void listen_refuse(const ListenSet *set)
     for (size_t i = 0; i < set->count; i++) {
         if (set->at[i].fd >= 0 && !set->at[i].passed) {
             (void)shutdown(set->at[i].fd, SHUT_RDWR);
-            disconnect(set->at[i].fd);
+            drop_waiting(set->at[i].fd);
         }
     }
 }

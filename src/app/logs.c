@@ -23,7 +23,7 @@ static Err open_file(Str path, int *ret, Text *why)
 }
 
 /* Duplicates a standard stream. */
-static Err duplicate(int standard, int *ret)
+static Err duplicate_standard(int standard, int *ret)
 {
     int fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (fd < 0) {
@@ -40,9 +40,9 @@ static Err open_place(LogPlace place, Str path, bool files_only, int *ret, Text 
     case LOG_PLACE_FILE:
         return open_file(path, ret, why);
     case LOG_PLACE_STDOUT:
-        return files_only ? ERR_OK : duplicate(STDOUT_FILENO, ret);
+        return files_only ? ERR_OK : duplicate_standard(STDOUT_FILENO, ret);
     case LOG_PLACE_STDERR:
-        return files_only ? ERR_OK : duplicate(STDERR_FILENO, ret);
+        return files_only ? ERR_OK : duplicate_standard(STDERR_FILENO, ret);
     case LOG_PLACE_OFF:
         return ERR_OK;
     }

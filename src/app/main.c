@@ -20,12 +20,12 @@
 #define BLOCK_BYTES 65536u
 #define HELP_BYTES_MAX 16384u
 
-static void print(FILE *to, Str text)
+static void print_text(FILE *to, Str text)
 {
     (void)fwrite(text.at, 1, text.len, to); /* system call */
 }
 
-static int fail(int status, Str why)
+static int fail_with(int status, Str why)
 {
     (void)fprintf(stderr, "river: %.*s\n", STR_ARG(why));
     return status;
@@ -33,22 +33,22 @@ static int fail(int status, Str why)
 
 static int fail_err(int status, Err err)
 {
-    return fail(status, str_from_c(err_sentence(err)));
+    return fail_with(status, str_from_c(err_sentence(err)));
 }
 
 /* ---- the file ---- */
 
 /* Prints the diagnostics of the file on standard error. */
-static void show(Arena *arena, const Diagnostics *d)
+static void show_diagnostics(Arena *arena, const Diagnostics *d)
 {
     bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
     Str shown;
     if (d->count > 0 && config_show_diagnostics(arena, d, colour, &shown) == ERR_OK) {
-        print(stderr, shown);
+        print_text(stderr, shown);
     }
 }
 
-static int conclude(const Command *c, const Diagnostics *d, Err err)
+static int conclude_load(const Command *c, const Diagnostics *d, Err err)
 {
     if (d->error_count == 0) {
         (void)fprintf(stderr, "river: %.*s: %s\n", STR_ARG(c->file), err_sentence(err));
@@ -80,7 +80,7 @@ static int read_configuration(Arena *arena, const Source *source, Str *ret)
     uint64_t mark = 0;
     return source_read(source, arena, ret, &mark, &why) == ERR_OK
                ? EXIT_OK
-               : fail(EXIT_CONFIGURATION, text_str(&why));
+               : fail_with(EXIT_CONFIGURATION, text_str(&why));
 }
 
 /* ---- the commands ---- */
@@ -91,7 +91,8 @@ typedef struct Variables {
     ActivationVariables activation;
 } Variables;
 
-static int run(Arena *arena, const Command *c, const Variables *variables, int count, char **words)
+static int run_river(Arena *arena, const Command *c, const Variables *variables, int count,
+                     char **words)
 {
     uint8_t room[128];
     Text why = text_in(span_of(room, sizeof room));
@@ -102,7 +103,7 @@ static int run(Arena *arena, const Command *c, const Variables *variables, int c
         return fail_err(EXIT_FAILED, err);
     }
     if (activation_take(&variables->activation, &passed, &why) != ERR_OK) {
-        return fail(EXIT_FAILED, text_str(&why));
+        return fail_with(EXIT_FAILED, text_str(&why));
     }
     inherited_close(ACTIVATION_FIRST, ACTIVATION_FIRST + (int)passed - 1, c->hand_over_fd);
     Source source = source_of(c);
@@ -125,11 +126,11 @@ static int print_kdl(Arena *arena, const Command *c, const Source *source)
     Str shown;
     Err err =
         config_print_kdl(arena, c->file, text, format_of(c), c->kdl_version, d, &shown);
-    show(arena, d);
+    show_diagnostics(arena, d);
     if (err != ERR_OK) {
-        return conclude(c, d, err);
+        return conclude_load(c, d, err);
     }
-    print(stdout, shown);
+    print_text(stdout, shown);
     return EXIT_OK;
 }
 
@@ -158,7 +159,7 @@ static void reading_close(Reading *r)
 }
 
 /* Reads the file and prints its diagnostics. Returns an exit status. */
-static int load(Arena *arena, const Command *c, Reading *r, const Settings **ret)
+static int load_file(Arena *arena, const Command *c, Reading *r, const Settings **ret)
 {
     Str text;
     const Source *source = &r->source;
@@ -169,8 +170,8 @@ static int load(Arena *arena, const Command *c, Reading *r, const Settings **ret
     }
     static const SourceBefore nothing;
     Err err = source_load(source, &r->region, text, &nothing, d, ret);
-    show(arena, d);
-    return err == ERR_OK ? EXIT_OK : conclude(c, d, err);
+    show_diagnostics(arena, d);
+    return err == ERR_OK ? EXIT_OK : conclude_load(c, d, err);
 }
 
 /* River would refuse such a socket when using it: warn early. */
@@ -188,7 +189,7 @@ static void warn_of_upgrade_socket(const Command *c, const SystemSettings *syste
 static int check_settings(Arena *arena, const Command *c, Reading *r)
 {
     const Settings *settings = NULL;
-    int status = load(arena, c, r, &settings);
+    int status = load_file(arena, c, r, &settings);
     if (status != EXIT_OK) {
         return status;
     }
@@ -198,7 +199,7 @@ static int check_settings(Arena *arena, const Command *c, Reading *r)
     return EXIT_OK;
 }
 
-static int check(Arena *arena, const Command *c)
+static int check_file(Arena *arena, const Command *c)
 {
     static Reading reading; /* too large for the stack */
     Err err = reading_open(c, &reading);
@@ -224,7 +225,7 @@ static Err control_path(const Command *c, Text *found, Str *ret)
 }
 
 /* Sends a request to a running River and prints its answer. */
-static int ask(const Command *c, Str request, bool whole)
+static int ask_river(const Command *c, Str request, bool whole)
 {
     Str path = STR_NONE;
     uint8_t room[PATH_MAX];
@@ -247,29 +248,29 @@ static int ask(const Command *c, Str request, bool whole)
     return status == 0 ? EXIT_OK : EXIT_CONFIGURATION;
 }
 
-static int reload(const Command *c)
+static int ask_reload(const Command *c)
 {
     if (c->rollback) {
-        return ask(c, c->wait ? S("rollback wait\n") : S("rollback\n"), false);
+        return ask_river(c, c->wait ? S("rollback wait\n") : S("rollback\n"), false);
     }
-    return ask(c, c->wait ? S("reload wait\n") : S("reload\n"), false);
+    return ask_river(c, c->wait ? S("reload wait\n") : S("reload\n"), false);
 }
 
 /* The new binary is the one that runs this command. */
-static int upgrade(const Command *c)
+static int ask_upgrade(const Command *c)
 {
     uint8_t room[PATH_MAX + 16];
     char path[PATH_MAX];
     Text request = text_in(span_of(room, sizeof room));
     ssize_t len = readlink("/proc/self/exe", path, sizeof path);
     if (len <= 0 || (size_t)len == sizeof path) {
-        return fail(EXIT_FAILED, S("this binary cannot be found"));
+        return fail_with(EXIT_FAILED, S("this binary cannot be found"));
     }
     text_format(&request, "upgrade %.*s\n", (int)len, path);
-    return ask(c, text_str(&request), false);
+    return ask_river(c, text_str(&request), false);
 }
 
-static int examine(const Command *c, const Settings *settings)
+static int examine_machine(const Command *c, const Settings *settings)
 {
     uint8_t path_room[PATH_MAX];
     Text found = text_in(span_of(path_room, sizeof path_room));
@@ -282,14 +283,14 @@ static int examine(const Command *c, const Settings *settings)
     uint8_t room[DOCTOR_BYTES_MAX];
     Text out = text_in(span_of(room, sizeof room));
     bool fit = doctor_examine(&question, c->json, &out);
-    print(stdout, text_str(&out));
+    print_text(stdout, text_str(&out));
     return fit ? EXIT_OK : EXIT_UNFIT;
 }
 
 static int ask_doctor(Arena *arena, const Command *c)
 {
     if (c->file.len == 0) {
-        return examine(c, NULL);
+        return examine_machine(c, NULL);
     }
     static Reading reading; /* too large for the stack */
     const Settings *settings = NULL;
@@ -297,67 +298,67 @@ static int ask_doctor(Arena *arena, const Command *c)
     if (err != ERR_OK) {
         return fail_err(EXIT_FAILED, err);
     }
-    int status = load(arena, c, &reading, &settings);
-    status = status == EXIT_OK ? examine(c, settings) : status;
+    int status = load_file(arena, c, &reading, &settings);
+    status = status == EXIT_OK ? examine_machine(c, settings) : status;
     reading_close(&reading);
     return status;
 }
 
-static int defaults(Arena *arena, const Command *c)
+static int print_defaults(Arena *arena, const Command *c)
 {
     Str shown;
     Err err = c->markdown ? config_reference(arena, &shown) : config_defaults(arena, &shown);
     if (err != ERR_OK) {
         return fail_err(EXIT_FAILED, err);
     }
-    print(stdout, shown);
+    print_text(stdout, shown);
     return EXIT_OK;
 }
 
-static int environment(Arena *arena, const Command *c)
+static int print_environment(Arena *arena, const Command *c)
 {
     Str shown;
     Err err = config_environment(arena, &c->overrides, &shown);
     if (err != ERR_OK) {
         return fail_err(EXIT_FAILED, err);
     }
-    print(stdout, shown);
+    print_text(stdout, shown);
     return EXIT_OK;
 }
 
-static int help(void)
+static int print_help(void)
 {
     uint8_t room[HELP_BYTES_MAX];
     Text out = text_in(span_of(room, sizeof room));
     command_help(&out);
-    print(stdout, text_str(&out));
+    print_text(stdout, text_str(&out));
     return EXIT_OK;
 }
 
-static int obey(Arena *arena, const Command *c, const Variables *variables, int count,
-                char **words)
+static int obey_command(Arena *arena, const Command *c, const Variables *variables, int count,
+                        char **words)
 {
     switch (c->kind) {
     case COMMAND_RUN:
-        return run(arena, c, variables, count, words);
+        return run_river(arena, c, variables, count, words);
     case COMMAND_CHECK:
-        return check(arena, c);
+        return check_file(arena, c);
     case COMMAND_RELOAD:
-        return reload(c);
+        return ask_reload(c);
     case COMMAND_UPGRADE:
-        return upgrade(c);
+        return ask_upgrade(c);
     case COMMAND_STATUS:
-        return ask(c, c->json ? S("status json\n") : S("status text\n"), c->json);
+        return ask_river(c, c->json ? S("status json\n") : S("status text\n"), c->json);
     case COMMAND_DOCTOR:
         return ask_doctor(arena, c);
     case COMMAND_DEFAULTS:
-        return defaults(arena, c);
+        return print_defaults(arena, c);
     case COMMAND_ENV:
-        return environment(arena, c);
+        return print_environment(arena, c);
     case COMMAND_HELP:
-        return help();
+        return print_help();
     case COMMAND_VERSION:
-        print(stdout, S("river " RIVER_VERSION "\n"));
+        print_text(stdout, S("river " RIVER_VERSION "\n"));
         return EXIT_OK;
     }
     return EXIT_USAGE;
@@ -398,7 +399,7 @@ static void read_environment(ConfigOverrides *o)
     }
 }
 
-static int start(Arena *arena, int count, char **words)
+static int start_program(Arena *arena, int count, char **words)
 {
     size_t given = count > 1 ? (size_t)count - 1 : 0;
     Str *arguments = arena_array(arena, Str, given + 1);
@@ -420,7 +421,7 @@ static int start(Arena *arena, int count, char **words)
         return fail_err(EXIT_FAILED, ERR_MEMORY);
     }
     read_environment(&command.overrides);
-    return obey(arena, &command, &variables, count, words);
+    return obey_command(arena, &command, &variables, count, words);
 }
 
 int main(int argc, char **argv)
@@ -429,7 +430,7 @@ int main(int argc, char **argv)
     blocks_init(&blocks, NULL, BLOCK_BYTES, 0);
     Arena arena;
     arena_init(&arena, &blocks, REGION_BYTES); /* the same limit as in a region */
-    int status = start(&arena, argc, argv);
+    int status = start_program(&arena, argc, argv);
     if (fflush(stdout) != 0 && status == EXIT_OK) {
         status = EXIT_FAILED;
     }

@@ -89,7 +89,7 @@ void notify_close(Notify *n)
 /* ---- sending ---- */
 
 /* ERR_AGAIN: the manager's queue is full. */
-static Err tell(const Notify *n, Str news)
+static Err notify_tell(const Notify *n, Str news)
 {
     ssize_t sent = sendto(n->fd, news.at, news.len, MSG_NOSIGNAL, &n->to.as.any, /* system call */
                           n->to.bytes);
@@ -103,7 +103,7 @@ static Err tell(const Notify *n, Str news)
 static void send_news(Notify *n, const Text *news, uint64_t now_ms)
 {
     n->kept_len = 0;
-    if (tell(n, text_str(news)) == ERR_AGAIN) {
+    if (notify_tell(n, text_str(news)) == ERR_AGAIN) {
         n->kept_len = span_copy(span_of(n->kept, sizeof n->kept), text_str(news));
         n->again_ms = now_ms + NOTIFY_AGAIN_MS;
     }
@@ -117,7 +117,7 @@ static void add_status(Text *news, Str status)
     text_add(news, line);
 }
 
-static void say(Notify *n, Str what, Str status, uint64_t now_ms)
+static void notify_say(Notify *n, Str what, Str status, uint64_t now_ms)
 {
     uint8_t room[NOTIFY_BYTES_MAX];
     if (n->open) {
@@ -138,7 +138,7 @@ void notify_ready(Notify *n, size_t services, size_t listeners, uint64_t worker,
     text_format(&status, "serving: %zu service%s, %zu listener%s, worker %llu", services,
                 services == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s",
                 (unsigned long long)worker);
-    say(n, text_str(&what), text_str(&status), now_ms);
+    notify_say(n, text_str(&what), text_str(&status), now_ms);
 }
 
 void notify_reloading(Notify *n, uint64_t now_ms)
@@ -149,18 +149,18 @@ void notify_reloading(Notify *n, uint64_t now_ms)
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / USEC_PER_MS;
     text_format(&what, "RELOADING=1\nMONOTONIC_USEC=%llu\n", (unsigned long long)usec);
-    say(n, text_str(&what), S("reloading"), now_ms);
+    notify_say(n, text_str(&what), S("reloading"), now_ms);
 }
 
 void notify_stopping(Notify *n, Str status, uint64_t now_ms)
 {
-    say(n, S("STOPPING=1\n"), status, now_ms);
+    notify_say(n, S("STOPPING=1\n"), status, now_ms);
 }
 
 void notify_status(Notify *n, Str status, uint64_t now_ms)
 {
     if (n->kept_len == 0) { /* a kept message is more important than a status line */
-        say(n, S(""), status, now_ms);
+        notify_say(n, S(""), status, now_ms);
     }
 }
 
@@ -199,7 +199,7 @@ void notify_unstore(const Notify *n, Str name)
     uint8_t room[NOTIFY_BYTES_MAX];
     Text news = text_in(span_of(room, sizeof room));
     text_format(&news, "FDSTOREREMOVE=1\nFDNAME=%.*s\n", STR_ARG(name));
-    (void)!tell(n, text_str(&news));
+    (void)!notify_tell(n, text_str(&news));
 }
 
 /* ---- what is due ---- */
@@ -215,7 +215,7 @@ void notify_keep(Notify *n, bool well, uint64_t now_ms)
         send_news(n, &news, now_ms);
     }
     if (n->every_ms != 0 && well && now_ms >= n->due_ms) {
-        Err err = tell(n, S("WATCHDOG=1"));
+        Err err = notify_tell(n, S("WATCHDOG=1"));
         n->due_ms = now_ms + (err == ERR_AGAIN ? u64_min(NOTIFY_AGAIN_MS, n->every_ms)
                                                : n->every_ms);
     } else if (n->every_ms != 0 && now_ms >= n->due_ms) {
@@ -238,7 +238,7 @@ void notify_successor(Notify *n, Str pid, uint64_t now_ms)
     uint8_t room[64];
     Text what = text_in(span_of(room, sizeof room));
     text_format(&what, "MAINPID=%.*s\n", STR_ARG(str_take(pid, 20)));
-    say(n, text_str(&what), S("another River takes over"), now_ms);
+    notify_say(n, text_str(&what), S("another River takes over"), now_ms);
     notify_close(n); /* from now on the other one sends */
 }
 

@@ -57,7 +57,7 @@ static pid_t clone_sibling(void)
 }
 
 /* Runs the child; does not return. */
-static _Noreturn void live(uint32_t kind, const int *fds)
+static _Noreturn void child_live(uint32_t kind, const int *fds)
 {
     (void)prctl(PR_SET_NAME, child_kinds[kind]->process);
     ChildStart start = {.channel = {.orders = fds[0], .answers = fds[1]}};
@@ -81,7 +81,7 @@ static bool take_fds(struct msghdr *packet, int *fds)
     return count == BIRTH_FDS;
 }
 
-static void answer(int fd, Reply reply)
+static void answer_birth(int fd, Reply reply)
 {
     ssize_t n;
     do {
@@ -89,14 +89,14 @@ static void answer(int fd, Reply reply)
     } while (n < 0 && errno == EINTR);
 }
 
-static void bear(int fd, const Request *request, const int *fds)
+static void bear_child(int fd, const Request *request, const int *fds)
 {
     pid_t pid = clone_sibling();
     if (pid == 0) {
         (void)close(fd);
-        live(request->kind, fds);
+        child_live(request->kind, fds);
     }
-    answer(fd, (Reply){.pid = pid > 0 ? pid : 0, .error = pid > 0 ? 0 : errno});
+    answer_birth(fd, (Reply){.pid = pid > 0 ? pid : 0, .error = pid > 0 ? 0 : errno});
 }
 
 /* Serves one request; false: the supervisor is gone. */
@@ -117,9 +117,9 @@ static bool serve_one(int fd)
     bool whole = take_fds(&packet, fds) && n == sizeof request && request.kind < CHILD_KINDS &&
                  child_kinds[request.kind]->main;
     if (whole) {
-        bear(fd, &request, fds);
+        bear_child(fd, &request, fds);
     } else {
-        answer(fd, (Reply){.error = EINVAL});
+        answer_birth(fd, (Reply){.error = EINVAL});
     }
     for (size_t i = 0; i < BIRTH_FDS; i++) {
         if (fds[i] >= 0) {
@@ -131,7 +131,7 @@ static bool serve_one(int fd)
 
 /* The nursery dies with the supervisor. Other processes may neither trace it nor read its memory:
  * they could use it to create processes of their own. */
-static _Noreturn void nurse(int fd, pid_t supervisor, bool let_go)
+static _Noreturn void nursery_live(int fd, pid_t supervisor, bool let_go)
 {
     (void)prctl(PR_SET_NAME, NAME);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -155,7 +155,7 @@ static _Noreturn void nurse(int fd, pid_t supervisor, bool let_go)
 
 /* ---- the supervisor's side ---- */
 
-static void forget(Nursery *n)
+static void nursery_forget(Nursery *n)
 {
     if (n->fd >= 0) {
         (void)close(n->fd);
@@ -173,7 +173,7 @@ Err nursery_start(Nursery *io)
     pid_t supervisor = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        nurse(ends[1], supervisor, io->let_go);
+        nursery_live(ends[1], supervisor, io->let_go);
     }
     (void)close(ends[1]);
     if (pid < 0) {
@@ -192,7 +192,7 @@ void nursery_end(Nursery *io)
         (void)kill(io->pid, SIGKILL);
         (void)waitpid(io->pid, NULL, 0);
     }
-    forget(io);
+    nursery_forget(io);
 }
 
 void nursery_look(Nursery *io)
@@ -200,11 +200,11 @@ void nursery_look(Nursery *io)
     if (io->pid > 0 && waitpid(io->pid, NULL, WNOHANG) != 0) {
         LOG(ERROR, "the nursery died: the next child is made by another one",
             LOG_U64("pid", (uint64_t)io->pid));
-        forget(io);
+        nursery_forget(io);
     }
 }
 
-static Err ask(int fd, const Birth *birth)
+static Err ask_birth(int fd, const Birth *birth)
 {
     Request request = {.kind = (uint32_t)birth->kind};
     const int fds[BIRTH_FDS] = {birth->channel.orders, birth->channel.answers, birth->notes};
@@ -227,7 +227,7 @@ static Err ask(int fd, const Birth *birth)
 }
 
 /* ERR_CLOSED, ERR_TIMEOUT: the nursery is useless now. */
-static Err hear(int fd, pid_t *ret)
+static Err hear_birth(int fd, pid_t *ret)
 {
     Reply reply = {0};
     struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -252,9 +252,9 @@ Err nursery_bear(Nursery *io, const Birth *birth, pid_t *ret)
         if (io->pid == 0) {
             TRY(nursery_start(io));
         }
-        err = ask(io->fd, birth);
+        err = ask_birth(io->fd, birth);
         bool asked = err == ERR_OK;
-        err = asked ? hear(io->fd, ret) : err;
+        err = asked ? hear_birth(io->fd, ret) : err;
         if (asked && err != ERR_TIMEOUT && err != ERR_CLOSED) {
             return err; /* it is alive, whatever it answered */
         }

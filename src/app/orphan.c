@@ -64,7 +64,7 @@ typedef struct GoBetween {
 
 /* Forwards the listening sockets under names derived from the sockets themselves. All others stay
  * open until this process ends. */
-static Err forward(const GoBetween *g, const HandoverMessage *m)
+static Err forward_message(const GoBetween *g, const HandoverMessage *m)
 {
     int good[HANDOVER_FDS_MAX];
     uint8_t room[HANDOVER_BYTES_MAX];
@@ -101,7 +101,7 @@ static Err forward_all(GoBetween *g)
     for (unsigned i = 0; err == ERR_OK && m.kind != HANDOVER_OVER && i < MESSAGES_MAX; i++) {
         err = receive_from_orphan(g, MESSAGE_MS, &m);
         if (err == ERR_OK && m.kind == HANDOVER_LISTENERS) {
-            TRY(forward(g, &m));
+            TRY(forward_message(g, &m));
         }
     }
     return handover_send(g->supervisor, HANDOVER_OVER, STR_NONE, NULL, 0);

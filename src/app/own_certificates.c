@@ -12,7 +12,8 @@ typedef struct Walk {
     StrMap chains; /* per service, by path */
 } Walk;
 
-static void add(Walk *w, const Settings *settings, uint32_t service, const ConnectorSettings *c)
+static void walk_connector(Walk *w, const Settings *settings, uint32_t service,
+                           const ConnectorSettings *c)
 {
     uint32_t place = (uint32_t)w->count;
     w->found++;
@@ -33,12 +34,12 @@ static void walk_action(Walk *w, const Settings *settings, uint32_t service,
     const ClusterSettings *cluster = &action->cluster;
     for (size_t i = 0; action->kind == ACTION_PROXY && i < cluster->connector_count; i++) {
         if (cluster->connectors[i].tls.chain.path.len > 0) {
-            add(w, settings, service, &cluster->connectors[i]);
+            walk_connector(w, settings, service, &cluster->connectors[i]);
         }
     }
 }
 
-static void walk(Walk *w, const Settings *settings)
+static void walk_settings(Walk *w, const Settings *settings)
 {
     for (uint32_t i = 0; i < settings->service_count; i++) {
         const ServiceSettings *service = settings->services[i];
@@ -55,7 +56,7 @@ Err own_certificates(const Settings *settings, Arena *a, const OwnCertificate **
                      size_t *ret_count)
 {
     Walk count = {0};
-    walk(&count, settings);
+    walk_settings(&count, settings);
     *ret = NULL;
     *ret_count = 0;
     if (count.found == 0) {
@@ -67,7 +68,7 @@ Err own_certificates(const Settings *settings, Arena *a, const OwnCertificate **
         return ERR_MEMORY;
     }
     TRY(str_map_open(a, w.room, &w.chains));
-    walk(&w, settings);
+    walk_settings(&w, settings);
     *ret = w.list;
     *ret_count = w.count;
     return ERR_OK;

@@ -9,7 +9,7 @@
 
 #define PIDFILE_MODE 0644
 
-static Err fail(Text *why, const char *path, int fd)
+static Err pid_file_fail(Text *why, const char *path, int fd)
 {
     Err err = err_from_errno(errno);
     text_format(why, "cannot write the pid file %s: %s", path, err_sentence(err));
@@ -25,7 +25,7 @@ Err pidfile_write(Str path, int *ret_fd, Text *why)
     TRY(str_to_c(path, span_of(name, sizeof name)));
     int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, PIDFILE_MODE);
     if (fd < 0) {
-        return fail(why, name, -1);
+        return pid_file_fail(why, name, -1);
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         text_format(why, "another River runs already: it holds the pid file %s", name);
@@ -37,7 +37,7 @@ Err pidfile_write(Str path, int *ret_fd, Text *why)
     text_u64(&pid, (uint64_t)getpid());
     text_byte(&pid, '\n');
     if (ftruncate(fd, 0) != 0 || pwrite(fd, room, pid.len, 0) != (ssize_t)pid.len) {
-        return fail(why, name, fd);
+        return pid_file_fail(why, name, fd);
     }
     *ret_fd = fd;
     return ERR_OK;

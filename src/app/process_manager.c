@@ -185,7 +185,7 @@ static void note_stop(KeptChild *w, bool stopped, uint64_t now_ms)
 }
 
 /* Whether the system reports a change of a child. */
-static bool look(pid_t pid, int *ret_status)
+static bool look_at_child(pid_t pid, int *ret_status)
 {
     pid_t found = waitpid(pid, ret_status, LOOK);
     if (found < 0 && errno == ECHILD) {
@@ -228,7 +228,7 @@ bool manager_reap_one(KeptChild *c, bool expected, uint64_t now_ms, KeptChild *r
                       int *ret_status)
 {
     int status = 0;
-    if (c->role == KEPT_NONE || !look(c->pid, &status)) {
+    if (c->role == KEPT_NONE || !look_at_child(c->pid, &status)) {
         return false;
     }
     if (WIFSTOPPED(status) || WIFCONTINUED(status)) {

@@ -29,7 +29,7 @@
 /* ---- answers ---- */
 
 /* Ends the answer to a client: the last line is its exit status (control.h). */
-static void conclude(Supervisor *s, ControlClient *client, int status, Str text)
+static void reload_conclude(Supervisor *s, ControlClient *client, int status, Str text)
 {
     if (!client) {
         return;
@@ -62,8 +62,8 @@ static void log_mistakes(const Source *source, Str shown)
 }
 
 /* Reports everywhere that nothing has changed, and why. */
-static void refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
-                   const ConfigurationReport *report, Str reason)
+static void reload_refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
+                          const ConfigurationReport *report, Str reason)
 {
     uint8_t room[1200];
     Text t = text_in(span_of(room, sizeof room));
@@ -77,7 +77,7 @@ static void refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
     if (client && report) {
         control_answer(&s->control, client, report->shown);
     }
-    conclude(s, client, 1, text_str(&t));
+    reload_conclude(s, client, 1, text_str(&t));
 }
 
 /* ---- changed files ---- */
@@ -165,11 +165,11 @@ static void log_renewed(Supervisor *s, const Settings *old, const Settings *fres
 static void tell_reloaded(Supervisor *s)
 {
     s->reload.draining = 0;
-    conclude(s, waiting_client(s), 0, S("reloaded\n"));
+    reload_conclude(s, waiting_client(s), 0, S("reloaded\n"));
 }
 
 /* The next configuration takes effect. */
-static void commit(Supervisor *s)
+static void reload_commit(Supervisor *s)
 {
     Reload *r = &s->reload;
     Configuration *old = s->current;
@@ -221,11 +221,11 @@ static void give_up_next(Supervisor *s)
     logs_close(&s->reload.logs);
 }
 
-static void fail(Supervisor *s, Str reason)
+static void reload_fail(Supervisor *s, Str reason)
 {
     give_up_next(s);
     supervisor_notify_serving(s);
-    refuse(s, waiting_client(s), s->reload.kind, NULL, reason);
+    reload_refuse(s, waiting_client(s), s->reload.kind, NULL, reason);
 }
 
 void reload_abandon(Supervisor *s)
@@ -235,7 +235,7 @@ void reload_abandon(Supervisor *s)
         tell_reloaded(s);
     }
     if (s->reload.state != RELOAD_NONE) {
-        fail(s, S("River ends"));
+        reload_fail(s, S("River ends"));
     }
     if (coming) {
         supervisor_order(coming, CHANNEL_STOP, 0);
@@ -258,7 +258,7 @@ void reload_on_dump(Supervisor *s, int fd)
     r->state = RELOAD_COMING;
     Err err = manager_start(&s->manager, &setup, KEPT_COMING, clock_ms(), &coming);
     if (err != ERR_OK) {
-        fail(s, str_from_c(err_sentence(err)));
+        reload_fail(s, str_from_c(err_sentence(err)));
     }
 }
 
@@ -286,13 +286,13 @@ void reload_on_message(Supervisor *s, KeptChild *from, const ChannelMessage *mes
         return;
     }
     if (message->value == 1) {
-        commit(s);
+        reload_commit(s);
         return;
     }
     uint8_t room[300];
     Text t = text_in(span_of(room, sizeof room));
     text_format(&t, "the worker cannot build it: %.*s", STR_ARG(str_take(message->bytes, 200)));
-    fail(s, text_str(&t));
+    reload_fail(s, text_str(&t));
 }
 
 void reload_on_deaf(Supervisor *s, const KeptChild *w)
@@ -311,7 +311,7 @@ void reload_on_ready(Supervisor *s, KeptChild *w)
         s->reload.draining_until_ms = clock_ms() + DRAINING_MS;
     }
     w->role = KEPT_SERVING;
-    commit(s);
+    reload_commit(s);
 }
 
 void reload_mend_listeners(Supervisor *s)
@@ -326,9 +326,9 @@ void reload_on_death(Supervisor *s, const KeptChild *w)
 {
     reload_on_deaf(s, w);
     if (s->reload.state == RELOAD_COMING && w->role == KEPT_COMING) {
-        fail(s, S("the fresh worker could not start"));
+        reload_fail(s, S("the fresh worker could not start"));
     } else if (s->reload.state == RELOAD_ASKED && w->role == KEPT_SERVING) {
-        fail(s, S("the worker died over it"));
+        reload_fail(s, S("the worker died over it"));
     }
 }
 
@@ -358,7 +358,7 @@ void reload_keep_deadlines(Supervisor *s, uint64_t now_ms)
     }
     KeptChild *slow =
         manager_find(&s->manager, s->reload.state == RELOAD_COMING ? KEPT_COMING : KEPT_SERVING);
-    fail(s, S("the worker has not answered in time"));
+    reload_fail(s, S("the worker has not answered in time"));
     if (slow) { /* it may have adopted the configuration in part: its state is unknown */
         slow->kill_at_ms = now_ms;
     }
@@ -418,7 +418,7 @@ static void report_failure(Supervisor *s, ControlClient *client, ReloadKind kind
     } else if (report->why.len == 0) {
         text_add(&t, str_from_c(err_sentence(err)));
     }
-    refuse(s, client, kind, report, t.len > 0 ? text_str(&t) : text_str(&report->why));
+    reload_refuse(s, client, kind, report, t.len > 0 ? text_str(&t) : text_str(&report->why));
 }
 
 /* Recognizes a line "FILE:LINE:COLUMN: LABEL: MESSAGE" about a certificate that was not renewed. */
@@ -487,7 +487,7 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
             LOG(INFO, "configuration read again: nothing new");
         }
         if (err == ERR_OK) {
-            conclude(s, client, 0, S("nothing has changed\n"));
+            reload_conclude(s, client, 0, S("nothing has changed\n"));
         }
         return err;
     }
@@ -500,7 +500,7 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
         s->reload.client = client->id;
         control_be_patient(client);
     } else {
-        conclude(s, client, 0, S("checked; the worker takes it up\n"));
+        reload_conclude(s, client, 0, S("checked; the worker takes it up\n"));
     }
     return ERR_OK;
 }
@@ -508,17 +508,17 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
 void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wait)
 {
     if (s->state != STATE_SERVING) {
-        refuse(s, client, kind, NULL, S("River ends"));
+        reload_refuse(s, client, kind, NULL, S("River ends"));
         return;
     }
     if (s->upgrade.fd >= 0 || s->takeover.fd >= 0) {
-        refuse(s, client, kind, NULL, S("an upgrade is under way; try again"));
+        reload_refuse(s, client, kind, NULL, S("an upgrade is under way; try again"));
         return;
     }
     if (s->reload.state != RELOAD_NONE) {
         s->reload.again = s->reload.again || !client;
         if (client) {
-            refuse(s, client, kind, NULL, S("another reload is under way; try again"));
+            reload_refuse(s, client, kind, NULL, S("another reload is under way; try again"));
         }
         return;
     }

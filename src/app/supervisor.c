@@ -353,13 +353,6 @@ static void keep_deadlines(Supervisor *s)
     notify_keep(&s->notify, worker_is_well(s) && s->takeover.fd < 0, now);
 }
 
-static void sooner(uint64_t *due, uint64_t other)
-{
-    if (other != 0 && (*due == 0 || other < *due)) {
-        *due = other;
-    }
-}
-
 /* Milliseconds until keep_deadlines must run; -1: never. */
 static int wait_ms(Supervisor *s)
 {
@@ -367,22 +360,22 @@ static int wait_ms(Supervisor *s)
     uint64_t due = 0;
     for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
         const KeptChild *w = &s->manager.workers[i];
-        sooner(&due, w->role != KEPT_NONE ? w->kill_at_ms : 0);
+        clock_sooner(&due, w->role != KEPT_NONE ? w->kill_at_ms : 0);
     }
     if (needs_worker(s)) {
-        sooner(&due, u64_max(s->manager.restarts.due_ms, 1));
+        clock_sooner(&due, u64_max(s->manager.restarts.due_ms, 1));
     }
     if (s->state == STATE_SERVING) {
-        sooner(&due, reload_due_ms(s));
-        sooner(&due, s->upgrade.deadline_ms);
-        sooner(&due, s->dumping.deadline_ms);
-        sooner(&due, s->store_at_ms);
+        clock_sooner(&due, reload_due_ms(s));
+        clock_sooner(&due, s->upgrade.deadline_ms);
+        clock_sooner(&due, s->dumping.deadline_ms);
+        clock_sooner(&due, s->store_at_ms);
     }
     if (s->state == STATE_SERVING) {
-        sooner(&due, helpers_due_ms(&s->manager, s->helper_watches));
+        clock_sooner(&due, helpers_due_ms(&s->manager, s->helper_watches));
     }
-    sooner(&due, watch_due_ms(&s->watch));
-    sooner(&due, notify_due_ms(&s->notify));
+    clock_sooner(&due, watch_due_ms(&s->watch));
+    clock_sooner(&due, notify_due_ms(&s->notify));
     int wait = control_wait_ms(&s->control, now);
     if (due != 0) {
         uint64_t left = due > now ? due - now : 0;
@@ -392,7 +385,7 @@ static int wait_ms(Supervisor *s)
 }
 
 /* Everything to poll: signals, workers, helpers, control clients. */
-static size_t gather(Supervisor *s, struct pollfd *fds)
+static size_t gather_fds(Supervisor *s, struct pollfd *fds)
 {
     size_t count = 0;
     fds[count++] = (struct pollfd){.fd = s->signals, .events = POLLIN};
@@ -414,7 +407,7 @@ static void run_loop(Supervisor *s)
 {
     while (s->state != STATE_OVER) {
         struct pollfd fds[POLL_MAX];
-        size_t count = gather(s, fds);
+        size_t count = gather_fds(s, fds);
         (void)poll(fds, count, wait_ms(s));
         for (size_t i = 0; i < MANAGER_WORKERS_MAX; i++) {
             take_messages(s, &s->manager.workers[i]);

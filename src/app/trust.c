@@ -69,7 +69,7 @@ static Err check_one(const char *name, bool last, Text *why)
 }
 
 /* The directory of a path, with symbolic links resolved. */
-static Err resolve(Str path, Span room)
+static Err resolve_path(Str path, Span room)
 {
     char name[PATH_MAX];
     size_t slash = path.len;
@@ -86,7 +86,7 @@ Err trust_check_directory(Str path, Text *why)
 {
     char resolved[PATH_MAX];
     char name[PATH_MAX];
-    if (resolve(path, span_of(resolved, sizeof resolved)) != ERR_OK) {
+    if (resolve_path(path, span_of(resolved, sizeof resolved)) != ERR_OK) {
         text_format(why, "the directory of %.*s does not exist", STR_ARG(path));
         return ERR_MISSING;
     }

@@ -162,7 +162,7 @@ void takeover_on_readable(Supervisor *s)
 
 /* ---- the old one ---- */
 
-static void conclude(Supervisor *s, int status, Str text)
+static void upgrade_conclude(Supervisor *s, int status, Str text)
 {
     ControlClient *client =
         s->upgrade.client != 0 ? control_find(&s->control, s->upgrade.client) : NULL;
@@ -175,7 +175,7 @@ static void conclude(Supervisor *s, int status, Str text)
 }
 
 /* The new one has failed: everything stays as it is. */
-static void cancel(Supervisor *s, Str why)
+static void upgrade_cancel(Supervisor *s, Str why)
 {
     uint8_t room[REASON_BYTES_MAX + 200];
     Text t = text_in(span_of(room, sizeof room));
@@ -192,7 +192,7 @@ static void cancel(Supervisor *s, Str why)
     LOG(ERROR, "not upgraded", LOG_STR("why", str_take(why, 500)));
     text_format(&t, "%.*s%snot upgraded; this River goes on\n", STR_ARG(why),
                 str_ends(why, S("\n")) ? "" : "\n");
-    conclude(s, 1, text_str(&t));
+    upgrade_conclude(s, 1, text_str(&t));
 }
 
 /* Sends the listeners that the service manager has passed, or all others. */
@@ -228,7 +228,7 @@ void upgrade_on_dump(Supervisor *s, int fd)
     Err err = fd >= 0 ? handover_send(u->fd, HANDOVER_STATE, STR_NONE, &fd, 1) : ERR_OK;
     err = err == ERR_OK ? handover_send(u->fd, HANDOVER_OVER, STR_NONE, NULL, 0) : err;
     if (err != ERR_OK) {
-        cancel(s, str_from_c(err_sentence(err)));
+        upgrade_cancel(s, str_from_c(err_sentence(err)));
     } else {
         LOG(INFO, "handed over; waiting until the new River serves");
     }
@@ -243,7 +243,7 @@ static void hand_over(Supervisor *s)
     Err err = send_listeners(u->fd, &s->current->listeners, false);
     err = err == ERR_OK ? send_listeners(u->fd, &s->current->listeners, true) : err;
     if (err != ERR_OK) {
-        cancel(s, str_from_c(err_sentence(err)));
+        upgrade_cancel(s, str_from_c(err_sentence(err)));
     } else {
         dumping_begin(s, DUMP_FOR_UPGRADE);
     }
@@ -276,7 +276,7 @@ static void child_words(const Launch *launch, char *end_flag, char **words)
 }
 
 /* The forked child: becomes the new River. */
-static _Noreturn void become(const Supervisor *s, const char *path, int end)
+static _Noreturn void become_next(const Supervisor *s, const char *path, int end)
 {
     char *words[WORDS_MAX + 2];
     uint8_t room[48];
@@ -313,17 +313,17 @@ void upgrade_begin(Supervisor *s, Str path, ControlClient *client)
     control_be_patient(client);
     if (str_to_c(path, span_of(name, sizeof name)) != ERR_OK || access(name, X_OK) != 0 ||
         handover_pair(&u->fd, &end) != ERR_OK) {
-        cancel(s, S("the binary cannot be run"));
+        upgrade_cancel(s, S("the binary cannot be run"));
         return;
     }
     u->pid = fork();
     if (u->pid == 0) {
-        become(s, name, end);
+        become_next(s, name, end);
     }
     (void)close(end);
     if (u->pid < 0) {
         u->pid = 0;
-        cancel(s, S("no process can be forked"));
+        upgrade_cancel(s, S("no process can be forked"));
         return;
     }
     LOG(INFO, "starting the new River", LOG_STR("path", path),
@@ -343,9 +343,9 @@ static void try_to_reach(Supervisor *s, uint64_t now_ms)
         trust_no_descriptors(u->fd);
         hand_over(s);
     } else if (err == ERR_DENIED && why.len > 0) {
-        cancel(s, text_str(&why));
+        upgrade_cancel(s, text_str(&why));
     } else if (u->tries_left == 0) {
-        cancel(s, S("nobody waits at the upgrade socket"));
+        upgrade_cancel(s, S("nobody waits at the upgrade socket"));
     } else {
         u->deadline_ms = now_ms + RETRY_MS;
     }
@@ -369,7 +369,7 @@ void upgrade_to_waiting(Supervisor *s)
 }
 
 /* The new one serves: it gets the files that only one may have, and we end. */
-static void commit(Supervisor *s, Str lines)
+static void upgrade_commit(Supervisor *s, Str lines)
 {
     uint8_t room[200];
     Text t = text_in(span_of(room, sizeof room));
@@ -387,7 +387,7 @@ static void commit(Supervisor *s, Str lines)
     LOG(INFO, "upgraded: finishing what is open", LOG_STR("successor", pid));
     text_format(&t, "upgraded: River %.*s serves now; %u finishes what it has\n", STR_ARG(pid),
                 (unsigned)getpid());
-    conclude(s, 0, text_str(&t));
+    upgrade_conclude(s, 0, text_str(&t));
     supervisor_retire(s);
 }
 
@@ -403,11 +403,11 @@ void upgrade_on_readable(Supervisor *s)
         (void)close(m.fds[i]);
     }
     if (err == ERR_OK && m.kind == HANDOVER_READY) {
-        commit(s, m.lines);
+        upgrade_commit(s, m.lines);
     } else if (err == ERR_OK && m.kind == HANDOVER_FAILED) {
-        cancel(s, m.lines);
+        upgrade_cancel(s, m.lines);
     } else if (err != ERR_OK) {
-        cancel(s, S("the new River ended before it was ready"));
+        upgrade_cancel(s, S("the new River ended before it was ready"));
     }
 }
 
@@ -424,6 +424,6 @@ void upgrade_keep_deadlines(Supervisor *s, uint64_t now_ms)
     if (u->tries_left > 0) {
         try_to_reach(s, now_ms);
     } else {
-        cancel(s, S("the new River was not ready in time"));
+        upgrade_cancel(s, S("the new River was not ready in time"));
     }
 }

@@ -76,7 +76,7 @@ static uint32_t thread_id_of(const KeptChild *k, unsigned index)
 
 /* Starts watching another process. Without thread statistics nothing is ever found stuck, so probe
  * for them now and warn. */
-static void begin(Watch *w, const KeptChild *k, uint64_t now_ms)
+static void watch_begin(Watch *w, const KeptChild *k, uint64_t now_ms)
 {
     ThreadStat stat;
     bool was_blind = w->blind;
@@ -124,7 +124,7 @@ void watch_keep(Watch *w, KeptChild *serving, uint64_t now_ms)
         return;
     }
     if (w->worker != serving->pid || w->started_ms != serving->started_ms) {
-        begin(w, serving, now_ms);
+        watch_begin(w, serving, now_ms);
         return;
     }
     if (now_ms + pause_ms() / EARLY_SHARE >= w->due_ms) {

@@ -95,7 +95,7 @@ void orphan_begin(WorkerProcess *p)
     }
 }
 
-static void say(WorkerProcess *p)
+static void orphan_say(WorkerProcess *p)
 {
     Orphan *o = &p->orphan;
     uint64_t now = clock_ms();
@@ -214,7 +214,7 @@ void orphan_serve(WorkerProcess *p)
 {
     Orphan *o = &p->orphan;
     take_signals(p);
-    say(p);
+    orphan_say(p);
     if (awaits_heir(p)) {
         meet_heir(p);
     }

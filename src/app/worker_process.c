@@ -144,7 +144,7 @@ void worker_begin_stop(WorkerProcess *p)
     worker_stop(p->worker);
 }
 
-static void obey(WorkerProcess *p, const ChannelMessage *message)
+static void obey_order(WorkerProcess *p, const ChannelMessage *message)
 {
     switch (message->kind) {
     case CHANNEL_DRAIN:
@@ -198,7 +198,7 @@ static void take_orders(WorkerProcess *p)
     Err err;
     while ((err = channel_take_order(&p->channel, span_of(p->room, sizeof p->room), &message)) ==
            ERR_OK) {
-        obey(p, &message);
+        obey_order(p, &message);
     }
     if (err != ERR_AGAIN && err != ERR_SYNTAX) {
         channel_close(&p->channel);
@@ -216,7 +216,7 @@ static int tick_ms(const WorkerProcess *p)
     return (int)u64_min((unsigned)tick, u64_min(p->clusters_ms, INT_MAX)); /* -1 is the largest */
 }
 
-static void serve(WorkerProcess *p)
+static void serve_channel(WorkerProcess *p)
 {
     while (!worker_is_done(p->worker)) {
         struct pollfd fds[1 + ORPHAN_POLL_MAX];
@@ -238,7 +238,7 @@ static void serve(WorkerProcess *p)
 /* ---- life ---- */
 
 /* The first configuration has arrived: everything up to serving. */
-static Err start(WorkerProcess *p, const ChannelMessage *message)
+static Err start_worker(WorkerProcess *p, const ChannelMessage *message)
 {
     const Settings *settings = NULL;
     TRY(worker_map_settings(message, &settings));
@@ -261,7 +261,7 @@ static Err await_start(WorkerProcess *p)
         }
         TRY(err);
         if (message.kind == CHANNEL_CONFIGURATION) {
-            return start(p, &message);
+            return start_worker(p, &message);
         }
         if (!worker_take_start(p, &message)) {
             return ERR_SYNTAX;
@@ -285,7 +285,7 @@ void worker_process_run(const ChildStart *start_with)
         log_stop(p->log, LOG_STOP_MS);
         _exit(EXIT_FAILED);
     }
-    serve(p);
+    serve_channel(p);
     worker_join(p->worker);
     builder_close(&p->builder);
     worker_free(p->worker);

@@ -61,7 +61,7 @@ static void points_add(Ring *ring, size_t from, const Member *m, uint32_t place)
 }
 
 /* Radix sort by hash, eight bits at a time; stable. */
-static void sort(Ring *ring, Ring *spare)
+static void ring_sort(Ring *ring, Ring *spare)
 {
     for (unsigned shift = 0; shift < 32; shift += 8) {
         size_t starts[257] = {0};
@@ -102,7 +102,7 @@ static void ring_fill(const EndpointSet *set, Ring *ring, Ring *spare)
             from += (size_t)set->members[i].weight * POINTS_PER_WEIGHT;
         }
     }
-    sort(ring, spare);
+    ring_sort(ring, spare);
     make_distinct(ring);
 }
 

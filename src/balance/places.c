@@ -23,7 +23,7 @@ static int compare_numbers(uint64_t a, uint64_t b)
 }
 
 /* IPv4 by number and port, then IPv6, then Unix sockets by path. */
-static int compare(const Endpoint *a, const Endpoint *b)
+static int compare_names(const Endpoint *a, const Endpoint *b)
 {
     int ranks = compare_numbers((uint64_t)family_rank(a), (uint64_t)family_rank(b));
     if (ranks != 0) {
@@ -46,14 +46,14 @@ static int compare(const Endpoint *a, const Endpoint *b)
 }
 
 /* Heap sort: the file's list may be long, and in any order. */
-static void sift(const EndpointSet *set, Places *p, size_t root, size_t count)
+static void heap_sift(const EndpointSet *set, Places *p, size_t root, size_t count)
 {
     for (size_t child = 2 * root + 1; child < count; child = 2 * root + 1) {
         const EndpointPlace *list = p->list;
-        bool right = child + 1 < count && compare(set->members[list[child].place].endpoint,
+        bool right = child + 1 < count && compare_names(set->members[list[child].place].endpoint,
                                                   set->members[list[child + 1].place].endpoint) < 0;
         child += right ? 1 : 0;
-        if (compare(set->members[list[root].place].endpoint,
+        if (compare_names(set->members[list[root].place].endpoint,
                     set->members[list[child].place].endpoint) >= 0) {
             return;
         }
@@ -64,16 +64,16 @@ static void sift(const EndpointSet *set, Places *p, size_t root, size_t count)
     }
 }
 
-static void sort(const EndpointSet *set, Places *p)
+static void places_sort(const EndpointSet *set, Places *p)
 {
     for (size_t i = p->count / 2; i > 0; i--) {
-        sift(set, p, i - 1, p->count);
+        heap_sift(set, p, i - 1, p->count);
     }
     for (size_t last = p->count - 1; last > 0; last--) {
         EndpointPlace swap = p->list[0];
         p->list[0] = p->list[last];
         p->list[last] = swap;
-        sift(set, p, 0, last);
+        heap_sift(set, p, 0, last);
     }
 }
 
@@ -91,7 +91,7 @@ const Places *places_new(const EndpointSet *set, Arena *arena)
             p->list[p->count - 1].place = (uint32_t)i;
         }
     }
-    sort(set, p);
+    places_sort(set, p);
     for (size_t i = 0; i < p->count; i++) {
         p->total += set->members[p->list[i].place].weight;
         p->list[i].end = p->total;

@@ -204,7 +204,7 @@ static Err generation_open(Build *b)
 }
 
 /* Frees a failed build at once: no thread has seen it. */
-static void undo(Build *b)
+static void build_undo(Build *b)
 {
     clusters_abandon(b->builder->worker);
     generation_drop(b->builder, b->generation);
@@ -228,7 +228,7 @@ Err builder_build(Builder *b, const Settings *settings, const BuildInputs *input
     err = err == ERR_OK ? build_listeners(&build) : err;
     arena_reset(&scratch);
     if (err != ERR_OK) {
-        undo(&build);
+        build_undo(&build);
         return err;
     }
     clusters_commit(b->worker);

@@ -85,7 +85,7 @@ static Err take_table(Build *b, const ListenerSettings *from, uint32_t place, co
 
 /* ---- the default service ---- */
 
-static void least(uint64_t *into, uint64_t n)
+static void take_least(uint64_t *into, uint64_t n)
 {
     *into = u64_min(*into, n);
 }
@@ -98,11 +98,11 @@ static void limits_join(ServiceLimits *into, const ServiceLimits *more)
     head->fields_max = size_min(head->fields_max, more->head.fields_max);
     head->target_bytes_max = size_min(head->target_bytes_max, more->head.target_bytes_max);
     into->streams_max = (uint32_t)u64_min(into->streams_max, more->streams_max);
-    least(&into->head_timeout_ms, more->head_timeout_ms);
-    least(&into->keep_alive_ms, more->keep_alive_ms);
-    least(&into->body_timeout_ms, more->body_timeout_ms);
-    least(&into->send_timeout_ms, more->send_timeout_ms);
-    least(&into->linger_ms, more->linger_ms);
+    take_least(&into->head_timeout_ms, more->head_timeout_ms);
+    take_least(&into->keep_alive_ms, more->keep_alive_ms);
+    take_least(&into->body_timeout_ms, more->body_timeout_ms);
+    take_least(&into->send_timeout_ms, more->send_timeout_ms);
+    take_least(&into->linger_ms, more->linger_ms);
 }
 
 static Err make_hosts(const Build *b, const ListenerSettings *from, const HostNames *names,

@@ -5,7 +5,7 @@
 #include "config/material.h"
 #include "loop/log.h"
 
-static Err refused(Err err, Str name, const Text *why)
+static Err tls_refused(Err err, Str name, const Text *why)
 {
     if (err == ERR_MEMORY) {
         return err;
@@ -24,7 +24,7 @@ static Err client_build(Build *b, const ConnectorSettings *from, TlsClient **ret
     TlsClientPlan plan = material_client_plan(from, b->settings->platform_roots);
     plan.cache = b->builder->cache;
     Err err = tls_client_new(&plan, ret, &mistake, &why);
-    return err == ERR_OK ? ERR_OK : refused(err, from->tls.name, &why);
+    return err == ERR_OK ? ERR_OK : tls_refused(err, from->tls.name, &why);
 }
 
 Err hold_client(Build *b, const ConnectorSettings *from, uint32_t *ret)
@@ -65,5 +65,5 @@ Err build_server(const ListenerSettings *from, int key_log_fd, CertificateCache 
     TlsServerPlan plan = material_server_plan(tls, pairs, key_log_fd);
     plan.cache = cache;
     Err err = tls_server_new(&plan, ret, &mistake, &why);
-    return err == ERR_OK ? ERR_OK : refused(err, from->address.text, &why);
+    return err == ERR_OK ? ERR_OK : tls_refused(err, from->address.text, &why);
 }

@@ -35,7 +35,7 @@ CagePlan cage_plan(const Settings *settings, size_t root_count, const int *roots
     return plan;
 }
 
-static Err check(const CagePlan *plan, Text *why)
+static Err cage_check(const CagePlan *plan, Text *why)
 {
     TRY(account_check(plan->account, why));
     if (plan->sandbox && !call_filter_is_there()) {
@@ -47,7 +47,7 @@ static Err check(const CagePlan *plan, Text *why)
     return ERR_OK;
 }
 
-static void hide(const CagePlan *plan)
+static void hide_memory(const CagePlan *plan)
 {
     struct rlimit cores = {0};
     if (plan->sandbox && getrlimit(RLIMIT_CORE, &cores) == 0) {
@@ -57,7 +57,7 @@ static void hide(const CagePlan *plan)
     }
 }
 
-static void warn(const CagePlan *plan)
+static void cage_warn(const CagePlan *plan)
 {
     if (!plan->sandbox) {
         LOG(WARN, "the worker is not caged: `sandbox` is false");
@@ -70,9 +70,9 @@ static void warn(const CagePlan *plan)
 Err cage_prepare(const Settings *settings, Text *why)
 {
     CagePlan plan = cage_plan(settings, 0, NULL);
-    TRY(check(&plan, why));
-    hide(&plan);
-    warn(&plan);
+    TRY(cage_check(&plan, why));
+    hide_memory(&plan);
+    cage_warn(&plan);
     return ERR_OK;
 }
 

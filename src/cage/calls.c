@@ -136,7 +136,8 @@ const CallList call_list_worker = {.count = sizeof table / sizeof table[0], .row
 
 /* ---- the program ---- */
 
-static void add(CallProgram *p, uint16_t code, uint32_t value, uint8_t if_true, uint8_t if_false)
+static void program_add(CallProgram *p, uint16_t code, uint32_t value, uint8_t if_true,
+                        uint8_t if_false)
 {
     CHECK(p->count < CALL_PROGRAM_MAX);
     p->at[p->count++] =
@@ -145,7 +146,7 @@ static void add(CallProgram *p, uint16_t code, uint32_t value, uint8_t if_true, 
 
 static void add_load(CallProgram *p, size_t offset)
 {
-    add(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+    program_add(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
 /* Offset of the low half of an argument: both architectures are little-endian. */
@@ -157,7 +158,7 @@ static size_t argument_offset(unsigned argument)
 static void add_return(CallProgram *p, CallAnswer answer)
 {
     uint32_t refused = SECCOMP_RET_ERRNO | EACCES;
-    add(p, BPF_RET | BPF_K, answer == CALL_ALLOW ? SECCOMP_RET_ALLOW : refused, 0, 0);
+    program_add(p, BPF_RET | BPF_K, answer == CALL_ALLOW ? SECCOMP_RET_ALLOW : refused, 0, 0);
 }
 
 /* The accumulator holds the call's number before and after a row that does not match. */
@@ -170,14 +171,14 @@ static void add_row(CallProgram *p, const CallRow *row, uint32_t process)
     }
     /* Jump past the tests, the answer and the reload. */
     unsigned behind = tests * TEST_STEPS + 1 + (tests > 0);
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, row->number, 0, (uint8_t)behind);
+    program_add(p, BPF_JMP | BPF_JEQ | BPF_K, row->number, 0, (uint8_t)behind);
     for (unsigned i = 0; i < CALL_TESTS_MAX; i++) {
         const CallTest *test = &row->tests[i];
         if (test->mask != 0) {
             tests--;
             add_load(p, argument_offset(test->argument));
-            add(p, BPF_ALU | BPF_AND | BPF_K, test->mask, 0, 0);
-            add(p, BPF_JMP | BPF_JEQ | BPF_K, test->is_own ? process : test->value, 0,
+            program_add(p, BPF_ALU | BPF_AND | BPF_K, test->mask, 0, 0);
+            program_add(p, BPF_JMP | BPF_JEQ | BPF_K, test->is_own ? process : test->value, 0,
                 (uint8_t)(tests * TEST_STEPS + 1));
         }
     }
@@ -206,14 +207,14 @@ void call_program(CallProgram *ret, const CallList *list, bool files, uint32_t p
 {
     *ret = (CallProgram){.count = 0};
     add_load(ret, offsetof(struct seccomp_data, arch));
-    add(ret, BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCHITECTURE, 1, 0);
-    add(ret, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+    program_add(ret, BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCHITECTURE, 1, 0);
+    program_add(ret, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
     add_load(ret, offsetof(struct seccomp_data, nr));
-    add(ret, BPF_JMP | BPF_JGE | BPF_K, OTHER_NUMBERS, 0, 1);
-    add(ret, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+    program_add(ret, BPF_JMP | BPF_JGE | BPF_K, OTHER_NUMBERS, 0, 1);
+    program_add(ret, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
     add_rows(ret, call_extras.count, call_extras.rows, files, process);
     add_rows(ret, list->count, list->rows, files, process);
-    add(ret, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+    program_add(ret, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
 }
 
 /* ---- the kernel ---- */

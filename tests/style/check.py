@@ -127,6 +127,17 @@ def check_filters(tree):
                     yield source.path, number, f'"{include[1]}/{include[2]}": use filter_call.h'
 
 
+def check_static_names(tree):
+    """A static function has at least two words, so that its name says what it is about."""
+    for source in tree.room_sources():
+        if source.path.endswith(".c"):
+            for match in re.finditer(r"^(?:[A-Z_]\w+ )*static [^;{}()=]*?(\w+)\([^;{}]*\)\n\{",
+                                     "\n".join(source.code), re.M):
+                if "_" not in match[1]:
+                    number = "\n".join(source.code).count("\n", 0, match.start(1)) + 1
+                    yield source.path, number, f"{match[1]}: one word"
+
+
 def check_circles(tree):
     """At most four units call each other in a circle (circles.py)."""
     for circle in circles.circles(circles.edges_of(circles.units_of(tree.room_sources()))):
@@ -342,11 +353,11 @@ def check_comment_commits(tree):
         yield path, 1, f"{commit} changes more than comments"
 
 
-RULES = [check_layers, check_filters, check_circles, check_function_lines, check_file_lines,
-         check_columns, check_banned_calls, check_slice_pointers, check_system_call_marks,
-         check_foreign_headers, check_header_names, check_opening_comment,
-         check_conditional_code, check_readmes, check_names, check_lists, check_adapters,
-         check_left_overs, check_comment_commits]
+RULES = [check_layers, check_filters, check_static_names, check_circles, check_function_lines,
+         check_file_lines, check_columns, check_banned_calls, check_slice_pointers,
+         check_system_call_marks, check_foreign_headers, check_header_names,
+         check_opening_comment, check_conditional_code, check_readmes, check_names,
+         check_lists, check_adapters, check_left_overs, check_comment_commits]
 
 
 def run(root):

@@ -41,6 +41,7 @@ PLANTED = [
     ("layers", "src/base/str.h", '/* str.h - slices. */\n#include "net/tls.h"\n'),
     ("layers", "src/net/tls.c", '/* tls.c - TLS. */\n#include "socket.h"\n'),
     ("filters", "src/filter/cidr.c", '/* cidr.c - c. */\n#include "proxy/exchange.h"\n'),
+    ("static_names", "src/http/head.c", "/* head.c - h. */\nstatic int fail(int x)\n{\n}\n"),
     ("circles", "src/http/link4.c", link(4, "link_0")),
     ("function_lines", "src/http/head.c", "/* head.c - h. */\nint g(void)\n{\n" + LONG + "\n}\n"),
     ("file_lines", "src/http/head.c", "/* head.c - heads. */\n" + "int f(void);\n" * 600),
