@@ -80,6 +80,11 @@ static void origin_make(Plan *p, OriginPlan *o)
         o->host.link.latency_ns = pick(6) * LAN_MS; /* threads give connections up to each other */
         o->host.dial_ns = 0;
     }
+    if (p->hoards) { /* what is asked for at once must have room on the link */
+        o->host.link.latency_ns = u64_min(o->host.link.latency_ns, 5 * LAN_MS);
+        o->host.link.send_bytes = (uint32_t)u64_max(o->host.link.send_bytes, 64u << 10);
+        o->host.link.receive_bytes = (uint32_t)u64_max(o->host.link.receive_bytes, 64u << 10);
+    }
     if (p->goodbyes || p->keeps) { /* one after the other, while streams go on that last */
         o->protocol = ENDPOINT_H2;
         o->idle_ns = 0;

@@ -57,8 +57,10 @@ Worker *site_work(Site *s, const WorkerPlan *plan, bool start)
     CHECK(cluster_hold(w, s->service.name, &cluster) == ERR_OK);
     CHECK(cluster_prepare(w, cluster, &one) == ERR_OK);
     clusters_commit(w);
-    s->service.route.cluster = &w->clusters.list[cluster];
-    s->endpoint.origin = s->service.route.cluster->newest->only->origin;
+    s->endpoint.origin = w->clusters.list[cluster].newest->only->origin;
+    if (!s->service.route.respond && !s->service.route.handler.kind) {
+        s->service.route.cluster = &w->clusters.list[cluster];
+    }
     CHECK((start ? worker_start(w, &s->snapshot) : worker_begin(w, &s->snapshot)) == ERR_OK);
     return w;
 }
