@@ -164,7 +164,6 @@ void *memory_reserve(size_t bytes)
 void memory_release(void *at, size_t bytes)
 {
     if (at) {
-        memory_unpoison(at, bytes);
         (void)munmap(at, bytes);
     }
 }

@@ -150,6 +150,7 @@ static Err copy_secret(Region *r, int from, off_t at, size_t bytes, Str *ret)
     uint8_t *where = (uint8_t *)secrets_at(r->slot) + r->secret_len;
     size_t len = 0;
     TRY(open_secrets(r));
+    CHECK(r->secrets >= 0);
     if (bytes > REGION_SECRET_BYTES - r->secret_len) {
         return ERR_LIMIT;
     }

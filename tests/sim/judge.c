@@ -450,7 +450,7 @@ void judge_asks(void)
         if (!a->tainted && !a->slow && now > a->due_ns + (planned && trial->calm ? CALM_NS : 0)) {
             late = "is late";
         } else if (conduct == CONDUCT_CUTS && a->stream == 0 && a->status == 0 &&
-                   (a->waiter == TOKEN_NONE || a->woken) &&
+                   (a->waiter == TOKEN_NONE || (a->woken && !a->fetches)) &&
                    now > a->begun_ns + CUT_NS &&
                    !trouble_is_felt(a->origin)) {
             late = "was cut off by its client, and is not over";

@@ -99,14 +99,14 @@ static const FilterUse pause_uses[STAGES] = {
     {&pause_kind, &stages[0]}, {&pause_kind, &stages[1]}, {&pause_kind, &stages[2]},
     {&pause_kind, &stages[3]}, {&pause_kind, &stages[4]}, {&pause_kind, &stages[5]}};
 
-static bool are_wanted(void)
+bool pauses_are_wanted(void)
 {
     return trial->plan.seed % 3 == 1 && !trial->plan.hoards;
 }
 
 void pauses_stand(FilterChain *chains)
 {
-    for (size_t i = 0; i < STAGES && are_wanted(); i++) {
+    for (size_t i = 0; i < STAGES && pauses_are_wanted(); i++) {
         chains[stages[i]] = (FilterChain){.count = 1, .uses = &pause_uses[i]};
     }
 }
@@ -123,7 +123,7 @@ void pause_over(uint64_t id)
 /* While all threads sleep: no request waits for one of River's own that is over. */
 void pauses_judge(void)
 {
-    for (unsigned i = 0; i < trial->ask_count && are_wanted(); i++) {
+    for (unsigned i = 0; i < trial->ask_count && pauses_are_wanted(); i++) {
         const Ask *a = &trial->asks[i];
         if (!a->fetches || a->woken || a->over || !fetches_have_for(a)) {
             continue;

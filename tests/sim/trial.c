@@ -4,7 +4,7 @@
 #include "balance/policies.h"
 #include "trial.h"
 
-#define SCRATCH_BYTES 256u /* of a thread, that others may have used */
+#define SCRATCH_BYTES 64u /* of a thread, that others may have used */
 #define TURN_NS_MAX 20000u
 #define PAUSE_NS_MAX (60 * LAN_MS)
 #define ROUNDS_MAX 20000000u
@@ -496,8 +496,9 @@ static void drain(void)
     }
     trial->drained = true;
     worker_drain(trial->worker, trial->plan.seed % 4 ? 2000 : 0);
-    /* Who is idle leaves soon; who takes nothing any more has the time to. */
-    world_run(lan_now_ns() + 30 * LAN_S + trial->plan.scale_ms * LAN_MS, false);
+    /* Idle clients leave soon; those that take nothing, or are paused, when their time is over. */
+    uint64_t paused_ms = pauses_are_wanted() ? FILTER_PAUSE_MS : 0;
+    world_run(lan_now_ns() + 30 * LAN_S + (trial->plan.scale_ms + paused_ms) * LAN_MS, false);
     uint32_t clients = atomic_load(&trial->worker->client_count);
     if (clients > 0) {
         trial_fail("%u clients are still there after a drain", clients);

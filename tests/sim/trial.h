@@ -348,6 +348,7 @@ Ask *client_asks(Party *p);
 /* pauses.c */
 /* Puts the filter into the chains of a service, where the seed wants it. */
 void pauses_stand(FilterChain *chains);
+bool pauses_are_wanted(void);
 void pause_over(uint64_t id);
 void pauses_judge(void);
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #define SETTLE_TURNS_MAX 500000u
-#define SCRATCH_BYTES 1024u
+#define SCRATCH_BYTES 64u
 
 void world_open(SimWorld *w, uint64_t seed, void (*change)(SimWorld *w))
 {
