@@ -23,7 +23,7 @@ Err pool_init(Pool *p, size_t object_bytes, uint32_t slots_max)
 void pool_drop(Pool *p)
 {
     if (p->slots) {
-        memory_unpoison(p->slots, p->slot_bytes * p->slots_touched); /* whoever gets the addresses */
+        memory_unpoison(p->slots, p->slot_bytes * p->slots_touched); /* for later mappings */
     }
     memory_release(p->slots, p->slot_bytes * p->slots_max);
     *p = (Pool){0};
