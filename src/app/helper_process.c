@@ -27,7 +27,7 @@ static void await_order(HelperProcess *p, ChannelMessage *ret, bool ticks)
 {
     for (;;) {
         struct pollfd order = {.fd = p->channel.orders, .events = POLLIN};
-        heartbeat_rest(p->heart);
+        heartbeat_idle(p->heart);
         int found = poll(&order, 1, ticks ? p->work->tick_ms : -1);
         heartbeat_turn(p->heart);
         if (found == 0) {

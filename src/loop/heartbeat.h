@@ -22,7 +22,7 @@ typedef struct Heartbeat {
 } Heartbeat;
 
 /* The thread has nothing to do: it is going to wait, or ends. Twice is as good as once. */
-static inline void heartbeat_rest(Heartbeat *h)
+static inline void heartbeat_idle(Heartbeat *h)
 {
     uint64_t beat = atomic_load_explicit(&h->beat, memory_order_relaxed);
     atomic_store_explicit(&h->beat, beat & ~HEARTBEAT_IN_TURN, memory_order_relaxed);

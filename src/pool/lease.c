@@ -109,7 +109,7 @@ void lease_attach(Thread *t, Lease *l, Upstream *u)
 {
     lease_unwait(t, l);
     l->upstream = u->self;
-    l->reused = u->served > 0 || u->rested;
+    l->reused = u->served > 0 || u->was_parked;
     u->served++;
     u->taken_ns = t->now_ns;
     u->lease = l->self;

@@ -120,7 +120,7 @@ static Upstream *park_pop(Thread *t, Origin *o)
         u = (Upstream *)pool_at(&t->upstreams, slot - 1, &h);
         CHECK(u != NULL && u->state == UPSTREAM_PARKED);
         u->state = UPSTREAM_BUSY;
-        u->rested = u->rested || u->parked_ns != t->now_ns;
+        u->was_parked = u->was_parked || u->parked_ns != t->now_ns;
         t->parked--;
     }
     slots_give_back(t, chain);

@@ -27,8 +27,8 @@
 #define ORIGIN_WAIT_MS_MAX 16u /* longest pause between a waiter's tries */
 #define ORIGIN_WAITERS_MAX 65536u /* ORIGIN_WAITERS_FIRST, doubled */
 #define ORIGIN_WAITERS_FIRST 16u
-#define ORIGIN_REST_MS 100u
-#define ORIGIN_REST_MS_MAX 10000u
+#define ORIGIN_BACKOFF_MS 100u
+#define ORIGIN_BACKOFF_MS_MAX 10000u
 
 typedef struct Upstream Upstream;
 typedef struct Lease Lease;
@@ -111,7 +111,7 @@ struct Origin {
     _Atomic uint64_t hold_ns; /* median time that a request holds a connection; 0: unknown */
     _Atomic uint32_t refusals;     /* consecutive failed dials */
     _Atomic uint32_t probing;      /* 1: a request probes it after a rest */
-    _Atomic uint64_t rest_until_ms; /* try other endpoints until then; 0: not resting */
+    _Atomic uint64_t backoff_until_ms; /* try other endpoints until then; 0: it is not backed off */
     _Atomic uint64_t dial_next_ns; /* when a waiter may dial beyond ORIGIN_DIALS_FREE */
 };
 
@@ -156,13 +156,13 @@ void origin_mux_yield(Thread *t, const Message *m);
 /* Removes the lease from the waiters. */
 void origin_unwait(Thread *t, Lease *l);
 
-/* A dial has failed, or succeeded. An unreachable endpoint rests: ORIGIN_REST_MS the first time,
- * twice as long each time, up to ORIGIN_REST_MS_MAX. */
+/* A dial has failed, or succeeded. An unreachable endpoint is backed off: ORIGIN_BACKOFF_MS the
+ * first time, twice as long each time, up to ORIGIN_BACKOFF_MS_MAX. */
 void origin_unreachable(const Thread *t, Origin *o);
 void origin_reachable(Origin *o);
 /* Whether to try other endpoints. After a rest one request probes the endpoint, and the others wait
  * for the outcome. */
-bool origin_rests(const Thread *t, Origin *o);
+bool origin_backs_off(const Thread *t, Origin *o);
 /* Connections in use by requests. */
 uint32_t origin_busy(const Origin *o);
 

@@ -68,7 +68,7 @@ Upstream *upstream_adopt(Thread *t, Origin *o, const ParkNode *node)
     u->state = UPSTREAM_BUSY;
     u->wire.writable = true;
     u->served = node->served;
-    u->rested = true;
+    u->was_parked = true;
     u->retire_ms = node->retire_ms;
     return u;
 }

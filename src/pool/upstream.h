@@ -26,7 +26,7 @@ struct Upstream {
     uint32_t origin;
     uint8_t state;
     bool exclusive;     /* dialled for `lease` alone */
-    bool rested;        /* was parked: may have died meanwhile, like one that has served */
+    bool was_parked;    /* it may have died meanwhile, like one that has served */
     bool greeted;       /* HTTP/2: the origin's stream limit is known */
     bool yields;        /* HTTP/2: ends as soon as it has no streams (origin_mux_yield) */
     bool doubted;       /* HTTP/2: takes no streams until it has shown that it lives */

@@ -3,7 +3,7 @@
 
 #include "proxy/worker.h"
 
-#define RESTING_MAX 64u /* endpoints searched for one that is not resting */
+#define BACKED_OFF_MAX 64u /* endpoints searched for one that is not backed off */
 #define UNTRIED_MAX 64u /* ... that was not tried, if the policy has none */
 
 /* --- the key --------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ typedef struct Picking {
     const PickKey *key;
     size_t tried_count;
     const uint32_t *tried COUNTED_BY(tried_count); /* numbers of endpoints */
-    unsigned resting; /* number skipped */
+    unsigned backed_off; /* number skipped */
 } Picking;
 
 static const Endpoint *endpoint_at(const Picking *p, size_t place)
@@ -68,7 +68,7 @@ static uint32_t pick_busy(const void *owner, size_t place)
     return e ? origin_busy(origin_of(p, e)) : 0;
 }
 
-/* If very many are resting, one of those will do. */
+/* If very many are backed off, one of those will do. */
 static bool pick_usable(const void *owner, size_t place)
 {
     Picking *p = (Picking *)(uintptr_t)owner;
@@ -76,9 +76,10 @@ static bool pick_usable(const void *owner, size_t place)
     if (!e) {
         return false;
     }
-    bool rests = p->resting < RESTING_MAX && origin_rests(p->thread, origin_of(p, e));
-    p->resting += rests;
-    return !rests;
+    bool backed_off =
+        p->backed_off < BACKED_OFF_MAX && origin_backs_off(p->thread, origin_of(p, e));
+    p->backed_off += backed_off;
+    return !backed_off;
 }
 
 static bool pick_tried(const void *owner, size_t place)
@@ -136,7 +137,7 @@ NOINLINE static const Endpoint *pick_among(Picking *p)
         place = set->balancer->pick(set->table, p->key, &tried, &loads);
     }
     if (UNLIKELY(place == PICK_NONE) && set->table) {
-        p->resting = RESTING_MAX; /* prefer a resting one to one already tried */
+        p->backed_off = BACKED_OFF_MAX; /* prefer one of those to one already tried */
         place = set->balancer->pick(set->table, p->key, &tried, &loads);
     }
     if (UNLIKELY(place == PICK_NONE)) {
@@ -155,7 +156,7 @@ static const Endpoint *pick_first(const Picking *p)
     }
     size_t place = b->first(set->table, p->key);
     const Member *m = place < set->count ? &set->members[place] : NULL;
-    bool may = m && m->takes && !origin_rests(p->thread, origin_of(p, m->endpoint));
+    bool may = m && m->takes && !origin_backs_off(p->thread, origin_of(p, m->endpoint));
     return may ? m->endpoint : NULL;
 }
 

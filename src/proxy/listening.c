@@ -11,7 +11,7 @@
 #include "proxy/worker.h"
 
 #define ACCEPT_BATCH 8u
-#define REST_MS 100u /* pause of listeners when no more can be accepted */
+#define PAUSE_MS 100u /* pause of listeners when no more can be accepted */
 #define FULL_PATIENCE_MS 3000u /* how long newcomers wait for room before they are refused */
 #define IDLE_LEAST_MS 1000u    /* one used more recently is not closed to make room */
 #define TAKE_MS 4000u          /* extra time to take the rest of an answer, after its request */
@@ -108,11 +108,11 @@ void listening_receive(Thread *t, const Message *m)
 }
 
 /* No more can be accepted for now: newcomers wait in the kernel's queue. */
-static void rest_for_now(Thread *t)
+static void pause_accepting(Thread *t)
 {
     (void)!listening_set(t, false);
-    Token token = token_of(TOKEN_LISTENERS_REST, HANDLE_NONE);
-    CHECK(timer_set(&t->wheel, &t->rest, t->now_ms + REST_MS, token) == ERR_OK);
+    Token token = token_of(TOKEN_ACCEPT_AGAIN, HANDLE_NONE);
+    CHECK(timer_set(&t->wheel, &t->accept_again, t->now_ms + PAUSE_MS, token) == ERR_OK);
 }
 
 /* Closes a connection without reading from it, by a reset: the kernel keeps no state of it, and one
@@ -243,7 +243,7 @@ static void on_full(Thread *t, const Listener *l, Err why)
     tell_full(t, why);
     (void)listening_make_room(t);
     if (!refuses_newcomers(t)) {
-        rest_for_now(t);
+        pause_accepting(t);
         return;
     }
     unsigned refused = 0;
@@ -251,7 +251,7 @@ static void on_full(Thread *t, const Listener *l, Err why)
         refused++;
     }
     if (refused == 0) {
-        rest_for_now(t); /* no descriptor even for that */
+        pause_accepting(t); /* no descriptor even for that */
     }
 }
 
@@ -287,7 +287,7 @@ static void accept_failed(Thread *t, const Listener *l, bool first, Err err)
             on_full(t, l, err);
         }
     } else if (err != ERR_AGAIN && err != ERR_RESET) {
-        rest_for_now(t); /* it was shut down: the supervisor reopens it */
+        pause_accepting(t); /* it was shut down: the supervisor reopens it */
     }
 }
 
@@ -331,7 +331,7 @@ void listening_again(Thread *t)
     uint32_t clients = atomic_load(&t->worker->client_count);
     bool room = clients < t->worker->plan.connections_max || listening_make_room(t);
     if ((!room && !refuses_newcomers(t)) || listening_set(t, true) != ERR_OK) {
-        rest_for_now(t);
+        pause_accepting(t);
     }
 }
 
@@ -372,7 +372,7 @@ void listening_adopt(Thread *t)
     t->snapshot = fresh;
     if (failed) { /* other threads may or may not have it */
         counter_add(&t->refused, 1);
-        rest_for_now(t);
+        pause_accepting(t);
     }
     if (some_leave) {
         drain_clients(t);

@@ -198,7 +198,7 @@ static void timers_handle(Thread *t)
         case TOKEN_FETCH:
             wake_token(t, token);
             break;
-        case TOKEN_LISTENERS_REST:
+        case TOKEN_ACCEPT_AGAIN:
             listening_again(t);
             break;
         case TOKEN_RELIEF:
@@ -293,7 +293,7 @@ static void see_sets(Thread *t)
 void thread_turn(Thread *t, int timeout_ms)
 {
     poller_alarm(&t->poller, wheel_next_ms(&t->wheel));
-    heartbeat_rest(t->heartbeat);
+    heartbeat_idle(t->heartbeat);
     poller_wait(&t->poller, t->again_count || t->flush_count ? 0 : timeout_ms);
     heartbeat_turn(t->heartbeat);
     see_sets(t);
@@ -321,5 +321,5 @@ void thread_run(Thread *t)
     }
     fetch_stop_all(t);
     thread_close_upstreams(t);
-    heartbeat_rest(t->heartbeat);
+    heartbeat_idle(t->heartbeat);
 }

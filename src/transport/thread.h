@@ -55,7 +55,7 @@ enum { /* kinds of tokens */
     TOKEN_UPSTREAM,
     TOKEN_LISTENER,
     TOKEN_MAILBOX,
-    TOKEN_LISTENERS_REST, /* the end of a pause in accepting */
+    TOKEN_ACCEPT_AGAIN, /* the end of a pause in accepting */
     TOKEN_STREAM, /* an HTTP/2 stream */
     TOKEN_RELIEF, /* memory is short: see relief.h */
     TOKEN_EXCHANGE,
@@ -156,7 +156,7 @@ struct Thread {
     int64_t date_second; /* the second that `date` shows */
     uint8_t date[DATE_BYTES];
     FileCache *file_cache; /* NULL: no service serves files */
-    Timer rest;
+    Timer accept_again;
     Accepting accepting;
     bool descriptors_wanted; /* a dial found none: close an idle connection at the turn's end */
     Relief relief;

@@ -41,7 +41,7 @@ static void judge_wheel(Thread *t)
         }
         free++;
     }
-    left("places on the wheel", touched - free - (t->rest > 0) - (t->relief.timer > 0));
+    left("places on the wheel", touched - free - (t->accept_again > 0) - (t->relief.timer > 0));
 }
 
 static void judge_thread(const Thread *t)

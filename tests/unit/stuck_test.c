@@ -272,9 +272,9 @@ TEST("heartbeat: a thread rests before its first turn, and each turn is another 
     EXPECT(!stuck_asks(&watch, heartbeat_read(&h)));
     uint64_t before = heartbeat_read(&h);
     for (int i = 0; i < 4; i++) {
-        heartbeat_rest(&h);
+        heartbeat_idle(&h);
         EXPECT_U64(heartbeat_read(&h) & HEARTBEAT_IN_TURN, 0);
-        heartbeat_rest(&h);
+        heartbeat_idle(&h);
         EXPECT_U64(heartbeat_read(&h) & HEARTBEAT_IN_TURN, 0);
         heartbeat_turn(&h);
         EXPECT(heartbeat_read(&h) & HEARTBEAT_IN_TURN);
