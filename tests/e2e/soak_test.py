@@ -120,7 +120,7 @@ class Liars(Test):
         return report["kinds"][kind]
 
     def expect(self, cause, script, kind="keepalive", may=None):
-        """All fail by that cause; some, if they like, by the other one."""
+        """Every request fails by that cause, or by `may`."""
         report = self.report(script, kind)
         failed = report["failed"]
         self.assertGreater(failed[cause], 0, report)
