@@ -10,7 +10,7 @@ import struct
 import time
 
 import certificates
-from harness import (SECONDS, Origin, Peer, Test, always, answer, ask, get, main, wait_until, post, proxy,
+from harness import (SECONDS, Origin, Peer, Test, always, answer, ask, get, main, post, proxy,
                      wait_until)
 
 CLOSING = answer("bye", "Connection: close")
