@@ -90,31 +90,26 @@ static Verdict wait_longest(FilterCall *call, const FilterChain *chain, size_t a
     return v;
 }
 
-Verdict filter_run_request(Thread *t, Exchange *x, FilterStage stage)
+/* Calls the hook of the stage, if the kind has it. */
+static Verdict hook_call(FilterCall *call, FilterStage stage, HeadEdit *edit)
 {
-    FilterRun *run = &x->filters;
-    const FilterChain *chain = &x->service->chains[stage];
-    FilterCall call = {.thread = t, .exchange = x};
-    if (!stage_enter(run, stage)) {
-        return PASS;
+    const FilterKind *kind = call->use->kind;
+    Verdict v = PASS;
+    if (edit) {
+        v = kind->head ? kind->head(call, edit) : PASS;
+    } else {
+        v = kind->request ? kind->request(call) : PASS;
     }
-    for (; run->next < chain->count; run->next++) {
-        call.use = &chain->uses[run->next];
-        Verdict v = call.use->kind->request ? call.use->kind->request(&call) : PASS;
-        v = hook_said(&call, v, known_verdicts[stage]);
-        if (v.kind == VERDICT_FAIL) {
-            undo_passed(&call, chain, run->next);
-            v = wait_longest(&call, chain, run->next, v);
-        }
-        if (v.kind != VERDICT_PASS) {
-            return v;
-        }
-    }
-    stage_leave(run);
-    return PASS;
+    return hook_said(call, v, known_verdicts[stage]);
 }
 
-Verdict filter_run_head(Thread *t, Exchange *x, FilterStage stage, HeadEdit *edit)
+/* Whether a refusal counts: the answer to a fault is sent anyway. */
+static bool may_refuse(const Exchange *x, FilterStage stage)
+{
+    return stage != STAGE_RESPONSE || x->fault == FAULT_NONE;
+}
+
+Verdict filter_run_stage(Thread *t, Exchange *x, FilterStage stage, HeadEdit *edit)
 {
     FilterRun *run = &x->filters;
     const FilterChain *chain = &x->service->chains[stage];
@@ -124,12 +119,12 @@ Verdict filter_run_head(Thread *t, Exchange *x, FilterStage stage, HeadEdit *edi
     }
     for (; run->next < chain->count; run->next++) {
         call.use = &chain->uses[run->next];
-        Verdict v = call.use->kind->head ? call.use->kind->head(&call, edit) : PASS;
-        v = hook_said(&call, v, known_verdicts[stage]);
-        if (v.kind == VERDICT_FAIL && stage == STAGE_RESPONSE && x->fault != FAULT_NONE) {
-            continue; /* the answer to a fault is sent anyway */
+        Verdict v = hook_call(&call, stage, edit);
+        if (v.kind == VERDICT_FAIL && may_refuse(x, stage)) {
+            undo_passed(&call, chain, run->next);
+            return wait_longest(&call, chain, run->next, v);
         }
-        if (v.kind != VERDICT_PASS) {
+        if (v.kind == VERDICT_PAUSE || v.kind == VERDICT_ANSWER) {
             return v;
         }
     }

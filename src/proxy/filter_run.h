@@ -26,21 +26,20 @@ bool filter_refuses(const FilterChain *chain, const IpAddress *client);
 
 /* The slow paths of the functions below, for services with filters; others pay only a comparison. A
  * verdict that is invalid in the stage becomes FAULT_INTERNAL_FILTER. */
-Verdict filter_run_request(Thread *t, Exchange *x, FilterStage stage);
-Verdict filter_run_head(Thread *t, Exchange *x, FilterStage stage, HeadEdit *edit);
+Verdict filter_run_stage(Thread *t, Exchange *x, FilterStage stage, HeadEdit *edit);
 Verdict filter_run_body(Thread *t, Exchange *x, FilterStage stage, uint64_t bytes, Str data);
 void filter_run_finish(Thread *t, Exchange *x);
 
 /* Runs the rest of STAGE_REQUEST, STAGE_LIMIT or STAGE_PEER. */
 static inline Verdict filter_request(Thread *t, Exchange *x, FilterStage stage)
 {
-    return x->service->chains[stage].count == 0 ? PASS : filter_run_request(t, x, stage);
+    return x->service->chains[stage].count == 0 ? PASS : filter_run_stage(t, x, stage, NULL);
 }
 
 /* Runs the rest of a head stage. */
 static inline Verdict filter_head(Thread *t, Exchange *x, FilterStage stage, HeadEdit *edit)
 {
-    return x->service->chains[stage].count == 0 ? PASS : filter_run_head(t, x, stage, edit);
+    return x->service->chains[stage].count == 0 ? PASS : filter_run_stage(t, x, stage, edit);
 }
 
 /* Runs a body stage. */
