@@ -402,7 +402,7 @@ static Err parse_entry_part(Parser *p, NodeParts *parts, bool spaced, bool disca
 {
     if (parts->blocks_only) {
         return fail_here(p, "nothing may follow the children block of a node",
-                         S("begin a new node on a new line or behind a ;"));
+                         S("begin a new node on a new line or after a ;"));
     }
     if (!spaced) {
         return fail_here(p, "white space is missing before this", STR_NONE);
