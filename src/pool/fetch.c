@@ -148,8 +148,8 @@ static bool fetch_failed(Thread *t, Fetch *f, Fault fault)
     if (fault_is_unreachable(fault)) {
         origin_unreachable(t, o);
     }
-    if (fault == FAULT_ORIGIN_TIMEOUT && f->lease) {
-        lease_doubt(t, f->lease, f->start_ms);
+    if ((fault == FAULT_ORIGIN_TIMEOUT || fault == FAULT_ORIGIN_STALLED) && f->lease) {
+        lease_doubt(t, f->lease, f->moved_ms);
     }
     if (!again) {
         fetch_over(t, f, fault);
@@ -215,6 +215,7 @@ static Fault request_send(Thread *t, Fetch *f)
     counter_add(&counters->reused, f->lease->reused);
     f->connect_us = t->now_ns / 1000 - f->start_us;
     f->state = FETCH_AWAIT;
+    f->moved_ms = t->now_ms;
     return FAULT_NONE;
 }
 
@@ -241,6 +242,7 @@ static Fault fetch_connect(Thread *t, Fetch *f, bool *ret_waits)
 /* A head has arrived; interim ones are ignored. */
 static Fault head_came(Thread *t, Fetch *f)
 {
+    f->moved_ms = t->now_ms;
     if (f->first_byte_us == 0) {
         origin_reachable(origin_at(t, f->plan.origin));
         f->first_byte_us = t->now_ns / 1000 - f->start_us;
@@ -334,6 +336,7 @@ static Fault fetch_await(Thread *t, Fetch *f)
 static Fault body_take(Thread *t, Fetch *f, Str data)
 {
     f->body_bytes += data.len;
+    f->moved_ms = data.len > 0 ? t->now_ms : f->moved_ms;
     if (f->plan.sink) {
         bool taken = data.len == 0 || f->plan.sink(f->plan.context, t, f->self, data);
         return taken ? FAULT_NONE : FAULT_RESPONSE_TOO_LARGE;

@@ -63,6 +63,7 @@ typedef struct Fetch {
     bool retried; /* after an idle connection had died, or the origin had refused the stream */
     uint8_t interim;
     uint64_t start_ms;
+    uint64_t moved_ms; /* when the request was sent, or the origin last gave something */
     uint64_t due_ms;
     /* The result, in FETCH_OVER: */
     Fault fault; /* NONE: `reply` and `answer` are complete */

@@ -235,11 +235,12 @@ static struct Awaited awaited_by(Thread *t, const Lease *l)
     const Exchange *x = exchange_of(t, l);
     const Fetch *f = fetch_of(t, l);
     const MuxStream *s = l ? mux_stream_get(t, l->stream) : NULL;
-    bool awaits = s && ((x && x->phase == PHASE_AWAIT) || (f && f->state == FETCH_AWAIT));
+    bool fetches = f && !f->paused && (f->state == FETCH_AWAIT || f->state == FETCH_BODY);
+    bool awaits = s && ((x && x->phase == PHASE_AWAIT) || fetches);
     if (!awaits) {
         return (struct Awaited){.lease = HANDLE_NONE};
     }
-    uint64_t since_ms = x ? x->pace.up_ms : f->start_ms;
+    uint64_t since_ms = x ? x->pace.up_ms : f->moved_ms;
     return (struct Awaited){.lease = l->self,
                             .stream = s->self,
                             .upstream = s->mux ? token_handle(s->mux->wire->owner) : HANDLE_NONE,
