@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "app/fd_packet.h"
 #include "base/number.h"
 
 #define PATIENCE_MS 1000
@@ -21,11 +22,7 @@ typedef struct WireHead { /* both ends are the same program, so the compiler's l
     uint64_t fd_set; /* bit n: fds[n] is sent along */
 } WireHead;
 
-typedef union FdRoom { /* aligned for its cmsghdr */
-    struct cmsghdr head;
-    uint8_t bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_MAX)];
-} FdRoom;
-
+_Static_assert(CHANNEL_FDS_MAX <= FD_PACKET_MAX, "one packet");
 _Static_assert(CHANNEL_ANSWER_BYTES_MAX + sizeof(WireHead) <= PIPE_BUF, "a packet of a pipe");
 
 void channel_close(ChannelEnd *io_end)
@@ -84,14 +81,7 @@ static void attach_fds(struct msghdr *packet, FdRoom *room, const ChannelMessage
     if (count == 0) {
         return;
     }
-    packet->msg_control = room->bytes;
-    packet->msg_controllen = CMSG_SPACE(sizeof(int) * count);
-    struct cmsghdr *control = CMSG_FIRSTHDR(packet);
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    size_t bytes = sizeof(int) * count;
-    (void)span_copy(span_of(CMSG_DATA(control), bytes), str_of(fds, bytes));
+    fd_packet_attach(packet, room, fds, count);
 }
 
 Err channel_order(const ChannelEnd *end, const ChannelMessage *message)
@@ -130,18 +120,12 @@ Err channel_order_patiently(const ChannelEnd *end, const ChannelMessage *message
 /* Takes the descriptors of a received packet, in their positions. */
 static void collect_fds(struct msghdr *packet, uint64_t fd_set, ChannelMessage *ret)
 {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        int fds[CHANNEL_FDS_MAX];
-        size_t bytes = size_min(c->cmsg_len - CMSG_LEN(0), sizeof fds);
-        (void)span_copy(span_of(fds, sizeof fds), str_of(CMSG_DATA(c), bytes));
-        size_t next = 0;
-        for (size_t i = 0; i < CHANNEL_FDS_MAX && next < bytes / sizeof(int); i++) {
-            if (fd_set & UINT64_C(1) << i) {
-                ret->fds[i] = fds[next++];
-            }
+    int fds[CHANNEL_FDS_MAX];
+    size_t count = fd_packet_take(packet, fds, CHANNEL_FDS_MAX);
+    size_t next = 0;
+    for (size_t i = 0; i < CHANNEL_FDS_MAX && next < count; i++) {
+        if (fd_set & UINT64_C(1) << i) {
+            ret->fds[i] = fds[next++];
         }
     }
 }
@@ -173,10 +157,8 @@ Err channel_take_order(const ChannelEnd *end, Span room, ChannelMessage *ret)
     WireHead head = {0};
     struct iovec pieces[2] = {{&head, sizeof head}, {room.at, room.len}}; /* system call */
     FdRoom control = {0};
-    struct msghdr packet = {.msg_iov = pieces,
-                            .msg_iovlen = 2,
-                            .msg_control = control.bytes,
-                            .msg_controllen = sizeof control.bytes};
+    struct msghdr packet = {.msg_iov = pieces, .msg_iovlen = 2};
+    fd_packet_expect(&packet, &control, CHANNEL_FDS_MAX);
     ssize_t n;
     do {
         n = recvmsg(end->orders, &packet, MSG_CMSG_CLOEXEC);

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "app/fd_packet.h"
 #include "app/trust.h"
 #include "base/number.h"
 #include "net/address.h"
@@ -25,10 +26,7 @@ static const Str kind_names[] = {
 };
 #define KINDS (sizeof kind_names / sizeof kind_names[0])
 
-typedef union FdRoom { /* aligned for its cmsghdr */
-    struct cmsghdr head;
-    uint8_t bytes[CMSG_SPACE(sizeof(int) * HANDOVER_FDS_MAX) + CMSG_SPACE(sizeof(struct ucred))];
-} FdRoom;
+_Static_assert(HANDOVER_FDS_MAX <= FD_PACKET_MAX, "one packet");
 
 /* ---- the text ---- */
 
@@ -59,18 +57,6 @@ Err handover_parse(Str text, HandoverKind *ret, Str *ret_lines)
 
 /* ---- sending ---- */
 
-static void attach_fds(struct msghdr *packet, FdRoom *room, const int *fds, size_t count)
-{
-    size_t bytes = sizeof(int) * count;
-    packet->msg_control = room->bytes;
-    packet->msg_controllen = CMSG_SPACE(bytes);
-    struct cmsghdr *control = CMSG_FIRSTHDR(packet);
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(bytes);
-    (void)span_copy(span_of(CMSG_DATA(control), bytes), str_of(fds, bytes));
-}
-
 Err handover_send(int fd, HandoverKind kind, Str lines, const int *fds, size_t fd_count)
 {
     uint8_t room[HANDOVER_BYTES_MAX];
@@ -82,7 +68,7 @@ Err handover_send(int fd, HandoverKind kind, Str lines, const int *fds, size_t f
     struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1};
     FdRoom control = {0};
     if (fd_count > 0) {
-        attach_fds(&packet, &control, fds, fd_count);
+        fd_packet_attach(&packet, &control, fds, fd_count);
     }
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
     (void)poll(&ready, 1, SEND_MS);
@@ -95,22 +81,17 @@ Err handover_send(int fd, HandoverKind kind, Str lines, const int *fds, size_t f
 
 /* ---- receiving ---- */
 
-static void collect_fds(struct msghdr *packet, HandoverMessage *ret)
+/* The process that has sent a packet; 0: unknown. */
+static pid_t sender_of(struct msghdr *packet)
 {
+    struct ucred sender = {0};
     for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
-            struct ucred sender = {0};
             (void)span_copy(span_of(&sender, sizeof sender),
                             str_of(CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0)));
-            ret->process = sender.pid;
         }
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        size_t bytes = size_min(c->cmsg_len - CMSG_LEN(0), sizeof ret->fds);
-        (void)span_copy(span_of(ret->fds, sizeof ret->fds), str_of(CMSG_DATA(c), bytes));
-        ret->fd_count = bytes / sizeof(int);
     }
+    return sender.pid;
 }
 
 static void close_all(HandoverMessage *m)
@@ -130,10 +111,8 @@ Err handover_receive(int fd, Span room, int timeout_ms, HandoverMessage *ret)
     HandoverMessage m = {0};
     FdRoom control = {0};
     struct iovec piece = {room.at, room.len}; /* system call */
-    struct msghdr packet = {.msg_iov = &piece,
-                            .msg_iovlen = 1,
-                            .msg_control = control.bytes,
-                            .msg_controllen = sizeof control.bytes};
+    struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1};
+    fd_packet_expect(&packet, &control, HANDOVER_FDS_MAX);
     ssize_t n;
     do {
         n = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
@@ -141,7 +120,8 @@ Err handover_receive(int fd, Span room, int timeout_ms, HandoverMessage *ret)
     if (n <= 0) {
         return n == 0 ? ERR_CLOSED : err_from_errno(errno);
     }
-    collect_fds(&packet, &m);
+    m.process = sender_of(&packet);
+    m.fd_count = fd_packet_take(&packet, m.fds, HANDOVER_FDS_MAX);
     bool cut = (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     Err err = cut ? ERR_SYNTAX
                   : handover_parse(str_take(span_str(room), (size_t)n), &m.kind, &m.lines);

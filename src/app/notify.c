@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/fd_packet.h"
 #include "base/number.h"
 #include "loop/log.h"
 
@@ -170,24 +171,15 @@ Err notify_store(const Notify *n, Str name, int fd)
 {
     uint8_t room[NOTIFY_BYTES_MAX];
     Text news = text_in(span_of(room, sizeof room));
-    union {
-        struct cmsghdr head;
-        uint8_t bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
+    FdRoom control = {0};
     Address to = n->to; /* sendmsg takes no const address */
     text_format(&news, "FDSTORE=1\nFDNAME=%.*s\n", STR_ARG(name));
     struct iovec piece = {room, news.len};
     struct msghdr packet = {.msg_name = &to.as.any,
                             .msg_namelen = to.bytes,
                             .msg_iov = &piece,
-                            .msg_iovlen = 1,
-                            .msg_control = control.bytes,
-                            .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&packet);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof fd);
-    (void)span_copy(span_of(CMSG_DATA(c), sizeof fd), str_of(&fd, sizeof fd));
+                            .msg_iovlen = 1};
+    fd_packet_attach(&packet, &control, &fd, 1);
     if (sendmsg(n->fd, &packet, MSG_NOSIGNAL) >= 0) {
         return ERR_OK;
     }

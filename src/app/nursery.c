@@ -14,6 +14,7 @@
 
 #include "app/daemon.h"
 #include "app/exit.h"
+#include "app/fd_packet.h"
 #include "base/region.h"
 #include "loop/crash.h"
 #include "loop/log.h"
@@ -36,11 +37,6 @@ typedef struct Reply {
     int32_t pid; /* 0: none */
     int32_t error; /* why there is none: an errno */
 } Reply;
-
-typedef union FdRoom { /* aligned for its cmsghdr */
-    struct cmsghdr head;
-    uint8_t bytes[CMSG_SPACE(sizeof(int) * BIRTH_FDS)];
-} FdRoom;
 
 /* ---- the nursery ---- */
 
@@ -65,20 +61,6 @@ static _Noreturn void child_live(uint32_t kind, const int *fds)
         child_kinds[kind]->main(&start);
     }
     _exit(EXIT_FAILED);
-}
-
-/* Whether all three descriptors were received. */
-static bool take_fds(struct msghdr *packet, int *fds)
-{
-    size_t count = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-            size_t bytes = c->cmsg_len - CMSG_LEN(0);
-            count = bytes / sizeof(int);
-            (void)span_copy(span_of(fds, sizeof(int) * BIRTH_FDS), str_of(CMSG_DATA(c), bytes));
-        }
-    }
-    return count == BIRTH_FDS;
 }
 
 static void answer_birth(int fd, Reply reply)
@@ -106,16 +88,14 @@ static bool serve_one(int fd)
     int fds[BIRTH_FDS] = {-1, -1, -1};
     FdRoom room = {0};
     struct iovec piece = {&request, sizeof request};
-    struct msghdr packet = {.msg_iov = &piece,
-                            .msg_iovlen = 1,
-                            .msg_control = room.bytes,
-                            .msg_controllen = sizeof room.bytes};
+    struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1};
+    fd_packet_expect(&packet, &room, BIRTH_FDS);
     ssize_t n = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC);
     if (n <= 0) {
         return n < 0 && errno == EINTR;
     }
-    bool whole = take_fds(&packet, fds) && n == sizeof request && request.kind < CHILD_KINDS &&
-                 child_kinds[request.kind]->main;
+    bool whole = fd_packet_take(&packet, fds, BIRTH_FDS) == BIRTH_FDS && n == sizeof request &&
+                 request.kind < CHILD_KINDS && child_kinds[request.kind]->main;
     if (whole) {
         bear_child(fd, &request, fds);
     } else {
@@ -210,15 +190,8 @@ static Err ask_birth(int fd, const Birth *birth)
     const int fds[BIRTH_FDS] = {birth->channel.orders, birth->channel.answers, birth->notes};
     FdRoom room = {0};
     struct iovec piece = {&request, sizeof request};
-    struct msghdr packet = {.msg_iov = &piece,
-                            .msg_iovlen = 1,
-                            .msg_control = room.bytes,
-                            .msg_controllen = sizeof room.bytes};
-    struct cmsghdr *control = CMSG_FIRSTHDR(&packet);
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(sizeof fds);
-    (void)span_copy(span_of(CMSG_DATA(control), sizeof fds), str_of(fds, sizeof fds));
+    struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1};
+    fd_packet_attach(&packet, &room, fds, BIRTH_FDS);
     ssize_t n;
     do {
         n = sendmsg(fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT);

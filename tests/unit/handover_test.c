@@ -1,6 +1,8 @@
 /* handover_test.c - the messages between two supervisors. */
+#include "app/fd_packet.h"
 #include "app/handover.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,5 +56,35 @@ TEST("handover: descriptors arrive with their lines, and what makes no sense is 
     EXPECT(handover_receive(ends[1], span_of(room, sizeof room), 0, &m) == ERR_SYNTAX);
     (void)close(ends[0]);
     EXPECT(handover_receive(ends[1], span_of(room, sizeof room), 0, &m) == ERR_CLOSED);
+    (void)close(ends[1]);
+}
+
+TEST("handover: descriptors beyond those that are wanted are closed")
+{
+    int ends[2];
+    int few[2] = {-1, -1};
+    int many[4] = {dup(0), dup(0), dup(0), dup(0)};
+    FdRoom out = {0};
+    FdRoom in = {0};
+    char byte = 'x';
+    struct iovec piece = {&byte, 1};
+    struct msghdr packet = {.msg_iov = &piece, .msg_iovlen = 1};
+    EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
+    fd_packet_attach(&packet, &out, many, 4);
+    EXPECT(sendmsg(ends[0], &packet, 0) == 1);
+    int next = dup(0); /* the lowest that is free: what is received comes after it */
+    packet = (struct msghdr){.msg_iov = &piece, .msg_iovlen = 1};
+    fd_packet_expect(&packet, &in, 4);
+    EXPECT(recvmsg(ends[1], &packet, 0) == 1);
+    EXPECT(fd_packet_take(&packet, few, 2) == 2);
+    EXPECT(few[0] > next && few[1] > few[0]);
+    EXPECT(fcntl(few[1], F_GETFD) == 0 && fcntl(few[1] + 1, F_GETFD) < 0);
+    (void)close(few[0]);
+    (void)close(few[1]);
+    (void)close(next);
+    for (size_t i = 0; i < 4; i++) {
+        (void)close(many[i]);
+    }
+    (void)close(ends[0]);
     (void)close(ends[1]);
 }
