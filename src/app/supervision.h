@@ -98,6 +98,8 @@ struct Supervisor {
     CageState cage_told; /* what the log says that workers have closed */
     Notify notify;
     uint64_t store_at_ms; /* when to store listeners again; 0: all are stored */
+    uint64_t claim_at_ms; /* when to claim files again that another River held; 0: all are ours */
+    bool claim_told;      /* the log says that one is missing */
     int signals;
     int pid_file;
     int daemon_pipe;
@@ -133,8 +135,9 @@ void supervisor_find_control(Supervisor *s, Arena *arena);
  * for it; then it is an error and `why` says what failed. */
 MUST_USE Err supervisor_open_control(Supervisor *s, Arena *arena, Text *why);
 /* The pid file, if configured. */
-MUST_USE Err supervisor_open_pid_file(Supervisor *s, Text *why);
-/* Takes all of them once the previous River has released them. */
+MUST_USE Err supervisor_open_pid_file(Supervisor *s, Arena *arena, Text *why);
+/* Takes all of them once the previous River has released them; what it still holds is tried again
+ * at claim_at_ms. */
 void supervisor_claim_files(Supervisor *s);
 /* Closes the orphan's socket and removes its file. */
 void supervisor_close_orphan(Supervisor *s);

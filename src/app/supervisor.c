@@ -337,6 +337,9 @@ static void keep_deadlines(Supervisor *s)
         if (s->store_at_ms != 0 && now >= s->store_at_ms) {
             supervisor_store_listeners(s);
         }
+        if (s->claim_at_ms != 0 && now >= s->claim_at_ms) {
+            supervisor_claim_files(s);
+        }
     }
     keep_helpers(s, now);
     bool serves = s->state == STATE_SERVING;
@@ -370,6 +373,7 @@ static int wait_ms(Supervisor *s)
         clock_sooner(&due, s->upgrade.deadline_ms);
         clock_sooner(&due, s->dumping.deadline_ms);
         clock_sooner(&due, s->store_at_ms);
+        clock_sooner(&due, s->claim_at_ms);
     }
     if (s->state == STATE_SERVING) {
         clock_sooner(&due, helpers_due_ms(&s->manager, s->helper_watches));

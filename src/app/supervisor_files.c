@@ -3,6 +3,10 @@
 #include "app/supervision.h"
 
 #include "app/pidfile.h"
+#include "base/clock.h"
+
+#define CLAIM_FIRST_MS 100u   /* until files are claimed again, at first */
+#define CLAIM_AGAIN_MS 1000u /* and from then on */
 
 void supervisor_find_control(Supervisor *s, Arena *arena)
 {
@@ -32,30 +36,37 @@ static void open_orphan(Supervisor *s, Arena *arena)
     }
 }
 
+static Err open_control(Supervisor *s, Arena *arena, Text *why)
+{
+    control_none(&s->control);
+    if (s->control_path.len == 0) {
+        return ERR_OK;
+    }
+    Err err = control_open(&s->control, s->control_path, why);
+    if (err != ERR_OK) {
+        control_none(&s->control);
+        return err;
+    }
+    open_orphan(s, arena);
+    return ERR_OK;
+}
+
 Err supervisor_open_control(Supervisor *s, Arena *arena, Text *why)
 {
     uint8_t room[512];
     Text own_why = text_in(span_of(room, sizeof room));
     bool asked_for = s->system.control_socket.len > 0;
-    control_none(&s->control);
-    if (s->control_path.len == 0) {
-        return ERR_OK;
-    }
-    Err err = control_open(&s->control, s->control_path, asked_for ? why : &own_why);
-    if (err == ERR_OK) {
-        open_orphan(s, arena);
-        return ERR_OK;
-    }
-    control_none(&s->control);
-    if (!asked_for) {
+    Err err = open_control(s, arena, asked_for ? why : &own_why);
+    if (err != ERR_OK && !asked_for) {
         LOG(WARN, "no control socket", LOG_STR("path", s->control_path),
             LOG_STR("why", text_str(&own_why)));
     }
     return asked_for ? err : ERR_OK;
 }
 
-Err supervisor_open_pid_file(Supervisor *s, Text *why)
+Err supervisor_open_pid_file(Supervisor *s, Arena *arena, Text *why)
 {
+    (void)arena;
     Str path = s->system.pid_file;
     return path.len > 0 ? pidfile_write(path, &s->pid_file, why) : ERR_OK;
 }
@@ -68,14 +79,25 @@ void supervisor_close_orphan(Supervisor *s)
     }
 }
 
+/* A River that was killed may still hold its files for a moment after its connections are closed, so
+ * what fails is tried again. */
 void supervisor_claim_files(Supervisor *s)
 {
     uint8_t room[512];
     Text why = text_in(span_of(room, sizeof room));
-    if (supervisor_open_control(s, s->arena, &why) != ERR_OK ||
-        supervisor_open_pid_file(s, &why) != ERR_OK) {
-        LOG(ERROR, "River serves, but without a file of its own", LOG_STR("why", text_str(&why)));
+    Err err = s->control.socket.fd < 0 ? open_control(s, s->arena, &why) : ERR_OK;
+    err = err == ERR_OK && s->pid_file < 0 ? supervisor_open_pid_file(s, s->arena, &why) : err;
+    if (err != ERR_OK) {
+        bool first = s->claim_at_ms == 0;
+        s->claim_at_ms = clock_ms() + (first ? CLAIM_FIRST_MS : CLAIM_AGAIN_MS);
+        if (!first && !s->claim_told) {
+            s->claim_told = true;
+            LOG(ERROR, "River serves, but without a file of its own; it tries again",
+                LOG_STR("why", text_str(&why)));
+        }
+        return;
     }
+    s->claim_at_ms = 0;
     const KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     if (serving && serving->ready) {
         supervisor_confirm(s, serving);

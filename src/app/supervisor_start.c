@@ -49,21 +49,6 @@ Err supervisor_keep_system(Supervisor *s, Arena *arena)
     return kept ? ERR_OK : ERR_MEMORY;
 }
 
-/* Opens what the configuration names. A River that has just ended may still hold an address. */
-static Err open_patiently(Supervisor *s, Text *why)
-{
-    const struct timespec pause = {.tv_nsec = START_TICK_MS * 1000000L};
-    uint64_t deadline_ms = clock_ms() + START_PATIENCE_MS;
-    for (;;) {
-        why->len = 0;
-        Err err = configuration_open(s->current, s->source.files, &s->takeover.sockets, why);
-        if (err != ERR_EXISTS || clock_ms() >= deadline_ms) {
-            return err;
-        }
-        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-    }
-}
-
 /* Takes over the sockets of a worker that still serves after its supervisor has died. If the orphan
  * fails to cooperate, River starts anyway. */
 static void meet_orphan(Supervisor *s, Arena *arena)
@@ -80,6 +65,32 @@ static void meet_orphan(Supervisor *s, Arena *arena)
         (void)kill(t->go_between, SIGKILL);
         (void)close(t->fd);
         t->fd = -1;
+    }
+}
+
+/* Opens what the configuration names, except what is taken over. */
+static Err open_configured(Supervisor *s, Arena *arena, Text *why)
+{
+    Err err = configuration_open(s->current, s->source.files, &s->takeover.sockets, why);
+    if (err == ERR_EXISTS && s->takeover.fd < 0) {
+        meet_orphan(s, arena); /* its supervisor may have died only now */
+    }
+    return err;
+}
+
+/* A River that has just ended or been killed may still hold an address or a file. */
+static Err open_patiently(Supervisor *s, Err (*open)(Supervisor *, Arena *, Text *), Arena *arena,
+                          Text *why)
+{
+    const struct timespec pause = {.tv_nsec = START_TICK_MS * 1000000L};
+    uint64_t deadline_ms = clock_ms() + START_PATIENCE_MS;
+    for (;;) {
+        why->len = 0;
+        Err err = open(s, arena, why);
+        if (err != ERR_EXISTS || clock_ms() >= deadline_ms) {
+            return err;
+        }
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
     }
 }
 
@@ -115,22 +126,20 @@ Err supervisor_prepare(Supervisor *s, Arena *arena, Text *why)
     TRY(cage_prepare(s->current->settings, why));
     notify_open(&s->notify, s->launch->notify, clock_ms());
     supervisor_find_control(s, arena);
-    bool takes_over = s->launch->upgrade || s->launch->hand_over_fd >= 0;
-    if (takes_over) {
+    if (s->launch->upgrade || s->launch->hand_over_fd >= 0) {
         TRY(takeover_receive(&s->takeover, s->launch, system, arena, why));
     } else {
         meet_orphan(s, arena);
-        takes_over = s->takeover.fd >= 0;
     }
-    TRY(open_patiently(s, why));
+    TRY(open_patiently(s, open_configured, arena, why));
     listen_close(&s->takeover.sockets, &s->current->listeners, false);
     activation_close_rest(&s->notify);
     if (system->daemonize && s->launch->hand_over_fd < 0) {
         TRY(go_to_background(s));
     }
-    if (!takes_over) {
-        TRY(supervisor_open_control(s, arena, why));
-        TRY(supervisor_open_pid_file(s, why));
+    if (s->takeover.fd < 0) {
+        TRY(open_patiently(s, supervisor_open_control, arena, why));
+        TRY(open_patiently(s, supervisor_open_pid_file, arena, why));
     }
     s->started_ms = clock_ms();
     reload_first(s, s->started_ms);

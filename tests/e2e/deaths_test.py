@@ -12,6 +12,7 @@ import unittest
 from certificates import Authority
 from harness import BINARY, River, Test, command, connect, get, is_sanitized, main, wait_until
 from memory import children, name_of
+from shut_test import listener_of
 
 SERVING_SECONDS = 10
 VICTIM_SECONDS = 0.5  # for a victim to come into being
@@ -239,6 +240,40 @@ class Deaths(Test):
                 wait_until(lambda: not new or not alive(new), "the new one ends")
         self.each(operation, ("old supervisor", "old nursery", "old worker", "new supervisor",
                               "new nursery", "new keys", "new worker"))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs the right to take descriptors")
+    def test_files_that_the_dead_one_holds_a_moment_longer(self):
+        """The kernel closes what a killed process had in an order of its own."""
+        river = self.begin()
+        new = 0
+        try:
+            wait_until(lambda: river_is_up(river) and self.served(), "it serves")
+            old = [pid for pid, _ in offspring(river.pid)]
+            with listener_of(river.pid, river.control):
+                asking = subprocess.Popen([BINARY, "upgrade", "--control-socket", river.control],
+                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                wait_until(lambda: "handed over" in river.errors(), "it has handed over")
+                new = next(pid for pid, its in offspring(river.pid)
+                           if pid not in old and its == "river")
+                os.kill(river.pid, signal.SIGKILL)
+                asking.wait(SERVING_SECONDS)
+                wait_until(lambda: "taken over" in river.errors(), "it has taken over")
+                time.sleep(0.3)
+            wait_until(lambda: river_is_up_as(river, new), "the new one answers")
+            self.assertTrue(self.served())
+            with listener_of(new, river.control):
+                os.kill(new, signal.SIGKILL)
+                wait_until(lambda: not alive(new), "the new one is dead")
+                third = self.begin(river.control)
+                time.sleep(0.3)
+            try:
+                wait_until(lambda: river_is_up(third) and self.served(), "the third serves")
+            finally:
+                end(third)
+        finally:
+            if new and alive(new):
+                os.kill(new, signal.SIGINT)
+            end(river)
 
     def settle_upgrade(self, river, new, what):
         """One of the two serves; if neither lives, the next one does."""
