@@ -32,6 +32,16 @@ static bool is_lacking(const Thread *t)
     return thread_is_scarce(t, thread_spare(t)) || (t->relief.starved && thread_is_filled(t));
 }
 
+/* Whether as much is free as a look aims for. Connections that starve get an eighth more than what
+ * starves them, or the next answer would close their windows again. */
+static bool is_relieved(const Thread *t)
+{
+    const Budget *b = &t->group->budget;
+    size_t used = atomic_load_explicit(&b->used_bytes, memory_order_relaxed);
+    bool fed = !t->relief.starved || used <= b->max_bytes - budget_room(b) / 8 * 5;
+    return fed && !thread_is_scarce(t, thread_spare(t));
+}
+
 /* Whether that is urgent: requests are, or may soon be, refused, or wait. */
 static bool is_urgent(const Thread *t)
 {
@@ -41,6 +51,7 @@ static bool is_urgent(const Thread *t)
 void relief_receive(Thread *t, const Message *m)
 {
     t->relief.hops = u64_max(t->relief.hops, m->words[0]) & UINT32_MAX;
+    t->relief.starved = t->relief.starved || m->words[1] != 0;
 }
 
 void relief_on_timer(Thread *t)
@@ -95,8 +106,9 @@ static uint64_t held_by(const Thread *t, const Client *c, uint32_t *steps)
     return 0;
 }
 
-/* Measures what a client has taken since it was last seen; false: do not end it, or not yet. */
-static bool judge_client(const Thread *t, Client *c, uint64_t held, Holder *ret)
+/* Measures what a client has taken since it was last judged; false: do not end it, or not yet. A
+ * look that ends nobody leaves the measurement to the next one, which may. */
+static bool judge_client(const Thread *t, Client *c, uint64_t held, bool urgent, Holder *ret)
 {
     bool head = c->state == CLIENT_HEAD;
     uint64_t acked = head ? 0 : wire_acked(&c->wire);
@@ -104,7 +116,7 @@ static bool judge_client(const Thread *t, Client *c, uint64_t held, Holder *ret)
     uint64_t seen_ms = t->now_ms - u64_min(since_ms, t->now_ms);
     bool judged = since_ms > 0 && seen_ms >= SEEN_LEAST_MS && (head || seen_ms <= SEEN_MOST_MS);
     uint64_t taken = head ? 0 : acked - u64_min(c->held_acked, acked);
-    if (judged || c->held_ms == 0 || seen_ms > SEEN_MOST_MS) {
+    if ((judged && urgent) || c->held_ms == 0 || seen_ms > SEEN_MOST_MS) {
         c->held_ms = t->now_ms;
         c->held_acked = acked;
     }
@@ -138,7 +150,7 @@ static size_t list_add(Holder *list, size_t count, Holder h)
 }
 
 /* Starts where the last look ended; its cost is bounded. */
-static size_t find_holders(Thread *t, Holder *list)
+static size_t find_holders(Thread *t, bool urgent, Holder *list)
 {
     uint32_t slots = t->clients.slots_touched;
     size_t count = 0;
@@ -158,7 +170,7 @@ static size_t find_holders(Thread *t, Holder *list)
             continue;
         }
         asked++;
-        if (judge_client(t, c, held, &found)) {
+        if (judge_client(t, c, held, urgent, &found)) {
             count = list_add(list, count, found);
         }
     }
@@ -206,9 +218,9 @@ static void end_holder(Thread *t, Client *c, uint64_t held)
 static void end_holders(Thread *t)
 {
     Holder list[ENDS_MAX];
-    size_t count = find_holders(t, list);
     bool urgent = is_urgent(t);
-    for (size_t i = 0; i < count && urgent && is_lacking(t); i++) {
+    size_t count = find_holders(t, urgent, list);
+    for (size_t i = 0; i < count && urgent && !is_relieved(t); i++) {
         uint32_t steps = 0;
         Client *c = client_get(t, list[i].client);
         uint64_t held = c ? held_by(t, c, &steps) : 0;
@@ -231,7 +243,7 @@ static void look_on(Thread *t, uint32_t hops)
         CHECK(timer_set(&t->wheel, &t->relief.timer, due_ms, token) == ERR_OK);
     }
     if (hops > 1) { /* if the message fails, that thread looks at its next request */
-        Message m = {.kind = MESSAGE_RELIEF, .fd = -1, .words = {hops - 1}};
+        Message m = {.kind = MESSAGE_RELIEF, .fd = -1, .words = {hops - 1, t->relief.starved}};
         (void)!mailbox_post(&w->group.threads[(t->index + 1) % w->group.thread_count]->mailbox, &m);
     }
 }

@@ -156,7 +156,7 @@ void thread_starves(Thread *t)
 {
     t->relief.starved = true;
     if (t->now_ms >= t->relief.look_ms && t->relief.hops == 0) {
-        t->relief.hops = 1;
+        t->relief.hops = t->group->thread_count; /* who holds it may be another thread's client */
     }
 }
 
