@@ -1,9 +1,11 @@
 /* files.c - opens and reads files, and detects changes. */
 #include "app/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,6 +125,101 @@ static Err keep_secret(void *context, Arena *a, FileSettings *file)
     TRY(region_copy_secret(f->region, *file->secret, secret));
     file->secret = secret;
     return ERR_OK;
+}
+
+/* ---- texts and directories of the configuration ---- */
+
+static Err read_regular(int fd, size_t bytes_max, Arena *a, Str *ret, uint64_t *ret_mark)
+{
+    struct stat about;
+    Span room;
+    if (fstat(fd, &about) != 0) {
+        return err_from_errno(errno);
+    }
+    if (!S_ISREG(about.st_mode)) {
+        return ERR_UNSUPPORTED;
+    }
+    *ret_mark = mark_of(&about);
+    if (about.st_size > (off_t)bytes_max) {
+        return ERR_LIMIT;
+    }
+    if (!arena_span(a, (size_t)about.st_size + 1, &room)) {
+        return ERR_MEMORY;
+    }
+    TRY(read_fd(fd, room, ret));
+    return ret->len == room.len ? ERR_AGAIN : ERR_OK; /* it grows while it is read */
+}
+
+static Err read_text(void *context, Arena *a, Str path, size_t bytes_max, Str *ret,
+                     uint64_t *ret_mark)
+{
+    const Files *f = (const Files *)context;
+    char name[PATH_MAX];
+    *ret_mark = files_mark(f, path); /* of one that cannot be read, too */
+    TRY(str_to_c(path, span_of(name, sizeof name)));
+    int fd = openat(f->directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    Err err = read_regular(fd, bytes_max, a, ret, ret_mark);
+    (void)close(fd);
+    return err;
+}
+
+static Err read_names(DIR *directory, Arena *a, Str **ret, size_t *ret_count)
+{
+    size_t room = 0;
+    for (const struct dirent *e = readdir(directory); e; e = readdir(directory)) {
+        Str name = str_from_c(e->d_name);
+        if (*ret_count == room) {
+            room = room == 0 ? 64 : 2 * room;
+            Str *list = arena_array(a, Str, room);
+            if (!list) {
+                return ERR_MEMORY;
+            }
+            (void)span_copy(span_of(list, room * sizeof *list),
+                            str_of(*ret, *ret_count * sizeof *list));
+            *ret = list;
+        }
+        if (!str_starts(name, S(".")) && !arena_copy(a, name, &(*ret)[*ret_count])) {
+            return ERR_MEMORY;
+        }
+        *ret_count += str_starts(name, S(".")) ? 0 : 1;
+    }
+    return ERR_OK;
+}
+
+static Err list_directory(void *context, Arena *a, Str path, Str **ret, size_t *ret_count,
+                          uint64_t *ret_mark)
+{
+    const Files *f = (const Files *)context;
+    char name[PATH_MAX];
+    *ret_mark = files_mark(f, path);
+    *ret = NULL;
+    *ret_count = 0;
+    TRY(str_to_c(path, span_of(name, sizeof name)));
+    int fd = openat(f->directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory) {
+        Err err = err_from_errno(errno);
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return err;
+    }
+    Err err = read_names(directory, a, ret, ret_count);
+    (void)closedir(directory);
+    return err;
+}
+
+static bool read_environment(void *context, Str name, Str *ret)
+{
+    char text[256];
+    (void)context;
+    const char *value =
+        str_to_c(name, span_of(text, sizeof text)) == ERR_OK ? getenv(text) : NULL;
+    *ret = str_from_c(value);
+    return value != NULL;
 }
 
 /* Opens a directory below which files are served. ERR_UNSUPPORTED: not a directory, or the kernel
@@ -259,6 +356,8 @@ void files_open(Files *f)
     *f = (Files){.directory = directory >= 0 ? directory : AT_FDCWD,
                  .config = {.context = f, .read = read_file, .read_secret = read_secret,
                             .keep_secret = keep_secret, .marks = mark_files,
+                            .read_text = read_text, .list = list_directory,
+                            .environment = read_environment,
                             .directory = look_at_directory,
                             .user = account_find_user,
                             .group = account_find_group}};

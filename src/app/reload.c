@@ -97,6 +97,12 @@ static uint64_t mark_files(const Supervisor *s, bool now)
     bool watch = settings->system.watch;
     uint64_t text = now && watch ? files_mark(files, s->source.path) : s->current->text_mark;
     uint64_t mark = watch ? str_fnv(str_of(&text, sizeof text), 0) : 0;
+    const Assembly *assembly = settings->assembly;
+    for (size_t i = 0; watch && assembly && i < assembly->watched_count; i++) {
+        const WatchedPath *one = &assembly->watched[i];
+        uint64_t its = now ? files_mark(files, one->path) : one->mark;
+        mark = str_fnv(str_of(&its, sizeof its), mark);
+    }
     for (size_t i = 0; i < settings->file_count; i++) {
         const FileSettings *file = &settings->files[i];
         if (file->named && (watch || file->of_listener)) {

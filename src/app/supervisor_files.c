@@ -79,8 +79,8 @@ void supervisor_close_orphan(Supervisor *s)
     }
 }
 
-/* A River that was killed may still hold its files for a moment after its connections are closed, so
- * what fails is tried again. */
+/* A River that was killed may hold its files a moment longer than its connections, so what fails is
+ * tried again. */
 void supervisor_claim_files(Supervisor *s)
 {
     uint8_t room[512];

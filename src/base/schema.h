@@ -7,38 +7,40 @@
 
 #include "base/str.h"
 
-/* type, how a manual names it, what it needs in a sentence "`x` takes …" */
+/* type, whether values may have variables, how a manual names it, what it needs in a sentence
+ * "`x` takes …" */
 #define SCHEMA_TYPE_TABLE(X)                                                                       \
-    X(BOOL, "bool", "true or false")                                                               \
-    X(INTEGER, "integer", "an integer")                                                            \
-    X(TEXT, "text", "a string")                                                                    \
-    X(NAME, "name", "a string that is not empty")                                                  \
-    X(PATTERN, "pattern", "a regular expression")                                                  \
-    X(CHOICE, "word", "one of its words")                                                          \
-    X(PATH, "absolute path", "an absolute path")                                                   \
-    X(FILE, "path", "a path")                                                                      \
-    X(ADDRESS, "address", "\"IP:PORT\", \"[IPV6]:PORT\" or the absolute path of a Unix socket")    \
-    X(CIDRS, "addresses", "a comma-separated list of addresses and prefixes")                      \
-    X(CIDRS_FILE, "path", "a path")                                                                \
-    X(FIELD_NAME, "field name", "the name of a header field")                                      \
-    X(FILTER_FIELD, "field name", "the name of a header field")                                    \
-    X(FIELD_VALUE, "field value", "the value of a header field")                                   \
-    X(AUTHORITY, "host[:port]", "a host name, maybe with a port")                                  \
-    X(HOST, "host", "a host name or address, without a port")                                      \
-    X(HOSTS_PATTERN, "host", "a host name, or \"*.\" and a name for all names below it")           \
-    X(URI, "URI", "a URI, percent-encoded")                                                        \
-    X(URI_PATH, "URI path", "the path of a URI, percent-encoded")                                  \
-    X(METHODS, "methods", "a comma-separated list of methods")                                     \
-    X(MODE, "octal mode", "an octal mode like \"0660\"")                                           \
-    X(ACCESS_PLACE, "log place", "\"off\", \"stdout\", \"stderr\" or an absolute path")            \
-    X(ERROR_PLACE, "log place", "\"stderr\" or an absolute path")                                  \
-    X(TOKEN, "protocol", "the name of a protocol")                                                 \
-    X(TLS_VERSION, "TLS version", "a version of TLS")                                              \
-    X(TLS_SUITE, "cipher suite", "the name of a cipher suite")                                     \
-    X(TLS_GROUP, "group", "the name of a key exchange group")
+    X(BOOL, true, "bool", "true or false")                                                         \
+    X(INTEGER, true, "integer", "an integer")                                                      \
+    X(TEXT, true, "text", "a string")                                                              \
+    X(NAME, true, "name", "a string that is not empty")                                            \
+    X(PATTERN, false, "pattern", "a regular expression")                                           \
+    X(CHOICE, false, "word", "one of its words")                                                   \
+    X(PATH, true, "absolute path", "an absolute path")                                             \
+    X(FILE, true, "path", "a path")                                                                \
+    X(ADDRESS, true, "address",                                                                    \
+      "\"IP:PORT\", \"[IPV6]:PORT\" or the absolute path of a Unix socket")                    \
+    X(CIDRS, true, "addresses", "a comma-separated list of addresses and prefixes")                \
+    X(CIDRS_FILE, true, "path", "a path")                                                          \
+    X(FIELD_NAME, false, "field name", "the name of a header field")                               \
+    X(FILTER_FIELD, false, "field name", "the name of a header field")                             \
+    X(FIELD_VALUE, true, "field value", "the value of a header field")                             \
+    X(AUTHORITY, true, "host[:port]", "a host name, maybe with a port")                            \
+    X(HOST, true, "host", "a host name or address, without a port")                                \
+    X(HOSTS_PATTERN, true, "host", "a host name, or \"*.\" and a name for all names below it")     \
+    X(URI, true, "URI", "a URI, percent-encoded")                                                  \
+    X(URI_PATH, true, "URI path", "the path of a URI, percent-encoded")                            \
+    X(METHODS, false, "methods", "a comma-separated list of methods")                              \
+    X(MODE, true, "octal mode", "an octal mode like \"0660\"")                                     \
+    X(ACCESS_PLACE, true, "log place", "\"off\", \"stdout\", \"stderr\" or an absolute path")      \
+    X(ERROR_PLACE, true, "log place", "\"stderr\" or an absolute path")                            \
+    X(TOKEN, false, "protocol", "the name of a protocol")                                          \
+    X(TLS_VERSION, false, "TLS version", "a version of TLS")                                       \
+    X(TLS_SUITE, false, "cipher suite", "the name of a cipher suite")                              \
+    X(TLS_GROUP, false, "group", "the name of a key exchange group")
 
 typedef enum SchemaType {
-#define X(name, manual, takes) SCHEMA_##name,
+#define X(name, varies, manual, takes) SCHEMA_##name,
     SCHEMA_TYPE_TABLE(X)
 #undef X
 } SchemaType;

@@ -3,6 +3,15 @@
 
 #include <string.h>
 
+size_t str_search(Str s, Str part, size_t from)
+{
+    if (from >= s.len || part.len == 0) {
+        return s.len;
+    }
+    const uint8_t *found = (const uint8_t *)memmem(s.at + from, s.len - from, part.at, part.len);
+    return found ? (size_t)(found - s.at) : s.len;
+}
+
 int str_compare(Str a, Str b)
 {
     size_t common = a.len < b.len ? a.len : b.len;

@@ -275,6 +275,8 @@ static inline Str str_trim(Str s)
     return str_slice(s, from, to);
 }
 
+/* Position of the first `part` (not empty) at or after `from`; s.len if there is none. */
+size_t str_search(Str s, Str part, size_t from);
 /* Byte order, a prefix first: below, equal to or above 0. */
 int str_compare(Str a, Str b);
 

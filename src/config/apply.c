@@ -106,7 +106,8 @@ static Err apply_one(Checker *c, Arena *a, const ConfigOverrides *o, OverrideId 
     KdlValue value = value_from(item->type, o->of[id].text);
     Where where = {.origin = apply_origin(o, id)};
     size_t errors = c->diagnostics->error_count;
-    check_value(c, item, property.len != 0 ? property : node->name, &value, where);
+    c->option = property.len != 0 ? property : node->name;
+    check_option(c, item, c->option, &value, where);
     if (c->diagnostics->error_count != errors) {
         return ERR_OK;
     }

@@ -4,8 +4,11 @@
  * What River 0.5 and 0.8 silently ignored is a warning when the caller asks for compatibility. */
 #include "config/check.h"
 
+#include "base/number.h"
 #include "config/nearest.h"
+#include "config/unit.h"
 #include "config/value.h"
+#include "config/variable.h"
 
 #define HELP_BYTES_MAX 512u
 #define SUBJECT_BYTES_MAX 80 /* of a name in a message */
@@ -169,17 +172,90 @@ static const SchemaItem *argument_schema(const SchemaNode *schema, size_t n)
     return last->flags & SCHEMA_REPEATED ? last : NULL;
 }
 
-static void check_arguments(Checker *c, const SchemaNode *schema, const KdlNode *node)
+/* ---- values in their final form ---- */
+
+/* A text instead of a number: with a unit, or what a variable holds. */
+static void take_number(Checker *c, const SchemaItem *item, Str subject, KdlValue *value,
+                        Where where, bool *io_good)
+{
+    uint64_t number = 0;
+    Unit unit = unit_of(item->name.len > 0 && unit_of(item->name) != UNIT_NONE ? item->name
+                                                                               : c->option);
+    bool bare = number_decimal(value->text, UINT64_MAX, &number) == ERR_OK;
+    if (bare && c->veil.len == 0 && unit == UNIT_NONE) {
+        return; /* a number in quotes */
+    }
+    UnitFault fault = bare && c->veil.len > 0 ? UNIT_OK
+                      : unit == UNIT_NONE     ? UNIT_UNKNOWN
+                                              : unit_parse(value->text, unit, &number);
+    if (fault == UNIT_OK) {
+        value->kind = KDL_INTEGER;
+        value->fits = true;
+        value->number = number;
+        return;
+    }
+    static const char *const faults[] = {
+        [UNIT_SYNTAX] = "has no such value", [UNIT_MISSING] = "needs a unit",
+        [UNIT_UNKNOWN] = "has no such unit",
+        [UNIT_FRACTION] = "takes whole units only", [UNIT_LARGE] = "cannot be that large"};
+    Str help = unit == UNIT_NONE ? S("write a number without quotes: it has no unit")
+                                 : unit_takes(unit);
+    const char *wrong = unit == UNIT_NONE ? "takes a plain number" : faults[fault];
+    *io_good = false;
+    check_report(c, SEVERITY_ERROR, where, help, "`%.*s` %s", STR_ARG(subject), wrong);
+}
+
+/* A short name takes a unit, so that a reader knows what the number means. */
+static void check_short(Checker *c, Str subject, Str full, const KdlValue *value, Where where)
+{
+    if (value->kind == KDL_INTEGER && value->fits && value->number > 0 &&
+        !str_equal(subject, full)) {
+        uint8_t room[HELP_BYTES_MAX];
+        Text help = text_in(span_of(room, sizeof room));
+        text_add(&help, S("write `"));
+        text_format(&help, "%.*s \"", STR_ARG(subject));
+        unit_print(&help, value->number, unit_of(full));
+        text_format(&help, "\"` (or `%.*s`)", STR_ARG(full));
+        check_report(c, SEVERITY_ERROR, where, text_str(&help), "`%.*s` needs a unit",
+                     STR_ARG(subject));
+    }
+}
+
+void check_option(Checker *c, const SchemaItem *item, Str subject, KdlValue *value, Where where)
+{
+    Str written = value->text;
+    bool changed = false;
+    bool good = variable_expand(c, item, value, where, &changed);
+    c->veil = changed ? written : STR_NONE;
+    if (good && value->kind == KDL_STRING && item->type == SCHEMA_INTEGER) {
+        take_number(c, item, subject, value, where, &good);
+    }
+    if (good && changed && item->type == SCHEMA_BOOL &&
+        (str_equal(value->text, S("true")) || str_equal(value->text, S("false")))) {
+        value->kind = KDL_BOOL;
+        value->truth = str_equal(value->text, S("true"));
+    }
+    if (good) {
+        check_value(c, item, subject, value, where);
+    }
+    c->veil = STR_NONE;
+}
+
+/* ---- nodes ---- */
+
+static void check_arguments(Checker *c, const SchemaNode *schema, Str subject, KdlNode *node)
 {
     size_t n = 0;
-    for (const KdlEntry *e = node->entries; e; e = e->next) {
+    for (KdlEntry *e = node->entries; e; e = e->next) {
         if (e->is_property) {
             continue;
         }
         const SchemaItem *item = argument_schema(schema, n++);
         check_type(c, e->value.has_type, e->value.location);
         if (item) {
-            check_value(c, item, node->name, &e->value, where_at(e->value.location));
+            check_short(c, subject, node->name, &e->value, where_at(e->value.location));
+            c->option = node->name;
+            check_option(c, item, subject, &e->value, where_at(e->value.location));
         } else {
             check_report(c, ignored_severity(c), where_at(e->value.location), STR_NONE,
                          "`%.*s` takes %s", SHOWN(node->name),
@@ -207,10 +283,51 @@ static void check_missing_properties(Checker *c, const SchemaNode *schema, const
     }
 }
 
-static void check_properties(Checker *c, const SchemaNode *schema, const SchemaNode *variant,
-                             const KdlNode *node)
+/* The property's schema, also by its short name; then *io_name becomes the full one. */
+static const SchemaItem *find_property(const SchemaNode *schema, const SchemaNode *variant,
+                                       Str *io_name)
 {
-    for (const KdlEntry *e = node->entries; e; e = e->next) {
+    const SchemaNode *from[] = {schema, variant};
+    for (size_t s = 0; s < 2 && from[s]; s++) {
+        const SchemaItem *item = schema_property(from[s], *io_name);
+        for (size_t i = 0; !item && i < from[s]->property_count; i++) {
+            const SchemaItem *one = &from[s]->properties[i];
+            if (one->type == SCHEMA_INTEGER && str_equal(unit_short_name(one->name), *io_name)) {
+                *io_name = one->name;
+                item = one;
+            }
+        }
+        if (item) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+/* Gives properties their full names. Of two that are the same then, the last one counts. */
+static void name_properties(const SchemaNode *schema, const SchemaNode *variant, KdlNode *node)
+{
+    for (KdlEntry *e = node->entries; e; e = e->next) {
+        Str full = e->name;
+        bool renamed = e->is_property && find_property(schema, variant, &full) &&
+                       !str_equal(full, e->name);
+        if (!renamed) {
+            continue;
+        }
+        e->name = full;
+        for (KdlEntry *other = node->entries; other; other = other->next) {
+            bool twice = other != e && other->is_property && str_equal(other->name, full);
+            KdlEntry *first = other->name_at.from < e->name_at.from ? other : e;
+            first->overridden = first->overridden || twice;
+        }
+    }
+}
+
+static void check_properties(Checker *c, const SchemaNode *schema, const SchemaNode *variant,
+                             KdlNode *node)
+{
+    name_properties(schema, variant, node);
+    for (KdlEntry *e = node->entries; e; e = e->next) {
         bool is_key = schema->variant_key.len != 0 && str_equal(e->name, schema->variant_key);
         if (!e->is_property || is_key) {
             continue;
@@ -221,13 +338,13 @@ static void check_properties(Checker *c, const SchemaNode *schema, const SchemaN
                          SHOWN(e->name));
             continue;
         }
-        const SchemaItem *item = schema_property(schema, e->name);
-        if (!item && variant) {
-            item = schema_property(variant, e->name);
-        }
+        const SchemaItem *item = find_property(schema, variant, &e->name);
         check_type(c, e->value.has_type, e->value.location);
         if (item) {
-            check_value(c, item, e->name, &e->value, where_at(e->value.location));
+            Str subject = e->name_at.len < e->name.len ? unit_short_name(e->name) : e->name;
+            check_short(c, subject, e->name, &e->value, where_at(e->value.location));
+            c->option = e->name;
+            check_option(c, item, subject, &e->value, where_at(e->value.location));
         } else {
             report_unknown_property(c, schema, variant, node, e);
         }
@@ -291,10 +408,10 @@ static void say_later(Checker *c, const SchemaNode *schema, Str name, Location a
     }
 }
 
-static void check_nodes(Checker *c, const SchemaNode *parent, const KdlNode *nodes,
+static void check_nodes(Checker *c, const SchemaNode *parent, KdlNode *nodes,
                         const KdlNode *owner);
 
-static void check_node(Checker *c, const SchemaNode *schema, const KdlNode *node)
+static void check_node(Checker *c, const SchemaNode *schema, Str subject, KdlNode *node)
 {
     bool later_before = c->later;
     bool known = true;
@@ -303,13 +420,14 @@ static void check_node(Checker *c, const SchemaNode *schema, const KdlNode *node
     if (schema->flags & SCHEMA_ANY_NAME) {
         SchemaItem name = {.name = schema->name, .type = schema->name_type};
         KdlValue value = {.kind = KDL_STRING, .text = node->name};
-        check_value(c, &name, schema->name, &value, where_at(node->name_at));
+        check_option(c, &name, schema->name, &value, where_at(node->name_at));
+        node->name = value.text;
     }
     const SchemaNode *variant = find_variant(c, schema, node, &known);
     if (variant) {
         say_later(c, variant, variant->name, node->name_at);
     }
-    check_arguments(c, schema, node);
+    check_arguments(c, schema, subject, node);
     if (known) {
         check_properties(c, schema, variant, node);
     }
@@ -328,8 +446,12 @@ static void report_duplicate(Checker *c, const SchemaNode *schema, const KdlNode
     uint8_t room[HELP_BYTES_MAX];
     Text help = text_in(span_of(room, sizeof room));
     if (c->diagnostics->count < DIAGNOSTICS_MAX) { /* finding a line takes a walk */
-        Place place = place_of(c->diagnostics->text, first->name_at.from);
+        SourcePlace source = diagnostics_place(c->diagnostics, first->name_at);
+        Place place = place_of(source.file.text, source.location.from);
         text_format(&help, "the first one is in line %u", (unsigned)place.line);
+        if (c->diagnostics->map) {
+            text_format(&help, " of %.*s", STR_ARG(source.file.name));
+        }
     }
     bool section = schema->child_count != 0;
     check_report(c, SEVERITY_ERROR, where_at(node->name_at), text_str(&help),
@@ -380,14 +502,40 @@ static bool looks_like_sibling(const SchemaNode *parent, const SchemaNode *schem
     return near.found.len != 0;
 }
 
+/* Whether it is an option with a number whose unit is part of its name. */
+static bool has_unit(const SchemaNode *schema)
+{
+    return unit_of(schema->name) != UNIT_NONE && schema->argument_count == 1 &&
+           schema->arguments[0].type == SCHEMA_INTEGER;
+}
+
+/* The place of the child that a node is: by its name, its short name, or because any name is. A
+ * short name becomes the full one. */
+static size_t find_child(const SchemaNode *parent, KdlNode *node)
+{
+    size_t found = schema_index(parent, node->name);
+    if (found < parent->child_count && !(schema_at(parent, found)->flags & SCHEMA_ANY_NAME)) {
+        return found;
+    }
+    for (size_t i = 0; i < parent->child_count; i++) {
+        const SchemaNode *child = schema_at(parent, i);
+        if (has_unit(child) && str_equal(unit_short_name(child->name), node->name)) {
+            node->name = child->name;
+            return i;
+        }
+    }
+    return found;
+}
+
 /* The children of `owner` (NULL: the document's nodes). */
-static void check_nodes(Checker *c, const SchemaNode *parent, const KdlNode *nodes,
+static void check_nodes(Checker *c, const SchemaNode *parent, KdlNode *nodes,
                         const KdlNode *owner)
 {
     const KdlNode *first[SCHEMA_CHILDREN_MAX] = {0};
     CHECK(parent->child_count <= SCHEMA_CHILDREN_MAX);
-    for (const KdlNode *node = nodes; node; node = node->next) {
-        size_t i = schema_index(parent, node->name);
+    for (KdlNode *node = nodes; node; node = node->next) {
+        Str subject = node->name;
+        size_t i = find_child(parent, node);
         const SchemaNode *schema = i < parent->child_count ? schema_at(parent, i) : NULL;
         if (!schema) {
             report_unknown_node(c, ignored_severity(c), parent, node);
@@ -402,13 +550,13 @@ static void check_nodes(Checker *c, const SchemaNode *parent, const KdlNode *nod
         }
         first[i] = first[i] ? first[i] : node;
         if (node->same == 0) { /* else there is no mistake in it */
-            check_node(c, schema, node);
+            check_node(c, schema, subject, node);
         }
     }
     check_missing_nodes(c, parent, first, owner);
 }
 
-void check_document(Checker *c, const KdlDocument *document)
+void check_document(Checker *c, KdlDocument *document)
 {
     check_nodes(c, &schema_root, document->nodes, NULL);
 }

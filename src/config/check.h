@@ -18,9 +18,24 @@ static inline Where where_at(Location location)
     return w;
 }
 
+#define VARIABLE_FILES_MAX 1024u
+
+/* The files whose text is a value somewhere (variable.h). */
+typedef struct Values {
+    Arena *arena; /* of the settings */
+    Span room;    /* to put a value together */
+    size_t count;
+    ValueFile list[VARIABLE_FILES_MAX];
+    WatchedPath marks[VARIABLE_FILES_MAX];
+} Values;
+
 typedef struct Checker {
     Diagnostics *diagnostics;
     ConfigCompat compat;
+    const ConfigFiles *files; /* NULL: nothing is read */
+    Values *values;           /* NULL: values are as they are written */
+    Str option; /* the full name of the option whose values are checked */
+    Str veil; /* what messages show instead of the value that is checked; empty: the value */
     bool later; /* within something that was already called not supported */
     bool joint_same; /* see rules_joint_same; false where there is no base */
     uint64_t threads; /* that serve all services; 0: one for each processor */
@@ -30,10 +45,14 @@ typedef struct Checker {
 void check_report(Checker *c, Severity severity, Where where, Str help, const char *format, ...)
     PRINTF_LIKE(5, 6);
 
-/* Checks the whole document by itself; rules between options are rules.c's. */
-void check_document(Checker *c, const KdlDocument *document);
+/* Checks the whole document by itself; rules between options are rules.c's. Values get their final
+ * form: variables are replaced, times and sizes become numbers, and options their full names. */
+void check_document(Checker *c, KdlDocument *document);
 
-/* Checks one value. `subject` is the option's name for messages. */
+/* Gives a value its final form, and checks it. `subject` is the option's name as it is written, for
+ * messages. */
+void check_option(Checker *c, const SchemaItem *item, Str subject, KdlValue *value, Where where);
+/* Checks a value in its final form. */
 void check_value(Checker *c, const SchemaItem *item, Str subject, const KdlValue *value,
                  Where where);
 

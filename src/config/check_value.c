@@ -30,6 +30,12 @@ static Str kind_name(const KdlValue *value)
     return names[value->kind];
 }
 
+/* A value for a message: how it is written, if it may hold a secret. */
+static Str shown_value(const Checker *c, Str text)
+{
+    return str_take(c->veil.len > 0 ? c->veil : text, 80);
+}
+
 Str value_as_text(const KdlValue *value)
 {
     if (value->kind == KDL_BOOL) {
@@ -44,7 +50,7 @@ static void report_kind(Checker *c, const SchemaItem *item, Str subject, const K
     Str takes = schema_type_takes(item->type);
     Str help = STR_NONE;
     if (where.origin.len != 0) { /* an override: it has no quotes to speak of */
-        Str text = str_take(value_as_text(value), 80);
+        Str text = shown_value(c, value_as_text(value));
         check_report(c, SEVERITY_ERROR, where, help, "`%.*s` takes %.*s, not `%.*s`",
                      STR_ARG(subject), STR_ARG(takes), STR_ARG(text));
         return;
@@ -68,7 +74,7 @@ static void check_integer(Checker *c, const SchemaItem *item, Str subject, const
     check_report(c, SEVERITY_ERROR, where, STR_NONE,
                  "`%.*s` must be between %llu and %llu, not %.*s", STR_ARG(subject),
                  (unsigned long long)item->min, (unsigned long long)item->max,
-                 STR_ARG(str_take(value->text, 40)));
+                 STR_ARG(shown_value(c, value->text)));
 }
 
 static void offer_choices(Nearest *near, Text *list, Str choices)
@@ -101,7 +107,7 @@ static void check_choice(Checker *c, const SchemaItem *item, Str subject, const 
         text_format(&help.text, "one of: %.*s", STR_ARG(text_str(&list.text)));
     }
     check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "`%.*s` has no value `%.*s`",
-                 STR_ARG(subject), STR_ARG(str_take(value->text, 80)));
+                 STR_ARG(subject), STR_ARG(shown_value(c, value->text)));
 }
 
 /* A name of which the TLS library says whether it is known. */
@@ -125,7 +131,7 @@ static void check_known(Checker *c, TlsList list, Str subject, Str text, Where w
     }
     text_format(&help.text, "known: %.*s", STR_ARG(text_str(&names.text)));
     check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "`%.*s` has no `%.*s`",
-                 STR_ARG(subject), STR_ARG(str_take(text, 80)));
+                 STR_ARG(subject), STR_ARG(shown_value(c, text)));
 }
 
 static void check_address(Checker *c, Str text, Where where)
@@ -166,14 +172,14 @@ static void check_cidrs(Checker *c, Str text, Where where)
         Err err = ip_prefix_parse(member, &prefix);
         Help help;
         help_begin(&help);
-        if (err == ERR_LIMIT) {
+        if (err == ERR_LIMIT && c->veil.len == 0) {
             text_add(&help.text, S("did you mean `"));
             ip_prefix_print(&help.text, &prefix);
             text_add(&help.text, S("`?"));
         }
         if (err != ERR_OK) {
             check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "`%.*s` %s",
-                         STR_ARG(str_take(member, 80)),
+                         STR_ARG(shown_value(c, member)),
                          err == ERR_LIMIT   ? "has bits set beyond its prefix"
                          : err == ERR_RANGE ? "has too long a prefix"
                                             : "is neither an address nor a prefix");
@@ -233,7 +239,8 @@ static void check_methods(Checker *c, Str text, Where where)
         }
         if (method_from(member) == METHOD_OTHER && is_known_nocase(member)) {
             check_report(c, SEVERITY_ERROR, where, S("write it in capitals"),
-                         "methods are case-sensitive: no client sends `%.*s`", STR_ARG(member));
+                         "methods are case-sensitive: no client sends `%.*s`",
+                         STR_ARG(shown_value(c, member)));
         }
     }
     if (count == 0) {

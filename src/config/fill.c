@@ -71,7 +71,7 @@ static Err take_service(Filler *f, const KdlNode *node, uint32_t index, const Se
 }
 
 Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
-                  const ConfigOptions *options, const Settings **ret)
+                  const ConfigOptions *options, const Assembly *assembly, const Settings **ret)
 {
     Filler f = {.arena = a,
                 .checker = checker,
@@ -82,7 +82,8 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
                 .latest = options->latest ? options->latest : options->base,
                 .valid_until = options->base ? options->base->valid_until : INT64_MAX,
                 .toml = options->format == CONFIG_TOML,
-                .text = text};
+                .text = text,
+                .assembly = assembly};
     KdlNode document_node = {.children = document->nodes};
     Section root = {.schema = &schema_root, .node = &document_node};
     Section services = section_child(root, S("services"));
@@ -116,6 +117,7 @@ Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *chec
     TRY(fill_files(&f, settings));
     fill_platform(&f, settings);
     settings->document = document;
+    settings->assembly = assembly;
     settings->valid_until = f.valid_until;
     settings->silent = checker->diagnostics->count == 0;
     settings->base = options->base;

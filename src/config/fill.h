@@ -48,6 +48,8 @@ typedef struct FillRoots {
 typedef struct FillClaim {
     uint32_t listener;
     uint32_t service;
+    bool tls_wanted;
+    Location place; /* where it is written */
     size_t file_count;
     const FileSettings *files COUNTED_BY(file_count);
 } FillClaim;
@@ -94,6 +96,7 @@ typedef struct Filler {
     uint64_t memory_bytes_max; /* the worker's budget; 0: not known */
     uint64_t limiter_bytes;    /* what the limiters so far need of it */
     Str text;
+    const Assembly *assembly; /* NULL: TOML */
     size_t serving_count; /* services so far that serve files */
     Fingerprint identity; /* of the service that is being filled in, so far */
     FillNamed named;      /* the files that it names */
@@ -103,7 +106,8 @@ typedef struct Filler {
 /* Fills everything in; the document has no mistake by itself. What is wrong with the files that it
  * names goes to the checker's diagnostics. ERR_MEMORY only. */
 MUST_USE Err fill_settings(Arena *a, Str text, const KdlDocument *document, Checker *checker,
-                           const ConfigOptions *options, const Settings **ret);
+                           const ConfigOptions *options, const Assembly *assembly,
+                           const Settings **ret);
 
 /* The defaults of services, and of their connectors (fill_action.c). */
 void fill_usual(FillUsual *ret);
@@ -172,7 +176,8 @@ MUST_USE Err fill_routes(Filler *f, Section routes, ServiceSettings *ret);
 MUST_USE Err fill_address(Arena *a, Str text, SettingsAddress *ret);
 /* A copy in lower case. */
 MUST_USE Err fill_lower(Arena *a, Str from, Str *ret);
-/* The text of a node; where that is not known (TOML), all of it. NULL: none. */
+/* The text of a node, with a mark of the files whose text is a value in it; where it is not known
+ * (TOML), all of the text. NULL: none. */
 Str fill_source(const Filler *f, const KdlNode *node);
 /* The number of nodes below one. */
 size_t fill_count(const KdlNode *node);

@@ -28,11 +28,13 @@ static Str listener_difference(const ListenerSettings *a, const ListenerSettings
 {
     const ListenerTls *s = &a->tls;
     const ListenerTls *t = &b->tls;
+    if (s->pair_count == 0 || t->pair_count == 0) {
+        s = t; /* one takes what the other has */
+    }
     const struct {
         Str name;
         bool equal;
     } rows[] = {
-        {S("cert-path"), (s->pair_count > 0) == (t->pair_count > 0)},
         {S("mode"), a->mode == b->mode},
         {S("proxy-protocol"), a->proxy_protocol == b->proxy_protocol},
         {S("h2c"), a->h2c == b->h2c},
@@ -55,7 +57,7 @@ static Str listener_difference(const ListenerSettings *a, const ListenerSettings
 /* A further service at an address that is there. */
 static void listener_compare(Filler *f, uint32_t index, const ListenerSettings *fresh, Location at)
 {
-    const ListenerSettings *there = &f->listeners.list[index];
+    ListenerSettings *there = &f->listeners.list[index];
     Str other = listener_difference(there, fresh);
     if (other.len > 0) {
         Str owner = str_take(f->listeners.owners[index], NAME_SHOWN_MAX);
@@ -64,12 +66,16 @@ static void listener_compare(Filler *f, uint32_t index, const ListenerSettings *
                      "the service `%.*s` shares this address and differs in `%.*s`", STR_ARG(owner),
                      STR_ARG(other));
     }
+    if (there->tls.pair_count == 0) {
+        there->tls = fresh->tls;
+    }
 }
 
 static Err fill_listener(Filler *f, Section one, ListenerSettings *ret)
 {
     *ret = (ListenerSettings){
-        .proxy_protocol = option_bool(section_property(one, S("proxy-protocol")))};
+        .proxy_protocol = option_bool(section_property(one, S("proxy-protocol"))),
+        .tls_wanted = option_bool(section_property(one, S("tls")))};
     Str mode = option_text(section_property(one, S("mode")));
     TRY(fill_address(f->arena, one.node->name, &ret->address));
     if (mode.len != 0) {
@@ -89,6 +95,8 @@ void fill_claim(Filler *f, uint32_t service, Str owner, const ListenerSettings *
     CHECK(l->claim_count < l->room);
     l->claims[l->claim_count++] = (FillClaim){.listener = index,
                                               .service = service,
+                                              .tls_wanted = one->tls_wanted,
+                                              .place = at,
                                               .file_count = one->tls.file_count,
                                               .files = one->tls.files};
     if (shared) {
@@ -255,6 +263,21 @@ static Err take_listeners(const Filler *f, Settings *settings)
     return ERR_OK;
 }
 
+/* Listeners that want TLS get a certificate from somewhere. */
+static void check_wanted(Filler *f)
+{
+    FillListeners *l = &f->listeners;
+    for (size_t i = 0; i < l->claim_count; i++) {
+        const FillClaim *claim = &l->claims[i];
+        if (claim->tls_wanted && l->list[claim->listener].tls.pair_count == 0) {
+            check_report(f->checker, SEVERITY_ERROR, where_at(claim->place),
+                         S("write `cert-path` and `key-path` here, or at the top a section "
+                           "`tls { certificate cert-path=\"…\" key-path=\"…\" }`"),
+                         "this listener speaks TLS, but has no certificate");
+        }
+    }
+}
+
 Err fill_listeners_close(Filler *f, Settings *settings)
 {
     FillListeners *l = &f->listeners;
@@ -262,6 +285,7 @@ Err fill_listeners_close(Filler *f, Settings *settings)
         return take_listeners(f, settings);
     }
     Joiner joiner = {.arena = f->arena};
+    check_wanted(f);
     uint32_t **lists = (uint32_t **)arena_alloc_array(f->arena, l->count, sizeof *lists);
     uint32_t **claims = (uint32_t **)arena_alloc_array(f->arena, l->count, sizeof *claims);
     if (!lists || !claims) {

@@ -30,8 +30,28 @@ Err fill_lower(Arena *a, Str from, Str *ret)
     return ERR_OK;
 }
 
+/* Whether values of the text are those of files, which may change while the text does not. */
+static bool has_file_values(const Filler *f, Str text)
+{
+    bool any = f->assembly && f->assembly->value_count > 0;
+    return any && str_search(text, S("{file."), 0) < text.len;
+}
+
 Str fill_source(const Filler *f, const KdlNode *node)
 {
     Location at = node ? node->whole : (Location){0};
-    return node && f->toml ? f->text : str_slice(f->text, at.from, at.from + at.len);
+    Str text = node && f->toml ? f->text : str_slice(f->text, at.from, at.from + at.len);
+    Fingerprint values = {{0}};
+    Span room;
+    if (!has_file_values(f, text) || !arena_span(f->arena, text.len + sizeof values, &room)) {
+        return text;
+    }
+    for (size_t i = 0; i < f->assembly->value_count; i++) {
+        fingerprint_add(&values, f->assembly->values[i].path);
+        fingerprint_add(&values, f->assembly->values[i].text);
+    }
+    Text both = text_in(room);
+    text_add(&both, text);
+    text_add(&both, str_of(&values, sizeof values));
+    return text_str(&both);
 }

@@ -3,10 +3,13 @@
 
 #include "base/number.h"
 #include "config/apply.h"
+#include "config/assemble.h"
 #include "config/describe.h"
 #include "config/fill.h"
+#include "config/inherit.h"
 #include "config/rules.h"
 #include "config/toml.h"
+#include "config/variable.h"
 
 #define NEW_SERVICES_FEW 16u
 #define PRINT_BYTES_MIN 4096u
@@ -54,13 +57,79 @@ static void warn_of_toml(Diagnostics *d, const KdlDocument *document)
     }
 }
 
+/* The text as one, with what it includes; in *ret, which is in the arena. What renews certificates
+ * alone has the text that its settings had. */
+static Err assemble_text(Arena *a, Str file_name, Str *io_text, const ConfigOptions *options,
+                         Diagnostics *d, Assembly **ret)
+{
+    Assembly *assembly = arena_new(a, Assembly);
+    Err err = assembly ? ERR_OK : ERR_MEMORY;
+    if (err == ERR_OK && options->renew && options->renew->assembly) {
+        err = assembly_copy(a, options->renew->assembly, assembly);
+        d->text = assembly->text;
+        d->map = assembly->map.piece_count > 0 ? &assembly->map : NULL;
+    } else if (err == ERR_OK) {
+        err = assemble(a, file_name, *io_text, options->files, d, assembly);
+    }
+    if (err == ERR_OK) {
+        *io_text = assembly->text;
+        *ret = assembly;
+    }
+    return err;
+}
+
+/* Adds a value's file that is not in the list yet. */
+static void add_value(Values *v, const ValueFile *file, const Assembly *from)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        if (str_equal(v->list[i].path, file->path)) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < from->watched_count && v->count < VARIABLE_FILES_MAX; i++) {
+        if (str_equal(from->watched[i].path, file->path)) {
+            v->list[v->count] = *file;
+            v->marks[v->count++] = from->watched[i];
+            return;
+        }
+    }
+}
+
+/* Completes the assembly by the files that are values, also in what was taken over. */
+static Err add_values(Arena *a, Values *v, const Settings *base, Assembly *assembly)
+{
+    const Assembly *before = base ? base->assembly : NULL;
+    for (size_t i = 0; before && i < before->value_count; i++) {
+        add_value(v, &before->values[i], before);
+    }
+    size_t count = assembly->watched_count;
+    WatchedPath *watched = arena_array(a, WatchedPath, count + v->count + 1);
+    if (!watched) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        watched[i] = assembly->watched[i];
+    }
+    for (size_t i = 0; i < v->count; i++) {
+        watched[count + i] = v->marks[i];
+    }
+    assembly->watched = watched;
+    assembly->watched_count = count + v->count;
+    assembly->value_count = v->count;
+    assembly->values = v->list;
+    return ERR_OK;
+}
+
 /* From a document without mistakes of its own to settings. */
 static Err take_document(Arena *a, Str text, const KdlDocument *document, Checker *c,
-                         const ConfigOptions *options, const Settings **ret)
+                         const ConfigOptions *options, Assembly *assembly, const Settings **ret)
 {
     const Settings *settings = NULL;
     TRY(load_verdict(c->diagnostics));
-    TRY(fill_settings(a, text, document, c, options, &settings));
+    if (assembly) {
+        TRY(add_values(a, c->values, options->base, assembly));
+    }
+    TRY(fill_settings(a, text, document, c, options, assembly, &settings));
     TRY(load_verdict(c->diagnostics));
     *ret = settings;
     return ERR_OK;
@@ -82,38 +151,45 @@ static bool is_much_new(const KdlDocument *document)
 /* Over a base there are no messages: if there is something to report, the whole text is read
  * again. */
 static Err load_over(Arena *a, Str text, const ConfigOptions *options, Checker *c,
-                     KdlDocument *document, const Settings **ret)
+                     KdlDocument *document, Assembly *assembly, const Settings **ret)
 {
     const ConfigOverrides *overrides = options->overrides;
     const KdlDocument *before = options->base->document;
     bool expired = options->files && options->files->now_s > options->base->valid_until;
     bool can = options->format == CONFIG_KDL && options->base->silent && !expired;
-    if (!can || text.len > CONFIG_TEXT_BYTES_MAX) {
+    const Assembly *base = options->base->assembly;
+    if (!can || text.len > CONFIG_TEXT_BYTES_MAX ||
+        (base && !variable_same(options->files, a, base))) {
         return ERR_AGAIN;
     }
     TRY(kdl_parse_again(a, text, before, S("services"), c->diagnostics, document));
     if (is_much_new(document)) {
         return ERR_AGAIN;
     }
+    if (!inherit_same(before, document)) {
+        return ERR_AGAIN;
+    }
     c->joint_same = rules_joint_same(before, document);
     check_document(c, document);
+    TRY(inherit_tls(a, document));
     TRY(apply_overrides(c, a, overrides, document));
     rules_check(c, a, overrides, document);
-    Err err = take_document(a, text, document, c, options, ret);
+    Err err = take_document(a, text, document, c, options, assembly, ret);
     return err == ERR_OK && c->diagnostics->count == 0 ? ERR_OK : ERR_AGAIN;
 }
 
 static Err load_whole(Arena *a, Str text, const ConfigOptions *options, Checker *c,
-                      KdlDocument *document, const Settings **ret)
+                      KdlDocument *document, Assembly *assembly, const Settings **ret)
 {
     TRY(parse_text(a, text, options, 0, c->diagnostics, document));
     if (options->format == CONFIG_TOML) {
         warn_of_toml(c->diagnostics, document);
     }
     check_document(c, document);
+    TRY(inherit_tls(a, document));
     TRY(apply_overrides(c, a, options->overrides, document));
     rules_check(c, a, options->overrides, document);
-    return take_document(a, text, document, c, options, ret);
+    return take_document(a, text, document, c, options, assembly, ret);
 }
 
 Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options, Diagnostics *d,
@@ -123,13 +199,23 @@ Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options,
     ConfigOptions o = options ? *options : (ConfigOptions){0};
     o.overrides = o.overrides ? o.overrides : &none;
     KdlDocument *document = arena_new(a, KdlDocument);
-    Checker c = {.diagnostics = d, .compat = o.compat};
+    Values *values = arena_new(a, Values);
+    Assembly *assembly = NULL;
+    Checker c = {.diagnostics = d, .compat = o.compat, .files = o.files, .values = values};
     diagnostics_init(d, a, file_name, text);
-    if (!document) {
+    if (!document || !values) {
         return ERR_MEMORY;
     }
-    return o.base ? load_over(a, text, &o, &c, document, ret)
-                  : load_whole(a, text, &o, &c, document, ret);
+    values->arena = a;
+    if (o.format == CONFIG_KDL) {
+        Err err = assemble_text(a, file_name, &text, &o, d, &assembly);
+        if (err != ERR_OK) {
+            diagnostics_sort(d);
+            return err;
+        }
+    }
+    return o.base ? load_over(a, text, &o, &c, document, assembly, ret)
+                  : load_whole(a, text, &o, &c, document, assembly, ret);
 }
 
 Err config_compat_parse(Str text, ConfigCompat *ret)

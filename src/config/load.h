@@ -47,6 +47,16 @@ typedef struct ConfigFiles {
     /* Sets for each file a number that changes when the file does, or comes, or goes. NULL: it is
      * not known, so files are read to see whether they have changed. */
     void (*marks)(void *context, const FileSettings *files, size_t count, uint64_t *ret);
+    /* Reads a text that the configuration includes or has a value from, of at most `bytes_max`
+     * bytes (ERR_LIMIT); the mark is that of `marks`. ERR_UNSUPPORTED as of `read`. NULL: there are
+     * no such files. */
+    Err (*read_text)(void *context, Arena *a, Str path, size_t bytes_max, Str *ret,
+                     uint64_t *ret_mark);
+    /* The names in a directory, in any order, without those that begin with a dot; its mark. */
+    Err (*list)(void *context, Arena *a, Str path, Str **ret, size_t *ret_count,
+                uint64_t *ret_mark);
+    /* The value of a variable of the environment; false: it is not set. NULL: none is. */
+    bool (*environment)(void *context, Str name, Str *ret);
     /* Whether a directory can be opened; ERR_UNSUPPORTED: it is none. NULL: no one looks. */
     Err (*directory)(void *context, Str path);
     /* The ids of a user and of a group, by name or number; ERR_MISSING: there is none. A number
@@ -73,8 +83,9 @@ typedef struct ConfigOptions {
     const Settings *latest;
 } ConfigOptions;
 
-/* Reads and checks. ERR_OK: *ret holds (`d` may hold warnings). ERR_SYNTAX: `d` says what is wrong,
- * sorted. ERR_LIMIT: the text is too long (also said in `d`). ERR_MEMORY: the arena is too small.
+/* Reads and checks, with what it includes. ERR_OK: *ret holds (`d` may hold warnings). ERR_SYNTAX:
+ * `d` says what is wrong, sorted. ERR_LIMIT: the text is too long (also said in `d`). ERR_MEMORY:
+ * the arena is too small.
  * ERR_AGAIN: there is something to say, or much is new; it must be read without `base`.
  * `options` may be NULL. Checking alone is loading and ignoring *ret. */
 MUST_USE Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options,

@@ -9,7 +9,8 @@ static void check_needs_tls(Checker *c, const KdlNode *n)
     const KdlEntry *ocsp = node_property(n, S("ocsp-path"));
     for (const KdlNode *child = n->children; child; child = child->next) {
         check_report(c, SEVERITY_ERROR, where_at(child->name_at),
-                     S("add `cert-path` and `key-path` to the listener's line"),
+                     S("add `cert-path` and `key-path` to the listener's line, or `tls=true` to it "
+                       "and a section `tls` at the top"),
                      "`%.*s` needs TLS", STR_ARG(str_take(child->name, 80)));
     }
     if (ocsp) {
@@ -35,7 +36,12 @@ static void check_listener(Checker *c, const KdlNode *n)
     const KdlEntry *h2c = node_property(n, S("h2c"));
     bool tls = node_property(n, S("cert-path")) || node_property(n, S("key-path")) ||
                node_property(n, S("acme-domains"));
+    bool shares = node_says(n, S("tls"), true);
     rules_pair(c, n, S("cert-path"), S("key-path"));
+    if (tls && node_says(n, S("tls"), false)) {
+        rules_error(c, node_property(n, S("tls"))->name_at, S("remove one of them"),
+                    "`tls=false` contradicts `cert-path`");
+    }
     if (mode && !value_is_absolute(n->name)) {
         rules_error(c, mode->name_at, STR_NONE, "`mode` is for Unix sockets only");
     }
@@ -43,7 +49,7 @@ static void check_listener(Checker *c, const KdlNode *n)
         rules_error(c, h2->name_at, S("add `cert-path` and `key-path`, or `h2c=true`"),
                     "`offer-h2` needs TLS");
     }
-    if (node_says(n, S("h2c"), true) && tls) {
+    if (node_says(n, S("h2c"), true) && (tls || shares)) {
         rules_error(c, h2c->name_at, S("remove it: with TLS `offer-h2` decides"),
                     "`h2c` is for listeners without TLS");
     } else if (node_says(n, S("h2c"), true) && node_says(n, S("offer-h2"), false)) {

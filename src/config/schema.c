@@ -56,7 +56,7 @@ const SchemaNode *schema_variant(const SchemaNode *node, Str name)
 Str schema_type_name(SchemaType type)
 {
     static const Str names[] = {
-#define X(name, manual, takes) S_INIT(manual),
+#define X(name, varies, manual, takes) S_INIT(manual),
         SCHEMA_TYPE_TABLE(X)
 #undef X
     };
@@ -66,11 +66,21 @@ Str schema_type_name(SchemaType type)
 Str schema_type_takes(SchemaType type)
 {
     static const Str texts[] = {
-#define X(name, manual, takes) S_INIT(takes),
+#define X(name, varies, manual, takes) S_INIT(takes),
         SCHEMA_TYPE_TABLE(X)
 #undef X
     };
     return texts[type];
+}
+
+bool schema_type_varies(SchemaType type)
+{
+    static const bool list[] = {
+#define X(name, varies, manual, takes) varies,
+        SCHEMA_TYPE_TABLE(X)
+#undef X
+    };
+    return list[type];
 }
 
 bool schema_next_choice(Str *choices, Str *ret_word)

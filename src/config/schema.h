@@ -13,6 +13,7 @@ extern const SchemaNode schema_root;
 /* Parts of it that live in files of their own. */
 extern const SchemaNode schema_system;
 extern const SchemaNode schema_acme;
+extern const SchemaNode schema_tls;
 extern const SchemaNode schema_service;
 extern const SchemaNode schema_connectors;
 extern const SchemaNode schema_path_control;
@@ -38,6 +39,8 @@ const SchemaNode *schema_variant_at(const SchemaNode *node, size_t i);
 /* The name under which the manual knows the type, and what a value of it is. */
 Str schema_type_name(SchemaType type);
 Str schema_type_takes(SchemaType type);
+/* Whether values of the type may have variables in them (variable.h). */
+bool schema_type_varies(SchemaType type);
 
 /* Whether `word` is one of "a|b|c". */
 bool schema_has_choice(Str choices, Str word);

@@ -9,6 +9,9 @@ static const SchemaItem listener_properties[] = {
     ITEM_VALUE("key-path", FILE, 0, "/etc/river/key.pem", "the certificate's key (PEM)"),
     ITEM_VALUE("ocsp-path", FILE, 0, "/etc/river/cert.ocsp",
                "an OCSP response to staple to the certificate (DER)"),
+    ITEM_BOOL("tls", "false",
+              "speak TLS with the certificates of the section `tls`, or with those that another "
+              "service has at this address"),
     ITEM_VALUE("offer-h2", BOOL, 0, "true",
                "offer HTTP/2 beside HTTP/1; by default with TLS"),
     ITEM_VALUE("acme-domains", NAME, SCHEMA_LATER, "example.com, *.example.org",
@@ -36,32 +39,50 @@ static const SchemaItem client_certificate_properties[] = {
                 "other are refused"),
 };
 
+/* What a listener and the section `tls` have in common. */
+#define TLS_OPTIONS                                                                                \
+    OPTION("tls-versions", 0, "only these versions of TLS",                                        \
+           ITEM_VALUE("\"VERSION\"", TLS_VERSION, SCHEMA_REPEATED, "1.3", "")),                    \
+    OPTION("cipher-suites", 0, "only these cipher suites",                                         \
+           ITEM_VALUE("\"NAME\"", TLS_SUITE, SCHEMA_REPEATED, "TLS_AES_128_GCM_SHA256", "")),      \
+    OPTION("key-exchange", 0, "only these groups for the exchange of keys",                        \
+           ITEM_VALUE("\"NAME\"", TLS_GROUP, SCHEMA_REPEATED, "X25519", "")),                      \
+    OPTION("session-lifetime-seconds", 0,                                                          \
+           "how long a TLS session may be resumed, over and over, before a full handshake; a day " \
+           "by default; 0: never",                                                                 \
+           ITEM_OPTIONAL_NUMBER("N", 0, 604800, "86400", "")),                                     \
+    {.name = S_INIT("client-certificates"),                                                        \
+     .sentence = S_INIT("ask clients for certificates"),                                           \
+     .argument_count = 1,                                                                          \
+     .arguments = (const SchemaItem[]){ITEM_CHOICE("WORD", "required|optional", "", "", "")},      \
+     .property_count = SCHEMA_COUNT(client_certificate_properties),                                \
+     .properties = client_certificate_properties},                                                 \
+    OPTION_TEXT("key-log-path", PATH, "/var/log/river/keys.log",                                   \
+                "for debugging: every session's secrets are written there, so that whoever reads " \
+                "the file can read the traffic"),
+
 static const SchemaNode listener_children[] = {
     {.name = S_INIT("certificate"),
      .flags = SCHEMA_REPEATED | SCHEMA_ALTERNATIVE,
      .sentence = S_INIT("a further certificate, for the names that stand in it"),
      .property_count = SCHEMA_COUNT(certificate_properties),
      .properties = certificate_properties},
-    OPTION("tls-versions", 0, "only these versions of TLS",
-           ITEM_VALUE("\"VERSION\"", TLS_VERSION, SCHEMA_REPEATED, "1.3", "")),
-    OPTION("cipher-suites", 0, "only these cipher suites",
-           ITEM_VALUE("\"NAME\"", TLS_SUITE, SCHEMA_REPEATED, "TLS_AES_128_GCM_SHA256", "")),
-    OPTION("key-exchange", 0, "only these groups for the exchange of keys",
-           ITEM_VALUE("\"NAME\"", TLS_GROUP, SCHEMA_REPEATED, "X25519", "")),
-    OPTION("session-lifetime-seconds", 0,
-           "how long a TLS session may be resumed, over and over, before a full handshake; a day "
-           "by default; 0: never",
-           ITEM_OPTIONAL_NUMBER("N", 0, 604800, "86400", "")),
-    {.name = S_INIT("client-certificates"),
-     .sentence = S_INIT("ask clients for certificates"),
-     .argument_count = 1,
-     .arguments = (const SchemaItem[]){ITEM_CHOICE("WORD", "required|optional", "", "", "")},
-     .property_count = SCHEMA_COUNT(client_certificate_properties),
-     .properties = client_certificate_properties},
-    OPTION_TEXT("key-log-path", PATH, "/var/log/river/keys.log",
-                "for debugging: every session's secrets are written there, so that whoever reads "
-                "the file can read the traffic"),
+    TLS_OPTIONS
 };
+
+static const SchemaNode tls_children[] = {
+    {.name = S_INIT("certificate"),
+     .flags = SCHEMA_REPEATED | SCHEMA_REQUIRED,
+     .sentence = S_INIT("a certificate; the first one is also shown to clients that ask for names "
+                        "no certificate has"),
+     .property_count = SCHEMA_COUNT(certificate_properties),
+     .properties = certificate_properties},
+    TLS_OPTIONS
+};
+
+const SchemaNode schema_tls =
+    SECTION("tls", 0, "certificates and rules of TLS for all listeners that say `tls=true`",
+            tls_children);
 
 static const SchemaNode listeners_children[] = {
     {.name = S_INIT("ADDRESS"),
@@ -196,6 +217,7 @@ static const SchemaNode services_children[] = {LINK(schema_service)};
 static const SchemaNode root_children[] = {
     LINK(schema_system),
     LINK(schema_acme),
+    LINK(schema_tls),
     SECTION("services", SCHEMA_REQUIRED, "what River does for its clients", services_children),
 };
 

@@ -11,6 +11,7 @@
 #include "base/str_map.h"
 #include "filter/redirect.h"
 #include "http/uri.h"
+#include "kdl/source_map.h"
 #include "proxy/router.h"
 
 /* Where a service listens or an origin lives: a Unix path, or else an address and port.
@@ -64,6 +65,7 @@ typedef struct ListenerTls {
 /* An address where clients arrive; several services may share it. */
 typedef struct ListenerSettings {
     SettingsAddress address;
+    bool tls_wanted; /* `tls=true` is written */
     size_t service_count; /* at least 1 */
     const uint32_t *services COUNTED_BY(service_count); /* in the order of the file */
     ListenerTls tls;
@@ -321,6 +323,29 @@ uint64_t config_memory_bytes(const SystemSettings *system);
 
 struct KdlDocument;
 
+/* A file or directory besides the configuration's own file whose change is one of the
+ * configuration: it was included, lists what is, or its text is a value. */
+typedef struct WatchedPath {
+    Str path;
+    uint64_t mark; /* when it was read (ConfigFiles) */
+} WatchedPath;
+
+/* A file whose text is, or is part of, a value: `{file.PATH}`. */
+typedef struct ValueFile {
+    Str path;
+    Str text; /* without the newline at its end */
+} ValueFile;
+
+/* What a configuration was assembled from (assemble.h). */
+typedef struct Assembly {
+    Str text; /* as one file */
+    SourceMap map;
+    size_t watched_count;
+    const WatchedPath *watched COUNTED_BY(watched_count);
+    size_t value_count;
+    const ValueFile *values COUNTED_BY(value_count);
+} Assembly;
+
 typedef struct Settings {
     SystemSettings system;
     size_t service_count; /* at least 1 */
@@ -338,7 +363,8 @@ typedef struct Settings {
     Str platform_roots; /* PEM of the system's authorities, where a connector needs them */
     Fingerprint platform_identity;
     uint32_t platform_file; /* its place among the files */
-    const struct KdlDocument *document; /* what the file was read to */
+    const struct KdlDocument *document; /* what the text was read to */
+    const Assembly *assembly; /* where that text is from; NULL: a file of TOML */
     bool silent; /* there was nothing to warn of */
     int64_t valid_until; /* then the first certificate has expired: seconds since 1970 */
     const struct Settings *base; /* what was taken over unchanged is its; NULL: nothing was */

@@ -14,8 +14,27 @@ void diagnostics_init(Diagnostics *d, Arena *arena, Str file_name, Str text)
     *d = (Diagnostics){.arena = arena, .file_name = file_name, .text = text};
 }
 
+/* Whether the place of one was said to be wrong in these words already. */
+static bool is_repeated(const Diagnostics *d, const Diagnostic *one)
+{
+    SourcePlace place = diagnostics_place(d, one->location);
+    for (size_t i = 0; one->placed && i < d->count; i++) {
+        const Diagnostic *other = &d->list[i];
+        SourcePlace there = diagnostics_place(d, other->location);
+        if (other->placed && there.location.from == place.location.from &&
+            str_equal(there.file.name, place.file.name) &&
+            str_equal(other->message, one->message)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void diagnostic_keep(Diagnostics *d, const Diagnostic *one)
 {
+    if (is_repeated(d, one)) {
+        return;
+    }
     d->error_count += one->severity == SEVERITY_ERROR ? 1 : 0;
     if (d->count < DIAGNOSTICS_MAX) {
         d->list[d->count++] = *one;
@@ -220,15 +239,17 @@ static void print_marks(Text *out, Str text, Window w, Location at)
     }
 }
 
-static void print_source(Text *out, Str text, const Diagnostic *one, uint32_t line, bool colour)
+static void print_source(Text *out, const SourcePlace *source, Severity severity, uint32_t line,
+                         bool colour)
 {
-    Window w = window_around(text, one->location.from);
-    const char *tint = one->severity == SEVERITY_ERROR ? "1;31" : "1;33";
+    Str text = source->file.text;
+    Window w = window_around(text, source->location.from);
+    const char *tint = severity == SEVERITY_ERROR ? "1;31" : "1;33";
     text_format(out, "%6u | ", (unsigned)line);
     print_line(out, text, w);
     text_add(out, S("\n       | "));
     paint_colour(out, colour, tint);
-    print_marks(out, text, w, one->location);
+    print_marks(out, text, w, source->location);
     paint_colour(out, colour, "0");
     text_byte(out, '\n');
 }
@@ -236,10 +257,11 @@ static void print_source(Text *out, Str text, const Diagnostic *one, uint32_t li
 static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bool colour)
 {
     Place place = {0, 0};
+    SourcePlace source = diagnostics_place(d, one->location);
     paint_colour(out, colour, "1");
     if (one->placed) {
-        place = place_of(d->text, one->location.from);
-        text_add(out, d->file_name);
+        place = place_of(source.file.text, source.location.from);
+        add_clean(out, source.file.name);
         text_format(out, ":%u:%u: ", (unsigned)place.line, (unsigned)place.column);
     } else {
         add_clean(out, one->origin);
@@ -255,7 +277,7 @@ static void print_one(const Diagnostics *d, const Diagnostic *one, Text *out, bo
     paint_colour(out, colour, "0");
     text_byte(out, '\n');
     if (one->placed) {
-        print_source(out, d->text, one, place.line, colour);
+        print_source(out, &source, one->severity, place.line, colour);
     }
     if (one->help.len != 0) {
         paint_colour(out, colour, "1;36");
@@ -281,8 +303,8 @@ size_t diagnostics_print_bytes(const Diagnostics *d)
     size_t bytes = FRAME_BYTES;
     for (size_t i = 0; i < d->count; i++) {
         const Diagnostic *one = &d->list[i];
-        bytes += d->file_name.len + one->origin.len + one->message.len + one->help.len +
-                 FRAME_BYTES + 2 * SHOWN_BYTES_MAX;
+        bytes += diagnostics_place(d, one->location).file.name.len + one->origin.len +
+                 one->message.len + one->help.len + FRAME_BYTES + 2 * SHOWN_BYTES_MAX;
     }
     return bytes;
 }

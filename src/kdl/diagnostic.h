@@ -5,14 +5,8 @@
 #ifndef KDL_DIAGNOSTIC_H
 #define KDL_DIAGNOSTIC_H
 
-#include "base/arena.h"
 #include "base/text.h"
-
-/* Bytes of a text, by position. */
-typedef struct Location {
-    uint32_t from;
-    uint32_t len;
-} Location;
+#include "kdl/source_map.h"
 
 typedef enum Severity {
     SEVERITY_ERROR,
@@ -35,6 +29,7 @@ typedef struct Diagnostics {
     Arena *arena; /* holds the messages */
     Str file_name;
     Str text;
+    const SourceMap *map; /* where parts of the text come from; NULL: all of it is that file's */
     size_t count;
     size_t more; /* errors and warnings that were not kept */
     size_t error_count; /* kept or not */
@@ -44,7 +39,14 @@ typedef struct Diagnostics {
 
 void diagnostics_init(Diagnostics *d, Arena *arena, Str file_name, Str text);
 
-/* Notes a mistake. The message is formatted as by printf; `help` may be empty and is copied. */
+/* The file and place to which a location of the text belongs. */
+static inline SourcePlace diagnostics_place(const Diagnostics *d, Location at)
+{
+    return source_place(d->map, d->file_name, d->text, at);
+}
+
+/* Notes a mistake. The message is formatted as by printf; `help` may be empty and is copied. The
+ * same message about the same place (of a snippet that is used twice) is noted once. */
 void diagnostics_add(Diagnostics *d, Severity severity, Location at, Str help, const char *format,
                      ...) PRINTF_LIKE(5, 6);
 /* The same for something that is not in the text. */

@@ -68,6 +68,9 @@ typedef struct KdlDocument {
  * mistakes of the one that got further. ERR_SYNTAX when there are mistakes, ERR_MEMORY. */
 MUST_USE Err kdl_parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocument *ret);
 
+/* The version that a first line "/- kdl-version N" names; 0 if there is none. */
+int kdl_marked_version(Str text);
+
 /* Reads a text that differs from that of `before` only in places. The children of the top-level
  * node `within` whose text is the same are not read again: they are copies (`same`), but what is
  * below them is `before`'s, which must live as long, and the locations there are of its text.

@@ -10,9 +10,6 @@
 MUST_USE Err kdl_parse_as(Arena *a, Str text, int version, KdlAgain *again, Diagnostics *d,
                           KdlDocument *ret);
 
-/* The version that a first line "/- kdl-version N" names; 0 if there is none. */
-int kdl_marked_version(Str text);
-
 /* Length of the byte order mark at the start; 0 if there is none. */
 static inline size_t kdl_bom_bytes(Str text)
 {

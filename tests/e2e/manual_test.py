@@ -52,8 +52,12 @@ def make_certificates(directory):
     os.symlink(os.path.join(directory, "clients.crl"), os.path.join(directory, "ca.crl"))
     os.mkdir(os.path.join(directory, "www"))
     os.rename(clients.crl(), os.path.join(directory, "clients.crl"))
-    with open(os.path.join(directory, "blocked.txt"), "w", encoding="utf-8") as file:
-        file.write("\n".join(text for _, _, text in examples("text") if "scanners" in text))
+    for path, word in (("blocked.txt", "scanners"), ("sites/shop.kdl", "Shop {")):
+        os.makedirs(os.path.dirname(os.path.join(directory, path)), exist_ok=True)
+        with open(os.path.join(directory, path), "w", encoding="utf-8") as file:
+            file.write("\n".join(text for _, _, text in examples("text") if word in text))
+    with open(os.path.join(directory, "token.txt"), "w", encoding="utf-8") as file:
+        file.write("a secret\n")
 
 
 class Manual(unittest.TestCase):
@@ -64,7 +68,8 @@ class Manual(unittest.TestCase):
         self.addCleanup(directory.cleanup)
         make_certificates(directory.name)
         for page, number, text in examples():
-            with self.subTest(page=page, number=number), tempfile.NamedTemporaryFile("w") as file:
+            with self.subTest(page=page, number=number), \
+                    tempfile.NamedTemporaryFile("w", dir=directory.name) as file:
                 file.write(text)
                 file.flush()
                 done = subprocess.run([harness.BINARY, "check", file.name], capture_output=True,

@@ -296,7 +296,6 @@ TEST("config: what is decided before the host is known is the same for all who s
         Str text;
         Str option;
     } rows[] = {
-        {S_INIT(TWO(PAIR, "")), S_INIT("cert-path")},
         {S_INIT(TWO(PAIR, PAIR " offer-h2=false")), S_INIT("offer-h2")},
         {S_INIT(TWO("", "h2c=true")), S_INIT("h2c")},
         {S_INIT(TWO(PAIR, PAIR " { tls-versions \"1.3\" }")), S_INIT("tls-versions")},
