@@ -79,7 +79,7 @@ class Watch(IncludeTest):
         river = self.begin(f'include "{self.place}/sites/*.kdl"')
         self.site("a.kdl", service("a", port, "second", "nonsense"))
         wait_until(lambda: "nothing was changed" in river.errors() or
-                   "not reloaded" in river.errors(), "it is refused", 10)
+                   "not reloaded" in river.errors(), "it is refused")
         self.assertEqual(self.body(port), "first")
         shown = reload(river)
         self.assertEqual(shown.returncode, 1)
@@ -189,7 +189,7 @@ class Scale(IncludeTest):
         start = time.monotonic()
         done = reload(river)
         self.assertEqual(done.stdout, "~ service s500: respond\nreloaded\n")
-        self.assertLess(time.monotonic() - start, 2)
+        self.assertLess(time.monotonic() - start, 10)
         self.assertEqual(peer.ask(get("/", host="h500")).body, b"changed")
         peer.close()
 
