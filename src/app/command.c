@@ -1,196 +1,11 @@
-/* command.c - parses the command line with two tables. */
+/* command.c - parses the command line by the tables of commands and flags. */
 #include "app/command.h"
 
+#include "app/command_table.h"
 #include "base/number.h"
 
 #define NEAREST_WORD_BYTES_MAX 32u
 #define NEAREST_EDITS_MAX 3u
-
-typedef Err (*TakeFlag)(Command *c, Str value);
-
-typedef struct Flag {
-    Str name;
-    Str value;   /* what --help calls its value; empty: it takes none */
-    Str help;
-    uint32_t of; /* bits of the CommandKinds that accept it */
-    TakeFlag take;
-    OverrideId override; /* if `take` is NULL */
-} Flag;
-
-typedef struct Subcommand {
-    Str name;
-    Str arguments;
-    Str help;
-    CommandKind kind;
-    bool takes_file;
-} Subcommand;
-
-#define OF(kind) (1u << COMMAND_##kind)
-#define OF_ALL UINT32_MAX
-
-static Err take_config(Command *c, Str value)
-{
-    c->file = value;
-    c->file_is_toml = false;
-    return ERR_OK;
-}
-
-static Err take_toml(Command *c, Str value)
-{
-    c->file = value;
-    c->file_is_toml = true;
-    return ERR_OK;
-}
-
-static Err take_validate(Command *c, Str value)
-{
-    (void)value;
-    c->kind = COMMAND_CHECK;
-    return ERR_OK;
-}
-
-static Err take_upgrade(Command *c, Str value)
-{
-    (void)value;
-    c->upgrade = true;
-    return ERR_OK;
-}
-
-static Err take_wait(Command *c, Str value)
-{
-    (void)value;
-    c->wait = true;
-    return ERR_OK;
-}
-
-static Err take_rollback(Command *c, Str value)
-{
-    (void)value;
-    c->rollback = true;
-    return ERR_OK;
-}
-
-static Err take_hand_over(Command *c, Str value)
-{
-    uint64_t fd = 0;
-    TRY(number_decimal(value, INT32_MAX, &fd));
-    c->hand_over_fd = (int)fd;
-    return ERR_OK;
-}
-
-static Err take_json(Command *c, Str value)
-{
-    (void)value;
-    c->json = true;
-    return ERR_OK;
-}
-
-static Err take_markdown(Command *c, Str value)
-{
-    (void)value;
-    c->markdown = true;
-    return ERR_OK;
-}
-
-static Err take_print_kdl(Command *c, Str value)
-{
-    (void)value;
-    c->print_kdl = true;
-    return ERR_OK;
-}
-
-static Err take_kdl_version(Command *c, Str value)
-{
-    uint64_t version = 0;
-    TRY(number_decimal(value, 2, &version));
-    if (version == 0) {
-        return ERR_RANGE;
-    }
-    c->kdl_version = (int)version;
-    return ERR_OK;
-}
-
-static Err take_compat(Command *c, Str value)
-{
-    return config_compat_parse(value, &c->compat);
-}
-
-static Err take_help(Command *c, Str value)
-{
-    (void)value;
-    c->kind = COMMAND_HELP;
-    return ERR_OK;
-}
-
-static Err take_version(Command *c, Str value)
-{
-    (void)value;
-    c->kind = COMMAND_VERSION;
-    return ERR_OK;
-}
-
-#define FLAG(flag, shown, text, kinds, taker)                                                      \
-    {.name = S_INIT(flag), .value = S_INIT(shown), .help = S_INIT(text), .of = (kinds),            \
-     .take = (taker)}
-#define FLAG_OVERRIDE(flag, shown, text, kinds, id)                                                \
-    {.name = S_INIT(flag), .value = S_INIT(shown), .help = S_INIT(text), .of = (kinds),            \
-     .override = OVERRIDE_##id}
-
-static const Flag flags[] = {
-    FLAG("--config-kdl", "PATH", "the configuration to run", OF(RUN) | OF(CHECK), take_config),
-    FLAG("--config-toml", "PATH", "a configuration in River 0.2's format (deprecated)",
-         OF(RUN) | OF(CHECK), take_toml),
-    FLAG("--validate-configs", "", "check the configuration, start nothing", OF(RUN) | OF(CHECK),
-         take_validate),
-    FLAG("--compat", "0.5|0.8", "only warn about what that River ignored", OF(RUN) | OF(CHECK),
-         take_compat),
-    FLAG_OVERRIDE("--threads-per-service", "N", "threads that serve all services", OF(RUN),
-                  THREADS),
-    FLAG_OVERRIDE("--daemonize", "", "run in the background (needs a pid file)", OF(RUN),
-                  DAEMONIZE),
-    FLAG_OVERRIDE("--pidfile", "PATH", "where to write the process id", OF(RUN), PID_FILE),
-    FLAG("--upgrade", "", "take over from a running River, which must get SIGQUIT", OF(RUN),
-         take_upgrade),
-    FLAG("--hand-over-fd", "N", "(used by `river upgrade`)", OF(RUN), take_hand_over),
-    FLAG_OVERRIDE("--upgrade-socket", "PATH", "the socket over which that happens", OF(RUN),
-                  UPGRADE_SOCKET),
-    FLAG_OVERRIDE("--control-socket", "PATH", "the socket that `river status` asks",
-                  OF(RUN) | OF(STATUS) | OF(RELOAD) | OF(UPGRADE) | OF(DOCTOR), CONTROL_SOCKET),
-    FLAG("--json", "", "the answer as JSON", OF(STATUS) | OF(DOCTOR), take_json),
-    FLAG("--wait", "", "until every new request goes by the new configuration", OF(RELOAD),
-         take_wait),
-    FLAG("--rollback", "", "go back to the configuration before", OF(RELOAD), take_rollback),
-    FLAG("--print-kdl", "", "print it as it was read, as KDL in canonical form", OF(CHECK),
-         take_print_kdl),
-    FLAG("--kdl-version", "1|2", "read it as this version of KDL", OF(CHECK), take_kdl_version),
-    FLAG("--markdown", "", "the defaults as the manual's option reference", OF(DEFAULTS),
-         take_markdown),
-    FLAG("--help", "", "this text", OF_ALL, take_help),
-    FLAG("--version", "", "River's version", OF_ALL, take_version),
-};
-#define FLAG_COUNT (sizeof flags / sizeof flags[0])
-
-static const Subcommand subcommands[] = {
-    {S_INIT("run"), S_INIT("[FILE]"), S_INIT("run River (also without this word)"), COMMAND_RUN,
-     true},
-    {S_INIT("check"), S_INIT("FILE"), S_INIT("check a configuration and say what is wrong with it"),
-     COMMAND_CHECK, true},
-    {S_INIT("status"), S_INIT("[--json]"), S_INIT("what a running River is doing"), COMMAND_STATUS,
-     false},
-    {S_INIT("reload"), S_INIT("[--wait]"), S_INIT("read the configuration again, lose nothing"),
-     COMMAND_RELOAD, false},
-    {S_INIT("upgrade"), S_INIT(""), S_INIT("let this binary take over, lose nothing"),
-     COMMAND_UPGRADE, false},
-    {S_INIT("doctor"), S_INIT("[--json] [FILE]"),
-     S_INIT("what this machine gives River, and what is missing"), COMMAND_DOCTOR, true},
-    {S_INIT("defaults"), S_INIT(""), S_INIT("print every option with its default"),
-     COMMAND_DEFAULTS, false},
-    {S_INIT("env"), S_INIT(""), S_INIT("print every environment variable that is read"),
-     COMMAND_ENV, false},
-    {S_INIT("help"), S_INIT(""), S_INIT("this text"), COMMAND_HELP, false},
-    {S_INIT("version"), S_INIT(""), S_INIT("River's version"), COMMAND_VERSION, false},
-};
-#define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
 
 /* Edits (insertions, deletions, replacements) from `a` to `b`: the Levenshtein distance, computed
  * one row at a time. Longer words than fit the row are infinitely far away. */
@@ -234,102 +49,163 @@ static Err unknown_word(Text *why, const char *what, Str word, Str nearest)
     return ERR_SYNTAX;
 }
 
-static Err unknown_flag(Text *why, Str word)
+static Err unknown_flag(Text *why, Str word, const CommandInfo *command)
 {
     size_t edits = NEAREST_EDITS_MAX + 1;
     Str nearest = STR_NONE;
-    for (size_t i = 0; i < FLAG_COUNT; i++) {
-        consider_word(word, flags[i].name, &edits, &nearest);
+    for (size_t i = 0; i < command_flag_count(); i++) {
+        const CommandFlag *flag = command_flag_at(i);
+        if (command_flag_belongs(flag, command)) {
+            consider_word(word, flag->name, &edits, &nearest);
+        }
     }
     return unknown_word(why, "flag", word, nearest);
 }
 
-static Err unknown_subcommand(Text *why, Str word)
+static Err unknown_command(Text *why, Str word)
 {
+    if (str_ends(word, S(".kdl")) || str_ends(word, S(".toml"))) {
+        text_format(why, "%.*s is no command; to run it: river run %.*s", STR_ARG(word),
+                    STR_ARG(word));
+        return ERR_SYNTAX;
+    }
     size_t edits = NEAREST_EDITS_MAX + 1;
     Str nearest = STR_NONE;
-    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        consider_word(word, subcommands[i].name, &edits, &nearest);
+    for (size_t i = 0; i < command_count(); i++) {
+        consider_word(word, command_at(i)->name, &edits, &nearest);
     }
     return unknown_word(why, "command", word, nearest);
 }
 
-static const Subcommand *subcommand_find(Str name)
-{
-    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        if (str_equal(subcommands[i].name, name)) {
-            return &subcommands[i];
-        }
-    }
-    return NULL;
-}
-
-static const Flag *flag_find(Str name)
+static const CommandFlag *find_flag(Str name)
 {
     Str full = name;
     full = str_equal(name, S("-h")) ? S("--help") : full;
     full = str_equal(name, S("-V")) ? S("--version") : full;
-    for (size_t i = 0; i < FLAG_COUNT; i++) {
-        if (str_equal(flags[i].name, full)) {
-            return &flags[i];
+    for (size_t i = 0; i < command_flag_count(); i++) {
+        if (str_equal(command_flag_at(i)->name, full)) {
+            return command_flag_at(i);
         }
     }
     return NULL;
 }
 
-/* Applies one flag, written "--flag", "--flag value" or "--flag=value"; *next is the index of the
- * following argument and advances if that was the value. */
-static Err take_flag(size_t count, const Str *arguments, size_t *next, const Subcommand *sub,
-                     Command *c, Text *why)
+/* The words of a command line, and the next one to take. */
+typedef struct Words {
+    size_t count;
+    const Str *list COUNTED_BY(count);
+    size_t next;
+} Words;
+
+static Err take_value(const CommandFlag *flag, Str value, Command *c, Text *why)
 {
-    StrCut cut = str_cut(arguments[*next], '=');
-    (*next)++;
-    const Flag *flag = flag_find(cut.head);
-    if (!flag) {
-        return unknown_flag(why, cut.head);
+    Err err = value.len > 0 ? flag->take(c, value) : ERR_SYNTAX;
+    if (err == ERR_OK || err == ERR_AGAIN) {
+        return err;
     }
-    if (!(flag->of & (1u << sub->kind))) {
+    text_format(why, "%.*s must be %.*s, not %.*s", STR_ARG(flag->name), STR_ARG(flag->value),
+                STR_ARG(value.len > 0 ? value : S("empty")));
+    return ERR_SYNTAX;
+}
+
+/* Applies one flag, written "--flag", "--flag value" or "--flag=value". */
+static Err take_flag(Words *words, const CommandInfo *command, Command *c, Text *why)
+{
+    StrCut cut = str_cut(words->list[words->next++], '=');
+    const CommandFlag *flag = find_flag(cut.head);
+    if (!flag) {
+        return unknown_flag(why, cut.head, command);
+    }
+    if (!command_flag_belongs(flag, command)) {
         text_format(why, "%.*s does not belong to `river %.*s`", STR_ARG(flag->name),
-                    STR_ARG(sub->name));
+                    STR_ARG(command->name));
         return ERR_SYNTAX;
+    }
+    if (flag->value.len == 0) {
+        if (cut.found) {
+            text_format(why, "%.*s takes no value", STR_ARG(flag->name));
+            return ERR_SYNTAX;
+        }
+        if (flag->take) {
+            return flag->take(c, STR_NONE);
+        }
+        override_from_command_line(&c->overrides, flag->override, S("true"));
+        return ERR_OK;
     }
     Str value = cut.tail;
-    if (flag->value.len == 0 && cut.found) {
-        text_format(why, "%.*s takes no value", STR_ARG(flag->name));
-        return ERR_SYNTAX;
-    }
-    if (flag->value.len > 0 && !cut.found) {
-        if (*next >= count) {
+    for (bool there = cut.found;; there = false) {
+        if (!there && words->next >= words->count) {
             text_format(why, "%.*s needs a value: %.*s", STR_ARG(flag->name),
                         STR_ARG(flag->value));
             return ERR_SYNTAX;
         }
-        value = arguments[(*next)++];
+        value = there ? value : words->list[words->next++];
+        if (!flag->take) {
+            override_from_command_line(&c->overrides, flag->override, value);
+            return ERR_OK;
+        }
+        Err err = take_value(flag, value, c, why);
+        if (err != ERR_AGAIN) {
+            return err;
+        }
     }
-    if (!flag->take) {
-        override_from_command_line(&c->overrides, flag->override,
-                                   flag->value.len > 0 ? value : S("true"));
-        return ERR_OK;
+}
+
+/* Returns whether the command takes this argument, and has none yet. */
+static bool take_argument(const CommandInfo *command, Command *c, Str argument)
+{
+    Str *to = NULL;
+    switch (command->takes) {
+    case ARGUMENT_NONE:
+    case ARGUMENT_COMMAND: /* taken already */
+        return false;
+    case ARGUMENT_FILE:
+    case ARGUMENT_OUTPUT:
+        to = &c->file;
+        break;
+    case ARGUMENT_ORIGIN:
+        to = &c->starting.origin;
+        break;
+    case ARGUMENT_DIRECTORY:
+        to = &c->starting.directory;
+        break;
+    case ARGUMENT_SHELL:
+        to = &c->shell;
+        break;
     }
-    if (flag->take(c, value) != ERR_OK) {
-        text_format(why, "%.*s must be %.*s, not %.*s", STR_ARG(flag->name), STR_ARG(flag->value),
-                    STR_ARG(value));
-        return ERR_SYNTAX;
+    if (to->len > 0 || argument.len == 0) {
+        return false;
     }
-    return ERR_OK;
+    *to = argument;
+    if (command->takes == ARGUMENT_FILE) {
+        c->file_is_toml = str_ends(argument, S(".toml"));
+    }
+    return true;
+}
+
+/* Whether what the command cannot do without is there. */
+static Err check_argument(const Command *c, Text *why)
+{
+    if (c->kind == COMMAND_RUN && c->file.len == 0) {
+        text_add(why, S("no configuration was given; try: river run FILE, or without a file: "
+                        "river proxy ADDRESS"));
+    } else if (c->kind == COMMAND_CHECK && c->file.len == 0) {
+        text_add(why, S("which file? Try: river check FILE"));
+    } else if (c->kind == COMMAND_PROXY && c->starting.origin.len == 0) {
+        text_add(why, S("forward to which address? Try: river proxy 127.0.0.1:3000"));
+    } else if (c->kind == COMMAND_FILES && c->starting.directory.len == 0) {
+        text_add(why, S("which directory? Try: river files ./public"));
+    } else if (c->kind == COMMAND_COMPLETION && c->shell.len == 0) {
+        text_add(why, S("for which shell? Try: river completion bash"));
+    }
+    return why->len == 0 ? ERR_OK : ERR_SYNTAX;
 }
 
 /* Checks combinations of flags. */
 static Err check_whole(const Command *c, Text *why)
 {
-    if (c->kind == COMMAND_RUN && c->file.len == 0) {
-        text_add(why, S("no configuration was given; try: river --config-kdl PATH"));
-        return ERR_SYNTAX;
-    }
-    if (c->kind == COMMAND_CHECK && c->file.len == 0) {
-        text_add(why, S("which file? Try: river check FILE"));
-        return ERR_SYNTAX;
-    }
+    TRY(check_argument(c, why));
+    TRY(starting_check(&c->starting, why));
     if (c->kdl_version != 0 && !c->print_kdl) {
         text_add(why, S("--kdl-version belongs to --print-kdl"));
         return ERR_SYNTAX;
@@ -337,68 +213,57 @@ static Err check_whole(const Command *c, Text *why)
     return ERR_OK;
 }
 
-Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why)
+/* `river help COMMAND` */
+static Err take_topic(Words *words, Command *c, Text *why)
 {
-    Command c = {.kind = COMMAND_RUN, .hand_over_fd = -1};
-    const Subcommand *sub = &subcommands[0];
-    size_t next = 0;
-    if (count > 0 && !str_starts(arguments[0], S("-"))) {
-        sub = subcommand_find(arguments[0]);
-        if (!sub) {
-            return unknown_subcommand(why, arguments[0]);
-        }
-        next = 1;
+    if (words->next >= words->count) {
+        return ERR_OK;
     }
-    c.kind = sub->kind;
-    while (next < count && c.kind != COMMAND_HELP && c.kind != COMMAND_VERSION) {
-        Str argument = arguments[next];
+    Str word = words->list[words->next];
+    const CommandInfo *topic = command_find(word);
+    if (!topic && !str_starts(word, S("-"))) {
+        return unknown_command(why, word);
+    }
+    c->topic = topic ? topic->name : STR_NONE;
+    return ERR_OK;
+}
+
+static Err parse_words(Words *words, const CommandInfo *command, Command *c, Text *why)
+{
+    if (c->kind == COMMAND_HELP) {
+        return take_topic(words, c, why);
+    }
+    while (words->next < words->count && c->kind != COMMAND_HELP && c->kind != COMMAND_VERSION) {
+        Str argument = words->list[words->next];
         if (argument.len > 1 && str_at(argument, 0) == '-') {
-            TRY(take_flag(count, arguments, &next, sub, &c, why));
-        } else if (sub->takes_file && c.file.len == 0 && argument.len > 0) {
-            c.file = argument;
-            c.file_is_toml = str_ends(argument, S(".toml"));
-            next++;
+            TRY(take_flag(words, command, c, why));
+        } else if (take_argument(command, c, argument)) {
+            words->next++;
         } else {
             text_format(why, "what is \"%.*s\" for?", STR_ARG(argument));
             return ERR_SYNTAX;
         }
     }
-    TRY(check_whole(&c, why));
+    return c->kind == COMMAND_HELP || c->kind == COMMAND_VERSION ? ERR_OK : check_whole(c, why);
+}
+
+Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why)
+{
+    Command c = {.kind = COMMAND_RUN, .hand_over_fd = -1};
+    const CommandInfo *command = command_find(S("run"));
+    Words words = {.count = count, .list = arguments};
+    *ret = (Command){.topic = STR_NONE};
+    if (count > 0 && !str_starts(arguments[0], S("-"))) {
+        command = command_find(arguments[0]);
+        if (!command) {
+            return unknown_command(why, arguments[0]);
+        }
+        words.next = 1;
+        c.topic = command->kind == COMMAND_HELP ? STR_NONE : command->name;
+    }
+    c.kind = command->kind;
+    ret->topic = c.topic;
+    TRY(parse_words(&words, command, &c, why));
     *ret = c;
     return ERR_OK;
-}
-
-/* Prints a name and its value, then the sentence in its own column. */
-static void help_line(Text *out, Str name, Str value, Str sentence)
-{
-    enum { COLUMN = 28 };
-    size_t before = out->len;
-    text_add(out, S("  "));
-    text_add(out, name);
-    text_byte(out, ' ');
-    text_add(out, value);
-    while (out->len - before < COLUMN) {
-        text_byte(out, ' ');
-    }
-    text_byte(out, ' ');
-    text_add(out, sentence);
-    text_byte(out, '\n');
-}
-
-void command_help(Text *out)
-{
-    text_add(out, S("River, a reverse proxy.\n\n"
-                    "  river --config-kdl PATH      run with this configuration\n"
-                    "  river check PATH             check it first\n\nCommands:\n"));
-    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        help_line(out, subcommands[i].name, subcommands[i].arguments, subcommands[i].help);
-    }
-    text_add(out, S("\nFlags:\n"));
-    for (size_t i = 0; i < FLAG_COUNT; i++) {
-        help_line(out, flags[i].name, flags[i].value, flags[i].help);
-    }
-    text_add(out, S("\nExit status: 0 ended as asked, 1 the configuration is wrong, 2 the command "
-                    "line is\nwrong, 3 River could not start or its worker failed.\n"
-                    "Signals: SIGTERM finishes open requests, SIGINT stops at once, SIGHUP reads "
-                    "the\nconfiguration again, SIGUSR1 opens the log files again.\n"));
 }

@@ -5,20 +5,22 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "app/activation.h"
 #include "app/command.h"
+#include "app/command_help.h"
 #include "app/control.h"
 #include "app/doctor.h"
 #include "app/exit.h"
 #include "app/inherited.h"
 #include "app/supervisor.h"
+#include "app/terminal.h"
 #include "app/trust.h"
 #include "base/region.h"
 
 #define BLOCK_BYTES 65536u
-#define HELP_BYTES_MAX 16384u
 
 static void print_text(FILE *to, Str text)
 {
@@ -41,7 +43,7 @@ static int fail_err(int status, Err err)
 /* Prints the diagnostics of the file on standard error. */
 static void show_diagnostics(Arena *arena, const Diagnostics *d)
 {
-    bool colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+    bool colour = terminal_colour(STDERR_FILENO);
     Str shown;
     if (d->count > 0 && config_show_diagnostics(arena, d, colour, &shown) == ERR_OK) {
         print_text(stderr, shown);
@@ -91,8 +93,8 @@ typedef struct Variables {
     ActivationVariables activation;
 } Variables;
 
-static int run_river(Arena *arena, const Command *c, const Variables *variables, int count,
-                     char **words)
+static int run_river(Arena *arena, const Source *source, Str greeting, const Command *c,
+                     const Variables *variables, int count, char **words)
 {
     uint8_t room[128];
     Text why = text_in(span_of(room, sizeof room));
@@ -106,13 +108,89 @@ static int run_river(Arena *arena, const Command *c, const Variables *variables,
         return fail_with(EXIT_FAILED, text_str(&why));
     }
     inherited_close(ACTIVATION_FIRST, ACTIVATION_FIRST + (int)passed - 1, c->hand_over_fd);
-    Source source = source_of(c);
     Launch launch = {.count = count,
+                     .greeting = greeting,
                      .words = words,
                      .upgrade = c->upgrade,
                      .hand_over_fd = c->hand_over_fd,
                      .notify = &variables->notify};
-    return supervisor_run(&source, &launch, arena);
+    return supervisor_run(source, &launch, arena);
+}
+
+static int run_file(Arena *arena, const Command *c, const Variables *variables, int count,
+                    char **words)
+{
+    Source source = source_of(c);
+    return run_river(arena, &source, STR_NONE, c, variables, count, words);
+}
+
+/* Whether this machine has IPv6. */
+static bool has_ipv6(void)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return fd >= 0;
+}
+
+/* Writes the configuration that the arguments mean. */
+static Err write_starting(Arena *arena, Starting *s, StartingText *ret)
+{
+    Span room;
+    if (!arena_span(arena, STARTING_BYTES_MAX, &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    s->ipv6 = has_ipv6();
+    return starting_write(s, &out, ret);
+}
+
+/* `river proxy`, `river files` */
+static int run_starting(Arena *arena, const Command *c, const Variables *variables, int count,
+                        char **words)
+{
+    Starting starting = c->starting;
+    StartingText text;
+    uint8_t room[PATH_MAX];
+    Text greeting = text_in(span_of(room, sizeof room));
+    Err err = write_starting(arena, &starting, &text);
+    if (err != ERR_OK) {
+        return fail_err(EXIT_FAILED, err);
+    }
+    if (c->hand_over_fd < 0 && !c->upgrade) {
+        starting_greet(&starting, &greeting);
+    }
+    Source source = source_of(c);
+    source.path = S("the command line");
+    source.starting = &text;
+    return run_river(arena, &source, text_str(&greeting), c, variables, count, words);
+}
+
+/* `river init` */
+static int write_init(Arena *arena, const Command *c)
+{
+    Starting starting = c->starting;
+    StartingText text;
+    Err err = write_starting(arena, &starting, &text);
+    if (err == ERR_OK && c->file.len == 0) {
+        print_text(stdout, text.text);
+        return EXIT_OK;
+    }
+    err = err == ERR_OK ? starting_save(text.text, c->file, c->force) : err;
+    if (err == ERR_EXISTS) {
+        (void)fprintf(stderr, "river: %.*s exists already; --force overwrites it\n",
+                      STR_ARG(c->file));
+        return EXIT_FAILED;
+    }
+    if (err != ERR_OK) {
+        (void)fprintf(stderr, "river: %.*s cannot be written: %s\n", STR_ARG(c->file),
+                      err_sentence(err));
+        return EXIT_FAILED;
+    }
+    (void)printf("wrote %.*s; next: river check %.*s, then river run %.*s\n", STR_ARG(c->file),
+                 STR_ARG(c->file), STR_ARG(c->file));
+    return EXIT_OK;
 }
 
 static int print_kdl(Arena *arena, const Command *c, const Source *source)
@@ -326,11 +404,21 @@ static int print_environment(Arena *arena, const Command *c)
     return EXIT_OK;
 }
 
-static int print_help(void)
+/* `river help`, `river man`, `river completion` */
+static int print_help(Arena *arena, const Command *c)
 {
-    uint8_t room[HELP_BYTES_MAX];
-    Text out = text_in(span_of(room, sizeof room));
-    command_help(&out);
+    Span room;
+    if (!arena_span(arena, COMMAND_HELP_BYTES_MAX, &room)) {
+        return fail_err(EXIT_FAILED, ERR_MEMORY);
+    }
+    Text out = text_in(room);
+    if (c->kind == COMMAND_HELP) {
+        command_help(c->topic, terminal_colour(STDOUT_FILENO), &out);
+    } else if (c->kind == COMMAND_MAN) {
+        command_man(&out);
+    } else if (command_complete(c->shell, &out) != ERR_OK) {
+        return fail_with(EXIT_USAGE, S("there are completions for bash, zsh and fish"));
+    }
     print_text(stdout, text_str(&out));
     return EXIT_OK;
 }
@@ -340,7 +428,12 @@ static int obey_command(Arena *arena, const Command *c, const Variables *variabl
 {
     switch (c->kind) {
     case COMMAND_RUN:
-        return run_river(arena, c, variables, count, words);
+        return run_file(arena, c, variables, count, words);
+    case COMMAND_PROXY:
+    case COMMAND_FILES:
+        return run_starting(arena, c, variables, count, words);
+    case COMMAND_INIT:
+        return write_init(arena, c);
     case COMMAND_CHECK:
         return check_file(arena, c);
     case COMMAND_RELOAD:
@@ -355,8 +448,10 @@ static int obey_command(Arena *arena, const Command *c, const Variables *variabl
         return print_defaults(arena, c);
     case COMMAND_ENV:
         return print_environment(arena, c);
+    case COMMAND_COMPLETION:
+    case COMMAND_MAN:
     case COMMAND_HELP:
-        return print_help();
+        return print_help(arena, c);
     case COMMAND_VERSION:
         print_text(stdout, S("river " RIVER_VERSION "\n"));
         return EXIT_OK;
@@ -413,7 +508,9 @@ static int start_program(Arena *arena, int count, char **words)
     Text why = text_in(span_of(room, sizeof room));
     Command command = {0};
     if (command_parse(given, arguments, &command, &why) != ERR_OK) {
-        (void)fprintf(stderr, "river: %.*s\n`river --help` tells more\n", STR_ARG(text_str(&why)));
+        (void)fprintf(stderr, "river: %.*s\n`river %.*s%s--help` tells more\n",
+                      STR_ARG(text_str(&why)), STR_ARG(command.topic),
+                      command.topic.len > 0 ? " " : "");
         return EXIT_USAGE;
     }
     Variables variables = {0};

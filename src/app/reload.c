@@ -53,7 +53,9 @@ static void log_mistakes(const Source *source, Str shown)
     unsigned count = 0;
     while (shown.len > 0 && count < MISTAKES_LOGGED_MAX) {
         StrCut line = str_cut(shown, '\n');
-        if (str_starts(line.head, source->path)) {
+        bool first = source->starting ? !str_starts(line.head, S("help: "))
+                                      : str_starts(line.head, source->path);
+        if (first) {
             LOG(ERROR, "mistake in the configuration", LOG_STR("what", line.head));
             count++;
         }
@@ -430,6 +432,9 @@ static void report_failure(Supervisor *s, ControlClient *client, ReloadKind kind
 /* Recognizes a line "FILE:LINE:COLUMN: LABEL: MESSAGE" about a certificate that was not renewed. */
 static bool is_kept(const Source *source, Str line)
 {
+    if (source->starting) {
+        return starting_says_kept(source->starting, line);
+    }
     Str rest = str_drop(line, source->path.len);
     for (unsigned i = 0; i < 3; i++) {
         rest = str_cut(rest, ':').tail;
@@ -480,6 +485,21 @@ static void drop_next(Supervisor *s)
     s->next = NULL;
 }
 
+static void tell_unchanged(Supervisor *s, ReloadKind kind, ControlClient *client)
+{
+    if (s->source.starting && kind == RELOAD_FILE) {
+        LOG(WARN, "nothing to reload: River was started without a file; its certificates have not "
+                  "changed");
+        reload_conclude(s, client, 0, S("nothing has changed: this River was started without a "
+                                        "file, so only its certificates can\n"));
+        return;
+    }
+    if (kind != RELOAD_RENEW) {
+        LOG(INFO, "configuration read again: nothing new");
+    }
+    reload_conclude(s, client, 0, S("nothing has changed\n"));
+}
+
 static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bool wait,
                        ConfigurationReport *report)
 {
@@ -489,11 +509,8 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
     Err err = config_diff(report->arena, s->current->settings, s->next->settings, &diff);
     if (err != ERR_OK || (diff.lines.len == 0 && !s->reload.anew)) {
         drop_next(s);
-        if (err == ERR_OK && kind != RELOAD_RENEW) {
-            LOG(INFO, "configuration read again: nothing new");
-        }
         if (err == ERR_OK) {
-            reload_conclude(s, client, 0, S("nothing has changed\n"));
+            tell_unchanged(s, kind, client);
         }
         return err;
     }

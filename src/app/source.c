@@ -43,6 +43,10 @@ static Err open_and_read(const Source *s, Arena *a, Str *ret)
 
 Err source_read(const Source *s, Arena *a, Str *ret, uint64_t *ret_mark, Text *why)
 {
+    if (s->starting) {
+        *ret_mark = 0;
+        return arena_copy(a, s->starting->text, ret) ? ERR_OK : ERR_MEMORY;
+    }
     *ret_mark = files_mark(s->files, s->path); /* before reading, so that a later change is seen */
     Err err = open_and_read(s, a, ret);
     if (err != ERR_OK) {
@@ -67,6 +71,9 @@ Err source_load(const Source *s, Region *region, Str text, const SourceBefore *b
                              .latest = before->latest};
     Err err = config_load(a, s->path, text, &options, d, ret);
     key_checker_end(&s->files->keys);
+    if (s->starting) {
+        starting_name_mistakes(s->starting, d);
+    }
     return err;
 }
 

@@ -3,9 +3,11 @@
 #define APP_SOURCE_H
 
 #include "app/files.h"
+#include "app/starting.h"
 
 typedef struct Source {
     Str path; /* relative to the directory where River was started */
+    const StartingText *starting; /* instead of the file; NULL: there is one */
     ConfigFormat format;
     ConfigCompat compat;
     const ConfigOverrides *overrides; /* from the command line and the environment */

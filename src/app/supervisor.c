@@ -230,6 +230,9 @@ static void on_ready(Supervisor *s, KeptChild *w, CageState cage)
     } else {
         supervisor_notify_serving(s);
     }
+    if (s->manager.restarts.count == 0 && s->reload.count == 0) {
+        (void)fprintf(stderr, "%.*s", STR_ARG(s->launch->greeting));
+    }
     daemon_ready(s->daemon_pipe);
     s->daemon_pipe = -1;
 }

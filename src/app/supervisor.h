@@ -12,6 +12,7 @@ typedef struct Launch {
     char **words; /* the command line */
     bool upgrade; /* take over from the River that hands over at the upgrade socket */
     int hand_over_fd; /* take over from the River that started us; -1: none */
+    Str greeting; /* printed for people once it serves; empty: nothing */
     const NotifyVariables *notify; /* how to reach the service manager */
 } Launch;
 

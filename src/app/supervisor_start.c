@@ -17,6 +17,7 @@
 #include "app/channel.h"
 #include "app/daemon.h"
 #include "app/exit.h"
+#include "app/terminal.h"
 #include "app/upgrade.h"
 
 #define START_PATIENCE_MS 1000u /* to wait for an address that is in use */
@@ -159,7 +160,7 @@ int supervisor_load(Supervisor *s, Arena *arena, Text *why)
 {
     uint8_t room[1024];
     ConfigurationReport report = {.arena = arena,
-                                  .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR"),
+                                  .colour = terminal_colour(STDERR_FILENO),
                                   .why = text_in(span_of(room, sizeof room))};
     Err err = configuration_load(s->current, &s->source, NULL, &report);
     (void)fwrite(report.shown.at, 1, report.shown.len, stderr); /* system call */

@@ -10,6 +10,8 @@
 #include "admin/status.h"
 #include "app/channel.h"
 #include "app/command.h"
+#include "app/command_help.h"
+#include "app/command_table.h"
 #include "app/key_checker.h"
 #include "app/pem.h"
 #include "app/process_manager.h"
@@ -54,6 +56,12 @@ TEST("app: command lines that are right")
         {"doctor --json a.kdl", COMMAND_DOCTOR, "a.kdl"},
         {"--help --nonsense", COMMAND_HELP, ""},
         {"check -h", COMMAND_HELP, ""},
+        {"help proxy", COMMAND_HELP, ""},
+        {"proxy 3000 --listen :80 --pidfile /p", COMMAND_PROXY, ""},
+        {"files ./public", COMMAND_FILES, ""},
+        {"init --tls c.pem k.pem --proxy 3000 a.kdl", COMMAND_INIT, "a.kdl"},
+        {"completion zsh", COMMAND_COMPLETION, ""},
+        {"man", COMMAND_MAN, ""},
         {"-V", COMMAND_VERSION, ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -72,7 +80,8 @@ TEST("app: command lines that are wrong, and what is said about them")
         const char *line;
         const char *said;
     } rows[] = {
-        {"", "no configuration was given; try: river --config-kdl PATH"},
+        {"", "no configuration was given; try: river run FILE, or without a file: river proxy "
+             "ADDRESS"},
         {"--pidfil x", "unknown flag --pidfil; did you mean --pidfile?"},
         {"chekc a", "unknown command chekc; did you mean check?"},
         {"xyzzyxyzzy", "unknown command xyzzyxyzzy"},
@@ -82,6 +91,16 @@ TEST("app: command lines that are wrong, and what is said about them")
         {"check a --kdl-version 3", "--kdl-version must be 1|2, not 3"},
         {"check a --kdl-version 1", "--kdl-version belongs to --print-kdl"},
         {"--upgrade=1 a", "--upgrade takes no value"},
+        {"a.kdl", "a.kdl is no command; to run it: river run a.kdl"},
+        {"help chekc", "unknown command chekc; did you mean check?"},
+        {"proxy", "forward to which address? Try: river proxy 127.0.0.1:3000"},
+        {"files", "which directory? Try: river files ./public"},
+        {"proxy 3000 4000", "what is \"4000\" for?"},
+        {"proxy 3000 --listen=", "--listen must be ADDRESS, not empty"},
+        {"proxy 3000 --cert c.pem", "--cert needs the certificate's private key, too: --key FILE"},
+        {"init --tls c.pem", "--tls needs a value: CERT KEY"},
+        {"proxy 3000 --origin-name a",
+         "--origin-name and --origin-ca are for origins that begin with https://"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t room[256];
@@ -92,12 +111,31 @@ TEST("app: command lines that are wrong, and what is said about them")
     }
 }
 
-TEST("app: the help fits its room and names every command")
+TEST("app: help, manual page and completions fit their room, and name every command and flag")
 {
-    uint8_t room[16384];
-    Text out = text_in(span_of(room, sizeof room));
-    command_help(&out);
-    EXPECT(!out.overflow && str_ends(text_str(&out), S("\n")));
+    static uint8_t rooms[5][COMMAND_HELP_BYTES_MAX];
+    Text texts[5];
+    for (size_t i = 0; i < 5; i++) {
+        texts[i] = text_in(span_of(rooms[i], sizeof rooms[i]));
+    }
+    command_help(STR_NONE, false, &texts[0]);
+    command_man(&texts[1]);
+    EXPECT(command_complete(S("bash"), &texts[2]) == ERR_OK);
+    EXPECT(command_complete(S("zsh"), &texts[3]) == ERR_OK);
+    EXPECT(command_complete(S("fish"), &texts[4]) == ERR_OK);
+    EXPECT(command_complete(S("csh"), &texts[4]) == ERR_UNSUPPORTED);
+    for (size_t i = 0; i < 5; i++) {
+        EXPECT(!texts[i].overflow && str_ends(text_str(&texts[i]), S("\n")));
+    }
+    for (size_t i = 0; i < command_count(); i++) {
+        const CommandInfo *c = command_at(i);
+        Text help = text_in(span_of(rooms[0], sizeof rooms[0]));
+        command_help(c->name, false, &help);
+        EXPECT(!help.overflow && c->about.len > 0);
+        for (size_t k = 0; k < COMMAND_EXAMPLES; k++) {
+            EXPECT(c->examples[k].line.len > 0 && c->examples[k].does.len > 0);
+        }
+    }
 }
 
 TEST("app: a worker is replaced at once, from the fifth death in ten seconds on after a second")
