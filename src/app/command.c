@@ -214,29 +214,36 @@ static Err check_whole(const Command *c, Text *why)
 }
 
 /* `river help COMMAND` */
-static Err take_topic(Words *words, Command *c, Text *why)
+static Err take_topic(Words *words, const CommandInfo *help, Command *c, Text *why)
 {
     if (words->next >= words->count) {
         return ERR_OK;
     }
     Str word = words->list[words->next];
+    if (str_starts(word, S("-"))) {
+        c->topic = help->name;
+        return take_flag(words, help, c, why);
+    }
     const CommandInfo *topic = command_find(word);
-    if (!topic && !str_starts(word, S("-"))) {
+    if (!topic) {
         return unknown_command(why, word);
     }
-    c->topic = topic ? topic->name : STR_NONE;
+    c->topic = topic->name;
     return ERR_OK;
 }
 
 static Err parse_words(Words *words, const CommandInfo *command, Command *c, Text *why)
 {
     if (c->kind == COMMAND_HELP) {
-        return take_topic(words, c, why);
+        return take_topic(words, command, c, why);
     }
-    while (words->next < words->count && c->kind != COMMAND_HELP && c->kind != COMMAND_VERSION) {
+    bool instead = false; /* --help and --version end it */
+    while (words->next < words->count && !instead) {
         Str argument = words->list[words->next];
         if (argument.len > 1 && str_at(argument, 0) == '-') {
             TRY(take_flag(words, command, c, why));
+            instead = c->kind != command->kind &&
+                      (c->kind == COMMAND_HELP || c->kind == COMMAND_VERSION);
         } else if (take_argument(command, c, argument)) {
             words->next++;
         } else {
@@ -260,9 +267,9 @@ Err command_parse(size_t count, const Str *arguments, Command *ret, Text *why)
         }
         words.next = 1;
         c.topic = command->kind == COMMAND_HELP ? STR_NONE : command->name;
+        ret->topic = command->name;
     }
     c.kind = command->kind;
-    ret->topic = c.topic;
     TRY(parse_words(&words, command, &c, why));
     *ret = c;
     return ERR_OK;
