@@ -3,8 +3,9 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test soak soak-trouble sim-long mutate check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter bench-scale \
-	bench-router bench-handshakes docs clean site setup setup-test
+	bench-router bench-handshakes docs clean install site setup setup-test uninstall
 
+export PREFIX DESTDIR SYSCONFDIR # for `make install PREFIX=...`
 BUILD := $(or $(RIVER_BUILD),build)
 
 # What `make run` starts. It serves the manual from build/docs; with RIVER_BUILD a copy says where it is.
@@ -87,6 +88,12 @@ bench-router: setup-test ## what choosing a route costs, among 10 and among 10,0
 
 docs: build ## write the manual's generated page, and all of it as a web site, build/docs
 	@tools/docs
+
+install: ## put what was built into PREFIX=/usr/local, with unit, man page, completions (DESTDIR=)
+	@tools/install install
+
+uninstall: ## remove that again; a changed configuration stays
+	@tools/install uninstall
 
 clean: ## remove everything that was built
 	rm -rf build
