@@ -173,6 +173,12 @@ static Err take_origin_ca(Command *c, Str value)
     return ERR_OK;
 }
 
+static Err take_user(Command *c, Str value)
+{
+    c->starting.user = value;
+    return ERR_OK;
+}
+
 #define FLAG(flag, shown, text, kinds, taker)                                                      \
     {.name = S_INIT(flag), .value = S_INIT(shown), .does = S_INIT(text), .of = (kinds),            \
      .take = (taker)}
@@ -199,6 +205,8 @@ static const CommandFlag flags[] = {
          OF(PROXY) | OF(INIT), take_origin_name),
     FLAG("--origin-ca", "FILE", "the authority of that certificate (PEM), if it is your own",
          OF(PROXY) | OF(INIT), take_origin_ca),
+    FLAG("--user", "NAME", "who handles the requests, when root starts River",
+         OF_STARTING | OF(INIT), take_user),
     FLAG("--force", "", "overwrite FILE", OF(INIT), take_force),
     FLAG_OVERRIDE("--threads-per-service", "N", "threads that serve all services", OF_SERVING,
                   THREADS),

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "app/activation.h"
@@ -124,16 +123,6 @@ static int run_file(Arena *arena, const Command *c, const Variables *variables, 
     return run_river(arena, &source, STR_NONE, c, variables, count, words);
 }
 
-/* Whether this machine has IPv6. */
-static bool has_ipv6(void)
-{
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return fd >= 0;
-}
-
 /* Writes the configuration that the arguments mean. */
 static Err write_starting(Arena *arena, Starting *s, StartingText *ret)
 {
@@ -142,7 +131,7 @@ static Err write_starting(Arena *arena, Starting *s, StartingText *ret)
         return ERR_MEMORY;
     }
     Text out = text_in(room);
-    s->ipv6 = has_ipv6();
+    starting_look(s);
     return starting_write(s, &out, ret);
 }
 

@@ -4,10 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/ip.h"
 #include "base/number.h"
+
+#define LOOK_MS 200 /* for a connection to this machine */
 
 /* ---- addresses as people type them ---- */
 
@@ -190,6 +195,52 @@ Err starting_check(const Starting *s, Text *why)
     return ERR_OK;
 }
 
+/* ---- the machine ---- */
+
+/* Whether a connection to this machine succeeds. */
+static bool try_loopback(int family, uint16_t port)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons(port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                              .sin6_port = htons(port),
+                              .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    bool four = family == AF_INET;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return false;
+    }
+    struct pollfd one = {.fd = fd, .events = POLLOUT};
+    int fault = 0;
+    socklen_t bytes = sizeof fault;
+    int status = four ? connect(fd, (const struct sockaddr *)&v4, sizeof v4)
+                      : connect(fd, (const struct sockaddr *)&v6, sizeof v6);
+    bool reached = status == 0;
+    if (!reached && errno == EINPROGRESS) {
+        reached = poll(&one, 1, LOOK_MS) == 1 &&
+                  getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &bytes) == 0 && fault == 0;
+    }
+    (void)close(fd);
+    return reached;
+}
+
+void starting_look(Starting *s)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    s->ipv6 = fd >= 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    Target to = {.tls = false};
+    bool good = s->origin.len > 0 && !read_target(s->origin, &to);
+    /* "localhost" is both addresses, and many development servers listen at one of them only. */
+    if (good && to.unix_path.len == 0 && (to.local || (to.any && to.host.len == 0))) {
+        s->origin_ipv6 = !try_loopback(AF_INET, (uint16_t)to.port) &&
+                         try_loopback(AF_INET6, (uint16_t)to.port);
+    }
+}
+
 /* ---- writing ---- */
 
 typedef struct Writer {
@@ -321,13 +372,10 @@ static void add_connectors(Writer *w, Str indent)
     add_text(w, S("connectors {\n"));
     if (to.unix_path.len > 0 || (!to.any && !to.local)) {
         add_connector(w, indent, &to, STR_NONE);
-    } else if (to.any && str_equal(to.host, S("::"))) {
+    } else if (str_equal(to.host, S("::")) || w->given->origin_ipv6) {
         add_connector(w, indent, &to, S("[::1]"));
     } else {
         add_connector(w, indent, &to, S("127.0.0.1"));
-    }
-    if (to.local) { /* many development servers listen at one of the two only */
-        add_connector(w, indent, &to, S("[::1]"));
     }
     add_text(w, indent);
     add_text(w, S("}\n"));
@@ -369,6 +417,20 @@ static void add_action(Writer *w)
     }
 }
 
+static void add_user(Writer *w)
+{
+    Str user = w->given->user;
+    if (user.len == 0) {
+        add_text(w, S("    // user \"www-data\"\n"));
+        return;
+    }
+    add_text(w, S("    user "));
+    size_t from = w->out->len;
+    add_string(w, user);
+    end_piece(w, from, S("--user"), user);
+    add_text(w, S("\n"));
+}
+
 Err starting_write(const Starting *s, Text *out, StartingText *ret)
 {
     Starting given = *s;
@@ -384,12 +446,12 @@ Err starting_write(const Starting *s, Text *out, StartingText *ret)
               "        // A line per request; also \"json\", \"combined\", the path of a file.\n"
               "        access \"stdout\" format=\"logfmt\"\n"
               "    }\n"
-              "    // As root: the user that handles the requests.\n"
-              "    // user \"www-data\"\n"
-              "}\n"
-              "services {\n"
-              "    site {\n"
-              "        listeners {\n"));
+              "    // Who handles the requests, when root starts River.\n"));
+    add_user(&w);
+    add_text(&w, S("}\n"
+                   "services {\n"
+                   "    site {\n"
+                   "        listeners {\n"));
     add_listeners(&w);
     add_text(&w, S("        }\n"));
     add_action(&w);

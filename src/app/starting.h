@@ -2,8 +2,7 @@
  * and `river init` writes.
  *
  * There is one text for all of them, made of what the command line says. It is read like any other
- * configuration; mistakes in it are reported about the arguments that they come from. Pure, except
- * for `river init`'s file. */
+ * configuration; mistakes in it are reported about the arguments that they come from. */
 #ifndef APP_STARTING_H
 #define APP_STARTING_H
 
@@ -24,7 +23,9 @@ typedef struct Starting {
     Str listen;         /* ":8080", "8080", "*:8080", "[::1]:8080" and so on */
     Str certificate;
     Str key;
+    Str user;
     bool ipv6; /* "every address" includes those of IPv6 */
+    bool origin_ipv6; /* on this machine the origin listens at [::1] only */
 } Starting;
 
 /* A part of the text, and the argument that it comes from. */
@@ -44,6 +45,8 @@ typedef struct StartingText {
 /* Whether the arguments can be understood. ERR_SYNTAX: `why` says which cannot, and what would be
  * right. */
 MUST_USE Err starting_check(const Starting *s, Text *why);
+/* Sets what the machine says about checked arguments: `ipv6` and `origin_ipv6`. */
+void starting_look(Starting *s);
 /* Writes the configuration that checked arguments mean. Everything in *ret points into `out` and
  * the arguments. ERR_LIMIT: it is longer than STARTING_BYTES_MAX or `out`. */
 MUST_USE Err starting_write(const Starting *s, Text *out, StartingText *ret);

@@ -63,7 +63,7 @@ static void cage_warn(const CagePlan *plan)
         LOG(WARN, "the worker is not caged: `sandbox` is false");
     }
     if (account_is_root(plan->account)) {
-        LOG(WARN, "the worker runs as root: set `user` in `system`");
+        LOG(WARN, "the worker runs as root: set `user` in `system`, or --user without a file");
     }
 }
 

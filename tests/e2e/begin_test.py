@@ -67,6 +67,21 @@ class WithoutFile(Test):
                 river.close()
         self.assertEqual({r.target for r in seen}, {"/hello"})
 
+    def test_localhost_is_where_the_application_listens(self):
+        """Many development servers listen at [::1] alone, others at 127.0.0.1 alone."""
+        for at in ("127.0.0.1", "::1"):
+            origin = self.origin(always(answer("yes")), at)
+            number = str(origin).rsplit(":", 1)[1]
+            for written in (number, f"localhost:{number}"):
+                with self.subTest(at=at, written=written):
+                    port = self.port()
+                    river = self.begin("proxy", written, "--listen", str(port))
+                    peer = self.connect(port)
+                    for _ in range(4):
+                        self.assertEqual(peer.ask(get()).body, b"yes")
+                    self.assertNotIn("failed", river.errors())
+                    river.close()
+
     def test_every_way_to_write_where_it_listens(self):
         origin = self.origin(always(answer("yes")))
         for form in ("{}", ":{}", "*:{}", "0.0.0.0:{}", "localhost:{}", "127.0.0.1:{}"):
@@ -185,6 +200,7 @@ class Mistakes(Test):
                  "--origin-ca no.pem: error: "),
                 (["proxy", "https://127.0.0.1:1", "--origin-name", "a b"], 1,
                  "--origin-name a b: error: "),
+                (["files", ".", "--user", "no-such-user"], 1, "--user no-such-user: error: "),
                 (["files", "./missing"], 1, "./missing: error: "),
                 (["files", "site.pem"], 1, "site.pem: error: ")):
             with self.subTest(arguments=arguments):

@@ -196,6 +196,7 @@ TYPED = (("river pro\t3000", "proxy 3000"),
          ("river check --comp\t0.5 x", "check --compat 0.5 x"),
          ("river check --kdl-version 1\tx", "check --kdl-version 1 x"),
          ("river proxy 3000 --cert my\t", "proxy 3000 --cert my.pem"),
+         ("river proxy 3000 --cert=my\t", "proxy 3000 --cert my.pem"),
          ("river init --tls my.\tother.k\t", "init --tls my.pem other.key"),
          ("river files pub\t", "files public"),
          ("river completion f\t", "completion fish"),
@@ -244,7 +245,7 @@ class Completion(Test):
     def test_fish(self):
         directory = self.prepare("fish")
         for typed, wanted in TYPED:
-            if typed.count("\t") > 1:
+            if typed.count("\t") > 1 or "=" in typed:
                 continue
             start = typed.split("\t")[0]
             script = f"source functions/_river; complete -C '{start}'"
