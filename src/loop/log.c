@@ -156,15 +156,37 @@ static void write_direct(Text *t)
 
 static void print_field(Text *t, const LogField *field)
 {
+    bool empty = !field->is_number && field->text.len == 0;
+    if (empty && (field->room > 0 || field->key.len == 0)) {
+        return;
+    }
     if (t->len > 0) {
         text_byte(t, ' ');
+    }
+    if (field->key.len == 0) {
+        text_add(t, field->text);
+        return;
     }
     text_add(t, field->key);
     text_byte(t, '=');
     if (field->is_number) {
         text_u64(t, field->number);
+    } else if (field->room > 0) {
+        quote_within(t, quote_logfmt, field->text, field->room);
     } else {
         quote_logfmt(t, field->text);
+    }
+}
+
+void log_print(Text *t, const LogField *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t before = t->len;
+        print_field(t, &fields[i]);
+        if (t->overflow) {
+            t->len = before;
+            t->overflow = false;
+        }
     }
 }
 
@@ -173,15 +195,7 @@ static void print_event(Text *t, LogLevel level, const LogField *fields, size_t 
     text_add(t, S("time="));
     timestamp_print(t, timestamp_now_us());
     print_field(t, &(LogField){.key = S_INIT("level"), .text = log_level_name(level)});
-    for (size_t i = 0; i < count; i++) {
-        size_t before = t->len;
-        print_field(t, &fields[i]);
-        if (t->overflow) {
-            /* What does not fit is left out whole; one byte stays free for the line end. */
-            t->len = before;
-            t->overflow = false;
-        }
-    }
+    log_print(t, fields, count);
 }
 
 void log_event(LogLevel level, const LogField *fields, size_t count)
@@ -190,7 +204,7 @@ void log_event(LogLevel level, const LogField *fields, size_t count)
         return;
     }
     uint8_t room[LOG_LINE_BYTES_MAX];
-    Text t = text_in(span_of(room, sizeof room - 1));
+    Text t = text_in(span_of(room, sizeof room - 1)); /* a byte stays free for the line end */
     print_event(&t, level, fields, count);
     if (bound_producer) {
         (void)log_line(LOG_TO_ERROR, text_str(&t));

@@ -31,13 +31,16 @@ typedef enum LogStream {
 #define LOG_LINE_BYTES_MAX 8192u /* a longer line is dropped, and counted */
 
 typedef struct LogField {
-    Str key;
+    Str key; /* empty: `text` has been printed already (log_print) */
     bool is_number;
     Str text;
     uint64_t number;
+    size_t room; /* not 0: an empty text is left out, a longer one is cut (quote_within) */
 } LogField;
 
 #define LOG_STR(name, value) ((LogField){.key = S_INIT(name), .text = (value)})
+#define LOG_CUT(name, value, most)                                                                 \
+    ((LogField){.key = S_INIT(name), .text = (value), .room = (most)})
 #define LOG_U64(name, value)                                                                       \
     ((LogField){.key = S_INIT(name), .is_number = true, .number = (value)})
 
@@ -84,6 +87,8 @@ bool log_has(LogStream stream);
 bool log_line(LogStream stream, Str line);
 /* What LOG calls; fields[0] is the message. */
 void log_event(LogLevel level, const LogField *fields, size_t count);
+/* Prints fields as they appear in a line; one that does not fit is left out whole. */
+void log_print(Text *t, const LogField *fields, size_t count);
 
 /* Lines dropped since the start, and lines that could not be written (a full disk). */
 uint64_t log_dropped(const Log *log, LogStream stream);

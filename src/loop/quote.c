@@ -117,3 +117,35 @@ void quote_logfmt_text(Text *t, Str s)
         quote_json_text(t, s);
     }
 }
+
+/* The size of a byte in the longest of the escapes. */
+static size_t escaped_bytes(uint8_t c)
+{
+    if (c < 0x20 || c >= 0x7f) {
+        return sizeof "\\u0000" - 1;
+    }
+    return c == '"' || c == '\\' ? 2 : 1;
+}
+
+void quote_within(Text *t, Quote quote, Str s, size_t room)
+{
+    CHECK(room <= QUOTE_ROOM_MAX);
+    size_t used = 0;
+    size_t fits = 0;
+    while (fits < s.len && used + escaped_bytes(s.at[fits]) <= room) {
+        used += escaped_bytes(s.at[fits]);
+        fits++;
+    }
+    while (fits < s.len && fits > 0 && (s.at[fits] & 0xc0u) == 0x80) {
+        fits--; /* whole UTF-8 characters, if any */
+    }
+    if (fits == s.len) {
+        quote(t, s);
+        return;
+    }
+    uint8_t bytes[QUOTE_ROOM_MAX + 3];
+    Text cut = text_in(span_of(bytes, sizeof bytes));
+    text_add(&cut, str_take(s, fits));
+    text_add(&cut, S("..."));
+    quote(t, text_str(&cut));
+}

@@ -17,4 +17,12 @@ void quote_logfmt(Text *t, Str s);
 /* "..." as web servers write it: \" and \\, other bytes as \xXX. */
 void quote_combined(Text *t, Str s);
 
+typedef void (*Quote)(Text *t, Str s);
+
+#define QUOTE_ROOM_MAX 2048u
+
+/* Quotes `s`, truncated (with "..." appended) if its escaped form would exceed `room` bytes, which
+ * is at most QUOTE_ROOM_MAX. */
+void quote_within(Text *t, Quote quote, Str s, size_t room);
+
 #endif

@@ -2,8 +2,8 @@
 #include "pool/upstream.h"
 
 #include "base/number.h"
-#include "loop/log.h"
 #include "pool/origin_dial.h"
+#include "pool/summary.h"
 #include "transport/reply.h"
 
 static Origin *origin_of(Thread *t, const Upstream *u)
@@ -82,9 +82,8 @@ void upstream_forget(Thread *t, Upstream *u)
 
 static void log_handshake(Thread *t, const Upstream *u, Fault fault, Str why)
 {
-    LOG(WARN, "TLS handshake with the origin failed",
-        LOG_STR("reason", fault_row(fault)->code),
-        LOG_STR("upstream", origin_of(t, u)->endpoint->name), LOG_STR("why", why));
+    SUMMARY(t, CONNECTION, fault, WARN, "TLS handshake with the origin failed",
+            LOG_STR("upstream", origin_of(t, u)->endpoint->name), LOG_STR("why", why));
 }
 
 bool upstream_is_refused(Thread *t, Upstream *u)
@@ -109,8 +108,9 @@ COLD static void session_failed(Thread *t, const Upstream *u)
         origin_unreachable(t, origin_of(t, u));
         log_handshake(t, u, FAULT_ORIGIN_TLS, text_str(&why));
     } else {
-        LOG(WARN, "a TLS session with the origin failed",
-            LOG_STR("upstream", origin_of(t, u)->endpoint->name), LOG_STR("why", text_str(&why)));
+        SUMMARY(t, CONNECTION, FAULT_ORIGIN_TLS, WARN, "a TLS session with the origin failed",
+                LOG_STR("upstream", origin_of(t, u)->endpoint->name),
+                LOG_STR("why", text_str(&why)));
     }
 }
 
@@ -314,9 +314,9 @@ static void mux_watch(Thread *t, Upstream *u)
     case MUX_UNREAD:
     case MUX_DEAD:
     case MUX_SLOW:
-        LOG(WARN, "a connection to the origin is dead",
-            LOG_STR("upstream", origin_of(t, u)->endpoint->name),
-            LOG_U64("streams", u->mux->count));
+        SUMMARY(t, CONNECTION, FAULT_ORIGIN_TIMEOUT, WARN, "a connection to the origin is dead",
+                LOG_STR("upstream", origin_of(t, u)->endpoint->name),
+                LOG_U64("streams", u->mux->count));
         upstream_close(t, u, true);
         return;
     case MUX_IDLE:
@@ -348,10 +348,10 @@ static void mux_proven(Thread *t, Upstream *u)
 static void mux_broke(Thread *t, const Upstream *u)
 {
     counter_add(&t->faults[FAULT_RESPONSE_PROTOCOL_BROKEN], 1);
-    LOG(WARN, "closed an HTTP/2 connection: the origin broke the protocol",
-        LOG_STR("reason", fault_row(FAULT_RESPONSE_PROTOCOL_BROKEN)->code),
-        LOG_STR("upstream", origin_of(t, u)->endpoint->name),
-        LOG_U64("streams", u->mux->count));
+    SUMMARY(t, CONNECTION, FAULT_RESPONSE_PROTOCOL_BROKEN, WARN,
+            "closed an HTTP/2 connection: the origin broke the protocol",
+            LOG_STR("upstream", origin_of(t, u)->endpoint->name),
+            LOG_U64("streams", u->mux->count));
 }
 
 void upstream_mux_flush(Thread *t, Handle h)

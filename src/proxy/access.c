@@ -5,43 +5,9 @@
 #include "loop/timestamp.h"
 
 /* Maximum escaped length of a value; the sum leaves room for the rest of a line. */
-#define TARGET_ROOM 2048u
+#define TARGET_ROOM QUOTE_ROOM_MAX
 #define FIELD_ROOM 1024u
 #define NAME_ROOM 300u
-
-typedef void (*Quote)(Text *t, Str s);
-
-/* The size of a byte in the longest of the escapes. */
-static size_t escaped_bytes(uint8_t c)
-{
-    if (c < 0x20 || c >= 0x7f) {
-        return sizeof "\\u0000" - 1;
-    }
-    return c == '"' || c == '\\' ? 2 : 1;
-}
-
-/* Quotes `s`, truncated (with "..." appended) if its escaped form would exceed `room`. */
-static void quote_within(Text *t, Quote quote, Str s, size_t room)
-{
-    size_t used = 0;
-    size_t fits = 0;
-    while (fits < s.len && used + escaped_bytes(s.at[fits]) <= room) {
-        used += escaped_bytes(s.at[fits]);
-        fits++;
-    }
-    while (fits < s.len && fits > 0 && (s.at[fits] & 0xc0u) == 0x80) {
-        fits--; /* whole UTF-8 characters, if any */
-    }
-    if (fits == s.len) {
-        quote(t, s);
-        return;
-    }
-    uint8_t bytes[TARGET_ROOM + 3];
-    Text cut = text_in(span_of(bytes, sizeof bytes));
-    text_add(&cut, str_take(s, fits));
-    text_add(&cut, S("..."));
-    quote(t, text_str(&cut));
-}
 
 /* A line under construction, in JSON or logfmt. */
 typedef struct Line {
@@ -144,6 +110,8 @@ static void print_keys(Line *l, const AccessRecord *r)
     line_number(l, S("total_us"), r->total_us);
     line_number(l, S("connect_us"), r->connect_us);
     line_number(l, S("first_byte_us"), r->first_byte_us);
+    line_str(l, S("referer"), r->referer, FIELD_ROOM);
+    line_str(l, S("user_agent"), r->user_agent, FIELD_ROOM);
 }
 
 /* In the combined format, "-" means unknown. */

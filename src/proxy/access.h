@@ -42,7 +42,8 @@ typedef struct AccessRecord {
     uint32_t attempts;       /* upstream attempts */
     uint64_t total_us;       /* from the first byte to the last */
     uint64_t connect_us;     /* waiting for an upstream connection, over all attempts */
-    uint64_t first_byte_us;  /* from the start to the first byte of the origin's head; 0: none */
+    uint64_t first_byte_us;  /* from the start to the first byte of the answer's head, the origin's
+                              * or River's own; 0: none */
 } AccessRecord;
 
 /* Upper bound of a line: long values are truncated, and end in "...". */

@@ -29,18 +29,25 @@ static Str fault_text(Exchange *x, uint16_t status)
     return text_str(&text);
 }
 
+uint16_t answer_status(const Exchange *x)
+{
+    if (x->own.refusal && x->own.refusal->status) {
+        return x->own.refusal->status;
+    }
+    bool overload = !x->own.refusal && is_overload(x->fault);
+    return overload ? x->service->limits.overload_status : fault_status(x->fault);
+}
+
 /* The answer to a fault: the default, or that of the filter that refused. */
 static Respond fault_respond(Exchange *x)
 {
-    const ServiceLimits *limits = &x->service->limits;
-    Respond r = {.status = fault_status(x->fault)};
+    Respond r = {0};
     if (x->own.refusal) {
         r = *x->own.refusal;
-        r.status = r.status ? r.status : fault_status(x->fault);
     } else if (is_overload(x->fault)) {
-        r.status = limits->overload_status;
-        r.body = limits->overload_body;
+        r.body = x->service->limits.overload_body;
     }
+    r.status = answer_status(x);
     if (r.body.len == 0) {
         r.body = fault_text(x, r.status);
     }

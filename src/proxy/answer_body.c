@@ -6,6 +6,7 @@
 #include "proxy/answer.h"
 
 #include "base/number.h"
+#include "loop/system.h"
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
 #include "proxy/relay.h"
@@ -237,6 +238,9 @@ static Step answer_begin(Thread *t, Exchange *x, size_t *sent)
     }
     HeadOut head = link_head(t, client);
     answer_head(t, x, &head);
+    if (t->worker->plan.access_log) {
+        x->meter.own_byte_us = system_calls->now_ns() / 1000 - x->meter.start_us;
+    }
     size_t len = client.wire && client.wire->writable ? uncopied_bytes(t, x, client) : 0;
     return len > 0 ? send_uncopied(t, x, &head, len, sent) : send_next(t, x, &head, sent);
 }

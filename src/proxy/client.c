@@ -2,8 +2,8 @@
 #include "proxy/client_end.h"
 
 #include "base/number.h"
-#include "loop/log.h"
 #include "proxy/exchange.h"
+#include "proxy/refusal.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
@@ -78,15 +78,11 @@ void client_adopt(Thread *t, Stream stream, uint16_t listener, Peer peer)
 COLD static void session_failed(Thread *t, const Client *c)
 {
     Fault fault = fault_of_client_tls(tls_reason(c->wire.tls));
-    uint8_t peer_room[PEER_TEXT_MAX];
     uint8_t why_room[200];
-    Text peer = text_in(span_of(peer_room, sizeof peer_room));
     Text why = text_in(span_of(why_room, sizeof why_room));
-    peer_print(&peer, c->peer);
     wire_why(&c->wire, &why);
     counter_add(&t->faults[fault], 1);
-    LOG(INFO, "a TLS session failed", LOG_STR("reason", fault_row(fault)->code),
-        LOG_STR("client", text_str(&peer)), LOG_STR("why", text_str(&why)));
+    refusal_of_connection(t, c->peer, fault, S("a TLS session failed"), text_str(&why), 0);
 }
 
 void client_close(Thread *t, Client *c, bool abort)
@@ -122,14 +118,10 @@ static void handshake_failed(Thread *t, Client *c)
 {
     TlsReason reason = tls_reason(c->wire.tls);
     Fault fault = fault_of_client_tls(reason);
-    uint8_t peer_room[PEER_TEXT_MAX];
     uint8_t why_room[200];
-    Text peer = text_in(span_of(peer_room, sizeof peer_room));
     Text why = text_in(span_of(why_room, sizeof why_room));
-    peer_print(&peer, c->peer);
     wire_why(&c->wire, &why);
-    LOG(INFO, "TLS handshake failed", LOG_STR("reason", fault_row(fault)->code),
-        LOG_STR("client", text_str(&peer)), LOG_STR("why", text_str(&why)));
+    refusal_of_connection(t, c->peer, fault, S("TLS handshake failed"), text_str(&why), 0);
     if (fault == FAULT_TLS_PLAINTEXT) {
         wire_unseal(&c->wire);
         c->wire.broken = false;
@@ -304,14 +296,12 @@ static void client_read(Thread *t, Client *c)
 /* Closes without an answer: the peer's protocol is unknown. */
 static void proxy_failed(Thread *t, Client *c, Fault fault)
 {
-    uint8_t room[PEER_TEXT_MAX];
-    Text peer = text_in(span_of(room, sizeof room));
-    peer_print(&peer, c->peer);
+    bool blocked = fault == FAULT_CONNECTION_BLOCKED;
     counter_add(&t->faults[fault], 1);
-    if (fault != FAULT_CONNECTION_BLOCKED) {
-        LOG(INFO, "a connection began without the PROXY protocol",
-            LOG_STR("reason", fault_row(fault)->code), LOG_STR("peer", text_str(&peer)));
-    }
+    refusal_of_connection(t, c->peer, fault,
+                          blocked ? S("a connection was refused")
+                                  : S("a connection began without the PROXY protocol"),
+                          STR_NONE, 0);
     client_close(t, c, true);
 }
 
@@ -458,6 +448,8 @@ void client_on_timer(Thread *t, Handle h)
         return;
     case CLIENT_HANDSHAKE:
         counter_add(&t->faults[FAULT_TLS_TIMEOUT], 1);
+        refusal_of_connection(t, c->peer, FAULT_TLS_TIMEOUT, S("TLS handshake failed"), STR_NONE,
+                              0);
         client_close(t, c, false);
         return;
     case CLIENT_MUX:

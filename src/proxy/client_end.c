@@ -3,6 +3,7 @@
 
 #include "base/number.h"
 #include "proxy/exchange.h"
+#include "proxy/refusal.h"
 #include "proxy/worker.h"
 
 #define CLIENT_LINGER_BYTES_MAX (1u << 20)
@@ -68,6 +69,8 @@ void client_flush_watch(Thread *t, Client *c)
     c->taken += (uint32_t)moved;
     if (due_ms <= t->now_ms || takes_too_slowly(t, c)) {
         counter_add(&t->faults[FAULT_SEND_TIMEOUT], 1);
+        refusal_of_connection(t, c->peer, FAULT_SEND_TIMEOUT, S("closed a connection"), STR_NONE,
+                              0);
         client_close(t, c, true);
     } else {
         client_deadline(t, c, u64_min(look_ms, due_ms) - t->now_ms);

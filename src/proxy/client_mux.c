@@ -1,8 +1,8 @@
 /* client_mux.c - HTTP/2 on a client's connection. */
 #include "proxy/client_end.h"
 
-#include "loop/log.h"
 #include "proxy/exchange.h"
+#include "proxy/refusal.h"
 
 #define QUIET_MS 60000u /* silence of a client with open streams before a PING */
 
@@ -33,6 +33,8 @@ void client_mux_watch(Thread *t, Client *c)
         return;
     case MUX_SLOW:
         counter_add(&t->faults[FAULT_HEAD_TIMEOUT], 1);
+        refusal_of_connection(t, c->peer, FAULT_HEAD_TIMEOUT, S("closed an HTTP/2 connection"),
+                              STR_NONE, 0);
         mux_end(t, c->mux, H2_ENHANCE_YOUR_CALM);
         return;
     case MUX_IDLE:
@@ -44,13 +46,10 @@ void client_mux_watch(Thread *t, Client *c)
 /* The whole connection fails by the client's fault, with all its streams. */
 static void mux_broke(Thread *t, const Client *c)
 {
-    uint8_t room[PEER_TEXT_MAX];
-    Text peer = text_in(span_of(room, sizeof room));
-    peer_print(&peer, c->peer);
     counter_add(&t->faults[FAULT_REQUEST_PROTOCOL_BROKEN], 1);
-    LOG(INFO, "closed an HTTP/2 connection: the client broke the protocol",
-        LOG_STR("reason", fault_row(FAULT_REQUEST_PROTOCOL_BROKEN)->code),
-        LOG_STR("client", text_str(&peer)), LOG_U64("streams", c->mux->count));
+    refusal_of_connection(t, c->peer, FAULT_REQUEST_PROTOCOL_BROKEN,
+                          S("closed an HTTP/2 connection: the client broke the protocol"),
+                          STR_NONE, 0);
 }
 
 void client_mux_flush(Thread *t, Handle h)
@@ -88,19 +87,14 @@ static void mux_half_closed(Thread *t, Client *c)
 }
 
 /* Logs requests that broke a rule before their exchange began; they have no access record. */
-static void log_unread(const Thread *t, Client *c)
+static void log_unread(Thread *t, Client *c)
 {
     Mux *m = c->mux;
     if (LIKELY(m->unread == 0)) {
         return;
     }
-    (void)t;
-    uint8_t room[PEER_TEXT_MAX];
-    Text peer = text_in(span_of(room, sizeof room));
-    peer_print(&peer, c->peer);
-    LOG(INFO, "a request was refused before it was read",
-        LOG_STR("reason", fault_row(m->unread_fault)->code), LOG_STR("client", text_str(&peer)),
-        LOG_U64("requests", m->unread));
+    refusal_of_connection(t, c->peer, m->unread_fault,
+                          S("a request was refused before it was read"), STR_NONE, m->unread);
     m->unread = 0;
 }
 

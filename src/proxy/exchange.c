@@ -21,8 +21,10 @@
 
 #include "base/number.h"
 #include "loop/crash.h"
+#include "loop/system.h"
 #include "proxy/file_cache.h"
 #include "proxy/filter_run.h"
+#include "proxy/refusal.h"
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
@@ -73,23 +75,28 @@ static bool may_retry(const Thread *t, const Exchange *x, Fault fault)
            (untouched || (x->request.replay_whole && method_is_idempotent(x->request.head.method)));
 }
 
-/* Logs faults that tell operators of a misbehaving origin, or of a shortage in River. */
-static void log_fault(const Exchange *x, const FaultRow *row)
-{
-    bool logged = x->fault == FAULT_INTERNAL_DEADLINE; /* logged where it was found */
-    if (!logged && (row->blame == BLAME_ORIGIN || row->blame == BLAME_RIVER)) {
-        LOG(WARN, "request failed", LOG_STR("reason", row->code), LOG_STR("what", row->sentence),
-            LOG_STR("service", x->service->name),
-            LOG_STR("upstream", x->try.endpoint ? x->try.endpoint->name : STR_NONE),
-            LOG_STR("request_id", x->id), LOG_U64("tries", x->tries));
-    }
-}
-
 /* Whether the stream ends with an error instead of an answer because the request is malformed (RFC
  * 9113 §8.1.1). A missing or wrong host is answered as the service says. */
 static bool is_malformed(const Exchange *x, Fault fault)
 {
     return !handle_is_none(x->client_stream) && fault_is_malformed(fault);
+}
+
+/* Whether its fault is not answered: no answer is possible, or one has begun. */
+static bool is_unanswered(const Exchange *x)
+{
+    return x->reply.sent || x->own.begun || fault_row(x->fault)->status == 0 ||
+           is_malformed(x, x->fault);
+}
+
+/* The error log hears of it, and of what the client will get. */
+static void tell_fault(Thread *t, const Exchange *x, bool retry)
+{
+    if (x->fault != FAULT_INTERNAL_DEADLINE) { /* logged where it was found */
+        refusal_of_request(t, x, retry              ? REFUSAL_RETRIED
+                                 : is_unanswered(x) ? REFUSAL_UNANSWERED
+                                                    : REFUSAL_ANSWERED);
+    }
 }
 
 /* The try that follows one that ended with this fault. */
@@ -108,9 +115,13 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
         fault = FAULT_ORIGIN_TLS; /* a failed handshake, learned of only now */
     }
     const FaultRow *row = fault_row(fault);
+    bool retry = may_retry(t, x, fault);
     x->fault = fault;
+    if (x->id.len == 0) { /* its head was never read to the end */
+        exchange_make_id(t, x);
+    }
     counter_add(&t->faults[fault], 1);
-    log_fault(x, row);
+    tell_fault(t, x, retry);
     if (fault == FAULT_MEMORY) {
         thread_wants_memory(t);
     }
@@ -125,7 +136,7 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
         exchange_doubt_upstream(t, x);
     }
     exchange_end_upstream(t, x, true);
-    if (may_retry(t, x, fault)) {
+    if (retry) {
         x->retried = fault;
         x->fault = FAULT_NONE; /* it may still succeed */
         arena_reset(&x->try.response_arena);
@@ -139,14 +150,13 @@ COLD static Phase after_fault(Thread *t, Exchange *x, Fault fault)
     filter_go_back(x, STAGE_RESPONSE);
     x->file.looking = false;
     x->file.loading = false;
-    if (x->reply.sent || x->own.begun || row->status == 0 || is_malformed(x, fault)) {
-        return PHASE_FINISH;
-    }
-    return PHASE_ANSWER;
+    return is_unanswered(x) ? PHASE_FINISH : PHASE_ANSWER;
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
 
+/* Times are read from the clock: this turn's, which began before it met the request, would make
+ * all of River's own answers take no time. */
 NOINLINE static void write_access(Thread *t, const Exchange *x, const Client *c)
 {
     const RequestHead *r = &x->request.head;
@@ -181,9 +191,9 @@ NOINLINE static void write_access(Thread *t, const Exchange *x, const Client *c)
         .body_bytes_out = x->meter.body_bytes_out,
         .upstream = x->try.endpoint ? x->try.endpoint->name : STR_NONE,
         .attempts = x->tries,
-        .total_us = t->now_ns / 1000 - x->meter.start_us,
+        .total_us = system_calls->now_ns() / 1000 - x->meter.start_us,
         .connect_us = x->meter.connect_us,
-        .first_byte_us = x->meter.first_byte_us,
+        .first_byte_us = x->meter.first_byte_us ? x->meter.first_byte_us : x->meter.own_byte_us,
     };
     uint8_t room[ACCESS_LINE_BYTES_MAX];
     Text line = text_in(span_of(room, sizeof room));
@@ -424,7 +434,9 @@ bool exchange_refuse(Thread *t, Client *c, Fault fault, Str head)
         return false;
     }
     x->meter.bytes_in = head.len;
+    x->request.bytes = head; /* for the error log only: it is not copied */
     (void)exchange_advance(t, x, FAIL(fault));
+    x->request.bytes = STR_NONE;
     exchange_run(t, x);
     return true;
 }
@@ -461,6 +473,7 @@ void exchange_start_stream(Thread *t, Client *c, MuxStream *s)
     if (!x) {
         mux_head_drop(head);
         counter_add(&t->faults[FAULT_MEMORY], 1);
+        refusal_of_connection(t, c->peer, FAULT_MEMORY, S("a request was refused"), STR_NONE, 1);
         mux_stream_leave(t, s, H2_REFUSED_STREAM, 0, 0);
         return;
     }

@@ -154,7 +154,8 @@ typedef struct Pace {
 typedef struct Meter {
     uint64_t start_us;
     uint64_t connect_us;    /* over all tries */
-    uint64_t first_byte_us; /* of the answer, since the start; 0: none */
+    uint64_t first_byte_us; /* of the origin's answer, since the start; 0: none */
+    uint64_t own_byte_us;   /* of River's own; known only when requests are logged */
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint64_t body_bytes_out;
@@ -222,6 +223,8 @@ PhaseStep phase_answer;
 
 /* Decides the answer of phase ANSWER, and lets filters edit its fields. WAIT: one has paused. */
 Step answer_prepare(Thread *t, Exchange *x);
+/* The status of the answer to the exchange's fault; 0: there is no answer. */
+uint16_t answer_status(const Exchange *x);
 /* Writes its head. */
 void answer_head(Thread *t, Exchange *x, HeadOut *out);
 /* Discards what a handler has decided, because of a fault. */
@@ -231,6 +234,8 @@ bool answer_blocked(const Thread *t, const Exchange *x);
 
 /* --- what any phase may do (exchange_state.c) --- */
 
+/* Gives it an id of River's own. */
+void exchange_make_id(Thread *t, Exchange *x);
 /* Queues it for another go soon, without waiting for readiness. */
 void exchange_again(Thread *t, Exchange *x);
 /* The disk's threads have read for it, or for an exchange that has ended. */

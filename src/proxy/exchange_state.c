@@ -35,6 +35,14 @@ void exchange_unpin_endpoint(Thread *t, const Exchange *x)
     }
 }
 
+void exchange_make_id(Thread *t, Exchange *x)
+{
+    Text id = text_in(span_of(x->id_made, sizeof x->id_made));
+    text_hex_word(&id, random_next(&t->random));
+    text_hex_word(&id, random_next(&t->random));
+    x->id = text_str(&id);
+}
+
 void exchange_again(Thread *t, Exchange *x)
 {
     MuxStream *s = mux_stream_get(t, x->client_stream);

@@ -7,6 +7,7 @@
 #include "proxy/client_end.h"
 #include "proxy/exchange.h"
 #include "transport/mux.h"
+#include "proxy/refusal.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
@@ -117,9 +118,10 @@ static void pause_accepting(Thread *t)
 
 /* Closes a connection without reading from it, by a reset: the kernel keeps no state of it, and one
  * packet tells the peer. */
-static void client_turn_away(Thread *t, Stream *stream, Fault fault)
+static void client_turn_away(Thread *t, Stream *stream, Peer peer, Fault fault)
 {
     counter_add(&t->faults[fault], 1);
+    refusal_of_connection(t, peer, fault, S("a connection was refused"), STR_NONE, 0);
     stream_close(stream, true);
     atomic_fetch_sub(&t->worker->client_count, 1);
 }
@@ -314,7 +316,7 @@ void listening_on_ready(Thread *t, uint32_t listener)
         }
         Fault fault = source_screen_peer(l, &peer);
         if (fault != FAULT_NONE) {
-            client_turn_away(t, &stream, fault);
+            client_turn_away(t, &stream, peer, fault);
         } else {
             counter_add(&t->listener_clients[listener], 1);
             client_place(t, stream, listener, peer);

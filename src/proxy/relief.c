@@ -2,9 +2,9 @@
 #include "proxy/relief.h"
 
 #include "base/number.h"
-#include "loop/log.h"
 #include "proxy/client_end.h"
 #include "proxy/exchange.h"
+#include "proxy/refusal.h"
 #include "proxy/worker.h"
 
 #define APART_MS THREAD_RELIEF_APART_MS /* between the starts of two searches */
@@ -194,14 +194,15 @@ static void end_mux(Thread *t, Client *c)
 
 static void end_holder(Thread *t, Client *c, uint64_t held)
 {
-    uint8_t room[PEER_TEXT_MAX];
-    Text peer = text_in(span_of(room, sizeof room));
+    uint8_t room[64];
+    Text why = text_in(span_of(room, sizeof room));
     Exchange *x = exchange_get(t, c->exchange);
     bool counted = c->mux ? c->mux->count > c->mux->left : x != NULL; /* counted by its requests */
-    peer_print(&peer, c->peer);
-    LOG(INFO, "closed a connection that held memory others needed",
-        LOG_STR("reason", fault_row(FAULT_MEMORY_HELD)->code), LOG_STR("client", text_str(&peer)),
-        LOG_U64("bytes", held), LOG_U64("streams", c->mux ? c->mux->count : 0));
+    text_format(&why, "%llu bytes in %u streams", (unsigned long long)held,
+                c->mux ? c->mux->count : 0);
+    refusal_of_connection(t, c->peer, FAULT_MEMORY_HELD,
+                          S("closed a connection that held memory others needed"), text_str(&why),
+                          0);
     if (!counted) {
         counter_add(&t->faults[FAULT_MEMORY_HELD], 1);
     }

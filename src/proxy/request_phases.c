@@ -47,10 +47,7 @@ static void request_id_set(Thread *t, Exchange *x)
         x->id = theirs->value;
         return;
     }
-    Text id = text_in(span_of(x->id_made, sizeof x->id_made));
-    text_hex_word(&id, random_next(&t->random));
-    text_hex_word(&id, random_next(&t->random));
-    x->id = text_str(&id);
+    exchange_make_id(t, x);
 }
 
 /* The answer that the service's `normalization` gives to this fault; NULL: the default. */

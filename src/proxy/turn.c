@@ -9,6 +9,7 @@
 #include "proxy/listening.h"
 #include "pool/fetch.h"
 #include "pool/origin.h"
+#include "pool/summary.h"
 #include "proxy/relief.h"
 #include "pool/upstream.h"
 #include "proxy/worker.h"
@@ -204,6 +205,9 @@ static void timers_handle(Thread *t)
         case TOKEN_RELIEF:
             relief_on_timer(t);
             break;
+        case TOKEN_SUMMARY:
+            summary_on_timer(t);
+            break;
         default:
             CHECK(false);
         }
@@ -321,5 +325,6 @@ void thread_run(Thread *t)
     }
     fetch_stop_all(t);
     thread_close_upstreams(t);
+    summary_end(t);
     heartbeat_idle(t->heartbeat);
 }

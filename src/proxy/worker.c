@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "loop/crash.h"
 #include "pool/origin.h"
+#include "pool/summary.h"
 #include "proxy/exchange.h"
 #include "proxy/file_cache.h"
 #include "proxy/listening.h"
@@ -48,6 +49,7 @@ static Err thread_open(Worker *w, Thread *t, unsigned index)
     t->pins = (Counter *)memory_reserve(sizeof(Counter) * WORKER_PARTS_MAX);
     t->endpoint_pins = (Counter *)memory_reserve(sizeof(Counter) * WORKER_ENDPOINTS_MAX);
     t->listener_clients = (Counter *)memory_reserve(sizeof(Counter) * LISTENER_PLACES_MAX);
+    TRY(summaries_open(t));
     TRY(origins_open(t, &plan));
     TRY(thread_open_files(t, &w->plan));
     bool all = t->services && t->pins && t->endpoint_pins && t->listener_clients;
@@ -67,6 +69,7 @@ static void thread_close(Thread *t)
     memory_release(t->endpoint_pins, sizeof(Counter) * WORKER_ENDPOINTS_MAX);
     memory_release(t->listener_clients, sizeof(Counter) * LISTENER_PLACES_MAX);
     origins_close(t);
+    summaries_close(t);
     thread_drop(t);
 }
 

@@ -38,7 +38,7 @@ static Err thread_memory(Thread *t, const ThreadPlan *plan)
     TRY(pool_init(&t->exchanges, plan->exchange_bytes, plan->exchanges));
     TRY(pool_init(&t->streams, sizeof(MuxStream), plan->streams));
     TRY(wheel_init(&t->wheel, plan->clients + THREAD_UPSTREAMS_MAX + plan->streams +
-                   plan->fetches + 2, t->now_ms));
+                   plan->fetches + 3, t->now_ms));
     t->flush_room = plan->clients + THREAD_UPSTREAMS_MAX;
     t->again_room = t->flush_room + plan->streams + plan->leases + 2 * plan->fetches + plan->waits;
     t->again = (Token *)memory_reserve(sizeof(Token) * t->again_room);

@@ -22,6 +22,8 @@ typedef struct Worker Worker;
 typedef struct Snapshot Snapshot;
 typedef struct Origin Origin;
 typedef struct Thread Thread;
+typedef struct Summaries Summaries;       /* pool/summary.h */
+typedef struct SummaryTable SummaryTable;
 
 #define THREADS_MAX 256u
 
@@ -36,6 +38,7 @@ typedef struct ThreadGroup {
     _Alignas(64) _Atomic uint32_t admitted;  /* at least the requests under way, see thread_admit */
     _Atomic uint32_t settled;   /* ... that need no more memory: see thread_settle */
     _Atomic uint64_t relief_ms; /* earliest next search for memory (thread_wants_memory) */
+    SummaryTable *summaries;
 } ThreadGroup;
 
 /* Limits on a thread's objects, and the sizes of those that rooms above define. */
@@ -60,7 +63,8 @@ enum { /* kinds of tokens */
     TOKEN_RELIEF, /* memory is short: see relief.h */
     TOKEN_EXCHANGE,
     TOKEN_LEASE,  /* has news for its owner: see pool/lease.h */
-    TOKEN_FETCH   /* a request of River's own: see pool/fetch.h */
+    TOKEN_FETCH,  /* a request of River's own: see pool/fetch.h */
+    TOKEN_SUMMARY /* log lines are due: see pool/summary.h */
 };
 
 enum { /* kinds of messages */
@@ -186,6 +190,7 @@ struct Thread {
     Counter accepted;
     Counter refused;
     Counter faults[FAULT_COUNT];
+    Summaries *summaries; /* NULL: each line is logged at once */
 };
 
 MUST_USE Err thread_init(Thread *t, ThreadGroup *g, unsigned index, const ThreadPlan *plan);

@@ -24,7 +24,8 @@ class Access(Test):
     def test_json(self):
         line, origin, (host, port) = self.lines("json")
         record = json.loads(line)
-        for key, value in {"request_id": "id-1", "client": f"{host}:{port}", "service": "app",
+        for key, value in {"request_id": "id-1", "user_agent": "test/1",
+                           "client": f"{host}:{port}", "service": "app",
                            "host": "a.example", "method": "GET", "target": "/path?q=%22",
                            "status": 203, "upstream": str(origin), "attempts": 1}.items():
             self.assertEqual(record[key], value, key)
@@ -80,6 +81,106 @@ class Access(Test):
         self.assertEqual([r["status"] for r in records], [200, 200])
         self.assertEqual([r.get("retried") for r in tried], ["connect-refused"])
         self.assertFalse(any("reason" in r for r in records), records)
+
+
+    def test_agent_and_referer_are_cut_and_escaped(self):
+        for form in ("json", "logfmt"):
+            line, _, _ = self.lines(form, 'Referer: "\xff' + "r" * 5000)
+            self.assertLess(len(line), 4000)
+            self.assertTrue(line.isascii() and line.isprintable(), line)
+            self.assertIn('\\"', line)
+            self.assertIn("rrr...", line)
+
+    def test_answers_of_rivers_own_take_time(self):
+        port = self.port()
+        river = self.river(f'app {{ listeners {{ "{port}"; }}; '
+                           'respond status=200 body="x"; }', 'log { access "stdout"; }')
+        self.assertEqual(self.connect(port).ask(get()).status, 200)
+        self.connect(port).ask(b"GET /\x01 HTTP/1.1\r\n\r\n")
+        for record in river.logged(2):
+            self.assertLess(0, record["first_byte_us"])
+            self.assertLessEqual(record["first_byte_us"], record["total_us"])
+            self.assertLess(record["total_us"], 1_000_000)
+
+
+def fields(line):
+    """The fields of a line of the error log."""
+    return {key: json.loads(value) if value.startswith('"') else value
+            for key, value in re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)', line)}
+
+
+class Refusals(Test):
+    def stop(self, river):
+        river.signal(signal.SIGTERM)
+        self.assertEqual(river.wait(), 0)
+
+    def refused(self, river, words="msg=\"request "):
+        return [fields(line) for line in river.errors().splitlines() if words in line]
+
+    def start(self, access="off", **more):
+        port = self.port()
+        river = self.river(
+            f'app {{ listeners {{ "{port}"; }}; hosts "a.example"; '
+            'routes { route "/there" { respond status=200 body="x"; }; }; }',
+            f'log {{ access "{access}"; }}', **more)
+        return port, river
+
+    def test_each_reason_has_a_line_at_once_and_one_for_the_rest(self):
+        for access in ("off", "stdout"):
+            port, river = self.start(access)
+            peer = self.connect(port)
+            for i in range(30):
+                self.assertEqual(peer.ask(get(f"/nowhere/{i}?q", "X-Request-Id: id-%d" % i)).status,
+                                 404)
+            self.assertEqual(self.connect(port).ask(get(host="other.example")).status, 421)
+            self.assertEqual(self.connect(port).ask(b"GET /%00 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+                             .status, 400)
+            self.assertEqual(self.connect(port).ask(
+                b"TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n").status, 405)
+            self.assertEqual(self.connect(port).ask(get("/" + "x" * 20000)).status, 414)
+            wait_until(lambda: len(self.refused(river)) == 5, "each reason has a line")
+            first = {line["reason"]: line for line in self.refused(river)}
+            line = first["no-route"]
+            host, client_port = peer.socket.getsockname()
+            for key, value in {"count": "1", "status": "404", "service": "app", "method": "GET",
+                               "host": "a.example", "target": "/nowhere/0?q", "request_id": "id-0",
+                               "client": f"{host}:{client_port}", "level": "info"}.items():
+                self.assertEqual(line[key], value, key)
+            self.assertEqual(first["unknown-host"]["status"], "421")
+            self.assertTrue(all(line["request_id"] for line in first.values()), first)
+            self.assertEqual(peer.ask(get("/there")).status, 200)
+            self.stop(river)
+            rest = [line for line in self.refused(river) if line["count"] != "1"]
+            self.assertEqual([(line["reason"], line["count"]) for line in rest],
+                             [("no-route", "29")])
+            self.assertEqual(rest[0]["target"], "/nowhere/1?q")
+
+    def test_a_flood_of_failures_makes_few_lines(self):
+        port = self.port()
+        dead = Port()
+        self.addCleanup(dead.close)
+        river = self.river(proxy(port, dead))
+        for _ in range(200):
+            self.assertEqual(self.connect(port).ask(get()).status, 502)
+        self.stop(river)
+        lines = self.refused(river)
+        self.assertEqual(len(lines), 2)
+        self.assertEqual({line["level"] for line in lines}, {"warn"})
+        self.assertEqual(sum(int(line["count"]) for line in lines), 200)
+        self.assertTrue(all(line["upstream"] == str(dead) for line in lines))
+
+    def test_hostile_bytes_stay_in_their_line(self):
+        port, river = self.start()
+        for _ in range(3):
+            self.connect(port).ask(b"G\x1b[2J \" reason=none\r\x00 HTTP/1.1\r\n\r\n")
+            self.connect(port).ask(b"\xff" * 300 + b"\n\n")
+        self.connect(port).ask(get("/\"\\" + "%22" * 1000))
+        self.stop(river)
+        for line in river.errors().splitlines():
+            self.assertTrue(line.startswith("time=2"), line)
+            self.assertTrue(line.isascii() and line.isprintable(), line)
+            self.assertLess(len(line), 1000)
+        self.assertGreaterEqual(len(self.refused(river)), 3)
 
 
 class Files(Test):

@@ -1,6 +1,7 @@
 /* judge_leftovers.c - when all have gone, wheel, queues, pools, counters and budget are as at the
  * start. */
 #include "loop/system.h"
+#include "pool/summary.h"
 #include "proxy/file_cache.h"
 #include "judge_inside.h"
 #include "trial.h"
@@ -94,6 +95,20 @@ static size_t judge_origins(const Worker *w)
     return bytes;
 }
 
+/* The last lines about faults are written, and each fault is in one of them. */
+static void judge_summaries(const Worker *w)
+{
+    for (unsigned i = 0; i < trial->plan.threads; i++) {
+        summary_end(w->group.threads[i]);
+    }
+    for (unsigned i = 0; i < SUMMARY_KINDS * (unsigned)FAULT_COUNT; i++) {
+        SummaryKind kind = (SummaryKind)(i / FAULT_COUNT);
+        Fault fault = (Fault)(i % FAULT_COUNT);
+        left("faults that no log line has told",
+             summary_noted(&w->group, kind, fault) - summary_told(&w->group, kind, fault));
+    }
+}
+
 void judge_leftovers(void)
 {
     const Worker *w = trial->worker;
@@ -103,6 +118,7 @@ void judge_leftovers(void)
         judge_left_upstreams(w->group.threads[i]);
     }
     size_t kept = judge_origins(w);
+    judge_summaries(w);
     for (unsigned i = 0; i < trial->plan.threads; i++) {
         file_cache_drop(w->group.threads[i]); /* what it keeps is meant to stay */
     }

@@ -2,6 +2,7 @@
  * of HTTP/2 connections, and who waits for them. */
 #include "proxy/exchange.h"
 #include "pool/origin_place.h"
+#include "pool/summary.h"
 #include "judge_inside.h"
 #include "trial.h"
 
@@ -274,8 +275,18 @@ static void judge_left_streams(Thread *t)
     }
 }
 
+/* A kept example has a deadline, at most a minute away. */
+static void judge_summary(const Thread *t)
+{
+    if (summary_kept(t) > 0 && summary_due_ms(t) > t->now_ms + SUMMARY_MS) {
+        trial_fail("thread %u keeps %u examples of faults and has no deadline for them", t->index,
+                   summary_kept(t));
+    }
+}
+
 void judge_state(Thread *t)
 {
+    judge_summary(t);
     judge_timers(t);
     judge_young(t);
     judge_listening(t);

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "loop/log.h"
 #include "trial.h"
 
 #define BATCH 50u
@@ -280,6 +281,7 @@ int main(int argc, char **argv)
     Job job = {.count = SEEDS, .step = 1, .shrinks = true, .failures_max = FAILURES_MAX};
     Sum *sums = (Sum *)shared_new(HALVES * sizeof *sums);
     bool all = argc == 1;
+    log_bind_direct(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_DEBUG); /* lines are made, too */
     for (; argc > 1 && argv[1][0] == '-'; argc--, argv++) {
         if (strcmp(argv[1], "--quick") == 0) {
             job.shrinks = false;

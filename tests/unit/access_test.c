@@ -49,7 +49,8 @@ TEST("an access line in its three forms")
                  "service=front route=/a host=example.test method=GET target=\"/a?b=c\" "
                  "protocol=HTTP/1.1 status=200 bytes_in=78 bytes_out=1234 "
                  "upstream=127.0.0.1:9000 attempts=1 total_us=1500 connect_us=200 "
-                 "first_byte_us=900"));
+                 "first_byte_us=900 user_agent=curl/8.0"));
+    r.referer = S("http://r.test/");
     EXPECT_STR(print(ACCESS_STYLE_JSON, &r),
                S("{\"time\":\"2025-11-24T16:00:00.123Z\",\"request_id\":\"0af7651916cd43dd\","
                  "\"client\":\"192.0.2.7:51000\",\"service\":\"front\",\"route\":\"/a\","
@@ -57,10 +58,11 @@ TEST("an access line in its three forms")
                  "\"method\":\"GET\",\"target\":\"/a?b=c\","
                  "\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes_in\":78,"
                  "\"bytes_out\":1234,\"upstream\":\"127.0.0.1:9000\",\"attempts\":1,"
-                 "\"total_us\":1500,\"connect_us\":200,\"first_byte_us\":900}"));
+                 "\"total_us\":1500,\"connect_us\":200,\"first_byte_us\":900,"
+                 "\"referer\":\"http://r.test/\",\"user_agent\":\"curl/8.0\"}"));
     EXPECT_STR(print(ACCESS_STYLE_COMBINED, &r),
                S("192.0.2.7 - - [24/Nov/2025:16:00:00 +0000] \"GET /a?b=c HTTP/1.1\" 200 1024 "
-                 "\"-\" \"curl/8.0\""));
+                 "\"http://r.test/\" \"curl/8.0\""));
 }
 
 TEST("an access line of a request that was refused before it was understood")
