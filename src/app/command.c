@@ -161,6 +161,7 @@ static bool take_argument(const CommandInfo *command, Command *c, Str argument)
         return false;
     case ARGUMENT_FILE:
     case ARGUMENT_OUTPUT:
+    case ARGUMENT_NAME:
         to = &c->file;
         break;
     case ARGUMENT_ORIGIN:

@@ -84,6 +84,7 @@ static void bash_argument(Text *out, const CommandInfo *c)
         return;
     case ARGUMENT_NONE:
     case ARGUMENT_ORIGIN:
+    case ARGUMENT_NAME:
         return;
     }
 }
@@ -209,6 +210,9 @@ static void zsh_argument(Text *out, const CommandInfo *c)
     case ARGUMENT_ORIGIN:
         text_add(out, S(" \\\n            ':address: '"));
         return;
+    case ARGUMENT_NAME:
+        text_add(out, S(" \\\n            ':name: '"));
+        return;
     case ARGUMENT_NONE:
         return;
     }
@@ -307,7 +311,7 @@ static void fish_flag(Text *out, const CommandInfo *c, const CommandFlag *f)
 
 static void fish_argument(Text *out, const CommandInfo *c)
 {
-    if (c->takes == ARGUMENT_NONE || c->takes == ARGUMENT_ORIGIN) {
+    if (c->takes == ARGUMENT_NONE || c->takes == ARGUMENT_ORIGIN || c->takes == ARGUMENT_NAME) {
         return;
     }
     fish_condition(out, c, false);

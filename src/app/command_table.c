@@ -227,7 +227,7 @@ static const CommandFlag flags[] = {
     FLAG("--print-kdl", "", "print it as it was read, as KDL in canonical form", OF(CHECK),
          take_print_kdl),
     FLAG("--kdl-version", "1|2", "read it as this version of KDL", OF(CHECK), take_kdl_version),
-    FLAG("--markdown", "", "the defaults as the manual's option reference", OF(DEFAULTS),
+    FLAG("--markdown", "", "the same as a page of the manual", OF(DEFAULTS) | OF(REASONS),
          take_markdown),
     FLAG("--help", "", "what this command does", OF_ALL, take_help),
     FLAG("--version", "", "River's version", OF_ALL, take_version),
@@ -306,11 +306,17 @@ static const CommandInfo commands[] = {
      .examples = {EXAMPLE("river doctor", "the machine alone"),
                   EXAMPLE("river doctor --json /etc/river/river.kdl",
                           "with a configuration, for programs")}},
-    {COMMAND("defaults", "", "print every option with its default", DEFAULTS, NONE),
+    {COMMAND("defaults", "[SECTION]", "print every option with its default", DEFAULTS, NAME),
      .about = S_INIT(
-         "The output is a configuration with comments."),
+         "The output is a configuration with comments. SECTION is a section or an option."),
      .examples = {EXAMPLE("river defaults", "all options"),
-                  EXAMPLE("river defaults | grep -n timeout", "the deadlines among them")}},
+                  EXAMPLE("river defaults overload", "limits and deadlines towards clients")}},
+    {COMMAND("reasons", "[CODE]", "print what a reason code of the logs means, and what to do",
+             REASONS, NAME),
+     .about = S_INIT(
+         "A line of the log says `reason=CODE` where River refused or failed a request."),
+     .examples = {EXAMPLE("river reasons", "all of them"),
+                  EXAMPLE("river reasons no-route", "one, with its remedy")}},
     {COMMAND("env", "", "print every environment variable that is read", ENV, NONE),
      .about = S_INIT(
          "With what each is set to. The command line wins over the environment, and the\n"

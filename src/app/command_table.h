@@ -15,7 +15,8 @@ typedef enum ArgumentKind {
     ARGUMENT_ORIGIN,    /* an address to forward to */
     ARGUMENT_DIRECTORY, /* to serve */
     ARGUMENT_COMMAND,   /* the name of a command */
-    ARGUMENT_SHELL
+    ARGUMENT_SHELL,
+    ARGUMENT_NAME /* of something that the command prints */
 } ArgumentKind;
 
 typedef struct CommandExample {

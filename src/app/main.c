@@ -382,6 +382,23 @@ static int print_defaults(Arena *arena, const Command *c)
     return EXIT_OK;
 }
 
+static int print_reasons(Arena *arena, const Command *c)
+{
+    Str shown;
+    Err err = c->markdown ? config_reasons_page(arena, &shown)
+                          : config_reasons(arena, c->file, &shown);
+    if (err == ERR_MISSING) {
+        (void)fprintf(stderr, "river: there is no reason code %.*s; all of them: river reasons\n",
+                      STR_ARG(c->file));
+        return EXIT_USAGE;
+    }
+    if (err != ERR_OK) {
+        return fail_err(EXIT_FAILED, err);
+    }
+    print_text(stdout, shown);
+    return EXIT_OK;
+}
+
 static int print_environment(Arena *arena, const Command *c)
 {
     Str shown;
@@ -435,6 +452,8 @@ static int obey_command(Arena *arena, const Command *c, const Variables *variabl
         return ask_doctor(arena, c);
     case COMMAND_DEFAULTS:
         return print_defaults(arena, c);
+    case COMMAND_REASONS:
+        return print_reasons(arena, c);
     case COMMAND_ENV:
         return print_environment(arena, c);
     case COMMAND_COMPLETION:

@@ -8,5 +8,10 @@
 void describe_defaults(Text *out);
 /* The option reference in Markdown. */
 void describe_reference(Text *out);
+/* The manual's page on reason codes. */
+void describe_reasons_page(Text *out);
+/* Each reason code, or only `code` if that is not empty: status, meaning, remedy. False: no such
+ * code exists. */
+bool describe_reasons(Text *out, Str code);
 
 #endif

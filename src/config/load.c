@@ -280,6 +280,24 @@ Err config_reference(Arena *a, Str *ret)
     return describe_to(a, describe_reference, ret);
 }
 
+Err config_reasons(Arena *a, Str code, Str *ret)
+{
+    Span room = {0};
+    if (!arena_span(a, DESCRIBE_BYTES_MAX, &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    bool found = describe_reasons(&out, code);
+    CHECK(!out.overflow);
+    *ret = text_str(&out);
+    return found ? ERR_OK : ERR_MISSING;
+}
+
+Err config_reasons_page(Arena *a, Str *ret)
+{
+    return describe_to(a, describe_reasons_page, ret);
+}
+
 Err config_environment(Arena *a, const ConfigOverrides *o, Str *ret)
 {
     size_t bytes = ENVIRONMENT_BYTES_MIN;

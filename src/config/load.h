@@ -104,6 +104,10 @@ MUST_USE Err config_print_kdl(Arena *a, Str file_name, Str text, ConfigFormat fo
 MUST_USE Err config_defaults(Arena *a, Str *ret);
 /* `river defaults --markdown`: the manual's option reference (docs/manual/reference.md). */
 MUST_USE Err config_reference(Arena *a, Str *ret);
+/* `river reasons`, of one code or all; ERR_MISSING: there is no such code. */
+MUST_USE Err config_reasons(Arena *a, Str code, Str *ret);
+/* `river reasons --markdown`: docs/manual/reasons.md. */
+MUST_USE Err config_reasons_page(Arena *a, Str *ret);
 /* `river env`. */
 MUST_USE Err config_environment(Arena *a, const ConfigOverrides *o, Str *ret);
 /* diagnostics_print into room of the right size. */

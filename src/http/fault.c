@@ -4,7 +4,7 @@
 Str http_fault_code(HttpFault f)
 {
     static const Str codes[] = {
-#define X(name, code, sentence) S_INIT(code),
+#define X(name, code, sentence, remedy) S_INIT(code),
         HTTP_FAULT_TABLE(X)
 #undef X
     };
@@ -14,7 +14,7 @@ Str http_fault_code(HttpFault f)
 Str http_fault_sentence(HttpFault f)
 {
     static const Str sentences[] = {
-#define X(name, code, sentence) S_INIT(sentence),
+#define X(name, code, sentence, remedy) S_INIT(sentence),
         HTTP_FAULT_TABLE(X)
 #undef X
     };

@@ -4,18 +4,19 @@
 const FaultRow *fault_row(Fault f)
 {
     static const FaultRow rows[FAULT_COUNT] = {
-#define X(name, code, status, blame, retry, sentence)                                              \
-    [FAULT_##name] = {S_INIT(code), status, BLAME_##blame, RETRY_##retry, S_INIT(sentence)},
+#define X(name, code, status, blame, retry, sentence, remedy)                                      \
+    [FAULT_##name] = {S_INIT(code),     status,          BLAME_##blame, RETRY_##retry,             \
+                      S_INIT(sentence), S_INIT(remedy)},
         FAULT_TABLE(X)
 #undef X
-#define X(name, code, sentence)                                                                    \
+#define X(name, code, sentence, remedy)                                                            \
     [FAULT_REQUEST_##name] = {S_INIT("request-" code), 400, BLAME_CLIENT, RETRY_NEVER,             \
-                              S_INIT(sentence)},
+                              S_INIT(sentence), S_INIT(remedy)},
             HTTP_FAULT_TABLE(X)
 #undef X
-#define X(name, code, sentence)                                                                    \
+#define X(name, code, sentence, remedy)                                                            \
     [FAULT_RESPONSE_##name] = {S_INIT("response-" code), 502, BLAME_ORIGIN, RETRY_NEVER,           \
-                               S_INIT(sentence)},
+                               S_INIT(sentence), S_INIT(remedy)},
                 HTTP_FAULT_TABLE(X)
 #undef X
     };

@@ -1,6 +1,9 @@
 /* config_manual_test.c - whole files: the example, River's own, what River writes about itself; and
  * what happens when memory runs out. */
+#include <string.h>
+
 #include "config_support.h"
+#include "transport/fault.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -73,6 +76,73 @@ TEST("config: the manual's option reference is current (else: river defaults --m
     EXPECT(source_file(&l.arena, "docs/manual/reference.md", &stored));
     EXPECT(config_reference(&l.arena, &text) == ERR_OK);
     EXPECT(str_equal(stored, text));
+    loaded_close(&l);
+}
+
+TEST("config: the manual's page on reason codes is current (else: river reasons --markdown)")
+{
+    Loaded l;
+    Str stored = STR_NONE;
+    Str text = STR_NONE;
+    loaded_open(&l);
+    EXPECT(source_file(&l.arena, "docs/manual/reasons.md", &stored));
+    EXPECT(config_reasons_page(&l.arena, &text) == ERR_OK);
+    EXPECT(str_equal(stored, text));
+    loaded_close(&l);
+}
+
+/* Whether the text has the word between a backquote and the end of a name. */
+static bool text_names(Str text, Str word)
+{
+    static const char ends[] = " =`";
+    bool found = false;
+    for (size_t i = 0; i + word.len < text.len && !found; i++) {
+        found = i > 0 && memcmp(text.at + i, word.at, word.len) == 0 &&
+                strchr("` ", text.at[i - 1]) && strchr(ends, text.at[i + word.len]);
+    }
+    return found;
+}
+
+static bool is_name(Str word)
+{
+    bool name = word.len > 0;
+    for (size_t i = 0; i < word.len; i++) {
+        name = name && ((word.at[i] >= 'a' && word.at[i] <= 'z') || word.at[i] == '-');
+    }
+    return name;
+}
+
+TEST("config: each reason code has a remedy, which names no option that does not exist")
+{
+    Loaded l;
+    Str options = STR_NONE;
+    Str page = STR_NONE;
+    Str reason = STR_NONE;
+    size_t names = 0;
+    loaded_open(&l);
+    EXPECT(config_reference(&l.arena, &options) == ERR_OK);
+    EXPECT(config_reasons_page(&l.arena, &page) == ERR_OK);
+    for (unsigned f = FAULT_NONE + 1; f < FAULT_COUNT; f++) {
+        const FaultRow *row = fault_row((Fault)f);
+        bool none = f == FAULT_REQUEST_NONE || f == FAULT_RESPONSE_NONE;
+        Loaded one;
+        loaded_open(&one);
+        EXPECT(config_reasons(&one.arena, row->code, &reason) == (none ? ERR_MISSING : ERR_OK));
+        loaded_close(&one);
+        EXPECT(none || (row->remedy.len > 10 && !str_ends(row->remedy, S("."))));
+        EXPECT(none || text_names(page, row->code));
+        for (Str rest = str_cut(row->remedy, '`').tail; rest.len > 0;) {
+            StrCut cut = str_cut(rest, '`');
+            Str word = str_cut(cut.head, '=').head;
+            bool known = !is_name(word) || str_equal(word, S("why")) ||
+                         text_names(options, word) || text_names(page, word);
+            test_expect_str(known ? S("") : word, S(""), "names an option", __FILE__, __LINE__);
+            names += is_name(word);
+            rest = str_cut(cut.tail, '`').tail;
+        }
+    }
+    EXPECT(names > 40);
+    EXPECT(config_reasons(&l.arena, S("nonsense"), &reason) == ERR_MISSING);
     loaded_close(&l);
 }
 
