@@ -4,6 +4,9 @@
 #include "base/number.h"
 #include "loop/quote.h"
 
+#define TABLE_COLUMNS_MAX 8u
+#define LINE_COLUMNS 80u
+
 /* ---- JSON ---- */
 
 static void json_key(Text *t, Str key)
@@ -253,6 +256,26 @@ static void print_bytes(Text *t, uint64_t n)
                 (unsigned long long)(scaled % 1024 * 10 / 1024), STR_ARG(units[unit]));
 }
 
+/* A comma-separated list, in lines of at most LINE_COLUMNS that begin at column `at`. */
+static void print_list(Text *t, Str list, size_t at)
+{
+    size_t column = at;
+    while (list.len > 0) {
+        StrCut cut = str_cut(list, ',');
+        size_t comma = cut.found ? 1 : 0;
+        if (column + cut.head.len + comma > LINE_COLUMNS) {
+            text_byte(t, '\n');
+            for (column = 1; column < at; column++) {
+                text_byte(t, ' ');
+            }
+            column = at - 1;
+        }
+        text_add(t, str_take(list, cut.head.len + comma));
+        column += cut.head.len + comma;
+        list = cut.tail;
+    }
+}
+
 static void text_process(Text *t, const ProcessStatus *p)
 {
     text_format(t, "River %.*s, %.*s for ", STR_ARG(p->version), STR_ARG(p->state));
@@ -263,7 +286,9 @@ static void text_process(Text *t, const ProcessStatus *p)
         print_duration(t, p->worker_up_ms);
         text_format(t, ", %llu restarts, %llu reloads\n", (unsigned long long)p->restarts,
                     (unsigned long long)p->reloads);
-        text_format(t, "cage        %.*s\n", STR_ARG(p->cage));
+        text_add(t, S("cage        "));
+        print_list(t, p->cage, sizeof "cage        " - 1);
+        text_byte(t, '\n');
     }
 }
 
@@ -297,68 +322,151 @@ static void print_name(Text *t, Str name, size_t width)
     }
 }
 
-static void text_services(Text *t, const WorkerStatus *w, size_t width)
+/* A table is gone through twice: its columns are measured, then it is printed, each column as wide
+ * as its widest cell. */
+typedef struct Table {
+    Text *t;
+    bool prints;
+    size_t name_width; /* of the first column */
+    size_t column;
+    size_t widths[TABLE_COLUMNS_MAX];
+} Table;
+
+static void table_row(Table *b, Str name)
 {
-    text_byte(t, '\n');
-    print_name(t, S("SERVICE"), width);
-    text_add(t, S("   REQUESTS        2xx        3xx        4xx        5xx"
-                  "         IN        OUT\n"));
-    for (size_t i = 0; i < w->service_count; i++) {
-        const ServiceStatus *s = &w->services[i];
-        print_name(t, s->name, width);
-        text_format(t, " %10llu %10llu %10llu %10llu %10llu", (unsigned long long)s->sums.requests,
-                    (unsigned long long)s->sums.answers[2], (unsigned long long)s->sums.answers[3],
-                    (unsigned long long)s->sums.answers[4], (unsigned long long)s->sums.answers[5]);
-        const uint64_t bytes[2] = {s->sums.bytes_in, s->sums.bytes_out};
-        for (size_t j = 0; j < 2; j++) {
-            uint8_t room[24];
-            Text size = text_in(span_of(room, sizeof room));
-            print_bytes(&size, bytes[j]);
-            text_format(t, " %10.*s", STR_ARG(text_str(&size)));
-        }
-        text_byte(t, '\n');
+    b->column = 0;
+    if (b->prints) {
+        print_name(b->t, name, b->name_width);
     }
 }
 
-static void text_origins(Text *t, const WorkerStatus *w, size_t width)
+static void table_cell(Table *b, Str s)
 {
-    if (w->origin_count == 0) {
-        return;
+    CHECK(b->column < TABLE_COLUMNS_MAX);
+    size_t *width = &b->widths[b->column++];
+    *width = size_max(*width, s.len);
+    if (b->prints) {
+        print_name(b->t, STR_NONE, 1 + *width - s.len);
+        text_add(b->t, s);
     }
-    text_byte(t, '\n');
-    print_name(t, S("UPSTREAM"), width);
-    text_add(t, S("     ACTIVE       IDLE CONNECTING    WAITING"
-                  "   REQUESTS   FAILURES     OPENED     REUSED\n"));
+}
+
+static void table_number(Table *b, uint64_t n)
+{
+    uint8_t room[24];
+    Text digits = text_in(span_of(room, sizeof room));
+    text_u64(&digits, n);
+    table_cell(b, text_str(&digits));
+}
+
+static void table_bytes(Table *b, uint64_t n)
+{
+    uint8_t room[24];
+    Text size = text_in(span_of(room, sizeof room));
+    print_bytes(&size, n);
+    table_cell(b, text_str(&size));
+}
+
+static void table_end(Table *b)
+{
+    if (b->prints) {
+        text_byte(b->t, '\n');
+    }
+}
+
+static void table_headings(Table *b, const Str *names, size_t count)
+{
+    if (b->prints) {
+        text_byte(b->t, '\n');
+    }
+    table_row(b, names[0]);
+    for (size_t i = 1; i < count; i++) {
+        table_cell(b, names[i]);
+    }
+    table_end(b);
+}
+
+static void add_services(Table *b, const WorkerStatus *w)
+{
+    static const Str names[] = {S_INIT("SERVICE"), S_INIT("REQUESTS"), S_INIT("2xx"),
+                                S_INIT("3xx"),     S_INIT("4xx"),      S_INIT("5xx"),
+                                S_INIT("IN"),      S_INIT("OUT")};
+    table_headings(b, names, sizeof names / sizeof names[0]);
+    for (size_t i = 0; i < w->service_count; i++) {
+        const ServiceStatus *s = &w->services[i];
+        table_row(b, s->name);
+        table_number(b, s->sums.requests);
+        for (size_t k = 2; k <= 5; k++) {
+            table_number(b, s->sums.answers[k]);
+        }
+        table_bytes(b, s->sums.bytes_in);
+        table_bytes(b, s->sums.bytes_out);
+        table_end(b);
+    }
+}
+
+static void add_origins(Table *b, const WorkerStatus *w)
+{
+    static const Str names[] = {S_INIT("UPSTREAM"),   S_INIT("ACTIVE"),   S_INIT("IDLE"),
+                                S_INIT("CONNECTING"), S_INIT("WAITING"),  S_INIT("REQUESTS"),
+                                S_INIT("FAILURES"),   S_INIT("OPENED"),   S_INIT("REUSED")};
+    if (w->origin_count > 0) {
+        table_headings(b, names, sizeof names / sizeof names[0]);
+    }
     for (size_t i = 0; i < w->origin_count; i++) {
         const OriginStatus *o = &w->origins[i];
-        print_name(t, o->name, width);
-        text_format(t, " %10u %10u %10u %10u %10llu %10llu %10llu %10llu\n", o->active, o->idle,
-                    o->connecting, o->waiting, (unsigned long long)o->sums.requests,
-                    (unsigned long long)o->sums.failures, (unsigned long long)o->sums.opened,
-                    (unsigned long long)o->sums.reused);
+        table_row(b, o->name);
+        table_number(b, o->active);
+        table_number(b, o->idle);
+        table_number(b, o->connecting);
+        table_number(b, o->waiting);
+        table_number(b, o->sums.requests);
+        table_number(b, o->sums.failures);
+        table_number(b, o->sums.opened);
+        table_number(b, o->sums.reused);
+        table_end(b);
+    }
+}
+
+/* The name of an endpoint's service, and its route. */
+static void table_place(Table *b, const ServiceStatus *s, const EndpointStatus *e)
+{
+    if (b->prints) {
+        text_format(b->t, " %.*s%s%.*s", STR_ARG(s->name), e->route.len > 0 ? " " : "",
+                    STR_ARG(e->route));
     }
 }
 
 /* Endpoints that are not up or have a weight other than 1. */
-static void text_endpoints(Text *t, const WorkerStatus *w, size_t width)
+static void add_endpoints(Table *b, const WorkerStatus *w)
 {
+    static const Str names[] = {S_INIT("ENDPOINT"), S_INIT("STATE"), S_INIT("WEIGHT"),
+                                S_INIT("SERVICE")};
     bool some = false;
     for (size_t i = 0; i < w->service_count; i++) {
         const ServiceStatus *s = &w->services[i];
         for (size_t k = 0; k < s->endpoint_count; k++) {
             const EndpointStatus *e = &s->endpoints[k];
             if (!some) {
-                text_byte(t, '\n');
-                print_name(t, S("ENDPOINT"), width);
-                text_add(t, S("      STATE     WEIGHT   SERVICE\n"));
+                table_headings(b, names, sizeof names / sizeof names[0]);
                 some = true;
             }
-            print_name(t, e->name, width);
-            text_format(t, " %10.*s %10u   %.*s%s%.*s\n", STR_ARG(state_names[e->state]),
-                        e->weight, STR_ARG(s->name), e->route.len > 0 ? " " : "",
-                        STR_ARG(e->route));
+            table_row(b, e->name);
+            table_cell(b, state_names[e->state]);
+            table_number(b, e->weight);
+            table_place(b, s, e);
+            table_end(b);
         }
     }
+}
+
+static void print_table(Text *t, const WorkerStatus *w, size_t width,
+                        void (*add)(Table *b, const WorkerStatus *w))
+{
+    Table b = {.t = t, .name_width = width};
+    add(&b, w);
+    b.prints = true;
+    add(&b, w);
 }
 
 static void text_worker(Text *t, const WorkerStatus *w)
@@ -373,9 +481,9 @@ static void text_worker(Text *t, const WorkerStatus *w)
     }
     width = size_min(width, WIDTH_MAX);
     text_summary(t, w);
-    text_services(t, w, width);
-    text_origins(t, w, width);
-    text_endpoints(t, w, width);
+    print_table(t, w, width, add_services);
+    print_table(t, w, width, add_origins);
+    print_table(t, w, width, add_endpoints);
     for (size_t i = 0; i < w->fault_count; i++) {
         text_add(t, i == 0 ? S("\nFAULTS\n") : S(""));
         print_name(t, w->faults[i].code, width);

@@ -374,7 +374,14 @@ static int ask_doctor(Arena *arena, const Command *c)
 static int print_defaults(Arena *arena, const Command *c)
 {
     Str shown;
-    Err err = c->markdown ? config_reference(arena, &shown) : config_defaults(arena, &shown);
+    Err err = c->markdown        ? config_reference(arena, &shown)
+              : c->file.len == 0 ? config_defaults(arena, &shown)
+                                 : config_defaults_of(arena, c->file, &shown);
+    if (err == ERR_MISSING) {
+        (void)fprintf(stderr, "river: there is no section or option %.*s; all of them: river "
+                              "defaults\n", STR_ARG(c->file));
+        return EXIT_USAGE;
+    }
     if (err != ERR_OK) {
         return fail_err(EXIT_FAILED, err);
     }

@@ -6,6 +6,7 @@
 
 #include "config/schema.h"
 
+#define PATH_BYTES_MAX 256u
 #define DEPTH_MAX 8u /* the schema is not deeper; see describe_children */
 
 typedef struct Describer {
@@ -170,4 +171,43 @@ void describe_defaults(Text *out)
                     "it has no default,\n// stands in place of something else, or is not "
                     "supported yet.\n"));
     describe_children(&d, &schema_root, 0);
+}
+
+/* Whether `path` is `wanted`, or ends with it after a slash. */
+static bool path_ends(Str path, Str wanted)
+{
+    return str_ends(path, wanted) &&
+           (path.len == wanted.len || str_at(path, path.len - wanted.len - 1) == '/');
+}
+
+static bool describe_below(Describer *d, const SchemaNode *node, Str path, Str wanted,
+                           unsigned depth)
+{
+    bool any = false;
+    CHECK(depth < DEPTH_MAX);
+    for (size_t i = 0; i < node->child_count; i++) {
+        const SchemaNode *child = schema_at(node, i);
+        uint8_t room[PATH_BYTES_MAX];
+        Text below = text_in(span_of(room, sizeof room));
+        text_add(&below, path);
+        text_add(&below, path.len != 0 ? S("/") : STR_NONE);
+        text_add(&below, child->name);
+        CHECK(!below.overflow);
+        if (path_ends(text_str(&below), wanted)) {
+            text_add(d->out, d->out->len > 0 ? S("\n// ") : S("// "));
+            text_add(d->out, text_str(&below));
+            text_add(d->out, S(":\n"));
+            describe_node(d, child, 0);
+            any = true;
+        } else {
+            any |= describe_below(d, child, text_str(&below), wanted, depth + 1);
+        }
+    }
+    return any;
+}
+
+bool describe_defaults_of(Text *out, Str wanted)
+{
+    Describer d = {.out = out};
+    return describe_below(&d, &schema_root, STR_NONE, wanted, 0);
 }

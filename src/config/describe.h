@@ -6,6 +6,9 @@
 
 /* A KDL 1 document with every option and its default, each explained. It loads. */
 void describe_defaults(Text *out);
+/* The sections and options whose path ends with `wanted`, written like that; they do not load by
+ * themselves. False: there is none. */
+bool describe_defaults_of(Text *out, Str wanted);
 /* The option reference in Markdown. */
 void describe_reference(Text *out);
 /* The manual's page on reason codes. */

@@ -275,6 +275,19 @@ Err config_defaults(Arena *a, Str *ret)
     return describe_to(a, describe_defaults, ret);
 }
 
+Err config_defaults_of(Arena *a, Str section, Str *ret)
+{
+    Span room = {0};
+    if (!arena_span(a, DESCRIBE_BYTES_MAX, &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    bool found = describe_defaults_of(&out, section);
+    CHECK(!out.overflow);
+    *ret = text_str(&out);
+    return found ? ERR_OK : ERR_MISSING;
+}
+
 Err config_reference(Arena *a, Str *ret)
 {
     return describe_to(a, describe_reference, ret);

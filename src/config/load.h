@@ -102,6 +102,8 @@ MUST_USE Err config_print_kdl(Arena *a, Str file_name, Str text, ConfigFormat fo
 
 /* `river defaults`: a configuration with every option and its default, commented. */
 MUST_USE Err config_defaults(Arena *a, Str *ret);
+/* `river defaults SECTION`; ERR_MISSING: there is no such section or option. */
+MUST_USE Err config_defaults_of(Arena *a, Str section, Str *ret);
 /* `river defaults --markdown`: the manual's option reference (docs/manual/reference.md). */
 MUST_USE Err config_reference(Arena *a, Str *ret);
 /* `river reasons`, of one code or all; ERR_MISSING: there is no such code. */

@@ -22,6 +22,9 @@ def commands(chapter):
     for block in blocks(chapter, "console"):
         for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
             command, _, output = part.partition("\n")
+            while command.endswith("\\"):
+                line, _, output = output.partition("\n")
+                command += "\n" + line
             yield command, output
 
 

@@ -58,7 +58,7 @@ class Status(Test):
         self.assertEqual(service["endpoints"],
                          [{"name": str(origin), "state": "up", "weight": 3}])
         text = command("status", "--control-socket", river.control).stdout
-        self.assertRegex(text, rf"ENDPOINT +STATE +WEIGHT   SERVICE\n{origin} +up +3   app\n")
+        self.assertRegex(text, rf"ENDPOINT +STATE +WEIGHT SERVICE\n{origin} +up +3 app\n")
 
     def test_times(self):
         """By bounds; what River answered by itself has no origin's times."""

@@ -22,6 +22,7 @@ ROOMS = {"base": 0, "loop": 1, "http": 1, "kdl": 1, "net": 2, "transport": 3, "p
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 600
 COLUMNS_MAX = 100
+BLOCK_COLUMNS_MAX = 80
 README_LINES_MAX = 40
 ADAPTER_LINES_MAX = 1450
 CIRCLE_UNITS_MAX = 4
@@ -304,6 +305,18 @@ def check_adapters(tree):
             yield path, len(code), f"{total} lines of adapters"
 
 
+def check_manual_blocks(tree):
+    """Examples of the manual fit its page: code blocks have at most 80 columns."""
+    directory = os.path.join("docs", "manual")
+    pages = os.path.join(tree.root, directory)
+    for name in sorted(os.listdir(pages)) if os.path.isdir(pages) else ():
+        path, fenced = os.path.join(directory, name), False
+        for number, line in enumerate(tree.lines(path) if name.endswith(".md") else (), 1):
+            fenced ^= line.startswith("```")
+            if (fenced or line.startswith("    ")) and len(line) > BLOCK_COLUMNS_MAX:
+                yield path, number, f"{len(line)} columns in an example"
+
+
 def check_left_overs(tree):
     """Unfinished thoughts go to the issues, not into the tree."""
     pattern = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
@@ -357,7 +370,7 @@ RULES = [check_layers, check_filters, check_static_names, check_circles, check_f
          check_file_lines, check_columns, check_banned_calls, check_slice_pointers,
          check_system_call_marks, check_foreign_headers, check_header_names,
          check_opening_comment, check_conditional_code, check_readmes, check_names,
-         check_lists, check_adapters, check_left_overs, check_comment_commits]
+         check_lists, check_adapters, check_manual_blocks, check_left_overs, check_comment_commits]
 
 
 def run(root):

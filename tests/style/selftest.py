@@ -32,6 +32,7 @@ CLEAN = {
     "src/filter/README.md": "filters\n",
     "src/net/README.md": "peers; `SOMETHING`, `some-option`, `other/thing`\n",
     "docs/HOUSE.md": "`link1.c`, `src/http`, `HOUSE.md`\n```\n`no_such`\n```\n`name.c`\n",
+    "docs/manual/page.md": "y" * 120 + "\n```kdl\n" + "x" * 80 + "\n```\n",
     "deps/src/lib.rs": "//! Adapters.\n" + "// A comment.\n\n" * 1250,
 }
 LONG = "\n".join("    f();" for _ in range(70))
@@ -72,6 +73,8 @@ PLANTED = [
     ("lists", "src/loop/meson.build", "    'timer.c',\n    'mailbox.c',\n"),
     ("lists", "src/loop/meson.build", "    'mailbox.c', 'timer.c',\n"),
     ("adapters", "deps/src/lib.rs", "pub fn f() {}\n" * 1451),
+    ("manual_blocks", "docs/manual/site.md", "```kdl\n" + "x" * 81 + "\n```\n"),
+    ("manual_blocks", "docs/manual/site.md", "a\n\n    " + "x" * 77 + "\n"),
     ("left_overs", "src/http/head.c", "/* head.c - heads. TO" "DO: write it */\n"),
 ]
 

@@ -299,10 +299,10 @@ TEST("app: the status names endpoints that are not up, or have another weight th
     service.endpoints = endpoints;
     w.services = &service;
     status_print_worker(&t, &w, false);
-    EXPECT(str_has(text_str(&t), S("\nENDPOINT              STATE     WEIGHT   SERVICE\n"
-                                   "10.0.0.1:80            down          1   app\n"
-                                   "10.0.0.2:80              up          0   app /a/\n"
-                                   "10.0.0.3:80        draining          7   app\n")));
+    EXPECT(str_has(text_str(&t), S("\nENDPOINT            STATE WEIGHT SERVICE\n"
+                                   "10.0.0.1:80          down      1 app\n"
+                                   "10.0.0.2:80            up      0 app /a/\n"
+                                   "10.0.0.3:80      draining      7 app\n")));
     t.len = 0;
     status_print_worker(&t, &w, true);
     EXPECT(str_has(text_str(&t),

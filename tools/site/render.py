@@ -156,7 +156,7 @@ class Page:
         """A row that begins with code is an option, a reason code, ...: a search leads to it."""
         text = " · ".join(plain(cell) for cell in cells[1:] if cell.content)
         first = cells[0].children or []
-        later = LATER in text
+        later = LATER in text or (self.found and self.section[1].endswith(", later"))
         if later:
             opening.attrs["class"] = "later"
         if not first or first[0].type != "code_inline" or not self.found:
