@@ -184,3 +184,32 @@ Err uri_normalize(Str path, const UriRules *rules, Text *out)
     TRY(segment_end(&w, rules, &slash));
     return out->overflow ? ERR_LIMIT : ERR_OK;
 }
+
+static bool rule_refuses(Str path, UriRules rules, Span room)
+{
+    Text out = text_in(room);
+    return uri_normalize(path, &rules, &out) != ERR_OK;
+}
+
+/* Each rule refuses by itself, but for dot segments: what they climb depends on the others. */
+UriRule uri_refusing_rule(Str path, const UriRules *rules, Span room)
+{
+    MatrixRule strip = rules->matrix == MATRIX_STRIP ? MATRIX_STRIP : MATRIX_PASS;
+    if (rules->matrix == MATRIX_REJECT &&
+        rule_refuses(path, (UriRules){.matrix = MATRIX_REJECT}, room)) {
+        return URI_MATRIX_PARAMETERS;
+    }
+    if (rules->percent_encoding &&
+        rule_refuses(path, (UriRules){.percent_encoding = true, .matrix = strip}, room)) {
+        return URI_PERCENT_ENCODING;
+    }
+    if (rules->control_characters &&
+        rule_refuses(path, (UriRules){.control_characters = true, .matrix = strip}, room)) {
+        return URI_CONTROL_CHARACTERS;
+    }
+    if (rules->encoded_separators &&
+        rule_refuses(path, (UriRules){.encoded_separators = true, .matrix = strip}, room)) {
+        return URI_ENCODED_SEPARATORS;
+    }
+    return URI_DOT_SEGMENTS;
+}

@@ -63,4 +63,14 @@ typedef struct UriRules { /* each switch governs its own rewrite (COMPATIBILITY,
  * escape, matrix parameters. Idempotent; never names another resource. RFC 3986 §6.2.2. */
 MUST_USE Err uri_normalize(Str path, const UriRules *rules, Text *out);
 
+/* The rule that refuses a path of a target that uri_normalize has refused; `room` as there. */
+typedef enum UriRule {
+    URI_DOT_SEGMENTS,
+    URI_ENCODED_SEPARATORS,
+    URI_CONTROL_CHARACTERS,
+    URI_PERCENT_ENCODING,
+    URI_MATRIX_PARAMETERS
+} UriRule;
+UriRule uri_refusing_rule(Str path, const UriRules *rules, Span room);
+
 #endif
