@@ -51,7 +51,8 @@ enum {
     SCHEMA_LATER = 4,       /* checked, then refused: "not supported yet" */
     SCHEMA_ANY_NAME = 8,    /* the node's name is data of `name_type`; `name` says what it is */
     SCHEMA_ALTERNATIVE = 16, /* replaces another node: a comment in `river defaults` */
-    SCHEMA_SHOWN = 32 /* of an item without default: written in `river defaults` all the same */
+    SCHEMA_SHOWN = 32, /* of an item without default: written in `river defaults` all the same */
+    SCHEMA_OPTIONAL = 64 /* of the last argument: it may be left out */
 };
 
 /* An argument or a property. */

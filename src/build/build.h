@@ -126,6 +126,8 @@ MUST_USE static inline Err build_keep(Arena *a, Str *s)
 MUST_USE Err build_part(Build *b, const ServiceSettings *from, Part **ret);
 /* Releases all that an unused part holds. */
 void part_drop(Builder *b, Part *p);
+/* Rules for paths; their body is still the settings' (part.c). */
+Normalization build_normalization(const NormalizationSettings *from);
 /* The routes of a service (route.c). */
 MUST_USE Err build_routes(Build *b, const ServiceSettings *from, Service *ret);
 /* Releases what routes hold outside the arena, and what the part holds at the worker. */

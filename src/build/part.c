@@ -29,7 +29,7 @@ static ServiceLimits limits_build(const ServiceSettings *from)
     };
 }
 
-static Normalization normalization_build(const NormalizationSettings *from)
+Normalization build_normalization(const NormalizationSettings *from)
 {
     UriRules rules = {.dot_segments = from->dot_segments,
                       .duplicate_slashes = from->duplicate_slashes,
@@ -37,9 +37,12 @@ static Normalization normalization_build(const NormalizationSettings *from)
                       .control_characters = from->control_characters,
                       .percent_encoding = from->percent_encoding,
                       .matrix = from->matrix};
-    return (Normalization){.paths = rules.dot_segments || rules.duplicate_slashes ||
+    return (Normalization){.unusual = from->header_non_ascii || from->ambiguous_paths,
+                           .paths = rules.dot_segments || rules.duplicate_slashes ||
                                     rules.encoded_separators || rules.control_characters ||
                                     rules.percent_encoding || rules.matrix != MATRIX_PASS,
+                           .reads = from->ambiguous_paths,
+                           .ambiguous = from->ambiguous_paths,
                            .rules = rules,
                            .hosts = from->host,
                            .non_ascii = from->header_non_ascii,
@@ -82,7 +85,7 @@ static Err service_build(Build *b, const ServiceSettings *from, Service *ret)
         .index = ret->index,
         .part = ret->part,
         .limits = limits_build(from),
-        .normalization = normalization_build(&from->normalization),
+        .normalization = build_normalization(&from->normalization),
         .forwarded = {.x_forwarded_for = from->forwarded.x_forwarded_for,
                       .x_forwarded_proto = from->forwarded.x_forwarded_proto,
                       .x_forwarded_host = from->forwarded.x_forwarded_host,

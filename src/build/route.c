@@ -197,6 +197,21 @@ static Err action_build(Build *b, const RouteSettings *route, const ActionSettin
 
 /* ---- routes ---- */
 
+/* A route with rules of its own makes its service read paths in all ways. */
+static Err own_rules_build(Arena *a, const NormalizationSettings *from, Service *service,
+                           Route *ret)
+{
+    Normalization *n = arena_new(a, Normalization);
+    if (!n) {
+        return ERR_MEMORY;
+    }
+    *n = build_normalization(from);
+    service->normalization.reads = true;
+    service->normalization.unusual = true;
+    ret->normalization = n;
+    return build_keep(a, &n->refusal.body);
+}
+
 static Err methods_build(Arena *a, RouteMethods *m)
 {
     Str *others = arena_array(a, Str, m->other_count + 1);
@@ -245,6 +260,9 @@ Err build_routes(Build *b, const ServiceSettings *from, Service *ret)
     }
     for (size_t i = 0; i < from->route_count; i++) {
         TRY(rule_build(b, &from->routes[i], &rules[i]));
+        if (from->routes[i].normalization) {
+            TRY(own_rules_build(b->arena, from->routes[i].normalization, ret, &rules[i].route));
+        }
     }
     TRY(respond_build(b, &from->no_route, &ret->no_route));
     TRY(router_build(b->arena, rules, from->route_count, router));

@@ -264,7 +264,7 @@ static void check_arguments(Checker *c, const SchemaNode *schema, Str subject, K
                                                        : "no value");
         }
     }
-    if (n < schema->argument_count) {
+    if (n < schema->argument_count && !(schema->arguments[n].flags & SCHEMA_OPTIONAL)) {
         Str takes = schema_type_takes(schema->arguments[n].type);
         check_report(c, SEVERITY_ERROR, where_at(node->name_at), STR_NONE,
                      "`%.*s` needs a value: %.*s", SHOWN(node->name), STR_ARG(takes));

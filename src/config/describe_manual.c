@@ -161,12 +161,28 @@ static void add_sentence(Text *out, Str sentence)
     text_byte(out, '.');
 }
 
+/* The word after a section's name. */
+static size_t add_argument_row(Walk *w, const SchemaNode *node, unsigned later)
+{
+    const SchemaItem *argument = node->argument_count != 0 ? &node->arguments[0] : NULL;
+    if (!argument || argument->sentence.len == 0 || !is_wanted(w, later | argument->flags)) {
+        return 0;
+    }
+    text_add(w->out, S("| `"));
+    text_add(w->out, node->name);
+    text_byte(w->out, ' ');
+    text_add(w->out, argument->name);
+    add_row_end(w->out, argument, argument->flags, argument->sentence);
+    return 1;
+}
+
 /* Adds the section's table; without rows nothing at all. */
 static size_t add_table(Walk *w, const SchemaNode *node, unsigned section)
 {
     size_t before = w->out->len;
     text_add(w->out, S("\n| option | takes | default | means |\n|---|---|---|---|\n"));
-    size_t count = add_property_rows(w, node->name, node, section & SCHEMA_LATER);
+    size_t count = add_argument_row(w, node, section & SCHEMA_LATER);
+    count += add_property_rows(w, node->name, node, section & SCHEMA_LATER);
     for (size_t i = 0; i < node->child_count; i++) {
         const SchemaNode *child = schema_at(node, i);
         count += child->child_count == 0 ? add_option(w, child, section) : 0;

@@ -170,6 +170,10 @@ MUST_USE Err fill_file_server(Filler *f, Section section, FileServerSettings *re
 MUST_USE Err fill_roots(Filler *f, Settings *settings);
 /* What answers a request: of a service, or of a route whose path is given (fill_action.c). */
 MUST_USE Err fill_action(Filler *f, Section place, Str route_path, ActionSettings *ret);
+/* Rules for paths: of a service, or of a route, for which `service` are those of its service
+ * (fill_normalization.c). */
+NormalizationSettings fill_normalization(Section s);
+NormalizationSettings fill_route_normalization(Section s, const NormalizationSettings *service);
 /* The routes of a service; its normalisation is known (fill_routes.c). */
 MUST_USE Err fill_routes(Filler *f, Section routes, ServiceSettings *ret);
 /* What several of them need (fill_node.c). */

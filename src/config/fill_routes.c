@@ -1,7 +1,7 @@
 /* fill_routes.c - `routes`: rules of the router, and what no request can reach. */
 #include "config/fill.h"
 #include "config/value.h"
-#include "http/uri.h"
+#include "http/readings.h"
 
 #define PATH_SHOWN_MAX 200
 
@@ -60,6 +60,56 @@ static Err check_normal(Filler *f, const NormalizationSettings *n, Str path, Loc
         text_format(&help, "write \"%.*s\"", STR_ARG(str_take(text_str(&normal), PATH_SHOWN_MAX)));
         check_report(f->checker, SEVERITY_ERROR, where_at(at), text_str(&help),
                      "no request's path has this form once it is normalised");
+    }
+    return ERR_OK;
+}
+
+static bool compares_readings(const NormalizationSettings *service, const RouteSettings *list,
+                              size_t count)
+{
+    bool any = service->ambiguous_paths;
+    for (size_t i = 0; !any && i < count; i++) {
+        any = list[i].normalization != NULL;
+    }
+    return any;
+}
+
+/* A path with several readings is the path of no request that all of them lead here. */
+static Err check_readings(Filler *f, Str path, Location at)
+{
+    Readings all;
+    Span room;
+    if (readings_is_one(path)) {
+        return ERR_OK;
+    }
+    if (!arena_span(f->arena, READINGS_MAX * 4 * path.len, &room)) {
+        return ERR_MEMORY;
+    }
+    uint8_t help_room[PATH_SHOWN_MAX + 16];
+    Text help = text_in(span_of(help_room, sizeof help_room));
+    ReadingsVerdict verdict = readings_find(path, room, &all);
+    if (verdict == READINGS_FOUND && all.count == 1) {
+        return ERR_OK;
+    }
+    if (verdict == READINGS_FOUND) {
+        text_format(&help, "write \"%.*s\"",
+                    STR_ARG(str_take(all.list[all.shortest], PATH_SHOWN_MAX)));
+    }
+    check_report(f->checker, SEVERITY_ERROR, where_at(at), text_str(&help),
+                 "no request reaches this route: servers may read its path as another one, and "
+                 "`normalization` refuses such paths here");
+    return ERR_OK;
+}
+
+static Err check_all_readings(Filler *f, Section routes)
+{
+    for (const KdlNode *n = routes.node->children; n; n = n->next) {
+        Section one = {.schema = schema_child(routes.schema, n->name), .node = n};
+        bool is_route = str_equal(n->name, S("route"));
+        if (is_route && match_of(option_text(section_property(one, S("match")))) != ROUTE_REGEX) {
+            const KdlEntry *path = node_argument(n);
+            TRY(check_readings(f, path->value.text, path->value.location));
+        }
     }
     return ERR_OK;
 }
@@ -124,6 +174,16 @@ static Err fill_route(Filler *f, Section one, const NormalizationSettings *n, Ro
     ret->match = match_of(option_text(section_property(one, S("match"))));
     ret->path = path->value.text;
     TRY(fill_methods(f->arena, option_text(section_property(one, S("methods"))), &ret->methods));
+    Section own = section_child(one, S("normalization"));
+    if (own.node) {
+        NormalizationSettings *mine = arena_new(f->arena, NormalizationSettings);
+        if (!mine) {
+            return ERR_MEMORY;
+        }
+        *mine = fill_route_normalization(own, n);
+        ret->normalization = mine;
+        n = mine;
+    }
     if (ret->match != ROUTE_REGEX) {
         TRY(check_normal(f, n, ret->path, path->value.location));
     }
@@ -174,6 +234,9 @@ Err fill_routes(Filler *f, Section routes, ServiceSettings *ret)
             check_hidden(f, &earlier, list, (uint32_t)count, n);
             count++;
         }
+    }
+    if (compares_readings(&ret->normalization, list, count)) {
+        TRY(check_all_readings(f, routes));
     }
     Section none = section_child(routes, S("no-route"));
     ret->route_count = count;

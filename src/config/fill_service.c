@@ -94,28 +94,6 @@ static Err fill_identity(Filler *f, Section s, IdentitySettings *ret)
     return fill_lower(f->arena, section_text(s, S("fingerprint")), &ret->fingerprint);
 }
 
-/* A switch that is not written is as `default` says. */
-static bool fill_switch(Section s, Str name)
-{
-    return is_written(s, name) ? section_bool(s, name) : section_bool(s, S("default"));
-}
-
-static NormalizationSettings fill_normalization(Section s)
-{
-    return (NormalizationSettings){
-        .dot_segments = fill_switch(s, S("dot-segments")),
-        .duplicate_slashes = fill_switch(s, S("duplicate-slashes")),
-        .encoded_separators = fill_switch(s, S("encoded-separators")),
-        .control_characters = fill_switch(s, S("control-characters")),
-        .percent_encoding = fill_switch(s, S("percent-encoding")),
-        .matrix = (MatrixRule)option_choice(section_option(s, S("matrix-parameters"))),
-        .host = fill_switch(s, S("host")),
-        .header_non_ascii = section_bool(s, S("header-non-ascii")), /* only where it is written */
-        .status = (uint16_t)section_number(s, S("status")),
-        .body = section_text(s, S("body")),
-    };
-}
-
 void fill_usual(FillUsual *ret)
 {
     Section service = {.schema = &schema_service};

@@ -19,6 +19,7 @@ extern const SchemaNode schema_connectors;
 extern const SchemaNode schema_path_control;
 extern const SchemaNode schema_rate_limiting;
 extern const SchemaNode schema_normalization;
+extern const SchemaNode schema_route_normalization;
 extern const SchemaNode schema_respond;
 extern const SchemaNode schema_redirect;
 extern const SchemaNode schema_routes;

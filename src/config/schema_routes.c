@@ -55,6 +55,7 @@ static const SchemaNode route_children[] = {
     LINK(schema_respond),
     LINK(schema_redirect),
     LINK(schema_file_server),
+    LINK(schema_route_normalization),
 };
 
 static const SchemaNode routes_children[] = {

@@ -186,6 +186,7 @@ typedef struct NormalizationSettings {
     bool control_characters;
     bool percent_encoding;
     MatrixRule matrix;
+    bool ambiguous_paths; /* of a service; false in a route */
     bool host;
     bool header_non_ascii;
     uint16_t status;
@@ -224,6 +225,7 @@ typedef struct RouteSettings {
     RouteMatch match;
     Str path;
     RouteMethods methods;
+    const NormalizationSettings *normalization; /* its own; NULL: the service's */
     ActionSettings action;
 } RouteSettings;
 

@@ -172,28 +172,52 @@ static uint64_t source_wait(FilterCall *call)
                         call_now_ms(call));
 }
 
-/* The key of a path in a rule with `max-buckets`; all are one in the others. */
-static uint64_t uri_key(const Limiter *l, const Rule *r, Str path)
+/* The key of a path in a rule with `max-buckets`; all are one in the others. What may be the same
+ * to the origin has the same key. */
+static uint64_t uri_key(const Limiter *l, const Rule *r, FilterCall *call)
 {
+    const Readings *all = call_readings(call);
+    Str path = all ? all->list[all->shortest] : call_request(call)->path;
     return r->buckets.buckets_max ? limiter_key_str(l, path) : 0;
+}
+
+/* Whether the rule applies to some and to all readings of the path. */
+typedef struct Applies {
+    bool some;
+    bool all;
+} Applies;
+
+static Applies uri_applies(const Rule *r, const FilterCall *call)
+{
+    const Readings *all = call_readings(call);
+    if (!all) {
+        bool matches = pattern_matches(r->pattern, call_request(call)->path);
+        return (Applies){.some = matches, .all = matches};
+    }
+    Applies a = {.all = true};
+    for (size_t i = 0; i < all->count; i++) {
+        bool matches = pattern_matches(r->pattern, all->list[i]);
+        a = (Applies){.some = a.some || matches, .all = a.all && matches};
+    }
+    return a;
 }
 
 static Verdict uri_request(FilterCall *call)
 {
     const Rule *r = (const Rule *)call_state(call);
     Limiter *l = call_limiter(call, r->limiter);
-    Str path = call_request(call)->path;
-    return pattern_matches(r->pattern, path) ? rule_take(call, r, l, uri_key(l, r, path)) : PASS;
+    Applies a = uri_applies(r, call);
+    if (a.some != a.all) {
+        return REFUSE(FAULT_PATH_AMBIGUOUS);
+    }
+    return a.all ? rule_take(call, r, l, uri_key(l, r, call)) : PASS;
 }
 
 static uint64_t uri_wait(FilterCall *call)
 {
     const Rule *r = (const Rule *)call_state(call);
     const Limiter *l = call_limiter(call, r->limiter);
-    Str path = call_request(call)->path;
-    return pattern_matches(r->pattern, path)
-               ? limiter_wait(l, uri_key(l, r, path), call_now_ms(call))
-               : 0;
+    return uri_applies(r, call).some ? limiter_wait(l, uri_key(l, r, call), call_now_ms(call)) : 0;
 }
 
 const FilterKind filter_source_ip = {

@@ -39,7 +39,7 @@ static const struct PhaseRow {
     uint32_t allowed; /* possible next phases, besides FINISH */
 } phases[PHASE_COUNT] = {
     [PHASE_READ_HEAD] = {phase_read_head, PHASE_SCREEN, TO(SCREEN) | TO(ANSWER)},
-    [PHASE_SCREEN] = {phase_screen, PHASE_ROUTE, TO(ROUTE) | TO(ANSWER)},
+    [PHASE_SCREEN] = {phase_screen, PHASE_ROUTE, TO(ROUTE) | TO(ASK) | TO(ANSWER)},
     [PHASE_ROUTE] = {phase_route, PHASE_ASK, TO(ASK) | TO(ANSWER)},
     [PHASE_ASK] = {phase_ask, PHASE_PICK, TO(PICK) | TO(ANSWER)},
     [PHASE_PICK] = {phase_pick, PHASE_CONNECT, TO(CONNECT) | TO(ANSWER)},

@@ -6,6 +6,7 @@
 #define PROXY_EXCHANGE_H
 
 #include "http/chunk.h"
+#include "http/readings.h"
 #include "loop/disk.h"
 #include "proxy/answer.h"
 #include "transport/body.h"
@@ -67,6 +68,7 @@ typedef struct RequestSide {
     IpAddress client_ip;  /* the peer's, or as named by trusted proxies (proxy/source.h) */
     Str bytes;            /* HTTP/1: the head, in the arena */
     RequestHead head;
+    const Readings *readings; /* of its path, if filters have to ask all of them; else NULL */
     Body body;
     Str upgrade;     /* protocol requested by Upgrade (or extended CONNECT), if allowed; else
                       * empty */

@@ -34,6 +34,11 @@ const RequestHead *call_request(const FilterCall *call)
     return &call->exchange->request.head;
 }
 
+const Readings *call_readings(const FilterCall *call)
+{
+    return call->exchange->request.readings;
+}
+
 const IpAddress *call_client_ip(const FilterCall *call)
 {
     return &call->exchange->request.client_ip;

@@ -6,6 +6,7 @@
 #define PROXY_FILTER_CALL_H
 
 #include "http/head.h"
+#include "http/readings.h"
 #include "loop/token.h"
 #include "proxy/answer.h"
 #include "proxy/file_cache.h"
@@ -23,6 +24,9 @@ void *call_slot(FilterCall *call);
 /* ---- the request ---- */
 
 const RequestHead *call_request(const FilterCall *call);
+/* All that the origin may take the request's path for; NULL: only what call_request has. A filter
+ * that compares paths refuses with FAULT_PATH_AMBIGUOUS where its verdict depends on which. */
+const Readings *call_readings(const FilterCall *call);
 /* The client's address: the peer's, or as named by trusted proxies; family 0: unknown. */
 const IpAddress *call_client_ip(const FilterCall *call);
 /* "http" or "https": the client's scheme, as far as River and trusted proxies know. */

@@ -5,6 +5,7 @@
 #include "proxy/exchange.h"
 #include "proxy/filter_run.h"
 #include "proxy/forward.h"
+#include "proxy/path.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
@@ -72,38 +73,14 @@ static bool path_is_plain(Str path)
     return true;
 }
 
-static bool fields_are_ascii(const Fields *fields)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        Str value = fields->at[i].value;
-        for (size_t k = 0; k < value.len; k++) {
-            if (value.at[k] >= 0x80) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 /* Afterwards the path has the form that rules, routes and the origin see. */
-static Step normalize_head(Exchange *x)
+static Step normalize_head(Thread *t, Exchange *x)
 {
     const Normalization *n = &x->service->normalization;
-    Err err = n->non_ascii && !fields_are_ascii(&x->request.head.fields) ? ERR_SYNTAX : ERR_OK;
-    if (err == ERR_OK && n->paths && !path_is_plain(x->request.head.path)) {
-        Span room;
-        if (!arena_span(&x->arena, x->request.head.path.len, &room)) {
-            return FAIL(FAULT_MEMORY);
-        }
-        Text path = text_in(room);
-        err = uri_normalize(x->request.head.path, &n->rules, &path);
-        x->request.head.path = err == ERR_OK ? text_str(&path) : x->request.head.path;
+    if (n->unusual) {
+        return path_screen(t, x);
     }
-    if (err != ERR_OK) {
-        x->own.refusal = &n->refusal;
-        return FAIL(FAULT_NORMALIZATION);
-    }
-    return NEXT;
+    return n->paths && !path_is_plain(x->request.head.path) ? path_normalize(x, n) : NEXT;
 }
 
 /* If services share an address, or one accepts only certain hosts, the host selects the service. */
@@ -187,7 +164,7 @@ Step phase_screen(Thread *t, Exchange *x)
     if (x->request.head.protocol.len > 0) { /* what follows the head belongs to the tunnel */
         x->request.body = (Body){.kind = BODY_NONE, .done = true};
     }
-    return normalize_head(x);
+    return normalize_head(t, x);
 }
 
 Step phase_route(Thread *t, Exchange *x)

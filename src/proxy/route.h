@@ -2,15 +2,30 @@
 #ifndef PROXY_ROUTE_H
 #define PROXY_ROUTE_H
 
+#include "http/uri.h"
 #include "proxy/balancer.h"
 #include "proxy/filter.h"
 
-/* Exactly one of the three is set. */
+/* Path normalisation, and what is refused on the way (proxy/path.h). */
+typedef struct Normalization {
+    bool unusual; /* `reads` or `non_ascii`: path_screen has to look */
+    bool paths;   /* any of the rules applies */
+    bool reads;   /* of a service: paths are compared in all of their readings, for `ambiguous` is
+                   * set here or a route has rules of its own */
+    bool ambiguous; /* refuses a path whose readings lead to different routes */
+    UriRules rules;
+    bool hosts;     /* answers an invalid Host with `refusal` */
+    bool non_ascii; /* refuses field values that are not ASCII */
+    Respond refusal;
+} Normalization;
+
+/* Exactly one of the first three is set. */
 typedef struct Route {
     Cluster *cluster; /* the worker's: proxy/cluster.h */
     const Respond *respond;
     FilterUse handler; /* a filter that answers in STAGE_REQUEST; kind NULL: none */
     Str path; /* of `routes`, as written; empty: takes all requests of the service */
+    const Normalization *normalization; /* its own; NULL: the service's */
 } Route;
 
 #endif

@@ -35,15 +35,6 @@ typedef struct IdentityRules {
     Str fingerprint;
 } IdentityRules;
 
-/* Path normalisation, and what is refused on the way (room http: uri_normalize). */
-typedef struct Normalization {
-    bool paths; /* any of the rules applies */
-    UriRules rules;
-    bool hosts;     /* answers an invalid Host with `refusal` */
-    bool non_ascii; /* refuses field values that are not ASCII */
-    Respond refusal;
-} Normalization;
-
 typedef struct ServiceLimits {
     HeadLimits head;
     bool head_set; /* the file limits fields or bytes: answer with `overload_status` */

@@ -97,9 +97,29 @@ typedef enum Retry {
       "raise `max-size` of the service's response filters, or let the origin send less")           \
     X(CODING_UNKNOWN, "coding-unknown", 501, CLIENT, NEVER, "an unknown transfer coding",          \
       "let the client send `Transfer-Encoding: chunked` or a Content-Length")                      \
-    X(NORMALIZATION, "normalization", 400, CLIENT, NEVER,                                          \
-      "the path has no safe normal form, or a field value is not ASCII",                           \
-      "let the client send the path in its plain form, or relax a rule in `normalization`")        \
+    X(DOT_SEGMENTS, "normalization-dot-segments", 400, CLIENT, NEVER,                              \
+      "the path climbs above the root",                                                            \
+      "nothing, for attacks; `dot-segments` or a preset of `normalization` lets such "             \
+      "paths through")                                                                             \
+    X(ENCODED_SEPARATORS, "normalization-encoded-separators", 400, CLIENT, NEVER,                  \
+      "the path holds an encoded slash, or a backslash",                                           \
+      "set `encoded-separators` or `normalization \"as-is\"` for an application that uses %2F")    \
+    X(CONTROL_CHARACTERS, "normalization-control-characters", 400, CLIENT, NEVER,                  \
+      "the path holds a control character",                                                        \
+      "let the client send the path without it")                                                   \
+    X(PERCENT_ENCODING, "normalization-percent-encoding", 400, CLIENT, NEVER,                      \
+      "the path holds a malformed escape",                                                         \
+      "let the client write % as %25")                                                             \
+    X(MATRIX_PARAMETERS, "normalization-matrix-parameters", 400, CLIENT, NEVER,                    \
+      "the path holds a matrix parameter",                                                         \
+      "set `matrix-parameters` in `normalization` for an application that uses \";\" in paths")    \
+    X(HEADER_NON_ASCII, "normalization-header-non-ascii", 400, CLIENT, NEVER,                      \
+      "a field value is not ASCII",                                                                \
+      "set `header-non-ascii` in `normalization`, or let the client encode the value")             \
+    X(PATH_AMBIGUOUS, "path-ambiguous", 400, CLIENT, NEVER,                                        \
+      "servers may read the path as several, and the rules for those differ",                      \
+      "nothing, for attacks; otherwise let the rules agree, or set `normalization "                \
+      "\"safe\"` for the route")                                                                   \
     X(OVERLOAD, "overload", 503, RIVER, NEVER,                                                     \
       "the service is at its limit of concurrent requests",                                        \
       "raise `max-concurrent-requests` in `overload`, add endpoints, or make the origin faster")   \

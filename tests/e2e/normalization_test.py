@@ -15,9 +15,9 @@ OFF = "normalization { default false }"
 
 
 class Normalization(Test):
-    def start(self, more=""):
+    def start(self, more="", system=""):
         seen = []
-        port, _origin, river = self.serve(always(answer("x"), seen), more)
+        port, _origin, river = self.serve(always(answer("x"), seen), more, system)
         return port, seen, river
 
     def ask(self, port, target, *fields):
@@ -88,10 +88,29 @@ class Normalization(Test):
             self.assertEqual((response.status, response.body), (404, b"no\n"))
         self.assertEqual(seen, [])
         faults = river.status()["worker"]["faults"]
-        self.assertEqual(faults["normalization"], 1)
+        self.assertEqual(faults["normalization-dot-segments"], 1)
         port, _seen, _river = self.start("normalization { host false; status 404 }")
         text = get("/").replace(b"Host: a.example\r\n", b"")
         self.assertEqual(self.connect(port).ask(text).status, 400)
+
+    def test_the_reason_names_the_rule(self):
+        rows = [("/..", "dot-segments"), ("/a/../..", "dot-segments"),
+                ("/a//../..", "dot-segments"),
+                ("/@babel%2fcore", "encoded-separators"), ("/a%5cb", "encoded-separators"),
+                ("/a%00", "control-characters"), ("/a%7f", "control-characters"),
+                ("/100%", "percent-encoding"), ("/%zz", "percent-encoding"),
+                ("/a;b", "matrix-parameters"), ("/a;%2f", "matrix-parameters")]
+        port, _seen, river = self.start('normalization { matrix-parameters "reject"; }',
+                                        'log { access "stdout"; }')
+        for target, _rule in rows:
+            self.assertEqual(self.ask(port, target).status, 400, target)
+        records = river.logged(len(rows))
+        self.assertEqual({r["target"]: r["reason"] for r in records},
+                         {target: "normalization-" + rule for target, rule in rows})
+        port, _seen, river = self.start("normalization { header-non-ascii true }",
+                                        'log { access "stdout"; }')
+        self.ask(port, "/", "X-A: \xe4")
+        self.assertEqual(river.logged(1)[0]["reason"], "normalization-header-non-ascii")
 
     def test_values_that_are_not_ascii(self):
         port, _seen, _river = self.start()

@@ -229,6 +229,23 @@ static void change_refuse(SimWorld *w)
     w->network.refuse = true;
 }
 
+static void change_strict(SimWorld *w)
+{
+    UriRules all = {.dot_segments = true,
+                    .duplicate_slashes = true,
+                    .encoded_separators = true,
+                    .control_characters = true,
+                    .percent_encoding = true};
+    w->site.service.normalization =
+        (Normalization){.paths = true, .rules = all, .refusal = {.status = 400}};
+}
+
+static void change_as_is(SimWorld *w)
+{
+    w->site.service.normalization = (Normalization){
+        .unusual = true, .reads = true, .ambiguous = true, .refusal = {.status = 400}};
+}
+
 static const struct {
     const char *name;
     void (*change)(SimWorld *w);
@@ -237,6 +254,7 @@ static const struct {
     {"host", change_host},           {"small", change_small},       {"overload", change_overload},
     {"refuse", change_refuse},       {"pausing", change_pausing},   {"stuck", change_stuck},
     {"refusing", change_refusing},   {"bad-verdict", change_bad_verdict},
+    {"strict", change_strict},       {"as-is", change_as_is},
 };
 
 /* --- comparing ------------------------------------------------------------------------------- */
