@@ -7,6 +7,7 @@
 #ifndef POOL_LEASE_H
 #define POOL_LEASE_H
 
+#include "base/handle_list.h"
 #include "transport/fault.h"
 #include "transport/link.h"
 #include "transport/thread.h"
@@ -17,8 +18,7 @@ typedef struct Lease {
     uint32_t origin;
     Handle upstream; /* HTTP/1: the connection, exclusive to this request */
     Handle stream;   /* HTTP/2 */
-    Handle next;     /* in a MuxPlace's queue, if `queued` */
-    Handle previous;
+    HandleLinks links; /* in a MuxPlace's queue, if `queued` */
     Fault fault;     /* of a dial that failed during the wait */
     bool fresh;      /* wants a new connection, not a pooled one */
     bool reused;     /* the connection has served before, or was parked */

@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "base/handle_list.h"
 #include "pool/endpoint.h"
 #include "transport/thread.h"
 
@@ -59,8 +60,7 @@ typedef struct ParkList {
 typedef struct MuxPlace {
     Handle upstream; /* takes new streams */
     Handle dialing;
-    Handle first; /* leases waiting for either: Lease.next */
-    Handle last;
+    HandleList leases; /* those that wait for either, oldest first */
     Handle yielding;  /* a connection being given up: it takes no new streams */
     uint64_t yield_ms; /* if it still has streams then, it leaves with them, or is kept */
     uint64_t keep_ms;  /* kept at least until then ... */

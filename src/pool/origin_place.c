@@ -19,16 +19,8 @@ MuxPlace *mux_place_of(Thread *t, uint32_t origin)
 
 static void place_push(Thread *t, MuxPlace *p, Lease *l)
 {
-    Lease *last = lease_get(t, p->last);
     l->queued = true;
-    l->previous = p->last;
-    l->next = HANDLE_NONE;
-    if (last) {
-        last->next = l->self;
-    } else {
-        p->first = l->self;
-    }
-    p->last = l->self;
+    handle_list_append(&p->leases, &t->leases, offsetof(Lease, links), l->self, &l->links);
 }
 
 void origin_unwait(Thread *t, Lease *l)
@@ -43,19 +35,8 @@ void origin_unwait(Thread *t, Lease *l)
         return;
     }
     MuxPlace *p = mux_place_of(t, l->origin);
-    Lease *next = lease_get(t, l->next);
-    Lease *previous = lease_get(t, l->previous);
     l->queued = false;
-    if (next) {
-        next->previous = l->previous;
-    } else {
-        p->last = l->previous;
-    }
-    if (previous) {
-        previous->next = l->next;
-    } else {
-        p->first = l->next;
-    }
+    handle_list_remove(&p->leases, &t->leases, offsetof(Lease, links), &l->links);
 }
 
 static bool goes_on(const Mux *m)
@@ -213,10 +194,10 @@ static Err place_dial(Thread *t, Origin *o, MuxPlace *p, Lease *l)
  * whose own deadlines apply. Errors as for dialling. */
 static Err place_serve_all(Thread *t, Origin *o, MuxPlace *p)
 {
-    Lease *l = lease_get(t, p->first);
+    Lease *l = lease_get(t, p->leases.first);
     while (l && place_serve(t, o, p, l)) {
         lease_again(t, l);
-        l = lease_get(t, p->first);
+        l = lease_get(t, p->leases.first);
     }
     return l ? place_dial(t, o, p, l) : ERR_OK;
 }
@@ -228,7 +209,7 @@ Err mux_place_take(Thread *t, Origin *o, Lease *l)
     if (lease_is_had(l)) { /* on a connection that was kept */
         return ERR_OK;
     }
-    if (!l->queued && !lease_get(t, p->first) && place_serve(t, o, p, l)) {
+    if (!l->queued && !lease_get(t, p->leases.first) && place_serve(t, o, p, l)) {
         return ERR_OK;
     }
     if (!l->queued) {
@@ -246,7 +227,7 @@ Err mux_place_take(Thread *t, Origin *o, Lease *l)
 void origin_mux_next(Thread *t, Origin *o)
 {
     MuxPlace *p = mux_place_of(t, o->index);
-    if (!handle_is_none(p->first)) {
+    if (!handle_is_none(p->leases.first)) {
         (void)!place_serve_all(t, o, p);
     }
 }
@@ -254,7 +235,7 @@ void origin_mux_next(Thread *t, Origin *o)
 /* The dial is over: its waiters ask again. */
 static void place_retry(Thread *t, MuxPlace *p)
 {
-    for (Lease *l = lease_get(t, p->first); l; l = lease_get(t, p->first)) {
+    for (Lease *l = lease_get(t, p->leases.first); l; l = lease_get(t, p->leases.first)) {
         lease_retry(t, l);
     }
 }
@@ -309,7 +290,7 @@ void origin_mux_failed(Thread *t, Upstream *u, Fault fault)
     if (!place_dial_over(t, p, u)) {
         return;
     }
-    for (Lease *l = lease_get(t, p->first); l; l = lease_get(t, p->first)) {
+    for (Lease *l = lease_get(t, p->leases.first); l; l = lease_get(t, p->leases.first)) {
         lease_failed(t, l, fault);
     }
 }

@@ -145,10 +145,10 @@ void client_drain(Thread *t, Client *c, uint64_t patience_ms)
 void client_cut_streams(Thread *t, Client *c, Fault fault, bool unfinished)
 {
     Mux *m = c->mux;
-    Handle h = m->first;
+    Handle h = m->streams.first;
     MuxStream *s;
     while ((s = mux_stream_get(t, h)) != NULL) {
-        h = s->next;
+        h = s->links.next;
         Exchange *x = exchange_get(t, token_handle(s->user));
         if (unfinished && (s->in_ended || s->closed)) {
             continue;

@@ -20,8 +20,7 @@ typedef struct FileWait {
 
 /* Ordered by the time of the last check. */
 typedef struct FileList {
-    Handle newest;
-    Handle oldest;
+    HandleList files; /* oldest first */
     uint32_t count;
     uint32_t max;
 } FileList;
@@ -72,23 +71,15 @@ static FileList *list_of(FileCache *files, const File *f)
 static void list_remove(Thread *t, File *f)
 {
     FileList *list = list_of(t->file_cache, f);
-    File *newer = file_cache_get(t, f->newer);
-    File *older = file_cache_get(t, f->older);
-    *(newer ? &newer->older : &list->newest) = f->older;
-    *(older ? &older->newer : &list->oldest) = f->newer;
-    f->newer = HANDLE_NONE;
-    f->older = HANDLE_NONE;
+    handle_list_remove(&list->files, &t->file_cache->pool, offsetof(File, links), &f->links);
     list->count--;
 }
 
 static void list_add(Thread *t, File *f)
 {
     FileList *list = list_of(t->file_cache, f);
-    File *newest = file_cache_get(t, list->newest);
-    f->older = list->newest;
-    f->newer = HANDLE_NONE;
-    *(newest ? &newest->newer : &list->oldest) = f->self;
-    list->newest = f->self;
+    handle_list_append(&list->files, &t->file_cache->pool, offsetof(File, links), f->self,
+                       &f->links);
     list->count++;
 }
 
@@ -138,13 +129,13 @@ static void file_unlist(Thread *t, File *f)
 /* Makes room in a list by evicting the oldest unused entries. */
 static void evict_oldest(Thread *t, const FileList *list)
 {
-    Handle h = list->oldest;
+    Handle h = list->files.first;
     for (unsigned i = 0; i < EVICT_STEPS_MAX && list->count > list->max; i++) {
         File *f = file_cache_get(t, h);
         if (!f) {
             return;
         }
-        h = f->newer;
+        h = f->links.next;
         if (f->pins == 0 && !f->opening) {
             file_unlist(t, f);
         }
@@ -154,9 +145,9 @@ static void evict_oldest(Thread *t, const FileList *list)
 /* No descriptor is left: closes all that the cache can do without. */
 static void evict_all(Thread *t)
 {
-    Handle h = t->file_cache->present.oldest;
+    Handle h = t->file_cache->present.files.first;
     for (File *f = file_cache_get(t, h); f; f = file_cache_get(t, h)) {
-        h = f->newer;
+        h = f->links.next;
         if (f->pins == 0 && !f->opening && f->fd >= 0) {
             file_unlist(t, f);
         }
@@ -185,7 +176,7 @@ void file_cache_drop(Thread *t)
     FileList *lists[] = {&files->present, &files->absent};
     for (size_t i = 0; i < 2; i++) {
         File *f;
-        while ((f = file_cache_get(t, lists[i]->oldest)) != NULL) {
+        while ((f = file_cache_get(t, lists[i]->files.first)) != NULL) {
             f->pins = 0;
             file_unlist(t, f);
         }
@@ -261,13 +252,13 @@ static bool is_unchanged(const File *f)
 static bool content_room(Thread *t, size_t size)
 {
     FileCache *files = t->file_cache;
-    Handle h = files->present.oldest;
+    Handle h = files->present.files.first;
     for (unsigned i = 0; i < EVICT_STEPS_MAX; i++) {
         File *f = file_cache_get(t, h);
         if (!f || files->content_bytes + size <= files->content_max) {
             break;
         }
-        h = f->newer;
+        h = f->links.next;
         if (f->content.len > 0 && f->pins == 0 && !f->opening) {
             file_unlist(t, f);
         }

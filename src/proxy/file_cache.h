@@ -11,6 +11,7 @@
 #ifndef PROXY_FILE_CACHE_H
 #define PROXY_FILE_CACHE_H
 
+#include "base/handle_list.h"
 #include "http/conditional.h"
 #include "http/date.h"
 #include "loop/disk.h"
@@ -27,8 +28,7 @@
 typedef struct File {
     Handle self;
     Handle next; /* in its bucket */
-    Handle newer;
-    Handle older;
+    HandleLinks links; /* in the list of files by age */
     uint64_t hash;
     int root;
     int fd;  /* -1: nothing to read, or all is in `content` */

@@ -76,8 +76,8 @@ static uint64_t held_behind(const Thread *t, Handle exchange)
 static uint64_t held_by_streams(const Thread *t, const Mux *m, uint32_t *steps)
 {
     uint64_t held = 0;
-    const MuxStream *s = mux_stream_get(t, m->first);
-    for (; s && *steps < STEPS_MAX; s = mux_stream_get(t, s->next)) {
+    const MuxStream *s = mux_stream_get(t, m->streams.first);
+    for (; s && *steps < STEPS_MAX; s = mux_stream_get(t, s->links.next)) {
         held += s->out.len > 0 ? s->out.len + held_behind(t, token_handle(s->user)) : 0;
         (*steps)++;
     }

@@ -45,10 +45,10 @@ void mux_drop(Thread *t, Mux *m)
 {
     H2 *h2 = m->h2;
     m->h2 = NULL;
-    Handle h = m->first;
+    Handle h = m->streams.first;
     MuxStream *s;
     while ((s = mux_stream_get(t, h)) != NULL) {
-        h = s->next;
+        h = s->links.next;
         if (!s->closed) {
             bool unsent = !m->server && s->id != 0 && h2_withdraw(h2, s->id);
             s->closed = true;
@@ -62,11 +62,10 @@ void mux_drop(Thread *t, Mux *m)
     }
     h2_drop(h2);
     /* Streams that still have a user live until the user leaves them. */
-    for (s = mux_stream_get(t, m->first); s; s = mux_stream_get(t, h)) {
-        h = s->next;
+    for (s = mux_stream_get(t, m->streams.first); s; s = mux_stream_get(t, h)) {
+        h = s->links.next;
         s->mux = NULL;
-        s->next = HANDLE_NONE;
-        s->previous = HANDLE_NONE;
+        s->links = (HandleLinks){.next = HANDLE_NONE, .previous = HANDLE_NONE};
     }
     memory_drop(&t->group->budget, m, sizeof *m);
 }
@@ -76,13 +75,13 @@ void mux_drop(Thread *t, Mux *m)
 static void unsent_leave(Thread *t, Mux *m)
 {
     uint32_t open = 0;
-    for (MuxStream *s = mux_stream_get(t, m->first); s; s = mux_stream_get(t, s->next)) {
+    for (MuxStream *s = mux_stream_get(t, m->streams.first); s; s = mux_stream_get(t, s->links.next)) {
         open += !s->closed && s->id != 0;
     }
-    Handle h = m->first;
+    Handle h = m->streams.first;
     MuxStream *s;
     while (open > m->streams_max && (s = mux_stream_get(t, h)) != NULL) { /* newest first */
-        h = s->next;
+        h = s->links.next;
         if (!s->closed && s->id != 0 && h2_withdraw(m->h2, s->id)) {
             open--;
             s->closed = true;

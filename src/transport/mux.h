@@ -19,6 +19,7 @@
 #ifndef TRANSPORT_MUX_H
 #define TRANSPORT_MUX_H
 
+#include "base/handle_list.h"
 #include "http/h2.h"
 #include "transport/fault.h"
 #include "transport/thread.h"
@@ -53,8 +54,7 @@ typedef struct MuxStream {
     Token user; /* of its request; none: not started, or over */
     Mux *mux;   /* NULL: the connection is gone */
     int32_t id;
-    Handle next; /* in the connection's list */
-    Handle previous;
+    HandleLinks links; /* in the connection's list */
     Timer timer;
     MuxHead *heads; /* oldest first */
     uint32_t head_count;
@@ -104,7 +104,7 @@ struct Mux {
     uint32_t left;     /* ... whose exchange is over */
     uint32_t streams_max; /* of an origin: its limit on streams */
     uint32_t opening;  /* ... whose request head is not sent: `h2` does not count them yet */
-    Handle first;
+    HandleList streams; /* newest first */
     uint64_t queued;   /* bytes in the streams' `out` */
     uint64_t held;     /* bytes in the streams' `in` */
     uint64_t held_max; /* beyond it the connection's window stays closed */

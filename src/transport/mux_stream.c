@@ -34,12 +34,7 @@ static MuxStream *stream_new(Mux *m, int32_t id)
     s->id = id;
     arena_init(&s->trailers_in_arena, &t->arena_blocks, TRAILERS_BYTES_MAX);
     arena_init(&s->trailers_out_arena, &t->arena_blocks, TRAILERS_BYTES_MAX);
-    s->next = m->first;
-    MuxStream *second = mux_stream_get(t, m->first);
-    if (second) {
-        second->previous = h;
-    }
-    m->first = h;
+    handle_list_prepend(&m->streams, &t->streams, offsetof(MuxStream, links), h, &s->links);
     m->count++;
     s->moved_seen = m->moved;
     return s;
@@ -77,17 +72,8 @@ void mux_stream_free(Thread *t, Mux *m, MuxStream *s)
         held_drop(m, s->in.len);
         m->queued -= s->out.len;
     }
-    MuxStream *next = mux_stream_get(t, s->next);
-    MuxStream *previous = mux_stream_get(t, s->previous);
-    if (next) {
-        next->previous = s->previous;
-    }
-    if (previous) {
-        previous->next = s->next;
-    } else if (m) {
-        m->first = s->next;
-    }
     if (m) {
+        handle_list_remove(&m->streams, &t->streams, offsetof(MuxStream, links), &s->links);
         m->opening -= !m->server && s->id == 0;
         m->left -= s->left;
         m->count--;

@@ -215,8 +215,8 @@ static void judge_held(const Thread *t, const Mux *m, uint64_t due_ms)
 {
     uint64_t held = 0;
     uint64_t queued = 0;
-    Handle h = m->first;
-    for (const MuxStream *s = mux_stream_get(t, h); s; s = mux_stream_get(t, s->next)) {
+    Handle h = m->streams.first;
+    for (const MuxStream *s = mux_stream_get(t, h); s; s = mux_stream_get(t, s->links.next)) {
         held += s->in.len;
         queued += s->out.len;
     }

@@ -178,7 +178,7 @@ static void judge_queue(Thread *t, unsigned origin)
     bool fails = memory || lan_faults_now()->watch_one_in > 0; /* a dial, at once */
     if (!dials && !handle_is_none(p->dialing)) {
         trial_fail("a dial is over, and its place does not know");
-    } else if (!lease_get(t, p->first)) {
+    } else if (!lease_get(t, p->leases.first)) {
         return;
     } else if (u && mux_room(u->mux) > 0 && !mux_is_shut(t, u->mux) && !memory) {
         trial_fail("requests wait although a connection has room");

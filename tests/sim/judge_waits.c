@@ -111,16 +111,16 @@ static void judge_place(Thread *t, Origin *o, unsigned number)
 {
     const MuxPlace *p = mux_place_of(t, o->index);
     bool memory = trial->worker->group.budget.max_bytes > 0; /* may be too little for a stream */
-    if (lease_get(t, p->first) && !memory && has_stream(t, o)) {
+    if (lease_get(t, p->leases.first) && !memory && has_stream(t, o)) {
         trial_fail("requests on thread %u wait for origin %u beside a stream that is free",
                    t->index, number);
     }
     bool alone = !upstream_get(t, p->upstream) && !upstream_get(t, p->dialing);
-    bool waits = lease_get(t, p->first) != NULL && alone;
-    if (waits_long(&with_room[t->index][number], p->first, waits && may_dial(o))) {
+    bool waits = lease_get(t, p->leases.first) != NULL && alone;
+    if (waits_long(&with_room[t->index][number], p->leases.first, waits && may_dial(o))) {
         trial_fail("requests on thread %u wait for origin %u, and none dials", t->index, number);
     }
-    bool stuck = waits_long(&over_h2[t->index][number], p->first, waits && !dial_has_room(o));
+    bool stuck = waits_long(&over_h2[t->index][number], p->leases.first, waits && !dial_has_room(o));
     for (unsigned i = 0; i < trial->plan.threads && stuck; i++) {
         const char *how = kept_by(trial->worker->group.threads[i], o);
         if (how) {
