@@ -207,6 +207,14 @@ static Err check_whole(const Command *c, Text *why)
 {
     TRY(check_argument(c, why));
     TRY(starting_check(&c->starting, why));
+    if (c->force && c->file.len == 0) {
+        text_add(why, S("--force overwrites which file? Try: river init --force FILE"));
+        return ERR_SYNTAX;
+    }
+    if (c->kind == COMMAND_INIT && str_ends(c->file, S(".toml"))) {
+        text_add(why, S("the file is written in KDL: let its name end in .kdl"));
+        return ERR_SYNTAX;
+    }
     if (c->kdl_version != 0 && !c->print_kdl) {
         text_add(why, S("--kdl-version belongs to --print-kdl"));
         return ERR_SYNTAX;

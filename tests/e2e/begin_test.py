@@ -148,7 +148,8 @@ class WithoutFile(Test):
         self.assertEqual(done.returncode, 1)
         self.assertTrue(done.stdout.startswith("--key site.key: error: "), done.stdout)
         os.kill(river.process.pid, signal.SIGHUP)
-        wait_until(lambda: '--key site.key: error: ' in river.errors(), "the error log names it")
+        wait_until(lambda: "--key site.key: error: " in river.errors(), "the error log names it")
+        wait_until(lambda: "--key site.key: not renewed: " in river.errors(), "and what stays")
 
     def test_a_reload_without_a_file_says_why_nothing_changes(self):
         port = self.port()

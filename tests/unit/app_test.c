@@ -98,6 +98,8 @@ TEST("app: command lines that are wrong, and what is said about them")
         {"proxy 3000 4000", "what is \"4000\" for?"},
         {"proxy 3000 --listen=", "--listen must be ADDRESS, not empty"},
         {"proxy 3000 --cert c.pem", "--cert needs the certificate's private key, too: --key FILE"},
+        {"init --force", "--force overwrites which file? Try: river init --force FILE"},
+        {"init a.toml", "the file is written in KDL: let its name end in .kdl"},
         {"init --tls c.pem", "--tls needs a value: CERT KEY"},
         {"proxy 3000 --origin-name a",
          "--origin-name and --origin-ca are for origins that begin with https://"},
