@@ -3,7 +3,7 @@
  *
  *   phase      does                                                      goes on to
  *   READ_HEAD  parse the client's head within the service's limits       SCREEN, ANSWER
- *   SCREEN     refuse what is not for a proxy; admission; trust          ROUTE, ANSWER
+ *   SCREEN     refuse what is not for a proxy; admission; trust          ROUTE, ASK, ANSWER
  *   ROUTE      choose an answer of River's own, or a cluster             ASK, ANSWER
  *   ASK        (filters of the request)                                  PICK, ANSWER
  *   PICK       the balancer chooses an endpoint                          CONNECT, ANSWER
