@@ -75,7 +75,8 @@ void mux_drop(Thread *t, Mux *m)
 static void unsent_leave(Thread *t, Mux *m)
 {
     uint32_t open = 0;
-    for (MuxStream *s = mux_stream_get(t, m->streams.first); s; s = mux_stream_get(t, s->links.next)) {
+    for (MuxStream *s = mux_stream_get(t, m->streams.first); s;
+         s = mux_stream_get(t, s->links.next)) {
         open += !s->closed && s->id != 0;
     }
     Handle h = m->streams.first;

@@ -120,7 +120,8 @@ static void judge_place(Thread *t, Origin *o, unsigned number)
     if (waits_long(&with_room[t->index][number], p->leases.first, waits && may_dial(o))) {
         trial_fail("requests on thread %u wait for origin %u, and none dials", t->index, number);
     }
-    bool stuck = waits_long(&over_h2[t->index][number], p->leases.first, waits && !dial_has_room(o));
+    bool stuck =
+        waits_long(&over_h2[t->index][number], p->leases.first, waits && !dial_has_room(o));
     for (unsigned i = 0; i < trial->plan.threads && stuck; i++) {
         const char *how = kept_by(trial->worker->group.threads[i], o);
         if (how) {
