@@ -144,6 +144,7 @@ class Traversal(Test):
         "the service": ('normalization "as-is";', "", ""),
         "the service, but routes": ('normalization "as-is";', 'normalization "safe";',
                                     'normalization "strict";'),
+        "ambiguous paths refused": ("normalization { ambiguous-paths true; };", "", ""),
         "the defaults": ("", "", ""),
     }
 
