@@ -323,7 +323,7 @@ static void add_listeners(Writer *w)
     host = at.any && host.len == 0 ? (s->ipv6 ? S("[::]") : S("0.0.0.0")) : host;
     if (at.any) {
         text_format(w->out,
-                    "            // Every address of this machine. For clients on it alone: "
+                    "            // Every address. For clients on this machine: "
                     "\"127.0.0.1:%u\"\n",
                     (unsigned)at.port);
     }
@@ -440,7 +440,7 @@ Err starting_write(const Starting *s, Text *out, StartingText *ret)
         given.origin = S("127.0.0.1:3000");
     }
     add_text(&w, S("// `river check FILE` says what is wrong with this file, `river run FILE`\n"
-              "// runs it, `river reload` takes up a change, `river defaults` prints all options.\n"
+              "// runs it, `river reload` takes up a change, `river defaults` prints options.\n"
               "system {\n"
               "    log {\n"
               "        // A line per request; also \"json\", \"combined\", the path of a file.\n"

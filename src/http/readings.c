@@ -6,6 +6,7 @@
 typedef struct Finder {
     Span room; /* what is free of it */
     size_t count;
+    size_t bytes; /* of those that steps have added */
     Str list[READINGS_MAX];
 } Finder;
 
@@ -245,18 +246,40 @@ static bool list_keep(Finder *f, const Text *written)
 static bool apply_step(Finder *f, Step *step, Str path)
 {
     Text out = text_in(f->room);
-    return step(path, &out) && !out.overflow && is_sane(text_str(&out)) && list_keep(f, &out);
+    size_t count = f->count;
+    if (!step(path, &out) || !list_keep(f, &out)) {
+        return false;
+    }
+    if (f->count == count) {
+        return true;
+    }
+    f->bytes += out.len;
+    return f->bytes <= READINGS_BYTES_MAX && is_sane(f->list[count]);
+}
+
+/* Each with the two bytes of which it changes one: a path without them is left as it is. */
+static const struct StepRow {
+    Step *step;
+    uint8_t one;
+    uint8_t other;
+} steps[] = {
+    {decode_all, '%', '%'},           {decode_names, '%', '%'}, {decode_unreserved, '%', '%'},
+    {resolve_encoded_dots, '%', '%'}, {resolve_dots, '.', '.'}, {merge_slashes, '/', '/'},
+    {leave_out_parameters, ';', ';'}, {end_early, '?', '#'},
+};
+
+static bool may_change(const struct StepRow *row, Str path)
+{
+    return str_find(path, row->one, 0) < path.len ||
+           (row->other != row->one && str_find(path, row->other, 0) < path.len);
 }
 
 /* Applies every step to every reading, the new ones too. */
 static bool find_all(Finder *f)
 {
-    static Step *const steps[] = {decode_all,   decode_names,         decode_unreserved,
-                                  resolve_dots, resolve_encoded_dots, merge_slashes,
-                                  end_early,    leave_out_parameters};
     for (size_t i = 0; i < f->count; i++) {
         for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
-            if (!apply_step(f, steps[k], f->list[i])) {
+            if (may_change(&steps[k], f->list[i]) && !apply_step(f, steps[k].step, f->list[i])) {
                 return false;
             }
         }

@@ -11,6 +11,7 @@
 
 #define READINGS_MAX 24u
 #define READINGS_PATH_MAX 4096u
+#define READINGS_BYTES_MAX 12288u /* of all readings but the first together: a bound on the work */
 
 typedef struct Readings {
     size_t count;    /* at least 1; the first is the path as it was written */
@@ -23,10 +24,10 @@ typedef enum ReadingsVerdict {
     READINGS_SEPARATOR, /* a backslash, plain or encoded */
     READINGS_CONTROL,   /* an encoded control character or NUL */
     READINGS_ESCAPE,    /* a malformed escape */
-    READINGS_ENDLESS    /* no list can be made: more than READINGS_MAX, more than fits, a path
-                         * longer than READINGS_PATH_MAX, or a reading that climbs above the root
-                         * or holds, once decoded, a backslash, a control character, an escape of
-                         * %u or an overlong form of UTF-8, which servers read as they please */
+    READINGS_ENDLESS    /* no list can be made: more than one of these bounds, or than fits; or a
+                         * reading that climbs above the root or holds, once decoded, a backslash,
+                         * a control character, an escape of %u or an overlong form of UTF-8, which
+                         * servers read as they please */
 } ReadingsVerdict;
 
 /* Whether a path has one reading, itself: nothing to decode, no "/.", no "//", no ';', nothing that

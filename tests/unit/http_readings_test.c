@@ -119,6 +119,11 @@ TEST("readings: a list that does not fit is no list")
     bytes[3] = '1';
     EXPECT(find(str_of(bytes, sizeof bytes), &all) == READINGS_ENDLESS);
     EXPECT(find(str_of(bytes, sizeof bytes - 1), &all) == READINGS_FOUND);
+    bytes[10] = ';'; /* a third and a fourth reading: too much work */
+    bytes[2000] = '/';
+    bytes[2001] = '/';
+    EXPECT(find(str_of(bytes, sizeof bytes - 1), &all) == READINGS_ENDLESS);
+    EXPECT(find(str_of(bytes, 2002), &all) == READINGS_FOUND);
     Str path = S("/a//b/../c");
     size_t whole = 0; /* the least room in which all of them fit */
     while (readings_find(path, span_of(scratch, whole), &all) != READINGS_FOUND) {
