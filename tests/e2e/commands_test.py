@@ -10,8 +10,8 @@ import time
 
 from harness import BINARY, ROOT, SECONDS, Test, command, main, wait_until
 
-COMMANDS = ("run proxy files init check status reload upgrade doctor defaults reasons env completion "
-            "man help version").split()
+COMMANDS = ("run proxy files init check status reload upgrade doctor defaults reasons env "
+            "completion man help version").split()
 
 
 def help_of(name):
