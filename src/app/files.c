@@ -212,6 +212,14 @@ static Err list_directory(void *context, Arena *a, Str path, Str **ret, size_t *
     return err;
 }
 
+static Err look_at_file(void *context, Str path)
+{
+    const Files *f = (const Files *)context;
+    char name[PATH_MAX];
+    TRY(str_to_c(path, span_of(name, sizeof name)));
+    return faccessat(f->directory, name, R_OK, AT_EACCESS) == 0 ? ERR_OK : err_from_errno(errno);
+}
+
 static bool read_environment(void *context, Str name, Str *ret)
 {
     char text[256];
@@ -357,7 +365,7 @@ void files_open(Files *f)
                  .config = {.context = f, .read = read_file, .read_secret = read_secret,
                             .keep_secret = keep_secret, .marks = mark_files,
                             .read_text = read_text, .list = list_directory,
-                            .environment = read_environment,
+                            .environment = read_environment, .exists = look_at_file,
                             .directory = look_at_directory,
                             .user = account_find_user,
                             .group = account_find_group}};

@@ -11,6 +11,7 @@
 
 #include "app/activation.h"
 #include "app/bound.h"
+#include "app/port_owner.h"
 #include "loop/log.h"
 #include "loop/system.h"
 #include "net/address.h"
@@ -134,7 +135,11 @@ static Err listen_ip(const Opening *o, const SettingsAddress *address, ListenSoc
         (void)share_port(o->before, o->stays, address->port, false);
     }
     if (fd < 0) {
-        return listen_fail(why, address->text, bind_reason(-fd), -fd);
+        Err err = listen_fail(why, address->text, bind_reason(-fd), -fd);
+        if (fd == -EADDRINUSE) {
+            port_owner_print(why, address->port);
+        }
+        return err;
     }
     *ret = (ListenSocket){.fd = fd, .name = address->text};
     return ERR_OK;

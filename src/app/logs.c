@@ -15,7 +15,11 @@ static Err open_file(Str path, int *ret, Text *why)
     int fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
     if (fd < 0) {
         Err err = err_from_errno(errno);
-        text_format(why, "cannot open the log %s: %s", name, err_sentence(err));
+        text_format(why, "cannot open the log %s: %s%s", name,
+                    err == ERR_MISSING ? "its directory does not exist" : err_sentence(err),
+                    err == ERR_MISSING  ? "; make it, or correct `log` in `system`"
+                    : err == ERR_DENIED ? "; River opens it as the user who starts it"
+                                        : "");
         return err;
     }
     *ret = fd;

@@ -303,8 +303,12 @@ static int ask_river(const Command *c, Str request, bool whole)
         err = control_ask(path, request, whole, &status);
     }
     if (err != ERR_OK) {
-        (void)fprintf(stderr, "river: no River answers at %.*s: %s\n", STR_ARG(path),
-                      err_sentence(err));
+        (void)fprintf(stderr, "river: no River answers at %.*s: %s\n"
+                              "start one with `river run FILE`, or name the socket of one that "
+                              "runs: --control-socket PATH\n",
+                      STR_ARG(path),
+                      err == ERR_REFUSED ? "none runs with this control socket"
+                                         : err_sentence(err));
         return EXIT_FAILED;
     }
     if (status == CONTROL_CUT) {

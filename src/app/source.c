@@ -36,7 +36,9 @@ static Err open_and_read(const Source *s, Arena *a, Str *ret)
     if (fd < 0) {
         return err_from_errno(errno);
     }
-    Err err = read_all(a, fd, ret);
+    struct stat about;
+    bool directory = fstat(fd, &about) == 0 && S_ISDIR(about.st_mode);
+    Err err = directory ? ERR_UNSUPPORTED : read_all(a, fd, ret);
     (void)close(fd);
     return err;
 }
@@ -50,7 +52,10 @@ Err source_read(const Source *s, Arena *a, Str *ret, uint64_t *ret_mark, Text *w
     *ret_mark = files_mark(s->files, s->path); /* before reading, so that a later change is seen */
     Err err = open_and_read(s, a, ret);
     if (err != ERR_OK) {
-        text_format(why, "cannot read %.*s: %s", STR_ARG(s->path), err_sentence(err));
+        text_format(why, "cannot read %.*s: %s", STR_ARG(s->path),
+                    err == ERR_UNSUPPORTED ? "it is a directory; name a file in it, or write one "
+                                             "with `include \"DIRECTORY/*.kdl\"`"
+                                           : err_sentence(err));
     }
     return err;
 }

@@ -154,7 +154,7 @@ static void report_unknown_property(Checker *c, const SchemaNode *schema, const 
 static void check_type(Checker *c, bool has_type, Location at)
 {
     if (has_type) {
-        check_report(c, ignored_severity(c), where_at(at), S("remove it"),
+        check_report(c, SEVERITY_WARNING, where_at(at), S("remove it"),
                      "type annotations have no meaning here");
     }
 }
@@ -333,7 +333,7 @@ static void check_properties(Checker *c, const SchemaNode *schema, const SchemaN
             continue;
         }
         if (e->overridden) {
-            check_report(c, ignored_severity(c), where_at(e->name_at),
+            check_report(c, SEVERITY_WARNING, where_at(e->name_at),
                          S("only the last one counts"), "`%.*s` is given again after this",
                          SHOWN(e->name));
             continue;
@@ -408,6 +408,21 @@ static void say_later(Checker *c, const SchemaNode *schema, Str name, Location a
     }
 }
 
+void check_paths(Checker *c)
+{
+    for (size_t i = 0; c->files && c->files->exists && i < c->path_count; i++) {
+        const NamedPath *one = &c->paths[i];
+        Err err = c->files->exists(c->files->context, one->path);
+        uint8_t room[HELP_BYTES_MAX];
+        Text message = text_in(span_of(room, sizeof room));
+        text_format(&message, "cannot read %.*s: %s", SHOWN(one->path), err_sentence(err));
+        if (err != ERR_OK && !diagnostics_said(c->diagnostics, text_str(&message))) {
+            check_report(c, SEVERITY_ERROR, where_at(one->place), STR_NONE, "%.*s",
+                         STR_ARG(text_str(&message)));
+        }
+    }
+}
+
 static void check_nodes(Checker *c, const SchemaNode *parent, KdlNode *nodes,
                         const KdlNode *owner);
 
@@ -440,19 +455,24 @@ static void check_node(Checker *c, const SchemaNode *schema, Str subject, KdlNod
     c->later = later_before;
 }
 
+void check_print_first(const Checker *c, Location first, Text *help)
+{
+    if (c->diagnostics->count < DIAGNOSTICS_MAX) { /* finding a line takes a walk */
+        SourcePlace source = diagnostics_place(c->diagnostics, first);
+        Place place = place_of(source.file.text, source.location.from);
+        text_format(help, "the first one is in line %u", (unsigned)place.line);
+        if (c->diagnostics->map) {
+            text_format(help, " of %.*s", STR_ARG(source.file.name));
+        }
+    }
+}
+
 static void report_duplicate(Checker *c, const SchemaNode *schema, const KdlNode *first,
                              const KdlNode *node)
 {
     uint8_t room[HELP_BYTES_MAX];
     Text help = text_in(span_of(room, sizeof room));
-    if (c->diagnostics->count < DIAGNOSTICS_MAX) { /* finding a line takes a walk */
-        SourcePlace source = diagnostics_place(c->diagnostics, first->name_at);
-        Place place = place_of(source.file.text, source.location.from);
-        text_format(&help, "the first one is in line %u", (unsigned)place.line);
-        if (c->diagnostics->map) {
-            text_format(&help, " of %.*s", STR_ARG(source.file.name));
-        }
-    }
+    check_print_first(c, first->name_at, &help);
     bool section = schema->child_count != 0;
     check_report(c, SEVERITY_ERROR, where_at(node->name_at), text_str(&help),
                  section ? "Duplicate section `%.*s`" : "Duplicate option `%.*s`",

@@ -29,17 +29,34 @@ typedef struct Values {
     WatchedPath marks[VARIABLE_FILES_MAX];
 } Values;
 
+#define CHECK_PATHS_MAX 64u
+
+/* Files that options name. */
+typedef struct NamedPath {
+    Str path;
+    Location place;
+} NamedPath;
+
 typedef struct Checker {
     Diagnostics *diagnostics;
     ConfigCompat compat;
     const ConfigFiles *files; /* NULL: nothing is read */
     Values *values;           /* NULL: values are as they are written */
+    size_t path_count; /* of the first ones */
+    NamedPath paths[CHECK_PATHS_MAX];
     Str option; /* the full name of the option whose values are checked */
     Str veil; /* what messages show instead of the value that is checked; empty: the value */
     bool later; /* within something that was already called not supported */
     bool joint_same; /* see rules_joint_same; false where there is no base */
     uint64_t threads; /* that serve all services; 0: one for each processor */
 } Checker;
+
+/* Adds "the first one is in line N", where that is worth the walk. */
+void check_print_first(const Checker *c, Location first, Text *help);
+
+/* Says which of the named files are missing; for a document with other mistakes, so that all are
+ * said in one round. Files that are read are looked at then (fill_files.c). */
+void check_paths(Checker *c);
 
 /* Notes a mistake. */
 void check_report(Checker *c, Severity severity, Where where, Str help, const char *format, ...)

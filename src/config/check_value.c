@@ -1,6 +1,7 @@
 /* check_value.c - one value against its type: kind, range, words, and the form of its text. */
 #include "config/check.h"
 
+#include "base/number.h"
 #include "config/nearest.h"
 #include "config/value.h"
 #include "http/field.h"
@@ -134,6 +135,43 @@ static void check_known(Checker *c, TlsList list, Str subject, Str text, Where w
                  STR_ARG(subject), STR_ARG(shown_value(c, text)));
 }
 
+/* What people write instead of an address, and what River takes; NULL: nothing that is known. */
+static const char *advise_address(Str text, Text *help)
+{
+    bool https = str_starts_nocase(text, S("https://"));
+    uint64_t port = 0;
+    if (https || str_starts_nocase(text, S("http://"))) {
+        StrCut cut = str_cut(str_drop(text, https ? 8 : 7), '/');
+        SettingsAddress address;
+        bool whole = value_address(cut.head, &address) == ADDRESS_OK;
+        text_add(help, S("write \""));
+        text_add(help, whole ? cut.head : https ? S("IP:443") : S("IP:80"));
+        text_add(help, https ? S("\" tls-sni=\"NAME\" in connectors: River speaks TLS to it")
+                             : S("\""));
+        return "an address has no scheme and no path";
+    }
+    Str digits = text;
+    digits = str_starts(digits, S("*:")) ? str_drop(digits, 2) : digits;
+    digits = str_starts(digits, S(":")) ? str_drop(digits, 1) : digits;
+    if (number_decimal(digits, 65535, &port) == ERR_OK && port > 0) {
+        text_format(help, "write \"[::]:%u\" to listen at all addresses of this machine, or "
+                          "\"127.0.0.1:%u\" for this machine alone",
+                    (unsigned)port, (unsigned)port);
+        return "a port alone is no address";
+    }
+    if (str_starts_nocase(text, S("localhost:"))) {
+        text_format(help, "write \"127.0.0.1:%.*s\" or \"[::1]:%.*s\"",
+                    STR_ARG(str_take(str_drop(text, 10), 5)),
+                    STR_ARG(str_take(str_drop(text, 10), 5)));
+        return "this is a host name, not an address";
+    }
+    if (str_starts(text, S("@"))) {
+        text_add(help, S("write the absolute path of a Unix socket, like \"/run/app.sock\""));
+        return "River does not know abstract sockets";
+    }
+    return NULL;
+}
+
 static void check_address(Checker *c, Str text, Where where)
 {
     static const struct {
@@ -157,7 +195,12 @@ static void check_address(Checker *c, Str text, Where where)
     };
     SettingsAddress address;
     AddressFault fault = value_address(text, &address);
-    if (fault != ADDRESS_OK) {
+    Help help;
+    help_begin(&help);
+    const char *wrong = fault != ADDRESS_OK ? advise_address(text, &help.text) : NULL;
+    if (wrong) {
+        check_report(c, SEVERITY_ERROR, where, text_str(&help.text), "%s", wrong);
+    } else if (fault != ADDRESS_OK) {
         check_report(c, SEVERITY_ERROR, where, faults[fault].right, "%s", faults[fault].wrong);
     }
 }
@@ -272,6 +315,9 @@ static void check_form(Checker *c, const SchemaItem *item, Str subject, Str text
     case SCHEMA_FILE:
     case SCHEMA_CIDRS_FILE:
         good = text.len != 0 && str_find(text, 0, 0) == text.len;
+        if (good && item->type != SCHEMA_NAME && c->path_count < CHECK_PATHS_MAX) {
+            c->paths[c->path_count++] = (NamedPath){.path = text, .place = where.location};
+        }
         break;
     case SCHEMA_PATH:
         good = value_is_absolute(text);

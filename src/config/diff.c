@@ -1,13 +1,15 @@
 /* diff.c - two configurations side by side: services by their names, listeners by their addresses,
- * and of what has changed in a service the sections. */
+ * and of what has changed in a service the options. */
 #include "config/diff.h"
 
 #include "base/number.h"
 #include "base/str_map.h"
 #include "config/check.h"
 
-#define LINE_BYTES_MAX 400u
-#define NAME_SHOWN_MAX 100u
+#define LINE_BYTES_MAX 1600u
+#define NAME_SHOWN_MAX 60u
+#define PATH_BYTES_MAX 100u
+#define NAMES_MAX 6u
 
 typedef struct Differ {
     Arena *arena;
@@ -39,51 +41,163 @@ static void write_line(Differ *d, char sign, const char *what, Str name)
 
 /* ---- services ---- */
 
-/* The section of a service as a tree; NULL where its text cannot be read alone. */
-static const KdlNode *tree_of(Arena *a, const ServiceSettings *s)
+/* A node's text, read alone; NULL where that cannot be. */
+static const KdlNode *tree_of(Arena *a, Str source)
 {
     KdlDocument document = {0};
     Diagnostics *d = arena_new(a, Diagnostics);
     if (!d) {
         return NULL;
     }
-    diagnostics_init(d, a, S("service"), s->source);
-    Err err = kdl_parse(a, s->source, 0, d, &document);
-    return err == ERR_OK && document.nodes ? document.nodes->children : NULL;
+    diagnostics_init(d, a, S("source"), source);
+    Err err = kdl_parse(a, source, 0, d, &document);
+    return err == ERR_OK ? document.nodes : NULL;
 }
 
-static Str text_of(const ServiceSettings *s, const KdlNode *node)
+/* The names of what is not the same, on one line. */
+typedef struct Naming {
+    Differ *differ;
+    Str was; /* the texts to which the trees belong */
+    Str is;
+    size_t count;
+    uint8_t path[PATH_BYTES_MAX]; /* of the section that is compared, with a slash at its end */
+    size_t path_len;
+} Naming;
+
+static void name_option(Naming *n, Str sign, Str name, Str property)
 {
-    Location at = node->whole;
-    return str_slice(s->source, at.from, at.from + at.len);
+    Text *out = &n->differ->out;
+    n->count++;
+    if (n->count > NAMES_MAX) {
+        text_add(out, n->count == NAMES_MAX + 1 ? S(", …") : STR_NONE);
+        return;
+    }
+    text_add(out, n->count == 1 ? S(": ") : S(", "));
+    text_add(out, sign);
+    text_add(out, str_of(n->path, n->path_len));
+    text_add(out, str_take(name, NAME_SHOWN_MAX));
+    text_add(out, property.len > 0 ? S(" ") : STR_NONE);
+    text_add(out, str_take(property, NAME_SHOWN_MAX));
 }
 
-static void name_section(Differ *d, Str name, size_t *count)
+static Str text_in_source(Str source, const KdlNode *node)
 {
-    text_add(&d->out, *count == 0 ? S(": ") : S(", "));
-    text_add(&d->out, str_take(name, NAME_SHOWN_MAX));
-    (*count)++;
+    return str_slice(source, node->whole.from, (size_t)node->whole.from + node->whole.len);
 }
 
-/* Names the sections that are not the same in both. */
-static void name_sections(Differ *d, const ServiceSettings *was, const ServiceSettings *is)
+static size_t count_named(const KdlNode *nodes, Str name)
 {
+    size_t count = 0;
+    for (const KdlNode *n = nodes; n; n = n->next) {
+        count += str_equal(n->name, name) ? 1 : 0;
+    }
+    return count;
+}
+
+/* Whether all nodes of that name have the same texts, in the same order. */
+static bool named_equal(const Naming *n, const KdlNode *before, const KdlNode *after, Str name)
+{
+    const KdlNode *was = node_find(before, name);
+    const KdlNode *is = node_find(after, name);
+    while (was && is) {
+        Str one = str_trim(text_in_source(n->was, was));
+        Str other = str_trim(text_in_source(n->is, is));
+        if (!str_equal(one, other)) {
+            return false;
+        }
+        was = node_find(was->next, name);
+        is = node_find(is->next, name);
+    }
+    return was == is;
+}
+
+static bool value_equal(const KdlValue *a, const KdlValue *b)
+{
+    return a->kind == b->kind && a->truth == b->truth && str_equal(a->text, b->text);
+}
+
+/* Names the properties that differ; whether arguments do. */
+static bool name_entries(Naming *n, const KdlNode *was, const KdlNode *is)
+{
+    const KdlEntry *old = node_argument(was);
+    const KdlEntry *fresh = node_argument(is);
+    while (old && fresh && value_equal(&old->value, &fresh->value)) {
+        old = argument_next(old);
+        fresh = argument_next(fresh);
+    }
+    for (const KdlEntry *e = is->entries; e; e = e->next) {
+        const KdlEntry *other = node_property(was, e->name);
+        bool counts = e->is_property && !e->overridden;
+        if (counts && (!other || !value_equal(&other->value, &e->value))) {
+            name_option(n, other ? STR_NONE : S("+"), is->name, e->name);
+        }
+    }
+    for (const KdlEntry *e = was->entries; e; e = e->next) {
+        if (e->is_property && !e->overridden && !node_property(is, e->name)) {
+            name_option(n, S("-"), is->name, e->name);
+        }
+    }
+    return old || fresh;
+}
+
+static void name_nodes(Naming *n, const KdlNode *before, const KdlNode *after);
+
+/* One node that is in both, and has another text. */
+static void name_node(Naming *n, const KdlNode *was, const KdlNode *is)
+{
+    size_t before = n->path_len;
+    if (name_entries(n, was, is)) {
+        name_option(n, STR_NONE, is->name, STR_NONE);
+    }
+    Text path = text_in(span_of(n->path, sizeof n->path));
+    path.len = n->path_len;
+    text_add(&path, str_take(is->name, NAME_SHOWN_MAX));
+    text_byte(&path, '/');
+    if (!path.overflow) {
+        n->path_len = path.len;
+        name_nodes(n, was->children, is->children);
+        n->path_len = before;
+    }
+}
+
+/* Names the options that are not the same in both. Of several with one name, the name. */
+static void name_nodes(Naming *n, const KdlNode *before, const KdlNode *after)
+{
+    for (const KdlNode *is = after; is; is = is->next) {
+        const KdlNode *was = node_find(before, is->name);
+        bool first = node_find(after, is->name) == is;
+        if (!first || (was && named_equal(n, before, after, is->name))) {
+            continue;
+        }
+        if (!was) {
+            name_option(n, S("+"), is->name, STR_NONE);
+        } else if (count_named(before, is->name) + count_named(after, is->name) > 2) {
+            name_option(n, STR_NONE, is->name, STR_NONE);
+        } else {
+            name_node(n, was, is);
+        }
+    }
+    for (const KdlNode *was = before; was; was = was->next) {
+        if (!node_find(after, was->name) && node_find(before, was->name) == was) {
+            name_option(n, S("-"), was->name, STR_NONE);
+        }
+    }
+}
+
+/* The same for a section, whose texts these are; and what has changed if no option has. */
+static void name_changes(Differ *d, Str was, Str is)
+{
+    Naming n = {.differ = d, .was = was, .is = is};
     const KdlNode *before = tree_of(d->arena, was);
     const KdlNode *after = tree_of(d->arena, is);
-    size_t count = 0;
-    for (const KdlNode *n = after; n && before; n = n->next) {
-        const KdlNode *other = node_find(before, n->name);
-        if (!other || !str_equal(text_of(was, other), text_of(is, n))) {
-            name_section(d, n->name, &count);
-        }
+    if (before && after) {
+        name_nodes(&n, before->children, after->children);
     }
-    for (const KdlNode *n = before; n && after; n = n->next) {
-        if (!node_find(after, n->name)) {
-            name_section(d, n->name, &count);
-        }
-    }
-    if (count == 0 && str_equal(was->source, is->source)) {
+    if (n.count == 0 && str_equal(was, is)) {
         text_add(&d->out, S(": a file that it names"));
+    } else if (n.count == 0 && before && after) {
+        bool values = str_search(is, S("{file."), 0) < is.len;
+        text_add(&d->out, values ? S(": a value from a file") : S(": comments or layout"));
     }
 }
 
@@ -94,7 +208,7 @@ static void compare_service(Differ *d, const ServiceSettings *was, const Service
     }
     d->diff->services_changed++;
     if (begin_line(d, '~', "service", is->name)) {
-        name_sections(d, was, is);
+        name_changes(d, was->source, is->source);
         text_byte(&d->out, '\n');
     }
 }
@@ -285,7 +399,10 @@ Err config_diff(Arena *a, const Settings *old, const Settings *fresh, ConfigDiff
     Differ d = {.arena = a, .old = old, .fresh = fresh, .out = text_in(room), .diff = &diff};
     if (!str_equal(old->system_source, fresh->system_source)) {
         diff.system_changed = true;
-        write_line(&d, '~', "system", STR_NONE);
+        if (begin_line(&d, '~', "system", STR_NONE)) {
+            name_changes(&d, old->system_source, fresh->system_source);
+            text_byte(&d.out, '\n');
+        }
     }
     TRY(compare_services(&d));
     TRY(compare_listeners(&d));

@@ -180,8 +180,8 @@ MUST_USE Err fill_routes(Filler *f, Section routes, ServiceSettings *ret);
 MUST_USE Err fill_address(Arena *a, Str text, SettingsAddress *ret);
 /* A copy in lower case. */
 MUST_USE Err fill_lower(Arena *a, Str from, Str *ret);
-/* The text of a node, with a mark of the files whose text is a value in it; where it is not known
- * (TOML), all of the text. NULL: none. */
+/* The text of a node, with a mark (a comment) of the files whose text is a value in it; where it is
+ * not known (TOML), all of the text. NULL: none. */
 Str fill_source(const Filler *f, const KdlNode *node);
 /* The number of nodes below one. */
 size_t fill_count(const KdlNode *node);

@@ -273,7 +273,7 @@ Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *i
         return err;
     }
     const FillFile *file = &f->known.list[place];
-    if (file->failed) {
+    if (file->failed && (f->renew || err != ERR_OK)) { /* said once, unless each keeps its own */
         const char *reason = err == ERR_OK            ? "see above"
                              : err == ERR_UNSUPPORTED ? "it is no file"
                                                       : err_sentence(err);
@@ -281,8 +281,8 @@ Err fill_file_named(Filler *f, const KdlEntry *entry, FileSettings *ret, bool *i
                      where_at(entry->value.location),
                      err == ERR_DENIED ? S("River reads it as the user who starts it") : STR_NONE,
                      "cannot read %.*s: %s", STR_ARG(str_take(path, PATH_SHOWN_MAX)), reason);
-        *io_good = false;
     }
+    *io_good = *io_good && !file->failed;
     fingerprint_join(&f->identity, &file->file.identity);
     *ret = file->file;
     return fill_name_file(f, place);

@@ -30,6 +30,8 @@ Err fill_lower(Arena *a, Str from, Str *ret)
     return ERR_OK;
 }
 
+#define MARK_BYTES_MAX 64u
+
 /* Whether values of the text are those of files, which may change while the text does not. */
 static bool has_file_values(const Filler *f, Str text)
 {
@@ -43,7 +45,7 @@ Str fill_source(const Filler *f, const KdlNode *node)
     Str text = node && f->toml ? f->text : str_slice(f->text, at.from, at.from + at.len);
     Fingerprint values = {{0}};
     Span room;
-    if (!has_file_values(f, text) || !arena_span(f->arena, text.len + sizeof values, &room)) {
+    if (!has_file_values(f, text) || !arena_span(f->arena, text.len + MARK_BYTES_MAX, &room)) {
         return text;
     }
     for (size_t i = 0; i < f->assembly->value_count; i++) {
@@ -52,6 +54,7 @@ Str fill_source(const Filler *f, const KdlNode *node)
     }
     Text both = text_in(room);
     text_add(&both, text);
-    text_add(&both, str_of(&values, sizeof values));
+    text_format(&both, "\n// %016llx%016llx\n", (unsigned long long)values.words[0],
+                (unsigned long long)values.words[1]);
     return text_str(&both);
 }

@@ -5,6 +5,7 @@
 #include "config/material.h"
 #include "http/date.h"
 
+#define MESSAGE_BYTES_MAX 1024u
 #define WHY_BYTES_MAX 256u
 #define PATH_SHOWN_MAX 200
 
@@ -47,10 +48,14 @@ static void report_pair(Filler *f, TlsPart part, Location at, Str path, Str why)
         [TLS_PART_ROOTS] = {"holds no authorities", S_INIT("PEM is needed")},
     };
     bool tell = part != TLS_PART_PAIR; /* that is all there is to say */
-    check_report(f->checker, f->renew ? SEVERITY_KEPT : SEVERITY_ERROR, where_at(at),
-                 texts[part].help, "%.*s %s%s%.*s",
-                 SHOWN(path), texts[part].what, tell ? ": " : "",
-                 STR_ARG(tell ? why : STR_NONE));
+    uint8_t room[MESSAGE_BYTES_MAX];
+    Text message = text_in(span_of(room, sizeof room));
+    text_format(&message, "%.*s %s%s%.*s", SHOWN(path), texts[part].what, tell ? ": " : "",
+                STR_ARG(tell ? why : STR_NONE));
+    if (f->renew || !diagnostics_said(f->checker->diagnostics, text_str(&message))) {
+        check_report(f->checker, f->renew ? SEVERITY_KEPT : SEVERITY_ERROR, where_at(at),
+                     texts[part].help, "%.*s", STR_ARG(text_str(&message)));
+    }
 }
 
 /* The `certificate` lines below a listener. */

@@ -125,6 +125,9 @@ static Err take_document(Arena *a, Str text, const KdlDocument *document, Checke
                          const ConfigOptions *options, Assembly *assembly, const Settings **ret)
 {
     const Settings *settings = NULL;
+    if (c->diagnostics->error_count > 0) {
+        check_paths(c);
+    }
     TRY(load_verdict(c->diagnostics));
     if (assembly) {
         TRY(add_values(a, c->values, options->base, assembly));

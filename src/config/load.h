@@ -57,6 +57,8 @@ typedef struct ConfigFiles {
                 uint64_t *ret_mark);
     /* The value of a variable of the environment; false: it is not set. NULL: none is. */
     bool (*environment)(void *context, Str name, Str *ret);
+    /* Whether a file can be opened for reading. NULL: no one looks. */
+    Err (*exists)(void *context, Str path);
     /* Whether a directory can be opened; ERR_UNSUPPORTED: it is none. NULL: no one looks. */
     Err (*directory)(void *context, Str path);
     /* The ids of a user and of a group, by name or number; ERR_MISSING: there is none. A number

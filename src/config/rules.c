@@ -100,12 +100,16 @@ static void check_names(Checker *c, Arena *a, const KdlNode *services)
         return;
     }
     for (const KdlNode *n = services; n; n = n->next) {
-        uint32_t any = 0;
-        if (str_map_find(&names, 0, n->name, &any)) {
-            check_report(c, SEVERITY_ERROR, where_at(n->name_at), S("give it another name"),
+        uint32_t first = 0;
+        uint8_t room[512];
+        Text help = text_in(span_of(room, sizeof room));
+        if (str_map_find(&names, 0, n->name, &first)) {
+            text_add(&help, S("give it another name; "));
+            check_print_first(c, (Location){first, 0}, &help);
+            check_report(c, SEVERITY_ERROR, where_at(n->name_at), text_str(&help),
                          "there is already a service of this name");
         } else {
-            str_map_add(&names, 0, n->name, 0);
+            str_map_add(&names, 0, n->name, n->name_at.from);
         }
     }
 }

@@ -93,6 +93,16 @@ void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str hel
     va_end(list);
 }
 
+bool diagnostics_said(const Diagnostics *d, Str message)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        if (str_equal(d->list[i].message, message)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void diagnostics_take(Diagnostics *d, const Diagnostics *from)
 {
     for (size_t i = 0; i < from->count; i++) {

@@ -57,6 +57,9 @@ void diagnostics_add_from(Diagnostics *d, Severity severity, Str origin, Str hel
 void diagnostics_add_list(Diagnostics *d, Severity severity, const Location *at, Str origin,
                           Str help, const char *format, va_list list) PRINTF_LIKE(6, 0);
 
+/* Whether these very words were said already, anywhere. */
+bool diagnostics_said(const Diagnostics *d, Str message);
+
 /* Adds the mistakes that `from` holds; it must be about the same text. */
 void diagnostics_take(Diagnostics *d, const Diagnostics *from);
 

@@ -31,7 +31,7 @@
     X(MULTILINE_INDENT, "a line of this string is indented less than its closing quotes",          \
       "begin every line with exactly the white space that stands before the closing \"\"\"")       \
     X(NUMBER, "this is not a number",                                                              \
-      "put it in quotes if it is text; digits may be separated by _ but not begin with it")        \
+      "put it in quotes if it is text or has a unit, like \"60s\"")        \
     X(NUMBER_LONG, "this number has too many digits", "")
 
 typedef enum KdlFault {

@@ -368,7 +368,8 @@ static Err parse_children(Parser *p, KdlNode **ret)
         return ERR_SYNTAX; /* that was said */
     }
     if (!next_is(p, KDL_TOKEN_CLOSE_BRACE)) {
-        return fail_at(p, open, "this block is never closed", S("close it with }"));
+        Str help = kdl_find_unclosed(p->text, p->version, &open);
+        return fail_at(p, open, "this block is never closed", help);
     }
     token_advance(p);
     return ERR_OK;

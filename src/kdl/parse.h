@@ -10,6 +10,10 @@
 MUST_USE Err kdl_parse_as(Arena *a, Str text, int version, KdlAgain *again, Diagnostics *d,
                           KdlDocument *ret);
 
+/* In a text that lacks a brace at its end: sets *io to the one that opens the block which is not
+ * closed, if the indentation tells, and gives the help. */
+Str kdl_find_unclosed(Str text, int version, Location *io);
+
 /* Length of the byte order mark at the start; 0 if there is none. */
 static inline size_t kdl_bom_bytes(Str text)
 {

@@ -188,7 +188,7 @@ class Scale(IncludeTest):
                                ' respond body="changed"; }\n')
         start = time.monotonic()
         done = reload(river)
-        self.assertEqual(done.stdout, "~ service s500: respond\nreloaded\n")
+        self.assertEqual(done.stdout, "~ service s500: respond body\nreloaded\n")
         self.assertLess(time.monotonic() - start, 10)
         self.assertEqual(peer.ask(get("/", host="h500")).body, b"changed")
         peer.close()

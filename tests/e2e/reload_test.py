@@ -52,7 +52,7 @@ class Changes(ReloadTest):
         peer = self.connect(port)
         self.assertEqual(peer.ask(get()).body, b"one")
         worker = river.status()["worker_pid"]
-        self.assertEqual(self.change(river, service(port, "two")), "~ service app: respond\n")
+        self.assertEqual(self.change(river, service(port, "two")), "~ service app: respond body\n")
         self.assertEqual(peer.ask(get()).body, b"two")
         status = river.status()
         self.assertEqual((status["worker_pid"], status["reloads"]), (worker, 1))
@@ -153,7 +153,7 @@ class Changes(ReloadTest):
         result = command("reload", "--control-socket", river.control)
         self.assertEqual(result.returncode, 0)
         self.assertEqual(result.stdout,
-                         "~ service app: respond\nchecked; the worker takes it up\n")
+                         "~ service app: respond body\nchecked; the worker takes it up\n")
         wait_until(lambda: self.connect(port).ask(get()).body == b"two", "it takes it up")
 
     def test_what_has_not_changed_is_said_to_be_so(self):
@@ -348,7 +348,7 @@ class Refused(ReloadTest):
         self.assertIn(f"{river.config}:8:1: error:", shown)
         self.assertIn("mistake in the configuration", river.errors())
         self.assertEqual(self.connect(port).ask(get()).body, b"one")
-        self.assertEqual(self.change(river, service(port, "two")), "~ service app: respond\n")
+        self.assertEqual(self.change(river, service(port, "two")), "~ service app: respond body\n")
 
     def test_an_address_that_is_taken(self):
         taken = socket.create_server(("127.0.0.1", 0))
@@ -391,7 +391,7 @@ class Rollback(ReloadTest):
         for body in (b"one", b"two", b"one"):
             result = reload(river, "--rollback", "--wait")
             self.assertEqual((result.returncode, result.stdout),
-                             (0, "~ service app: respond\nreloaded\n"))
+                             (0, "~ service app: respond body\nreloaded\n"))
             self.assertEqual(self.connect(port).ask(get()).body, body)
 
     def test_listeners_come_back(self):

@@ -332,12 +332,13 @@ TEST("diff: services, listeners and sections by their names")
                S("+ service B\n+ listener 127.0.0.1:90\n"));
     EXPECT_STR(diff_of(&a, S("services {\n" B_TEXT("") "}"),
                        S("services {\n" B_TEXT("retries 0\nhost \"x\"\n") "}")),
-               S("~ service B: retries, host\n"));
+               S("~ service B: +retries, +host\n"));
     EXPECT_STR(diff_of(&a, S("services {\n" A_TEXT "}"),
                        S("system { threads-per-service 1 }\nservices {\n"
                          "A { listeners { \"127.0.0.1:443\" " PAIR
                          " offer-h2=false }; connectors { \"127.0.0.1:81\" } }\n }")),
-               S("~ system\n~ service A: listeners\n~ listener 127.0.0.1:443: options\n"));
+               S("~ system\n~ service A: +listeners/127.0.0.1:443 offer-h2\n"
+                 "~ listener 127.0.0.1:443: options\n"));
     arena_reset(&a);
     blocks_drop(&blocks);
 }

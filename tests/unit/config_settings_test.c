@@ -311,7 +311,6 @@ TEST("config: what River ignored is an error, and a warning for who asks for com
         S_INIT("oddity 1; " MINIMAL), S_INIT(SYSTEM("oddity 1")),
         S_INIT(SERVICE("overload { oddity }")), S_INIT(CONNECTOR("\"127.0.0.1:81\" oddity=1")),
         S_INIT(SYSTEM("max-connections 1 2")), S_INIT(SYSTEM("max-connections 1 { a }")),
-        S_INIT(SYSTEM("max-connections (u8)1")), S_INIT(SYSTEM("log { access \"off\" x=1 x=2 }")),
     };
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
         Loaded l;

@@ -153,3 +153,31 @@ TEST("a document is read or ERR_MEMORY is returned, whichever allocation fails")
     }
     EXPECT(done);
 }
+
+TEST("kdl: a block that is never closed is looked for by its indentation")
+{
+    static const struct {
+        Str text;
+        uint32_t from;
+    } rows[] = {
+        {S_INIT("a {\n"), 2},
+        {S_INIT("a {\n b {\n  c {\n   d\n }\n e\n}\n"), 13}, /* c's lines end before `}` */
+        {S_INIT("a {\n b {\n  c\n d {\n  e\n }\n}\n"), 7},      /* d is beside b */
+        {S_INIT("a {\n b {\n  c\n }\n"), 2},                  /* nothing tells: the outermost */
+        {S_INIT("a {\n\tb {\n\t\tc\n\td\n}\n"), 7},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        Blocks blocks;
+        Arena arena;
+        KdlDocument document;
+        blocks_init(&blocks, NULL, 4096, 0);
+        arena_init(&arena, &blocks, 1 << 20);
+        Diagnostics *d = arena_new(&arena, Diagnostics);
+        diagnostics_init(d, &arena, S("x"), rows[i].text);
+        EXPECT(kdl_parse(&arena, rows[i].text, 2, d, &document) == ERR_SYNTAX);
+        EXPECT_STR(d->list[0].message, S("this block is never closed"));
+        EXPECT_U64(d->list[0].location.from, rows[i].from);
+        arena_reset(&arena);
+        blocks_drop(&blocks);
+    }
+}
