@@ -28,6 +28,8 @@ typedef struct KdlValue {
     Location location; /* with its type annotation */
     Str text; /* the string, or the number's canonical text, exact whatever its size */
     uint64_t number;
+    Str based; /* version 1 of an integer in base 2, 8 or 16: its plainest text in that base, which
+                * is printed; empty: `text` is */
 } KdlValue;
 
 /* An argument or a property. */

@@ -120,3 +120,29 @@ Err kdl_number_canonical(Arena *a, Str word, Str *ret_text, bool *ret_float)
     *ret_float = shape.is_float;
     return ERR_OK;
 }
+
+Err kdl_number_based(Arena *a, Str word, Str *ret)
+{
+    KdlNumberShape shape;
+    Span room;
+    *ret = STR_NONE;
+    if (!kdl_number_shape(word, &shape) || shape.base == 10) {
+        return ERR_OK;
+    }
+    if (!arena_span(a, word.len + 4, &room)) {
+        return ERR_MEMORY;
+    }
+    Text out = text_in(room);
+    text_add(&out, shape.negative ? S("-") : STR_NONE);
+    text_add(&out, shape.base == 16 ? S("0x") : shape.base == 8 ? S("0o") : S("0b"));
+    size_t before = out.len;
+    for (size_t at = shape.digits_from; at < word.len; at++) {
+        uint8_t digit = byte_lower(str_at(word, at));
+        if (digit != '_' && (digit != '0' || out.len > before)) {
+            text_byte(&out, digit);
+        }
+    }
+    text_add(&out, out.len == before ? S("0") : STR_NONE);
+    *ret = text_str(&out);
+    return ERR_OK;
+}

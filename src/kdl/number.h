@@ -12,4 +12,8 @@
  * exponent. */
 MUST_USE Err kdl_number_canonical(Arena *a, Str word, Str *ret_text, bool *ret_float);
 
+/* The plainest form of an integer in the base in which it is written: "0xff" for "0x00_FF". Empty
+ * for base 10, and for what is not a number. ERR_MEMORY only. */
+MUST_USE Err kdl_number_based(Arena *a, Str word, Str *ret);
+
 #endif

@@ -199,11 +199,11 @@ static Err parse_number(Parser *p, KdlValue *ret)
     Str word = token_text(p);
     Err err = kdl_number_canonical(p->arena, word, &ret->text, &is_float);
     if (err == ERR_SYNTAX) {
-        bool is_long = word.len > KDL_NUMBER_BYTES_MAX;
-        return fail_fault(p, is_long ? KDL_FAULT_NUMBER_LONG : KDL_FAULT_NUMBER, p->token.from,
-                          p->token.to);
+        KdlFault fault = word.len > KDL_NUMBER_BYTES_MAX ? KDL_FAULT_NUMBER_LONG : KDL_FAULT_NUMBER;
+        return fail_fault(p, fault, p->token.from, p->token.to);
     }
     TRY(err);
+    TRY(p->version == 1 ? kdl_number_based(p->arena, word, &ret->based) : ERR_OK);
     ret->kind = is_float ? KDL_FLOAT : KDL_INTEGER;
     ret->fits = number_decimal(ret->text, UINT64_MAX, &ret->number) == ERR_OK;
     token_advance(p);
@@ -434,7 +434,7 @@ static Err parse_slashdashed(Parser *p, NodeParts *parts, bool spaced)
     if (next_is(p, KDL_TOKEN_OPEN_BRACE)) {
         return parse_block_part(p, parts, true);
     }
-    return parse_entry_part(p, parts, spaced || p->version == 2, true);
+    return parse_entry_part(p, parts, spaced, true);
 }
 
 /* Everything of a node after its name, with its terminator. */

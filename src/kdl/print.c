@@ -1,7 +1,7 @@
 /* print.c - the canonical form of a document: one way to write whatever was read.
  *
- * It is the form which the kdl-org test suite compares against. Printing what was printed changes
- * nothing. */
+ * It is the form which the kdl-org test suites compare against: version 1 keeps the base of a
+ * number and an empty block, version 2 does not. Printing what was printed changes nothing. */
 #include "kdl/kdl.h"
 
 #include "kdl/lex.h"
@@ -82,7 +82,7 @@ static void print_value(Printer *p, const KdlValue *value)
 {
     print_type(p, value->has_type, value->type);
     if (value->kind != KDL_STRING) {
-        text_add(p->out, value->text);
+        text_add(p->out, value->based.len > 0 && p->version == 1 ? value->based : value->text);
     } else if (p->version == 2) {
         print_name(p, value->text);
     } else {
@@ -166,7 +166,7 @@ static Err print_nodes(Printer *p, const KdlNode *nodes, size_t depth)
             }
         }
         TRY(print_properties(p, node));
-        if (node->children) {
+        if (node->children || (node->has_children && p->version == 1)) {
             text_add(p->out, S(" {\n"));
             TRY(print_nodes(p, node->children, depth + 1));
             print_indent(p, depth);

@@ -118,7 +118,7 @@ class CommandLine(Test):
     def test_print_kdl_shows_what_was_read(self):
         path = self.file("a  0x10 \"b\"   c=true // comment\n/- d\n")
         result = command("check", "--print-kdl", "--kdl-version", "1", path)
-        self.assertEqual((result.returncode, result.stdout), (0, 'a 16 "b" c=true\n'))
+        self.assertEqual((result.returncode, result.stdout), (0, 'a 0x10 "b" c=true\n'))
         result = command("check", "--print-kdl", "--kdl-version", "2", path)
         self.assertEqual(result.returncode, 1)
 

@@ -481,7 +481,7 @@ class FreshWorker(ReloadTest):
         river = self.river(service(port, "one"), system="threads-per-service 1", threads=None)
         self.assertEqual(river.status()["worker"]["threads"], 1)
         diff = self.change(river, service(port, "one"), system="threads-per-service 2")
-        self.assertEqual(diff, "~ system\n")
+        self.assertEqual(diff, "~ system: threads-per-service\n")
         self.assertEqual(river.status()["worker"]["threads"], 2)
         self.assertEqual(self.connect(port).ask(get()).body, b"one")
 

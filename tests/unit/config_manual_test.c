@@ -177,7 +177,7 @@ TEST("config: a document is printed in canonical form, in the version it was rea
     loaded_open(&l);
     EXPECT(config_print_kdl(&l.arena, S("a"), S("a   0x10 b=true a=r\"x\";c { d }"), CONFIG_KDL,
                             0, l.d, &text) == ERR_OK);
-    EXPECT_STR(text, S("a 16 a=\"x\" b=true\nc {\n    d\n}\n"));
+    EXPECT_STR(text, S("a 0x10 a=\"x\" b=true\nc {\n    d\n}\n"));
     EXPECT(config_print_kdl(&l.arena, S("a"), S("a #true \"b\""), CONFIG_KDL, 0, l.d, &text) ==
            ERR_OK);
     EXPECT_STR(text, S("a #true b\n"));

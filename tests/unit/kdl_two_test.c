@@ -227,7 +227,7 @@ TEST("KDL 2: a slashdash takes out nodes, entries and blocks")
         {"/-a 1 { b }\nc", "c\n"},
         {"/-\n// x\na\nb", "b\n"},
         {"a /-1 2 /-b=3 c=4", "a 2 c=4\n"},
-        {"a/-1", "a\n"},
+        {"a /-1", "a\n"},
         {"a /-\n1 2", "a 2\n"},
         {"a b=1 /-b=2", "a b=1\n"},
         {"a /-{ b } { c } /-{ d }", "a {\n    c\n}\n"},
