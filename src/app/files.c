@@ -129,7 +129,7 @@ static Err keep_secret(void *context, Arena *a, FileSettings *file)
 
 /* ---- texts and directories of the configuration ---- */
 
-static Err read_regular(int fd, size_t bytes_max, Arena *a, Str *ret, uint64_t *ret_mark)
+static Err read_regular(const Files *f, int fd, size_t bytes_max, Arena *a, WatchedPath *ret)
 {
     struct stat about;
     Span room;
@@ -139,29 +139,35 @@ static Err read_regular(int fd, size_t bytes_max, Arena *a, Str *ret, uint64_t *
     if (!S_ISREG(about.st_mode)) {
         return ERR_UNSUPPORTED;
     }
-    *ret_mark = mark_of(&about);
+    ret->mark = mark_of(&about);
+    ret->settled = is_settled(f, &about);
     if (about.st_size > (off_t)bytes_max) {
         return ERR_LIMIT;
     }
     if (!arena_span(a, (size_t)about.st_size + 1, &room)) {
         return ERR_MEMORY;
     }
-    TRY(read_fd(fd, room, ret));
-    return ret->len == room.len ? ERR_AGAIN : ERR_OK; /* it grows while it is read */
+    TRY(read_fd(fd, room, &ret->text));
+    return ret->text.len == room.len ? ERR_AGAIN : ERR_OK; /* it grows while it is read */
 }
 
-static Err read_text(void *context, Arena *a, Str path, size_t bytes_max, Str *ret,
-                     uint64_t *ret_mark)
+static uint64_t text_mark(void *context, Str path)
+{
+    return files_mark((const Files *)context, path);
+}
+
+static Err read_text(void *context, Arena *a, Str path, size_t bytes_max, WatchedPath *ret)
 {
     const Files *f = (const Files *)context;
     char name[PATH_MAX];
-    *ret_mark = files_mark(f, path); /* of one that cannot be read, too */
     TRY(str_to_c(path, span_of(name, sizeof name)));
     int fd = openat(f->directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        return err_from_errno(errno);
+        Err missing = err_from_errno(errno);
+        ret->mark = files_mark(f, path);
+        return missing;
     }
-    Err err = read_regular(fd, bytes_max, a, ret, ret_mark);
+    Err err = read_regular(f, fd, bytes_max, a, ret);
     (void)close(fd);
     return err;
 }
@@ -364,7 +370,8 @@ void files_open(Files *f)
     *f = (Files){.directory = directory >= 0 ? directory : AT_FDCWD,
                  .config = {.context = f, .read = read_file, .read_secret = read_secret,
                             .keep_secret = keep_secret, .marks = mark_files,
-                            .read_text = read_text, .list = list_directory,
+                            .read_text = read_text, .text_mark = text_mark,
+                            .list = list_directory,
                             .environment = read_environment, .exists = look_at_file,
                             .directory = look_at_directory,
                             .user = account_find_user,

@@ -17,6 +17,7 @@ typedef struct Part {
     bool whole; /* its text is taken as it is: nothing in it is a directive, or it has mistakes */
     bool open;  /* being walked: who includes it now includes itself */
     bool read;
+    uint32_t known; /* its place among the watched files before */
     Err err; /* why it cannot be read */
     const Diagnostics *mistakes; /* NULL: none */
 } Part;
@@ -51,7 +52,9 @@ typedef struct Assembler {
     bool full; /* that was said */
     size_t bytes;
     unsigned depth;
-    StrMap paths; /* of parts */
+    const Assembly *before; /* NULL: none */
+    StrMap known;           /* places of its watched files, by their paths */
+    StrMap paths;           /* of parts */
     Growing part_list;
     Part *parts;
     Growing segment_list;
@@ -177,14 +180,14 @@ static Err parse_part(Assembler *s, Part *p)
     return err;
 }
 
-static Err watch_path(Assembler *s, Str path, uint64_t mark)
+static Err watch_path(Assembler *s, WatchedPath one)
 {
     s->watched =
         (WatchedPath *)grow_list(s->arena, s->watched, &s->watched_list, sizeof *s->watched);
     if (!s->watched) {
         return ERR_MEMORY;
     }
-    s->watched[s->watched_list.count++] = (WatchedPath){.path = path, .mark = mark};
+    s->watched[s->watched_list.count++] = one;
     return ERR_OK;
 }
 
@@ -203,29 +206,47 @@ static Err find_part(Assembler *s, Str path, uint32_t *ret)
     return str_map_put(s->arena, &s->paths, 0, path, *ret);
 }
 
+/* Whether the file is as it was, and had neither mistakes nor directives. */
+static bool take_unchanged(const Assembler *s, Part *p)
+{
+    if (!s->before || !s->files || !s->files->text_mark ||
+        !str_map_find(&s->known, 0, p->file.name, &p->known)) {
+        return false;
+    }
+    const WatchedPath *was = &s->before->watched[p->known];
+    if (!was->settled || was->text.len == 0 || may_direct(was->text) ||
+        s->files->text_mark(s->files->context, p->file.name) != was->mark) {
+        return false;
+    }
+    p->file.text = str_drop(was->text, kdl_bom_bytes(was->text));
+    return true;
+}
+
 /* An included file must be a document by itself: a brace that it does not close would swallow what
  * comes after it. */
 static Err read_part(Assembler *s, Part *p)
 {
-    uint64_t mark = 0;
     if (p->read) {
         return ERR_OK;
     }
     p->read = true;
+    if (take_unchanged(s, p)) {
+        return watch_path(s, s->before->watched[p->known]);
+    }
+    WatchedPath one = {.path = p->file.name};
     p->err = s->files && s->files->read_text
                  ? s->files->read_text(s->files->context, s->arena, p->file.name,
-                                       CONFIG_TEXT_BYTES_MAX, &p->file.text, &mark)
+                                       CONFIG_TEXT_BYTES_MAX, &one)
                  : ERR_MISSING;
     if (p->err == ERR_MEMORY) {
         return ERR_MEMORY;
     }
-    TRY(watch_path(s, p->file.name, mark));
+    TRY(watch_path(s, one));
     if (p->err != ERR_OK) {
         return ERR_OK;
     }
-    if (str_starts(p->file.text, S("\xEF\xBB\xBF"))) { /* a byte order mark is none elsewhere */
-        p->file.text = str_drop(p->file.text, 3);
-    }
+    p->file.text = one.text;
+    p->file.text = str_drop(p->file.text, kdl_bom_bytes(p->file.text));
     return parse_part(s, p);
 }
 
@@ -306,7 +327,7 @@ static Err include_pattern(Assembler *s, uint32_t part, const KdlNode *node, Str
     if (err == ERR_MEMORY) {
         return ERR_MEMORY;
     }
-    TRY(watch_path(s, directory, mark));
+    TRY(watch_path(s, (WatchedPath){.path = directory, .mark = mark}));
     if (err != ERR_OK) {
         return refuse_node(s, part, node, at, STR_NONE, "cannot look for files in %.*s: %s",
                       STR_ARG(directory), err_sentence(err));
@@ -467,6 +488,21 @@ static Err walk_nodes(Assembler *s, uint32_t part, const KdlNode *nodes, bool to
 
 /* ---- the result ---- */
 
+static Err index_before(Assembler *s, const Assembly *before)
+{
+    s->before = before;
+    size_t count = before ? before->watched_count : 0;
+    TRY(count > 0 ? str_map_open(s->arena, count, &s->known) : ERR_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t any = 0;
+        if (!str_map_find(&s->known, 0, before->watched[i].path, &any)) {
+            str_map_add(&s->known, 0, before->watched[i].path, i);
+        }
+    }
+    s->before = count > 0 ? before : NULL;
+    return ERR_OK;
+}
+
 static Err join_segments(Assembler *s, Assembly *ret)
 {
     Span room;
@@ -496,7 +532,8 @@ static Err join_segments(Assembler *s, Assembly *ret)
     return ERR_OK;
 }
 
-Err assemble(Arena *a, Str name, Str text, const ConfigFiles *files, Diagnostics *d, Assembly *ret)
+Err assemble(Arena *a, Str name, Str text, const ConfigFiles *files, const Assembly *before,
+             Diagnostics *d, Assembly *ret)
 {
     Assembler s = {.arena = a, .files = files, .d = d, .version = kdl_marked_version(text)};
     *ret = (Assembly){.text = text};
@@ -504,6 +541,7 @@ Err assemble(Arena *a, Str name, Str text, const ConfigFiles *files, Diagnostics
         return ERR_OK;
     }
     uint32_t first = 0;
+    TRY(index_before(&s, before));
     TRY(find_part(&s, name, &first));
     s.parts[first].file.text = text;
     s.parts[first].read = true;
@@ -527,8 +565,9 @@ Err assembly_copy(Arena *a, const Assembly *from, Assembly *ret)
         return ERR_MEMORY;
     }
     for (size_t i = 0; i < from->watched_count; i++) {
-        watched[i].mark = from->watched[i].mark;
-        if (!arena_copy(a, from->watched[i].path, &watched[i].path)) {
+        watched[i] = from->watched[i];
+        if (!arena_copy(a, from->watched[i].path, &watched[i].path) ||
+            !arena_copy(a, from->watched[i].text, &watched[i].text)) {
             return ERR_MEMORY;
         }
     }

@@ -17,10 +17,11 @@
 #define ASSEMBLE_FILES_MAX 65536u
 #define ASSEMBLE_PIECES_MAX 1000000u
 
-/* Assembles the text of the file `name`. Mistakes go to `d`, whose text and map become those of
- * *ret; then ERR_SYNTAX. `files` NULL: a file that is included cannot be read. ERR_MEMORY. */
-MUST_USE Err assemble(Arena *a, Str name, Str text, const ConfigFiles *files, Diagnostics *d,
-                      Assembly *ret);
+/* Assembles the text of the file `name`. Files that have not changed since `before` (NULL: none),
+ * which must outlive the result, are not read again. Mistakes go to `d`, whose text and map become
+ * those of *ret; then ERR_SYNTAX. `files` NULL: an included file cannot be read. ERR_MEMORY. */
+MUST_USE Err assemble(Arena *a, Str name, Str text, const ConfigFiles *files,
+                      const Assembly *before, Diagnostics *d, Assembly *ret);
 
 /* A copy with all that it names. ERR_MEMORY only. */
 MUST_USE Err assembly_copy(Arena *a, const Assembly *from, Assembly *ret);

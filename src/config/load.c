@@ -69,7 +69,8 @@ static Err assemble_text(Arena *a, Str file_name, Str *io_text, const ConfigOpti
         d->text = assembly->text;
         d->map = assembly->map.piece_count > 0 ? &assembly->map : NULL;
     } else if (err == ERR_OK) {
-        err = assemble(a, file_name, *io_text, options->files, d, assembly);
+        const Assembly *before = options->base ? options->base->assembly : NULL;
+        err = assemble(a, file_name, *io_text, options->files, before, d, assembly);
     }
     if (err == ERR_OK) {
         *io_text = assembly->text;

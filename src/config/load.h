@@ -48,10 +48,11 @@ typedef struct ConfigFiles {
      * not known, so files are read to see whether they have changed. */
     void (*marks)(void *context, const FileSettings *files, size_t count, uint64_t *ret);
     /* Reads a text that the configuration includes or has a value from, of at most `bytes_max`
-     * bytes (ERR_LIMIT); the mark is that of `marks`. ERR_UNSUPPORTED as of `read`. NULL: there are
-     * no such files. */
-    Err (*read_text)(void *context, Arena *a, Str path, size_t bytes_max, Str *ret,
-                     uint64_t *ret_mark);
+     * bytes (ERR_LIMIT); sets mark, settled and text, the mark also of one that cannot be read.
+     * ERR_UNSUPPORTED as of `read`. NULL: there are no such files. */
+    Err (*read_text)(void *context, Arena *a, Str path, size_t bytes_max, WatchedPath *ret);
+    /* The mark of such a file now. NULL: it is always read. */
+    uint64_t (*text_mark)(void *context, Str path);
     /* The names in a directory, in any order, without those that begin with a dot; its mark. */
     Err (*list)(void *context, Arena *a, Str path, Str **ret, size_t *ret_count,
                 uint64_t *ret_mark);

@@ -330,6 +330,8 @@ struct KdlDocument;
 typedef struct WatchedPath {
     Str path;
     uint64_t mark; /* when it was read (ConfigFiles) */
+    bool settled;  /* what had this mark held this text: it was not being written just then */
+    Str text;      /* of an included file that could be read; empty for others */
 } WatchedPath;
 
 /* A file whose text is, or is part of, a value: `{file.PATH}`. */

@@ -103,8 +103,7 @@ static bool put_file(Expansion *e, Str path)
     Checker *c = e->checker;
     Values *v = c->values;
     const ValueFile *known = find_file(v, path);
-    uint64_t mark = 0;
-    Str text = STR_NONE;
+    WatchedPath one = {.path = path};
     if (known) {
         return put_outside(e, path, known->text);
     }
@@ -114,15 +113,16 @@ static bool put_file(Expansion *e, Str path)
     }
     Err err = v->count == VARIABLE_FILES_MAX        ? ERR_LIMIT
               : !c->files || !c->files->read_text ? ERR_MISSING
-                                                  : c->files->read_text(
-                                                        c->files->context, v->arena, path,
-                                                        VARIABLE_FILE_BYTES_MAX, &text, &mark);
+                                                  : c->files->read_text(c->files->context, v->arena,
+                                                                        path,
+                                                                        VARIABLE_FILE_BYTES_MAX,
+                                                                        &one);
     if (err != ERR_OK) {
         return refuse_value(e, STR_NONE, "cannot read %.*s: %s", STR_ARG(path), err_sentence(err));
     }
-    text = without_newline(text);
+    Str text = without_newline(one.text);
     v->list[v->count] = (ValueFile){.path = path, .text = text};
-    v->marks[v->count++] = (WatchedPath){.path = path, .mark = mark};
+    v->marks[v->count++] = (WatchedPath){.path = path, .mark = one.mark};
     return put_outside(e, path, text);
 }
 
@@ -188,12 +188,11 @@ bool variable_same(const ConfigFiles *files, Arena *a, const Assembly *before)
 {
     for (size_t i = 0; i < before->value_count; i++) {
         const ValueFile *was = &before->values[i];
-        Str text = STR_NONE;
-        uint64_t mark = 0;
+        WatchedPath now = {.path = was->path};
         if (!files || !files->read_text ||
-            files->read_text(files->context, a, was->path, VARIABLE_FILE_BYTES_MAX, &text,
-                             &mark) != ERR_OK ||
-            !str_equal(without_newline(text), was->text)) {
+            files->read_text(files->context, a, was->path, VARIABLE_FILE_BYTES_MAX, &now) !=
+                ERR_OK ||
+            !str_equal(without_newline(now.text), was->text)) {
             return false;
         }
     }

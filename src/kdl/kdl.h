@@ -73,6 +73,12 @@ MUST_USE Err kdl_parse(Arena *a, Str text, int version, Diagnostics *d, KdlDocum
 /* The version that a first line "/- kdl-version N" names; 0 if there is none. */
 int kdl_marked_version(Str text);
 
+/* Length of the byte order mark at the start; 0 if there is none. */
+static inline size_t kdl_bom_bytes(Str text)
+{
+    return str_starts(text, S("\xEF\xBB\xBF")) ? 3 : 0;
+}
+
 /* Reads a text that differs from that of `before` only in places. The children of the top-level
  * node `within` whose text is the same are not read again: they are copies (`same`), but what is
  * below them is `before`'s, which must live as long, and the locations there are of its text.

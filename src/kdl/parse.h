@@ -14,10 +14,4 @@ MUST_USE Err kdl_parse_as(Arena *a, Str text, int version, KdlAgain *again, Diag
  * closed, if the indentation tells, and gives the help. */
 Str kdl_find_unclosed(Str text, int version, Location *io);
 
-/* Length of the byte order mark at the start; 0 if there is none. */
-static inline size_t kdl_bom_bytes(Str text)
-{
-    return str_starts(text, S("\xEF\xBB\xBF")) ? 3 : 0;
-}
-
 #endif

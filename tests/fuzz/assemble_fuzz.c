@@ -17,15 +17,22 @@ static const Str names[FILES_MAX] = {S_INIT("0"), S_INIT("1"), S_INIT("2"), S_IN
                                      S_INIT("4"), S_INIT("5"), S_INIT("6"), S_INIT("7"),
                                      S_INIT("8"), S_INIT("9")};
 
-static Err read_text(void *context, Arena *a, Str path, size_t bytes_max, Str *ret,
-                     uint64_t *ret_mark)
+static uint64_t same_mark(void *context, Str path)
+{
+    (void)context;
+    (void)path;
+    return 1;
+}
+
+static Err read_text(void *context, Arena *a, Str path, size_t bytes_max, WatchedPath *ret)
 {
     const Texts *texts = (const Texts *)context;
-    *ret_mark = 1;
+    ret->mark = 1;
+    ret->settled = true;
     for (size_t i = 0; i < texts->count; i++) {
         if (str_equal(path, names[i])) {
             return texts->list[i].len > bytes_max ? ERR_LIMIT
-                   : arena_copy(a, texts->list[i], ret) ? ERR_OK
+                   : arena_copy(a, texts->list[i], &ret->text) ? ERR_OK
                                                         : ERR_MEMORY;
         }
     }
@@ -104,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ConfigFiles files = {.context = &texts,
                          .read = read_file,
                          .read_text = read_text,
+                         .text_mark = same_mark,
                          .list = list_names,
                          .environment = look_up};
     blocks_init(&blocks, &budget, 65536, 4);

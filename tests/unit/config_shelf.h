@@ -49,20 +49,26 @@ static inline void shelf_remove(Shelf *s, Str path)
     }
 }
 
-static inline Err shelf_text(void *context, Arena *a, Str path, size_t bytes_max, Str *ret,
-                      uint64_t *ret_mark)
+static inline uint64_t shelf_mark(void *context, Str path)
+{
+    const ShelfFile *file = shelf_find((Shelf *)context, path);
+    return file ? file->mark : 0;
+}
+
+static inline Err shelf_text(void *context, Arena *a, Str path, size_t bytes_max, WatchedPath *ret)
 {
     Shelf *s = (Shelf *)context;
     const ShelfFile *file = shelf_find(s, path);
     s->reads++;
-    *ret_mark = file ? file->mark : 0;
+    ret->mark = file ? file->mark : 0;
+    ret->settled = true;
     if (!file) {
         return ERR_MISSING;
     }
     if (file->text.len > bytes_max) {
         return ERR_LIMIT;
     }
-    return arena_copy(a, file->text, ret) ? ERR_OK : ERR_MEMORY;
+    return arena_copy(a, file->text, &ret->text) ? ERR_OK : ERR_MEMORY;
 }
 
 static inline Err shelf_list(void *context, Arena *a, Str path, Str **ret, size_t *ret_count,
@@ -112,6 +118,7 @@ static inline ConfigFiles shelf_files(Shelf *s)
     return (ConfigFiles){.context = s,
                          .read = shelf_read,
                          .read_text = shelf_text,
+                         .text_mark = shelf_mark,
                          .list = shelf_list,
                          .environment = shelf_environment,
                          .now_s = NOW_S};
