@@ -2,7 +2,7 @@
 # Behind it stand Meson and Ninja; everything that is made lies in build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test soak soak-trouble sim-long mutate check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter bench-scale \
+.PHONY: help run build test test-apps test-all soak soak-trouble sim-long mutate check-style tidy fuzz prove bench bench-parse bench-cidr bench-limiter bench-scale \
 	bench-router bench-handshakes docs clean install site setup setup-test uninstall
 
 export PREFIX DESTDIR SYSCONFDIR # for `make install PREFIX=...`
@@ -36,6 +36,11 @@ run: build site ## build River and start it with examples/quickstart.kdl
 
 test: setup-test ## build everything and run all tests (FRESH=1 repeats what passed unchanged)
 	@python3 tests/run
+
+test-apps: setup-test build ## install a dozen real applications into build/apps, work with each behind River (WORDS="git s3")
+	@RIVER_BINARY=$(or $(RIVER_BINARY),$(abspath $(BUILD))/river) python3 tests/apps/run $(WORDS)
+
+test-all: test test-apps ## both
 
 soak: setup-test build ## a million requests through 100 reloads and 20 upgrades (SOAK="--requests N ...")
 	@python3 tests/soak/zero_loss.py $(SOAK)
