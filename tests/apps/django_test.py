@@ -52,7 +52,7 @@ site {{
     listeners {{
         "{listen}"
     }}
-    host "internal.example"
+    host "{name}"
     connectors {{
         "{origin}"
     }}
@@ -146,8 +146,24 @@ class Django(AppTest):
     def test_another_host(self):
         """`host` of a name that is not in ALLOWED_HOSTS: each request is 400"""
         port = self.port()
-        self.river_file(OWN_NAME.format(listen=port, origin=self.site), 'host "internal.example"')
+        self.river_file(OWN_NAME.format(listen=port, origin=self.site, name="internal.example"),
+                        'host "internal.example"')
         self.assertEqual(harness.ask(port, "/seen/", host=NAME).status, 400)
+
+    def test_another_port(self):
+        """`host` with a name that is allowed: pages work, each form of a browser is 403"""
+        import requests
+        port = self.port()
+        self.river_file(OWN_NAME.format(listen=port, origin=self.site, name=NAME), f'host "{NAME}"')
+        base = f"http://{port}/admin/login/"
+        page = requests.get(base, timeout=30)
+        self.assertEqual(page.status_code, 200)
+        token = page.cookies["csrftoken"]
+        answer = requests.post(base, timeout=30, headers={"Origin": f"http://{port}"},
+                               cookies={"csrftoken": token},
+                               data={"csrfmiddlewaretoken": TOKEN.search(page.text)[1]})
+        self.assertEqual(answer.status_code, 403)
+        self.assertIn("CSRF", answer.text)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,23 @@ class Grpc(AppTest):
                  for _ in range(50)]
         self.assertEqual([len(list(call)) for call in calls], [200] * 50)
 
+    def test_by_default(self):
+        """`river proxy` speaks no HTTP/2 without TLS, nor to the origin: UNAVAILABLE in each case"""
+        import grpc
+        port = self.river_proxy(self.service)
+        self.refused(grpc.insecure_channel(str(port)), "HTTP/2")
+        port = self.river_proxy(self.service, tls=True)
+        with open(self.authority, "rb") as file:
+            trust = grpc.ssl_channel_credentials(file.read())
+        self.refused(grpc.secure_channel(f"localhost:{port.number}", trust), "502")
+
+    def refused(self, channel, word):
+        import grpc
+        with self.own(channel), self.assertRaises(grpc.RpcError) as caught:
+            channel.unary_unary("/tea.Pot/Turn")(b"off", timeout=CALL_SECONDS_MAX)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertIn(word, caught.exception.details())
+
 
 if __name__ == "__main__":
     main()
