@@ -164,7 +164,7 @@ class Grpc(AppTest):
         self.assertEqual([len(list(call)) for call in calls], [200] * 50)
 
     def test_by_default(self):
-        """`river proxy` speaks no HTTP/2 without TLS, nor to the origin: UNAVAILABLE in each case"""
+        """`river proxy` speaks no HTTP/2 without TLS, nor to the origin: UNAVAILABLE both times"""
         import grpc
         port = self.river_proxy(self.service)
         self.refused(grpc.insecure_channel(str(port)), "HTTP/2")
