@@ -1,12 +1,12 @@
-"""The manual's chapters about operating and about mutual TLS: their commands are run, and what they
-print is compared."""
+"""The manual's chapters about a first site, operating and mutual TLS: their commands are run, and
+what they print is compared."""
 
 import os
 import re
 import subprocess
 import time
 
-from harness import BINARY, Port, Test, main, wait_until
+from harness import BINARY, Port, Test, connect, main, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MANUAL = os.path.join(ROOT, "docs", "manual")
@@ -67,8 +67,8 @@ class Chapters(Test):
 
     def start(self, command):
         log = open(os.path.join(self.home, "log"), "wb")
-        process = subprocess.Popen(["sh", "-c", "exec " + command], cwd=self.home, stderr=log,
-                                   env=self.environment)
+        process = subprocess.Popen(["sh", "-c", "exec " + command], cwd=self.home, stdout=log,
+                                   stderr=log, env=self.environment)
         log.close()
         self.started.append(process)
         wait_until(lambda: self.run_command("river status").returncode == 0, "it serves")
@@ -102,6 +102,50 @@ class Chapters(Test):
     def test_mutual_tls(self):
         self.write("ca.cnf", blocks("mutual-tls.md", "ini")[0])
         self.assertGreater(self.follow("mutual-tls.md"), 15)
+
+
+class FirstSite(Chapters):
+    """From an empty directory, by the chapter alone."""
+
+    test_operating = test_mutual_tls = None
+
+    def setUp(self):
+        super().setUp()
+        self.api_port = self.own(Port("127.0.0.1"))
+
+    def here(self, text):
+        for port, ours in (("8443", self.other_port), ("8080", self.port), ("3000", self.api_port)):
+            text = re.sub(rf"\b{port}\b", str(ours.number), text)
+        return text
+
+    def start(self, command):
+        if command.startswith("river "):
+            super().start(command)
+            self.add_service(self.here(blocks("first-site.md", "kdl")[0]))
+            return
+        program = subprocess.Popen(command.split(), cwd=self.home, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(program.wait, 10)
+        self.addCleanup(program.kill)
+        wait_until(lambda: answers(self.api_port), "the API serves")
+
+    def add_service(self, text):
+        """For the reload: what is within the braces of `services`."""
+        with open(os.path.join(self.home, "site.kdl"), encoding="utf-8") as file:
+            kept = file.read().rstrip().removesuffix("}")
+        with open(os.path.join(self.home, "site.kdl"), "w", encoding="utf-8") as file:
+            file.write(kept + text.split("{", 1)[1])
+
+    def test_first_site(self):
+        self.assertGreater(self.follow("first-site.md"), 8)
+
+
+def answers(port):
+    try:
+        connect(port).close()
+        return True
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":
