@@ -47,7 +47,9 @@ typedef enum ChannelKind {
                           * dump (proxy/dump.h). Everything up to the first configuration belongs to
                           * it */
     CHANNEL_ROOTS,       /* supervisor, before the first configuration: directories of file servers,
-                          * in the order of the settings; `value`: how many in total */
+                          * in the order of the settings, then others that the cage admits; `value`:
+                          * how many in total */
+    CHANNEL_ROOT,        /* supervisor: the directory of number `id` is this one from now on */
     CHANNEL_RECORD,      /* supervisor and helper: all their messages (record.h) */
     CHANNEL_LAST = CHANNEL_RECORD
 } ChannelKind;

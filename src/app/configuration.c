@@ -1,9 +1,6 @@
 /* configuration.c - loads a configuration, and opens and closes what it names. */
 #include "app/configuration.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "cage/cage.h"
 #include "loop/log.h"
 
@@ -137,7 +134,7 @@ void configuration_drop(Configuration *c)
 static void close_roots(Configuration *c)
 {
     for (size_t i = 0; i < c->root_count; i++) {
-        (void)close(c->roots[i]);
+        root_close(&c->roots[i]);
     }
     c->root_count = 0;
 }
@@ -149,7 +146,7 @@ Err configuration_open(Configuration *c, const Files *files, const ListenSet *be
         err = key_logs_open(&c->arena, c->settings, &c->key_logs, why);
     }
     if (err == ERR_OK) {
-        err = files_roots(files, c->settings, &c->arena, &c->roots, &c->root_count, why);
+        err = roots_open(files, c->settings, &c->arena, &c->roots, &c->root_count, why);
     }
     if (err != ERR_OK) {
         configuration_close(c, before);
@@ -168,23 +165,25 @@ void configuration_close(Configuration *c, const ListenSet *stays)
 
 /* ---- comparing ---- */
 
-static bool same_directory(int a, int b)
-{
-    struct stat one;
-    struct stat other;
-    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
-/* The worker refers to its copies of directories by index, so each must be at the same index. */
+/* The worker refers to its copies of directories by index, so each path must be at the same
+ * index. */
 static bool same_roots(const Configuration *a, const Configuration *b)
 {
     bool same = a->root_count == b->root_count;
     for (size_t i = 0; same && i < a->root_count; i++) {
-        same = str_equal(a->settings->roots[i], b->settings->roots[i]) &&
-               same_directory(a->roots[i], b->roots[i]);
+        same = str_equal(a->settings->roots[i], b->settings->roots[i]);
     }
     return same;
+}
+
+void configuration_keep_roots(Configuration *c, Configuration *old)
+{
+    CHECK(c->root_count == old->root_count);
+    for (size_t i = 0; i < c->root_count; i++) {
+        Root fresh = c->roots[i];
+        c->roots[i] = old->roots[i];
+        old->roots[i] = fresh;
+    }
 }
 
 bool configuration_same_worker(const Configuration *a, const Configuration *b)

@@ -8,6 +8,7 @@
 
 #include "app/key_logs.h"
 #include "app/listen.h"
+#include "app/roots.h"
 #include "app/source.h"
 #include "base/region.h"
 
@@ -29,7 +30,7 @@ typedef struct Configuration {
     ListenSet listeners; /* in the settings' order; fd -1: closed */
     KeyLogs key_logs;
     size_t root_count;
-    int *roots COUNTED_BY(root_count); /* in the order of Settings.roots */
+    Root *roots COUNTED_BY(root_count); /* in the order of Settings.roots */
 } Configuration;
 
 /* What the user is told about loading a configuration. */
@@ -64,7 +65,11 @@ void configuration_close(Configuration *c, const ListenSet *stays);
 /* Frees a closed configuration. */
 void configuration_drop(Configuration *c);
 
-/* Whether a worker that runs by `a` can switch to `b`: same threads, limits and directories. */
+/* Whether a worker that runs by `a` can switch to `b`: same threads, limits and paths of
+ * directories. */
 bool configuration_same_worker(const Configuration *a, const Configuration *b);
+/* The worker has switched from `old`: it serves the directories that it has, and so does every
+ * worker after it, until a look finds that a path leads elsewhere (roots_keep). */
+void configuration_keep_roots(Configuration *c, Configuration *old);
 
 #endif

@@ -236,9 +236,7 @@ static bool read_environment(void *context, Str name, Str *ret)
     return value != NULL;
 }
 
-/* Opens a directory below which files are served. ERR_UNSUPPORTED: not a directory, or the kernel
- * cannot confine paths to it (before Linux 5.6). */
-static Err open_directory(const Files *f, Str path, int *ret_fd)
+Err files_open_directory(const Files *f, Str path, int *ret_fd)
 {
     char name[PATH_MAX];
     TRY(str_to_c(path, span_of(name, sizeof name)));
@@ -261,28 +259,9 @@ static Err open_directory(const Files *f, Str path, int *ret_fd)
 static Err look_at_directory(void *context, Str path)
 {
     int fd = -1;
-    TRY(open_directory((const Files *)context, path, &fd));
+    TRY(files_open_directory((const Files *)context, path, &fd));
     (void)close(fd);
     return ERR_OK;
-}
-
-Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret, size_t *ret_count,
-                Text *why)
-{
-    int *fds = arena_array(a, int, settings->root_count + 1);
-    Err err = fds ? ERR_OK : ERR_MEMORY;
-    size_t count = 0;
-    while (err == ERR_OK && count < settings->root_count) {
-        err = open_directory(f, settings->roots[count], &fds[count]);
-        count += err == ERR_OK ? 1 : 0;
-    }
-    if (err != ERR_OK && fds) {
-        text_format(why, "cannot serve files from %.*s: %s", STR_ARG(settings->roots[count]),
-                    err_sentence(err));
-    }
-    *ret = fds;
-    *ret_count = count; /* on failure too: they are open */
-    return err;
 }
 
 uint64_t files_mark(const Files *f, Str path)

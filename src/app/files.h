@@ -52,9 +52,8 @@ void files_look_begin(Files *f, const FileSettings *list, size_t count);
 /* Call once for each files_look_begin, whether the marks were used or not. */
 void files_look_end(Files *f);
 
-/* Opens the directories of all file servers for a worker, which may not; on failure `why` says what
- * went wrong. */
-MUST_USE Err files_roots(const Files *f, const Settings *settings, Arena *a, int **ret,
-                         size_t *ret_count, Text *why);
+/* Opens a directory below which files are served. ERR_UNSUPPORTED: not a directory, or the kernel
+ * cannot confine paths to it (before Linux 5.6). */
+MUST_USE Err files_open_directory(const Files *f, Str path, int *ret_fd);
 
 #endif

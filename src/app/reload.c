@@ -70,7 +70,10 @@ static void reload_refuse(Supervisor *s, ControlClient *client, ReloadKind kind,
     uint8_t room[1200];
     Text t = text_in(span_of(room, sizeof room));
     log_mistakes(&s->source, report ? report->shown : STR_NONE);
-    if (kind == RELOAD_RENEW) {
+    if (s->reload.elsewhere) {
+        s->reload.elsewhere = false; /* the next look tries again */
+        LOG(ERROR, "a static root stays as it was", LOG_STR("why", reason));
+    } else if (kind == RELOAD_RENEW) {
         LOG(ERROR, "certificates not renewed", LOG_STR("why", reason));
     } else {
         LOG(ERROR, "configuration not reloaded", LOG_STR("why", reason));
@@ -181,6 +184,9 @@ static void reload_commit(Supervisor *s)
 {
     Reload *r = &s->reload;
     Configuration *old = s->current;
+    if (r->state == RELOAD_ASKED) {
+        configuration_keep_roots(s->next, old);
+    }
     store_remove(&s->notify, &old->listeners, &s->next->listeners);
     configuration_close(old, &s->next->listeners);
     if (s->previous && s->previous != s->next) {
@@ -203,7 +209,10 @@ static void reload_commit(Supervisor *s)
     r->mark = r->seen = mark_files(s, r->kind == RELOAD_ROLLBACK);
     look_again_at(s, clock_ms());
     supervisor_notify_serving(s);
-    if (r->kind == RELOAD_RENEW) {
+    if (r->elsewhere) {
+        r->elsewhere = false;
+        LOG(INFO, "a fresh worker serves the static roots");
+    } else if (r->kind == RELOAD_RENEW) {
         LOG(INFO, "certificates renewed");
     } else {
         LOG(INFO, "configuration reloaded",
@@ -277,7 +286,8 @@ static Err hand_to_worker(Supervisor *s, Text *why)
     KeptChild *serving = manager_find(&s->manager, KEPT_SERVING);
     uint64_t now = clock_ms();
     r->deadline_ms = now + WORKER_ANSWER_MS;
-    if (serving && serving->ready && !r->anew && configuration_same_worker(s->current, s->next)) {
+    bool fresh = r->anew || r->elsewhere;
+    if (serving && serving->ready && !fresh && configuration_same_worker(s->current, s->next)) {
         r->state = RELOAD_ASKED;
         return worker_send_configuration(&serving->channel, s->next);
     }
@@ -507,7 +517,7 @@ static Err reload_load(Supervisor *s, ReloadKind kind, ControlClient *client, bo
     TRY(load_next(s, kind, report));
     log_kept(&s->source, kind, report->shown);
     Err err = config_diff(report->arena, s->current->settings, s->next->settings, &diff);
-    if (err != ERR_OK || (diff.lines.len == 0 && !s->reload.anew)) {
+    if (err != ERR_OK || (diff.lines.len == 0 && !s->reload.anew && !s->reload.elsewhere)) {
         drop_next(s);
         if (err == ERR_OK) {
             tell_unchanged(s, kind, client);
@@ -567,6 +577,14 @@ void reload_begin(Supervisor *s, ReloadKind kind, ControlClient *client, bool wa
     }
     arena_reset(&arena);
     if (renew) {
+        reload_begin(s, RELOAD_RENEW, NULL, false);
+    }
+}
+
+void reload_for_roots(Supervisor *s)
+{
+    if (s->reload.state == RELOAD_NONE) {
+        s->reload.elsewhere = true;
         reload_begin(s, RELOAD_RENEW, NULL, false);
     }
 }

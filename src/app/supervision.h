@@ -1,8 +1,8 @@
 /* supervision.h - the supervisor's state, and the functions shared by its files.
  *
  * Each file calls only those after it in this order: supervisor.c (the loop), supervisor_start.c
- * and answers.c (the control socket), upgrade.c, reload.c, dumping.c and supervisor_files.c,
- * supervision.c. Data flows back as results, which the loop passes on. */
+ * and answers.c (the control socket), upgrade.c, supervisor_roots.c, reload.c, dumping.c and
+ * supervisor_files.c, supervision.c. Data flows back as results, which the loop passes on. */
 #ifndef APP_SUPERVISION_H
 #define APP_SUPERVISION_H
 
@@ -50,7 +50,14 @@ typedef struct Reload {
     unsigned count;      /* successful reloads */
     bool anew;           /* listeners were bound anew: a worker without them must be replaced */
     uint64_t anew_at_ms; /* when a reload begins for that reason alone */
+    bool elsewhere;      /* the one under way is for a static root outside of the worker's cage */
 } Reload;
+
+/* When to look at the paths of static roots (supervisor_roots.c). */
+typedef struct RootWatch {
+    uint64_t look_at_ms;
+    uint64_t fresh_at_ms; /* not before that does a fresh worker start for them */
+} RootWatch;
 
 /* What another River passes to this one at its start (upgrade.h). */
 typedef struct Takeover {
@@ -84,6 +91,7 @@ struct Supervisor {
     Configuration *next;     /* open, while a reload is under way */
     SystemSettings system;   /* the part that cannot change while River runs: paths, daemon */
     Reload reload;
+    RootWatch roots;
     Notes notes; /* what was logged about certificates */
     Takeover takeover;
     Upgrade upgrade;
@@ -179,9 +187,18 @@ void reload_mend_listeners(Supervisor *s);
 void reload_abandon(Supervisor *s);
 /* Checks files for changes, and the deadline of the reload under way. */
 void reload_keep_deadlines(Supervisor *s, uint64_t now_ms);
+/* Starts a fresh worker by the configuration in force, because a static root is elsewhere. */
+void reload_for_roots(Supervisor *s);
 /* When reload_keep_deadlines must run next; 0: never. */
 uint64_t reload_due_ms(const Supervisor *s);
 /* The first configuration is in force: start checking for changes. */
 void reload_first(Supervisor *s, uint64_t now_ms);
+
+/* ---- static roots (supervisor_roots.c) ---- */
+
+/* Looks whether their paths lead elsewhere, if that is due, and has the new directories served. */
+void roots_keep(Supervisor *s, uint64_t now_ms);
+/* When roots_keep must run next; 0: never. */
+uint64_t roots_due_ms(const Supervisor *s);
 
 #endif

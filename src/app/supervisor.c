@@ -336,6 +336,7 @@ static void keep_deadlines(Supervisor *s)
     if (s->state == STATE_SERVING) {
         dumping_keep_deadlines(s, now);
         reload_keep_deadlines(s, now);
+        roots_keep(s, now);
         upgrade_keep_deadlines(s, now);
         if (s->store_at_ms != 0 && now >= s->store_at_ms) {
             supervisor_store_listeners(s);
@@ -373,6 +374,7 @@ static int wait_ms(Supervisor *s)
     }
     if (s->state == STATE_SERVING) {
         clock_sooner(&due, reload_due_ms(s));
+        clock_sooner(&due, roots_due_ms(s));
         clock_sooner(&due, s->upgrade.deadline_ms);
         clock_sooner(&due, s->dumping.deadline_ms);
         clock_sooner(&due, s->store_at_ms);

@@ -25,17 +25,31 @@ static Err send_sockets(const ChannelEnd *to, const ListenSet *set, bool all)
     return ERR_OK;
 }
 
+/* Adds a descriptor to a message that is sent once it is full. */
+static Err send_fd(const ChannelEnd *to, ChannelMessage *message, int fd)
+{
+    message->fds[message->fd_count++] = fd;
+    if (message->fd_count < CHANNEL_FDS_MAX) {
+        return ERR_OK;
+    }
+    TRY(channel_order_patiently(to, message));
+    message->fd_count = 0;
+    return ERR_OK;
+}
+
 static Err send_roots(const ChannelEnd *to, const Configuration *c)
 {
     ChannelMessage message = {.kind = CHANNEL_ROOTS, .value = c->root_count};
     for (size_t i = 0; i < c->root_count; i++) {
-        message.fds[message.fd_count++] = c->roots[i];
-        if (message.fd_count == CHANNEL_FDS_MAX || i + 1 == c->root_count) {
-            TRY(channel_order_patiently(to, &message));
-            message.fd_count = 0;
-        }
+        message.value += c->roots[i].holder >= 0 ? 1 : 0;
     }
-    return ERR_OK;
+    for (size_t i = 0; i < c->root_count; i++) {
+        TRY(send_fd(to, &message, c->roots[i].fd));
+    }
+    for (size_t i = 0; i < c->root_count; i++) {
+        TRY(c->roots[i].holder >= 0 ? send_fd(to, &message, c->roots[i].holder) : ERR_OK);
+    }
+    return message.fd_count > 0 ? channel_order_patiently(to, &message) : ERR_OK;
 }
 
 static Err send_key_logs(const ChannelEnd *to, const KeyLogs *logs)

@@ -51,7 +51,7 @@ typedef struct WorkerProcess {
     Cage cage;
     size_t root_room; /* as announced; the room is full before the first configuration */
     size_t root_count;
-    int *roots COUNTED_BY(root_room);
+    int *roots COUNTED_BY(root_room); /* a path that leads elsewhere keeps its descriptor number */
     size_t key_log_room; /* the same */
     KeyLogs key_logs;
     bool tidying;        /* parts of older snapshots are left */
@@ -80,6 +80,8 @@ void worker_close_settings(const ChannelMessage *message);
 /* A new configuration from the supervisor: its sockets, then its settings. */
 void worker_take_sockets(WorkerProcess *p, const ChannelMessage *message);
 void worker_reload(WorkerProcess *p, const ChannelMessage *message);
+/* Another directory for a static root. */
+void worker_take_root(const WorkerProcess *p, const ChannelMessage *message);
 /* Continues the work that a reload has begun. */
 void worker_tidy(WorkerProcess *p);
 

@@ -171,6 +171,9 @@ static void obey_order(WorkerProcess *p, const ChannelMessage *message)
     case CHANNEL_CONFIGURATION:
         worker_reload(p, message);
         return;
+    case CHANNEL_ROOT:
+        worker_take_root(p, message);
+        return;
     case CHANNEL_DUMP:
         tell_dumped(p, worker_state_save(p->worker, message->fds[0]));
         return;

@@ -1,5 +1,6 @@
 /* worker_reload.c - adopts the next configuration: from the supervisor's orders to the threads. */
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "app/activation.h"
@@ -69,6 +70,23 @@ static Err build_next(WorkerProcess *p, const Settings *settings)
     }
     arena_reset(&scratch);
     return err;
+}
+
+/* The number stays: threads may be opening files below the old directory meanwhile. */
+void worker_take_root(const WorkerProcess *p, const ChannelMessage *message)
+{
+    int fresh = message->fds[0];
+    if (fresh < 0 || message->id >= p->root_count) {
+        return;
+    }
+    int fd = p->roots[message->id];
+    if (dup3(fresh, fd, O_CLOEXEC) == fd) {
+        worker_forget_files(p->worker, fd);
+    } else {
+        LOG(ERROR, "a static root stays as it was",
+            LOG_STR("why", str_from_c(err_sentence(err_from_errno(errno)))));
+    }
+    (void)close(fresh);
 }
 
 /* Checks only that the settings lie in the region. */

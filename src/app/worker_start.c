@@ -188,6 +188,14 @@ static Err start_threads(WorkerProcess *p, const Settings *settings)
     return worker_start(p->worker, &p->builder.newest->snapshot);
 }
 
+/* The cage has been told of the directories after those of the settings; they are not served. */
+static void close_holders(WorkerProcess *p, const Settings *settings)
+{
+    while (p->root_count > settings->root_count) {
+        (void)close(p->roots[--p->root_count]);
+    }
+}
+
 /* In the order that the cage requires (cage/cage.h). */
 Err worker_start_by(WorkerProcess *p, const Settings *settings)
 {
@@ -198,6 +206,7 @@ Err worker_start_by(WorkerProcess *p, const Settings *settings)
     log_bind_direct(p->logs[LOG_TO_ERROR], logs_level(&settings->system.log));
     TRY(orphan_prepare(&p->orphan));
     TRY(cage_enter(&p->cage, &plan));
+    close_holders(p, settings);
     crash_enter_thread(p->threads);
     TRY(start_log(p, settings));
     TRY(start_threads(p, settings));

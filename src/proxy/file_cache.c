@@ -442,11 +442,32 @@ Err file_cache_find(Thread *t, int root, Str path, Token who, Handle *ret)
     return ERR_OK;
 }
 
+void file_cache_forget(Thread *t, int root)
+{
+    FileCache *files = t->file_cache;
+    if (!files) {
+        return;
+    }
+    const FileList *lists[] = {&files->present, &files->absent};
+    for (size_t i = 0; i < 2; i++) {
+        Handle h = lists[i]->files.first;
+        for (File *f = file_cache_get(t, h); f; f = file_cache_get(t, h)) {
+            h = f->links.next;
+            if (f->root == root) {
+                uint32_t waits = f->first_wait;
+                f->first_wait = 0;
+                file_unlist(t, f);
+                wake_all(t, waits);
+            }
+        }
+    }
+}
+
 void file_cache_on_opened(Thread *t, const Message *m)
 {
     DiskOpened now = disk_opened(m);
     File *f = file_cache_get(t, m->handle);
-    if (!f) {
+    if (!f || !f->listed) { /* forgotten meanwhile */
         file_cache_discard(t, m);
         return;
     }

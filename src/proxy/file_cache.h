@@ -63,6 +63,10 @@ MUST_USE Err file_cache_read(const File *f, uint64_t offset, Span room, size_t *
 /* Makes the disk's threads read for `who` (an exchange). */
 MUST_USE Err file_cache_load(Thread *t, File *f, uint64_t offset, size_t len, Handle who);
 
+/* The root is another directory now: nothing that is known of it holds for new requests. What is
+ * pinned stays as it is; who waits for a file to be opened asks again. */
+void file_cache_forget(Thread *t, int root);
+
 /* Messages from the disk's threads. */
 void file_cache_on_opened(Thread *t, const Message *m);
 /* The bytes read for Message.handle. */

@@ -130,6 +130,9 @@ static void messages_handle(Thread *t)
         case MESSAGE_STOP:
             thread_cut(t);
             break;
+        case MESSAGE_ROOT:
+            file_cache_forget(t, m.fd);
+            break;
         case MESSAGE_FILE_OPENED:
             file_cache_on_opened(t, &m);
             break;

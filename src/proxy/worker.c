@@ -204,6 +204,11 @@ void worker_publish(Worker *w, const Snapshot *fresh)
     worker_tell(w, &(Message){.kind = MESSAGE_SNAPSHOT});
 }
 
+void worker_forget_files(Worker *w, int root)
+{
+    worker_tell(w, &(Message){.kind = MESSAGE_ROOT, .fd = root});
+}
+
 bool worker_has_adopted(const Worker *w, uint64_t number)
 {
     for (unsigned i = 0; i < w->started; i++) {

@@ -71,6 +71,9 @@ void worker_free(Worker *w);
 MUST_USE Err worker_start(Worker *w, const Snapshot *first);
 /* Sets the first snapshot, for tests that turn the threads by hand. */
 MUST_USE Err worker_begin(Worker *w, const Snapshot *first);
+/* The directory with this descriptor is another one now: what the threads know of its files is
+ * forgotten. */
+void worker_forget_files(Worker *w, int root);
 /* Publishes a snapshot; each thread adopts it at its next turn (worker_has_adopted). */
 void worker_publish(Worker *w, const Snapshot *fresh);
 /* Whether no thread uses an older snapshot any more, except for pinned parts. */

@@ -79,6 +79,7 @@ enum { /* kinds of messages */
     MESSAGE_ORIGIN_ENDS, /* no endpoint names it any more: see pool/origin.h */
     MESSAGE_FILE_OPENED, /* from the disk's threads: see file_cache.h */
     MESSAGE_FILE_BYTES,
+    MESSAGE_ROOT, /* a static root is another directory: see file_cache.h */
     MESSAGE_RELIEF /* memory is short: see relief.h */
 };
 

@@ -45,6 +45,8 @@ def make_certificates(directory):
     os.symlink(clients.pem, os.path.join(directory, "ca.pem"))
     os.symlink(os.path.join(directory, "clients.crl"), os.path.join(directory, "ca.crl"))
     os.mkdir(os.path.join(directory, "www"))
+    os.makedirs(os.path.join(directory, "releases", "42"))
+    os.symlink("releases/42", os.path.join(directory, "current"))
     os.rename(clients.crl(), os.path.join(directory, "clients.crl"))
     for path, word in (("blocked.txt", "scanners"), ("sites/shop.kdl", "Shop {")):
         os.makedirs(os.path.dirname(os.path.join(directory, path)), exist_ok=True)

@@ -28,6 +28,7 @@ static int standin_signal(pthread_cond_t *what);
 #define FILE_FD 50000
 #define NOT_NOW 3u     /* one question in so many has no answer at once */
 #define SLOW 10u       /* one job in so many takes seconds */
+#define DEPLOYMENT 8u  /* one job in so many is under way when the root becomes another directory */
 #define QUICK_NS (30 * LAN_MS)
 #define SLOW_NS (4 * LAN_S)
 #define SEND_BYTES 16384u
@@ -76,6 +77,9 @@ void disk_goes_on(void)
     static Job job;
     if (!the_disk || the_disk->count == 0 || !take_job(the_disk, &job)) {
         return;
+    }
+    if (trial_pick(DEPLOYMENT) == 0) { /* while a thread waits for this job */
+        worker_forget_files(trial->worker, trial->site.files.root);
     }
     if (job.order.kind == JOB_OPEN) {
         do_open(the_disk, &job);
