@@ -226,6 +226,19 @@ static Err look_at_file(void *context, Str path)
     return faccessat(f->directory, name, R_OK, AT_EACCESS) == 0 ? ERR_OK : err_from_errno(errno);
 }
 
+static uint64_t identify_path(void *context, Str path)
+{
+    const Files *f = (const Files *)context;
+    char name[PATH_MAX];
+    struct stat about;
+    if (str_to_c(path, span_of(name, sizeof name)) != ERR_OK ||
+        fstatat(f->directory, name, &about, 0) != 0) {
+        return 0;
+    }
+    const uint64_t facts[] = {(uint64_t)about.st_dev, (uint64_t)about.st_ino};
+    return u64_max(str_fnv(str_of(facts, sizeof facts), 0), 1);
+}
+
 static bool read_environment(void *context, Str name, Str *ret)
 {
     char text[256];
@@ -352,6 +365,7 @@ void files_open(Files *f)
                             .read_text = read_text, .text_mark = text_mark,
                             .list = list_directory,
                             .environment = read_environment, .exists = look_at_file,
+                            .identity = identify_path,
                             .directory = look_at_directory,
                             .user = account_find_user,
                             .group = account_find_group}};

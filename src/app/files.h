@@ -1,6 +1,7 @@
 /* files.h - reads the files that the configuration names: certificates, keys and the like.
  *
- * Relative paths start at the directory where River was started, even if a daemon has left it. Only
+ * Relative paths start at the directory where River was started, even if a daemon has left it; the
+ * configuration's own have its directory in front by then (config/relative.h). Only
  * the supervisor opens the files. It reads all of them except those with private keys, which the
  * kernel copies to memory that only a worker and the key checker map. */
 #ifndef APP_FILES_H

@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "config/nearest.h"
+#include "config/relative.h"
 #include "config/unit.h"
 #include "config/value.h"
 #include "config/variable.h"
@@ -227,6 +228,10 @@ void check_option(Checker *c, const SchemaItem *item, Str subject, KdlValue *val
     bool changed = false;
     bool good = variable_expand(c, item, value, where, &changed);
     c->veil = changed ? written : STR_NONE;
+    if (good && value->kind == KDL_STRING &&
+        (item->type == SCHEMA_FILE || item->type == SCHEMA_CIDRS_FILE)) {
+        good = relative_resolve(c, &value->text, where);
+    }
     if (good && value->kind == KDL_STRING && item->type == SCHEMA_INTEGER) {
         take_number(c, item, subject, value, where, &good);
     }

@@ -44,6 +44,10 @@ typedef struct Checker {
     Values *values;           /* NULL: values are as they are written */
     size_t path_count; /* of the first ones */
     NamedPath paths[CHECK_PATHS_MAX];
+    Str directory;            /* that relative paths count from; empty: where River was started */
+    const Settings *before;   /* that certificates are renewed of; NULL: none */
+    bool told_elsewhere;      /* said already: a path is only where River was started */
+    bool told_both;           /* said already: a path is in both directories */
     Str option; /* the full name of the option whose values are checked */
     Str veil; /* what messages show instead of the value that is checked; empty: the value */
     bool later; /* within something that was already called not supported */

@@ -7,6 +7,7 @@
 #include "config/describe.h"
 #include "config/fill.h"
 #include "config/inherit.h"
+#include "config/relative.h"
 #include "config/rules.h"
 #include "config/toml.h"
 #include "config/variable.h"
@@ -211,6 +212,8 @@ Err config_load(Arena *a, Str file_name, Str text, const ConfigOptions *options,
         return ERR_MEMORY;
     }
     values->arena = a;
+    c.directory = relative_directory(o.files, file_name);
+    c.before = o.renew;
     if (o.format == CONFIG_KDL) {
         Err err = assemble_text(a, file_name, &text, &o, d, &assembly);
         if (err != ERR_OK) {

@@ -33,7 +33,8 @@ typedef enum ConfigFormat {
 #define CONFIG_NO_GROUP UINT32_MAX /* no group has this number: (gid_t)-1 */
 
 /* How the files that a configuration names are read: certificates and their like. A path that is
- * not absolute is the reader's to understand (River: the directory where it was started). */
+ * not absolute is the reader's to understand (River: the directory where it was started); those of
+ * the configuration have its directory in front already. */
 typedef struct ConfigFiles {
     void *context;
     /* Sets bytes, mark and `settled`. ERR_UNSUPPORTED: it is a directory, a pipe or the like. */
@@ -60,6 +61,9 @@ typedef struct ConfigFiles {
     bool (*environment)(void *context, Str name, Str *ret);
     /* Whether a file can be opened for reading. NULL: no one looks. */
     Err (*exists)(void *context, Str path);
+    /* A number that is the same for all paths to a file or directory, and for no other; 0: there is
+     * none. NULL: no one looks. */
+    uint64_t (*identity)(void *context, Str path);
     /* Whether a directory can be opened; ERR_UNSUPPORTED: it is none. NULL: no one looks. */
     Err (*directory)(void *context, Str path);
     /* The ids of a user and of a group, by name or number; ERR_MISSING: there is none. A number

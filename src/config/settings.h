@@ -128,7 +128,7 @@ typedef struct RespondSettings {
 } RespondSettings;
 
 typedef struct FileServerSettings {
-    Str base_path; /* as it is written */
+    Str base_path; /* from where River was started */
     uint32_t root; /* its index in Settings.roots */
     bool dotfiles;
     Str index;

@@ -2,6 +2,7 @@
 #include "config/variable.h"
 
 #include "base/number.h"
+#include "config/relative.h"
 #include "kdl/lex.h"
 
 #define ENV S("{env.")
@@ -102,14 +103,17 @@ static bool put_file(Expansion *e, Str path)
 {
     Checker *c = e->checker;
     Values *v = c->values;
-    const ValueFile *known = find_file(v, path);
-    WatchedPath one = {.path = path};
-    if (known) {
-        return put_outside(e, path, known->text);
-    }
     if (path.len == 0 || str_find(path, 0, 0) < path.len) {
         return refuse_value(e, S("write {file.PATH}; {{ is a brace"),
                             "the path of a file is missing");
+    }
+    if (!relative_resolve(c, &path, e->where)) {
+        return false;
+    }
+    WatchedPath one = {.path = path};
+    const ValueFile *known = find_file(v, path);
+    if (known) {
+        return put_outside(e, path, known->text);
     }
     Err err = v->count == VARIABLE_FILES_MAX        ? ERR_LIMIT
               : !c->files || !c->files->read_text ? ERR_MISSING

@@ -193,3 +193,68 @@ TEST("tls: one mistake in the section is one message, and a listener without cer
         loaded_close(&l);
     }
 }
+
+/* As files on a disk: the same text is the same file. */
+static uint64_t shelf_identity(void *context, Str path)
+{
+    const ShelfFile *file = shelf_find((Shelf *)context, path);
+    return file ? str_fnv(file->text, 0) : 0;
+}
+
+static Err shelf_directory(void *context, Str path)
+{
+    return shelf_find((Shelf *)context, path) ? ERR_OK : ERR_MISSING;
+}
+
+TEST("relative paths: they count from the configuration, and from the start with a warning")
+{
+    static const struct {
+        Str name; /* of the configuration */
+        Str there[3];
+        Str path;
+        Str found;
+        Str said;
+    } rows[] = {
+        {S_INIT("river.kdl"), {S_INIT("www")}, S_INIT("www"), S_INIT("www"), S_INIT("")},
+        {S_INIT("/etc/r.kdl"), {S_INIT("/etc/www")}, S_INIT("www"), S_INIT("/etc/www"), S_INIT("")},
+        {S_INIT("a/r.kdl"), {S_INIT("a/www")}, S_INIT("www"), S_INIT("a/www"), S_INIT("")},
+        {S_INIT("a/r.kdl"), {S_INIT("a/../w")}, S_INIT("../w"), S_INIT("a/../w"), S_INIT("")},
+        {S_INIT("a/r.kdl"), {S_INIT("/www")}, S_INIT("/www"), S_INIT("/www"), S_INIT("")},
+        {S_INIT("a/r.kdl"), {S_INIT("www")}, S_INIT("www"), S_INIT("www"),
+         S_INIT("`www` is only where River was started; relative paths count from the "
+                "configuration's directory")},
+        {S_INIT("a/r.kdl"), {S_INIT("www"), S_INIT("a/www")}, S_INIT("www"), S_INIT("a/www"),
+         S_INIT("`www` is in the configuration's directory, which counts, and another one is where "
+                "River was started")},
+        {S_INIT("./r.kdl"), {S_INIT("./"), S_INIT("."), S_INIT("www")}, S_INIT("www"),
+         S_INIT("www"), S_INIT("")},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t room[300];
+        Shelf shelf = {0};
+        Loaded l;
+        Text t = text_in(span_of(room, sizeof room));
+        for (size_t k = 0; k < 3 && rows[i].there[k].len > 0; k++) {
+            bool dot = str_equal(rows[i].there[k], S(".")) || str_equal(rows[i].there[k], S("./"));
+            shelf_put(&shelf, rows[i].there[k], dot ? S("start") : rows[i].there[k]);
+        }
+        ConfigFiles files = shelf_files(&shelf);
+        files.identity = shelf_identity;
+        files.directory = shelf_directory;
+        ConfigOptions options = {.files = &files};
+        text_format(&t, AROUND("a { listeners { \"127.0.0.1:80\" }; file-server { base-path "
+                               "\"%.*s\" } }\n b { listeners { \"127.0.0.1:81\" }; file-server { "
+                               "base-path \"%.*s\" } }\n"),
+                    STR_ARG(rows[i].path), STR_ARG(rows[i].path));
+        loaded_open(&l);
+        l.err = config_load(&l.arena, rows[i].name, text_str(&t), &options, l.d, &l.settings);
+        EXPECT(l.err == ERR_OK);
+        EXPECT_U64(l.d->count, rows[i].said.len > 0 ? 1 : 0);
+        EXPECT_STR(l.d->count > 0 ? l.d->list[0].message : S(""), rows[i].said);
+        if (l.err == ERR_OK) {
+            EXPECT_U64(l.settings->root_count, 1);
+            EXPECT_STR(l.settings->roots[0], rows[i].found);
+        }
+        loaded_close(&l);
+    }
+}
