@@ -1,6 +1,7 @@
 """Relative paths of a configuration count from its directory, wherever River is started."""
 
 import os
+import signal
 import ssl
 import subprocess
 
@@ -104,6 +105,25 @@ class FromElsewhere(RelativeTest):
                   os.path.join(self.base, "start", "away.pem"))
         self.assertEqual(reload(river).returncode, 1)
         self.assertEqual(self.shows(), ["start"] * 3)
+
+    def test_a_certificate_that_has_vanished_where_river_was_started_is_kept(self):
+        self.fill("start", "start")
+        self.configure("conf")
+        with open(os.path.join(self.base, "conf", "more", "site.kdl"), encoding="utf-8") as file:
+            site = file.read()
+        self.write("conf/more/site.kdl", "")
+        self.configure_alone(site)
+        river = self.start("../conf/river.kdl")
+        os.rename(os.path.join(self.base, "start", "site.pem"),
+                  os.path.join(self.base, "start", "away.pem"))
+        river.signal(signal.SIGHUP)  # which renews certificates, whatever else is wrong
+        wait_until(lambda: "not renewed: cannot read site.pem" in river.errors(), "it is logged")
+        self.assertEqual(self.shows(), ["start"] * 3)
+
+    def configure_alone(self, site):
+        with open(os.path.join(self.base, "conf", "river.kdl"), encoding="utf-8") as file:
+            text = file.read()
+        self.write("conf/river.kdl", text.replace('include "more/*.kdl"', site))
 
     def test_what_is_in_both_counts_from_the_configuration_with_a_warning(self):
         self.fill("start", "start")
