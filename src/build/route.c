@@ -131,6 +131,22 @@ static Err cluster_build(Build *b, const RouteSettings *route, const ClusterSett
     return err;
 }
 
+static Err rewrite_build(Arena *a, const ClusterSettings *from, Route *ret)
+{
+    if (!from->rewrites) {
+        return ERR_OK;
+    }
+    Rewrite *w = arena_new(a, Rewrite);
+    if (!w) {
+        return ERR_MEMORY;
+    }
+    *w = from->rewrite;
+    ret->rewrite = w;
+    TRY(build_keep(a, &w->off));
+    TRY(build_keep(a, &w->on));
+    return build_keep(a, &w->path);
+}
+
 /* ---- answers of River's own ---- */
 
 static Err file_server_build(Build *b, const FileServerSettings *from, Route *ret)
@@ -184,6 +200,7 @@ static Err action_build(Build *b, const RouteSettings *route, const ActionSettin
 {
     switch (from->kind) {
     case ACTION_PROXY:
+        TRY(rewrite_build(b->arena, &from->cluster, ret));
         return cluster_build(b, route, &from->cluster, &ret->cluster);
     case ACTION_RESPOND:
         return respond_build(b, &from->respond, &ret->respond);

@@ -168,8 +168,10 @@ MUST_USE Err fill_filters(Filler *f, Section service, ServiceSettings *ret);
 /* A file server, with its directory looked at; and all directories (fill_file_server.c). */
 MUST_USE Err fill_file_server(Filler *f, Section section, FileServerSettings *ret);
 MUST_USE Err fill_roots(Filler *f, Settings *settings);
-/* What answers a request: of a service, or of a route whose path is given (fill_action.c). */
-MUST_USE Err fill_action(Filler *f, Section place, Str route_path, ActionSettings *ret);
+/* What answers a request: of a service, or of a route whose path is given; `is_prefix`: this is
+ * what its requests' paths begin with (fill_action.c). */
+MUST_USE Err fill_action(Filler *f, Section place, Str route_path, bool is_prefix,
+                         ActionSettings *ret);
 /* Rules for paths: of a service, or of a route, for which `service` are those of its service
  * (fill_normalization.c). */
 NormalizationSettings fill_normalization(Section s);

@@ -99,10 +99,33 @@ static HashKey fill_hash_key(Option key)
     return str_equal(option_text(key), S("UriPath")) ? HASH_KEY_PATH : HASH_KEY_SOURCE_AND_PATH;
 }
 
-static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
+/* A prefix is put before what is left of the path, which begins with a slash or is empty. */
+static Str without_slash(Str prefix)
+{
+    while (prefix.len > 0 && str_at(prefix, prefix.len - 1) == '/') {
+        prefix = str_take(prefix, prefix.len - 1);
+    }
+    return prefix;
+}
+
+/* `matched` is the prefix that the route has matched; empty: none. */
+static void fill_rewrite(Section connectors, Str matched, ClusterSettings *ret)
+{
+    Str strip = section_text(connectors, S("strip-prefix"));
+    Str prefix = section_text(connectors, S("prefix"));
+    ret->rewrite = (Rewrite){
+        .off = without_slash(strip.len ? strip : prefix.len ? matched : STR_NONE),
+        .on = without_slash(prefix),
+        .path = section_text(connectors, S("path")),
+        .answers = section_bool(connectors, S("map-answers")),
+    };
+    ret->rewrites = strip.len || prefix.len || ret->rewrite.path.len;
+}
+
+static Err fill_cluster(Filler *f, Section connectors, Str matched, ClusterSettings *ret)
 {
     Section balance = section_child(connectors, S("load-balance"));
-    size_t room = fill_count(connectors.node) - (balance.node ? 1 : 0);
+    size_t room = fill_count(connectors.node);
     ConnectorSettings *list = arena_array(f->arena, ConnectorSettings, room);
     if (!list) {
         return ERR_MEMORY;
@@ -114,6 +137,7 @@ static Err fill_cluster(Filler *f, Section connectors, ClusterSettings *ret)
     ret->connector_count = count;
     ret->connectors = list;
     ret->selection = selection;
+    fill_rewrite(connectors, matched, ret);
     Section chosen = section_child(balance, S("selection"));
     ret->hash_key = fill_hash_key(section_property(chosen, S("key")));
     return ERR_OK;
@@ -128,15 +152,6 @@ static RespondSettings fill_respond(Section s)
         .content_type = option_text(section_property(s, S("content-type"))),
         .body = option_text(section_property(s, S("body"))),
     };
-}
-
-/* A prefix is put before what is left of the path, which begins with a slash or is empty. */
-static Str without_slash(Str prefix)
-{
-    while (prefix.len > 0 && str_at(prefix, prefix.len - 1) == '/') {
-        prefix = str_take(prefix, prefix.len - 1);
-    }
-    return prefix;
 }
 
 static Redirect fill_redirect(Section s, Str route_path)
@@ -158,14 +173,14 @@ static Redirect fill_redirect(Section s, Str route_path)
     };
 }
 
-Err fill_action(Filler *f, Section place, Str route_path, ActionSettings *ret)
+Err fill_action(Filler *f, Section place, Str route_path, bool is_prefix, ActionSettings *ret)
 {
     Section connectors = section_child(place, S("connectors"));
     Section redirect = section_child(place, S("redirect"));
     Section files = section_child(place, S("file-server"));
     if (connectors.node) {
         ret->kind = ACTION_PROXY;
-        return fill_cluster(f, connectors, &ret->cluster);
+        return fill_cluster(f, connectors, is_prefix ? route_path : STR_NONE, &ret->cluster);
     }
     if (files.node) {
         ret->kind = ACTION_FILES;

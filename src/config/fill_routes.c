@@ -187,7 +187,7 @@ static Err fill_route(Filler *f, Section one, const NormalizationSettings *n, Ro
     if (ret->match != ROUTE_REGEX) {
         TRY(check_normal(f, n, ret->path, path->value.location));
     }
-    return fill_action(f, one, ret->path, &ret->action);
+    return fill_action(f, one, ret->path, ret->match == ROUTE_PREFIX, &ret->action);
 }
 
 /* Together the expressions may be too large, though each alone was not. */

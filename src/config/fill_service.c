@@ -109,7 +109,7 @@ static Err fill_answers(Filler *f, Section section, ServiceSettings *ret)
 {
     Section routes = section_child(section, S("routes"));
     return routes.node ? fill_routes(f, routes, ret)
-                       : fill_action(f, section, STR_NONE, &ret->action);
+                       : fill_action(f, section, STR_NONE, false, &ret->action);
 }
 
 static Err keep_named(Filler *f, ServiceSettings *ret)

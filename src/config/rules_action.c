@@ -156,6 +156,56 @@ static void check_repeated(Checker *c, Known *known, const KdlNode *node)
     }
 }
 
+/* Whether all paths that begin with `path` begin with `prefix`. */
+static bool begins_with(Str path, Str prefix)
+{
+    while (str_ends(prefix, S("/"))) {
+        prefix = str_take(prefix, prefix.len - 1);
+    }
+    return str_starts(path, prefix) &&
+           (path.len == prefix.len || str_at(path, prefix.len) == '/');
+}
+
+/* The path for the origin; `route` is NULL in a service without routes. */
+static void check_rewrite(Checker *c, const KdlNode *connectors, const KdlNode *route)
+{
+    const KdlNode *strip = node_find(connectors->children, S("strip-prefix"));
+    const KdlNode *prefix = node_find(connectors->children, S("prefix"));
+    const KdlNode *path = node_find(connectors->children, S("path"));
+    const KdlNode *map = node_find(connectors->children, S("map-answers"));
+    const KdlEntry *maps = node_argument(map);
+    Str match = route ? entry_text(node_property(route, S("match"))) : S("regex");
+    Str off = entry_text(node_argument(strip));
+    if (path && (strip || prefix)) {
+        rules_error(c, path->name_at, S("remove one of them"),
+                    "`path` replaces the whole path: it excludes `strip-prefix` and `prefix`");
+    }
+    if (map && maps && maps->value.kind == KDL_BOOL && maps->value.truth && !strip && !prefix) {
+        rules_error(c, map->name_at,
+                    path ? S("remove it: any path may have become this one")
+                         : S("add strip-prefix \"/…\", or remove it"),
+                    "there is nothing to map back");
+    }
+    if (strip && off.len && !str_equal(match, S("regex")) &&
+        !begins_with(entry_text(node_argument(route)), off)) {
+        rules_error(c, node_argument(strip)->value.location,
+                    S("strip what the route's path begins with"),
+                    "the paths of this route do not begin with this");
+    }
+}
+
+/* The children of `connectors` that are no endpoints. */
+static bool is_endpoint(const KdlNode *n)
+{
+    static const Str others[] = {S_INIT("load-balance"), S_INIT("map-answers"), S_INIT("path"),
+                                 S_INIT("prefix"), S_INIT("strip-prefix")};
+    bool endpoint = true;
+    for (size_t i = 0; i < SCHEMA_COUNT(others); i++) {
+        endpoint = endpoint && !str_equal(n->name, others[i]);
+    }
+    return endpoint;
+}
+
 static void check_connectors(Checker *c, const KdlNode *connectors)
 {
     size_t count = 0;
@@ -163,6 +213,8 @@ static void check_connectors(Checker *c, const KdlNode *connectors)
     for (const KdlNode *n = connectors->children; n; n = n->next) {
         if (str_equal(n->name, S("load-balance"))) {
             check_balance(c, n);
+        }
+        if (!is_endpoint(n)) {
             continue;
         }
         count++;
@@ -298,6 +350,7 @@ static void check_action(Checker *c, const KdlNode *place, const KdlNode *route)
     check_handlers(c, place, route != NULL);
     if (connectors) {
         check_connectors(c, connectors);
+        check_rewrite(c, connectors, route);
     }
     if (redirect) {
         check_redirect(c, redirect, route);

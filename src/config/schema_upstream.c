@@ -119,6 +119,14 @@ static const SchemaItem srv_properties[] = {LOOKUP_PROPERTIES, CONNECTOR_PROPERT
 
 static const SchemaNode connectors_children[] = {
     SECTION("load-balance", 0, "how requests are shared among the connectors", balance_children),
+    OPTION_TEXT("strip-prefix", URI_PATH, "/app",
+                "what is taken off the front of a request's path; other paths are answered as if "
+                "there were no route"),
+    OPTION_TEXT("prefix", URI_PATH, "/v2",
+                "put in place of `strip-prefix`, or else of what the route's path has matched"),
+    OPTION_TEXT("path", URI_PATH, "/hook", "the path of every request to the endpoints"),
+    OPTION_BOOL("map-answers", "false",
+                "map `Location`, `Content-Location` and the paths of cookies back"),
     {.name = S_INIT("ADDRESS"),
      .flags = SCHEMA_ANY_NAME | SCHEMA_REPEATED,
      .name_type = SCHEMA_ADDRESS,

@@ -115,6 +115,8 @@ typedef enum HashKey {
 
 /* One `connectors` block: the endpoints among which a request is balanced. */
 typedef struct ClusterSettings {
+    bool rewrites; /* the origin gets another path: */
+    Rewrite rewrite;
     size_t connector_count;
     const ConnectorSettings *connectors COUNTED_BY(connector_count);
     Str selection; /* the balancing policy's name */

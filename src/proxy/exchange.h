@@ -68,6 +68,7 @@ typedef struct RequestSide {
     IpAddress client_ip;  /* the peer's, or as named by trusted proxies (proxy/source.h) */
     Str bytes;            /* HTTP/1: the head, in the arena */
     RequestHead head;
+    Str origin_path; /* in place of the head's, for the origin; empty: the same */
     const Readings *readings; /* of its path, if filters have to ask all of them; else NULL */
     Body body;
     Str upgrade;     /* protocol requested by Upgrade (or extended CONNECT), if allowed; else

@@ -197,9 +197,10 @@ static bool request_field_passes(const Exchange *x, const Field *f)
            !connection_names(&x->request.head.fields, f->name);
 }
 
-static void add_target(const RequestHead *r, Text *text)
+static void add_target(const Exchange *x, Text *text)
 {
-    text_add(text, r->path);
+    const RequestHead *r = &x->request.head;
+    text_add(text, UNLIKELY(x->request.origin_path.len > 0) ? x->request.origin_path : r->path);
     if (r->has_query) {
         text_byte(text, '?');
         text_add(text, r->query);
@@ -223,7 +224,7 @@ static void add_request_line(const Exchange *x, HeadOut *out)
     out->filled = true;
     text_add(text, method_for(x));
     text_byte(text, ' ');
-    add_target(&x->request.head, text);
+    add_target(x, text);
     text_add(text, S(" HTTP/1.1\r\nHost: "));
     text_add(text, host_for(x));
     text_add(text, S("\r\n"));
@@ -239,7 +240,7 @@ static void add_pseudo_fields(const Exchange *x, HeadOut *out)
     head_borrow(out, S(":scheme"), x->try.endpoint->tls ? S("https") : S("http"));
     head_borrow(out, S(":authority"), host_for(x));
     size_t at = head_begin(out, S(":path"));
-    add_target(&x->request.head, &out->text);
+    add_target(x, &out->text);
     head_end(out, at);
 }
 

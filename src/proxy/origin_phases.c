@@ -4,6 +4,7 @@
 #include "proxy/filter_run.h"
 #include "proxy/forward.h"
 #include "proxy/relay.h"
+#include "proxy/rewrite.h"
 #include "transport/reply.h"
 #include "proxy/worker.h"
 
@@ -245,7 +246,9 @@ static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
 Step phase_await(Thread *t, Exchange *x)
 {
     Link origin = link_upstream(t, x);
-    return origin.stream ? await_stream(t, x, origin.stream) : await_wire(t, x, origin);
+    Step step = origin.stream ? await_stream(t, x, origin.stream) : await_wire(t, x, origin);
+    const Rewrite *w = x->route->rewrite;
+    return step.kind == STEP_NEXT && UNLIKELY(w && w->answers) ? rewrite_response(x) : step;
 }
 
 /* --- REPLY and RELAY ------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "proxy/filter_run.h"
 #include "proxy/forward.h"
 #include "proxy/path.h"
+#include "proxy/rewrite.h"
 #include "proxy/source.h"
 #include "proxy/worker.h"
 
@@ -208,6 +209,12 @@ Step phase_ask(Thread *t, Exchange *x)
 
 Step phase_pick(Thread *t, Exchange *x)
 {
+    if (UNLIKELY(x->route->rewrite != NULL) && x->request.origin_path.len == 0) {
+        Step rewritten = rewrite_request(t, x);
+        if (rewritten.kind != STEP_NEXT) {
+            return rewritten;
+        }
+    }
     Step asked = filter_step(t, x, filter_request(t, x, STAGE_PEER));
     if (asked.kind != STEP_NEXT) {
         return asked;

@@ -19,6 +19,14 @@ typedef struct Normalization {
     Respond refusal;
 } Normalization;
 
+/* Another path for the origin (proxy/rewrite.h). Prefixes end without a slash. */
+typedef struct Rewrite {
+    Str off;      /* taken off the front of the client's path */
+    Str on;       /* put there */
+    Str path;     /* the whole path, whatever the client's is; empty: none */
+    bool answers; /* paths in answers are mapped back */
+} Rewrite;
+
 /* Exactly one of the first three is set. */
 typedef struct Route {
     Cluster *cluster; /* the worker's: proxy/cluster.h */
@@ -26,6 +34,7 @@ typedef struct Route {
     FilterUse handler; /* a filter that answers in STAGE_REQUEST; kind NULL: none */
     Str path; /* of `routes`, as written; empty: takes all requests of the service */
     const Normalization *normalization; /* its own; NULL: the service's */
+    const Rewrite *rewrite; /* NULL: the origin gets the client's path */
 } Route;
 
 #endif
