@@ -39,6 +39,9 @@ typedef struct Part {
     size_t limiter_room;
     uint32_t *limiters COUNTED_BY(limiter_room);
     size_t limiter_count;
+    size_t own_room;
+    Service **own COUNTED_BY(own_room); /* the service as some of its routes have it */
+    size_t own_count;
 } Part;
 
 /* The part that a service belongs to. */
@@ -130,10 +133,18 @@ void part_drop(Builder *b, Part *p);
 Normalization build_normalization(const NormalizationSettings *from);
 /* The routes of a service (route.c). */
 MUST_USE Err build_routes(Build *b, const ServiceSettings *from, Service *ret);
+/* A redirect as a handler; its texts are kept in the arena. */
+MUST_USE Err build_redirect(Arena *a, const Redirect *from, FilterUse *ret);
+/* The service as a route has it, from a copy of its settings that the route has changed: filters
+ * that both have are the service's own (part.c). */
+MUST_USE Err build_own(Build *b, const ServiceSettings *from, const Service *service,
+                       const Service **ret);
 /* Releases what routes hold outside the arena, and what the part holds at the worker. */
 void drop_routes(Builder *b, Part *p);
 /* The filters of a service (filter.c). */
 MUST_USE Err build_chains(Build *b, const ServiceSettings *from, Service *ret);
+/* The same for a route: what `ret` has, a copy of the service, and then the rest. */
+MUST_USE Err build_more_filters(Build *b, const ServiceSettings *from, Service *ret);
 void drop_chains(Builder *b, Part *p);
 /* The service that receives requests for all services at an address, the listener's place: the one
  * for all other hosts, else the first, with the strictest limits of all. `was` is the previous

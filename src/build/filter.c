@@ -75,16 +75,43 @@ static Err use_build(Build *b, const FilterSettings *from, FilterStage stage, Fi
     return ret->state ? ERR_OK : ERR_MEMORY; /* the check has found all mistakes */
 }
 
+/* Adds what the chain does not have yet. */
 static Err chain_build(Build *b, const ChainSettings *from, FilterStage stage, FilterChain *ret)
 {
     FilterUse *uses = arena_array(b->arena, FilterUse, from->count + 1);
     if (!uses) {
         return ERR_MEMORY;
     }
-    *ret = (FilterChain){.count = 0, .uses = uses};
-    for (size_t i = 0; i < from->count; i++) {
+    size_t known = ret->count;
+    for (size_t i = 0; i < known; i++) {
+        uses[i] = ret->uses[i];
+    }
+    *ret = (FilterChain){.count = known, .uses = uses};
+    for (size_t i = known; i < from->count; i++) {
         TRY(use_build(b, &from->filters[i], stage, &uses[i]));
         *ret = (FilterChain){.count = i + 1, .uses = uses};
+    }
+    return ERR_OK;
+}
+
+/* Rules of the service, and of its routes beyond those. */
+static size_t count_limits(const ServiceSettings *from)
+{
+    size_t common = from->chains[STAGE_LIMIT].count;
+    size_t count = common;
+    for (size_t i = 0; i < from->route_count; i++) {
+        const ServiceSettings *own = from->routes[i].own;
+        count += own ? own->chains[STAGE_LIMIT].count - common : 0;
+    }
+    return count;
+}
+
+Err build_more_filters(Build *b, const ServiceSettings *from, Service *ret)
+{
+    for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
+        if (from->chains[stage].count > ret->chains[stage].count) {
+            TRY(chain_build(b, &from->chains[stage], (FilterStage)stage, &ret->chains[stage]));
+        }
     }
     return ERR_OK;
 }
@@ -92,28 +119,34 @@ static Err chain_build(Build *b, const ChainSettings *from, FilterStage stage, F
 Err build_chains(Build *b, const ServiceSettings *from, Service *ret)
 {
     Part *p = b->part;
-    size_t room = from->chains[STAGE_LIMIT].count + 1;
+    size_t room = count_limits(from) + 1;
     p->limiters = arena_array(b->arena, uint32_t, room);
     if (!p->limiters) {
         return ERR_MEMORY;
     }
     p->limiter_room = room;
-    for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
-        TRY(chain_build(b, &from->chains[stage], (FilterStage)stage, &ret->chains[stage]));
-    }
-    return ERR_OK;
+    return build_more_filters(b, from, ret);
 }
 
-void drop_chains(Builder *b, Part *p)
+/* Drops the filters of a service from the first on that `known` has not. */
+static void drop_filters(const Service *s, const Service *known)
 {
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
-        const FilterChain *chain = &p->service.chains[stage];
-        for (size_t i = 0; i < chain->count; i++) {
+        const FilterChain *chain = &s->chains[stage];
+        for (size_t i = known ? known->chains[stage].count : 0; i < chain->count; i++) {
             if (chain->uses[i].kind->drop) {
                 chain->uses[i].kind->drop(chain->uses[i].state);
             }
         }
     }
+}
+
+void drop_chains(Builder *b, Part *p)
+{
+    for (size_t i = 0; i < p->own_count; i++) {
+        drop_filters(p->own[i], &p->service);
+    }
+    drop_filters(&p->service, NULL);
     for (size_t i = 0; i < p->limiter_count; i++) {
         worker_release_limiter(b->worker, p->limiters[i]);
     }

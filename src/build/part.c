@@ -78,6 +78,52 @@ static Err upgrades_build(Arena *a, const ServiceSettings *from, Service *ret)
     return ERR_OK;
 }
 
+static Err pages_build(Arena *a, const ServiceSettings *from, Service *ret)
+{
+    Respond *pages = arena_array(a, Respond, from->page_count + 1);
+    if (!pages) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < from->page_count; i++) {
+        const RespondSettings *page = &from->pages[i];
+        pages[i] = (Respond){
+            .status = page->status, .content_type = page->content_type, .body = page->body};
+        TRY(build_keep(a, &pages[i].content_type));
+        TRY(build_keep(a, &pages[i].body));
+    }
+    ret->page_count = from->page_count;
+    ret->pages = pages;
+    return ERR_OK;
+}
+
+Err build_own(Build *b, const ServiceSettings *from, const Service *service, const Service **ret)
+{
+    Part *p = b->part;
+    Service *own = arena_new(b->arena, Service);
+    if (!own) {
+        return ERR_MEMORY;
+    }
+    *own = *service;
+    own->limits = limits_build(from);
+    own->limits.overload_body = service->limits.overload_body;
+    own->host = from->host;
+    CHECK(p->own_count < p->own_room);
+    p->own[p->own_count++] = own;
+    *ret = own;
+    TRY(build_keep(b->arena, &own->host));
+    TRY(pages_build(b->arena, from, own));
+    return build_more_filters(b, from, own);
+}
+
+/* Room for the services of routes, which know what the whole service knows. */
+static Err own_open(Build *b, const ServiceSettings *from)
+{
+    Part *p = b->part;
+    p->own = (Service **)arena_alloc_array(b->arena, from->route_count + 1, sizeof *p->own);
+    p->own_room = from->route_count + 1;
+    return p->own ? ERR_OK : ERR_MEMORY;
+}
+
 static Err service_build(Build *b, const ServiceSettings *from, Service *ret)
 {
     *ret = (Service){
@@ -108,6 +154,11 @@ static Err service_build(Build *b, const ServiceSettings *from, Service *ret)
     TRY(keep_texts(b->arena, ret));
     TRY(upgrades_build(b->arena, from, ret));
     TRY(cidr_build(&ret->proxies, from->trusted, from->trusted_count, b->arena));
+    TRY(pages_build(b->arena, from, ret));
+    if (from->https_only) {
+        TRY(build_redirect(b->arena, &from->secure, &ret->secure));
+    }
+    TRY(own_open(b, from));
     TRY(build_chains(b, from, ret));
     return build_routes(b, from, ret);
 }

@@ -159,7 +159,10 @@ static Err file_server_build(Build *b, const FileServerSettings *from, Route *re
     *files = (FileServer){.root = b->inputs->roots[from->root],
                           .dotfiles = from->dotfiles,
                           .index = from->index,
-                          .prefix = from->prefix};
+                          .prefix = from->prefix,
+                          .fallback = from->fallback,
+                          .fallback_assets = from->fallback_assets};
+    TRY(build_keep(b->arena, &files->fallback));
     TRY(build_keep(b->arena, &files->index));
     TRY(build_keep(b->arena, &files->prefix));
     ret->handler = (FilterUse){.kind = &filter_file_server, .state = files};
@@ -179,7 +182,7 @@ static Err respond_build(Build *b, const RespondSettings *from, const Respond **
     return build_keep(b->arena, &respond->body);
 }
 
-static Err redirect_build(Arena *a, const Redirect *from, Route *ret)
+Err build_redirect(Arena *a, const Redirect *from, FilterUse *ret)
 {
     Redirect *r = arena_new(a, Redirect);
     if (!r) {
@@ -190,7 +193,7 @@ static Err redirect_build(Arena *a, const Redirect *from, Route *ret)
     TRY(build_keep(a, &r->scheme));
     TRY(build_keep(a, &r->host));
     TRY(build_keep(a, &r->path));
-    ret->handler = (FilterUse){.kind = &filter_redirect, .state = r};
+    *ret = (FilterUse){.kind = &filter_redirect, .state = r};
     return ERR_OK;
 }
 
@@ -205,7 +208,7 @@ static Err action_build(Build *b, const RouteSettings *route, const ActionSettin
     case ACTION_RESPOND:
         return respond_build(b, &from->respond, &ret->respond);
     case ACTION_REDIRECT:
-        return redirect_build(b->arena, &from->redirect, ret);
+        return build_redirect(b->arena, &from->redirect, &ret->handler);
     case ACTION_FILES:
         return file_server_build(b, &from->files, ret);
     }
@@ -282,6 +285,11 @@ Err build_routes(Build *b, const ServiceSettings *from, Service *ret)
         }
     }
     TRY(respond_build(b, &from->no_route, &ret->no_route));
+    for (size_t i = 0; i < from->route_count; i++) { /* copies of the service, once it is whole */
+        if (from->routes[i].own) {
+            TRY(build_own(b, from->routes[i].own, ret, &rules[i].route.as));
+        }
+    }
     TRY(router_build(b->arena, rules, from->route_count, router));
     ret->router = router;
     return ERR_OK;

@@ -141,6 +141,10 @@ static size_t add_option(Walk *w, const SchemaNode *node, unsigned section)
             text_add(w->out, argument->name);
             text_add(w->out, argument->flags & SCHEMA_REPEATED ? S(" …") : STR_NONE);
         }
+        for (size_t i = 1; i < node->argument_count; i++) {
+            text_byte(w->out, ' ');
+            text_add(w->out, node->arguments[i].name);
+        }
         add_row_end(w->out, argument, flags, node->sentence);
         count++;
     }

@@ -80,7 +80,7 @@ typedef struct Filler {
     const Settings *renew; /* see ConfigOptions; NULL: all is read */
     const Settings *base;  /* the same; NULL: nothing is taken over */
     const Settings *latest; /* the same; NULL: the base */
-    bool renewing;         /* a listener's files are read */
+    bool renewing;         /* files are read that are read again when they change */
     int64_t valid_until; /* the earliest end of a certificate so far, in seconds since 1970 */
     bool toml;
     FillFiles known;
@@ -163,11 +163,17 @@ MUST_USE Err fill_check_staple(Filler *f, const FileSettings *files, Location at
 MUST_USE Err fill_check_crls(Filler *f, const ListenerTls *tls, Location at);
 /* Sets what tells a listener's TLS from others, once all of it is there. */
 void fill_listener_identity(ListenerTls *tls);
-/* The filters of a service, each with its set-up tried (fill_filter.c). */
-MUST_USE Err fill_filters(Filler *f, Section service, ServiceSettings *ret);
+/* The filters of a service or route, after those that are there; each with its set-up tried
+ * (fill_filter.c). */
+MUST_USE Err fill_filters(Filler *f, Section place, ServiceSettings *ret);
 /* A file server, with its directory looked at; and all directories (fill_file_server.c). */
 MUST_USE Err fill_file_server(Filler *f, Section section, FileServerSettings *ret);
 MUST_USE Err fill_roots(Filler *f, Settings *settings);
+/* The error pages of a service or route, before those that are there (fill_route_own.c). */
+MUST_USE Err fill_error_pages(Filler *f, const KdlNode *place, ServiceSettings *ret);
+/* The service's settings with what the route says in their place; NULL: it says nothing. */
+MUST_USE Err fill_route_own(Filler *f, Section route, const ServiceSettings *service,
+                            const ServiceSettings **ret);
 /* What answers a request: of a service, or of a route whose path is given; `is_prefix`: this is
  * what its requests' paths begin with (fill_action.c). */
 MUST_USE Err fill_action(Filler *f, Section place, Str route_path, bool is_prefix,

@@ -62,6 +62,9 @@ Err fill_file_server(Filler *f, Section section, FileServerSettings *ret)
             report_directory(f, base, err);
         }
     }
+    Section fallback = section_child(section, S("fallback"));
+    ret->fallback_assets = option_bool(section_property(fallback, S("assets")));
+    TRY(prefix_decode(f, option_text(section_value(fallback)), &ret->fallback));
     TRY(prefix_decode(f, section_text(section, S("strip-prefix")), &ret->prefix));
     return root_index(f, ret->base_path, &ret->root);
 }

@@ -104,22 +104,26 @@ static Err fill_filter(Filler *f, const KdlNode *node, FilterStage stage, Filter
     return good ? try_setup(f, one, ret, stage) : ERR_OK;
 }
 
+/* Adds the filters of a section. */
 static Err fill_chain(Filler *f, Section section, FilterStage stage, ChainSettings *ret)
 {
-    size_t count = 0;
+    size_t more = 0;
     const KdlNode *first = section.node ? section.node->children : NULL;
     for (const KdlNode *n = first; n; n = n->next) {
-        count++;
+        more++;
     }
-    *ret = (ChainSettings){0};
-    if (count == 0) {
+    if (more == 0) {
         return ERR_OK;
     }
+    size_t at = ret->count;
+    size_t count = at + more;
     FilterSettings *filters = arena_array(f->arena, FilterSettings, count);
     if (!filters) {
         return ERR_MEMORY;
     }
-    size_t at = 0;
+    for (size_t i = 0; i < at; i++) {
+        filters[i] = ret->filters[i];
+    }
     for (const KdlNode *n = first; n; n = n->next, at++) {
         TRY(fill_filter(f, n, stage, &filters[at]));
     }
@@ -127,13 +131,13 @@ static Err fill_chain(Filler *f, Section section, FilterStage stage, ChainSettin
     return ERR_OK;
 }
 
-Err fill_filters(Filler *f, Section service, ServiceSettings *ret)
+Err fill_filters(Filler *f, Section place, ServiceSettings *ret)
 {
-    Section control = section_child(service, S("path-control"));
+    Section control = section_child(place, S("path-control"));
     for (size_t i = 0; i < SCHEMA_COUNT(places); i++) {
         Section stage = section_child(control, places[i].section);
         TRY(fill_chain(f, stage, places[i].stage, &ret->chains[places[i].stage]));
     }
-    Section rules = section_child(service, S("rate-limiting"));
+    Section rules = section_child(place, S("rate-limiting"));
     return fill_chain(f, rules, STAGE_LIMIT, &ret->chains[STAGE_LIMIT]);
 }

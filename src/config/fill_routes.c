@@ -168,8 +168,9 @@ static Err earlier_open(Arena *a, size_t count, Earlier *ret)
     return ret->before && ret->newest ? str_map_open(a, count, &ret->last) : ERR_MEMORY;
 }
 
-static Err fill_route(Filler *f, Section one, const NormalizationSettings *n, RouteSettings *ret)
+static Err fill_route(Filler *f, Section one, const ServiceSettings *service, RouteSettings *ret)
 {
+    const NormalizationSettings *n = &service->normalization;
     const KdlEntry *path = node_argument(one.node);
     ret->match = match_of(option_text(section_property(one, S("match"))));
     ret->path = path->value.text;
@@ -187,6 +188,7 @@ static Err fill_route(Filler *f, Section one, const NormalizationSettings *n, Ro
     if (ret->match != ROUTE_REGEX) {
         TRY(check_normal(f, n, ret->path, path->value.location));
     }
+    TRY(fill_route_own(f, one, service, &ret->own));
     return fill_action(f, one, ret->path, ret->match == ROUTE_PREFIX, &ret->action);
 }
 
@@ -230,7 +232,7 @@ Err fill_routes(Filler *f, Section routes, ServiceSettings *ret)
     for (const KdlNode *n = routes.node->children; n; n = n->next) {
         Section one = {.schema = schema_child(routes.schema, n->name), .node = n};
         if (str_equal(n->name, S("route"))) {
-            TRY(fill_route(f, one, &ret->normalization, &list[count]));
+            TRY(fill_route(f, one, ret, &list[count]));
             check_hidden(f, &earlier, list, (uint32_t)count, n);
             count++;
         }

@@ -126,6 +126,29 @@ static Err keep_named(Filler *f, ServiceSettings *ret)
     return ERR_OK;
 }
 
+static bool speaks_tls(const ListenerSettings *l)
+{
+    return l->tls_wanted || l->tls.pair_count > 0;
+}
+
+/* To the port of a listener of its own: 443 if there is one, else the first that speaks TLS. Other
+ * ends of TLS are in front of River, at the usual port. */
+static void fill_https_only(Section section, ServiceSettings *ret)
+{
+    uint16_t port = 0;
+    bool usual = false;
+    for (size_t i = 0; i < ret->listener_count; i++) {
+        const ListenerSettings *l = &ret->listeners[i];
+        if (speaks_tls(l)) {
+            usual = usual || l->address.port == 443;
+            port = port ? port : l->address.port;
+        }
+    }
+    ret->https_only = section_bool(section, S("https-only"));
+    ret->secure = (Redirect){
+        .status = 308, .scheme = S("https"), .port = usual ? 0 : port, .query = true};
+}
+
 Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *ret)
 {
     Section request_id = section_child(section, S("request-id"));
@@ -160,6 +183,8 @@ Err fill_service(Filler *f, Section section, uint32_t index, ServiceSettings *re
     TRY(fill_lower(f->arena, section_text(client, S("header")), &ret->client_ip_header));
     f->identity = (Fingerprint){{0}};
     fingerprint_add(&f->identity, ret->source);
+    fill_https_only(section, ret);
+    TRY(fill_error_pages(f, section.node, ret));
     TRY(fill_filters(f, section, ret));
     TRY(fill_answers(f, section, ret));
     ret->identity = f->identity;

@@ -260,6 +260,15 @@ static void check_file_server(Checker *c, const KdlNode *files)
         rules_error(c, index->value.location, S("write a plain name, like \"index.html\""),
                     "`index` is the name of a file, without a directory");
     }
+    const KdlEntry *fallback = node_argument(node_find(files->children, S("fallback")));
+    uint8_t other[PREFIX_BYTES_MAX];
+    Text file = text_in(span_of(other, sizeof other));
+    if (fallback && value_is_absolute(entry_text(fallback)) &&
+        (file_path_decode(entry_text(fallback), &file).verdict != FILE_PATH_PLAIN ||
+         str_ends(entry_text(fallback), S("/")))) {
+        rules_error(c, fallback->value.location, S("write a path like \"/index.html\""),
+                    "`fallback` is the path of a file below `base-path`");
+    }
     uint8_t room[PREFIX_BYTES_MAX];
     Text decoded = text_in(span_of(room, sizeof room));
     if (prefix && value_is_absolute(entry_text(prefix)) &&

@@ -84,6 +84,22 @@ static void check_stages(Checker *c, const KdlNode *path_control)
     }
 }
 
+/* Filters of a route see requests, not connections. */
+static void check_route_filters(Checker *c, const KdlNode *path_control)
+{
+    check_stages(c, path_control);
+    for (const KdlNode *stage = path_control ? path_control->children : NULL; stage;
+         stage = stage->next) {
+        for (const KdlNode *n = stage->children; n; n = n->next) {
+            if (node_says(n, S("block-connections"), true)) {
+                rules_error(c, node_property(n, S("block-connections"))->name_at,
+                            S("remove it, or move the filter to the service"),
+                            "a connection has no route yet when it is accepted");
+            }
+        }
+    }
+}
+
 /* No one could connect: only trusted proxies may speak the PROXY protocol. */
 static void check_proxy_protocol(Checker *c, const KdlNode *listener, const KdlNode *client)
 {
@@ -122,6 +138,24 @@ static void check_identity(Checker *c, const KdlNode *service, const KdlNode *li
     }
 }
 
+/* Clients that cannot come with TLS would be redirected for ever. */
+static void check_https_only(Checker *c, const KdlNode *service, const KdlNode *listeners,
+                             const KdlNode *client)
+{
+    const KdlNode *only = node_find(service->children, S("https-only"));
+    const KdlEntry *says = node_argument(only);
+    bool tls = client && node_find(client->children, S("trusted-proxies"));
+    for (const KdlNode *n = listeners ? listeners->children : NULL; n; n = n->next) {
+        tls = tls || node_property(n, S("cert-path")) || node_says(n, S("tls"), true);
+    }
+    if (says && says->value.kind == KDL_BOOL && says->value.truth && !tls) {
+        rules_error(c, only->name_at,
+                    S("add a listener with `cert-path` and `key-path`; or if a proxy in front of "
+                      "River ends TLS, client-ip { trusted-proxies \"ADDRESSES\" }"),
+                    "no client of this service can come with TLS");
+    }
+}
+
 void rules_service(Checker *c, const KdlNode *service)
 {
     const KdlNode *listeners = node_find(service->children, S("listeners"));
@@ -132,6 +166,11 @@ void rules_service(Checker *c, const KdlNode *service)
     }
     check_client_ip(c, client);
     check_identity(c, service, listeners);
+    check_https_only(c, service, listeners, client);
     rules_action(c, service);
     check_stages(c, node_find(service->children, S("path-control")));
+    const KdlNode *routes = node_find(service->children, S("routes"));
+    for (const KdlNode *n = routes ? routes->children : NULL; n; n = n->next) {
+        check_route_filters(c, node_find(n->children, S("path-control")));
+    }
 }

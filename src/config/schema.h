@@ -24,6 +24,7 @@ extern const SchemaNode schema_respond;
 extern const SchemaNode schema_redirect;
 extern const SchemaNode schema_routes;
 extern const SchemaNode schema_file_server;
+extern const SchemaNode schema_error_page;
 
 #define SCHEMA_CHILDREN_MAX 32u /* of one node (check.c remembers the first of each) */
 

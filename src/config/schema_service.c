@@ -168,6 +168,9 @@ static const SchemaNode service_children[] = {
     LINK(schema_redirect),
     LINK(schema_file_server),
     LINK(schema_routes),
+    LINK(schema_error_page),
+    OPTION_BOOL("https-only", "false",
+                "redirect clients that come without TLS to the same URI with https (308)"),
     OPTION("hosts", 0,
            "serve only these hosts, so that services can share an address; *.example.com is every "
            "name below example.com",

@@ -32,7 +32,7 @@ typedef struct FileSettings {
     Fingerprint identity; /* of the bytes */
     uint64_t mark;    /* changes when the file does (ConfigFiles) */
     bool settled;     /* what had this mark held these bytes: it was not being written just then */
-    bool of_listener; /* a certificate or its like, which is read again when it changes */
+    bool of_listener; /* a certificate, an error page: read again when it changes */
     bool named;       /* by a service; of the base's files some may not be any more */
     uint32_t place;   /* in Settings.files */
 } FileSettings;
@@ -135,6 +135,8 @@ typedef struct FileServerSettings {
     bool dotfiles;
     Str index;
     Str prefix; /* decoded, without slashes at its ends; empty: none */
+    Str fallback; /* likewise, below the directory; empty: none */
+    bool fallback_assets; /* also for names that look like files of a page */
 } FileServerSettings;
 
 typedef struct ForwardedSettings { /* which fields River writes for the origin */
@@ -228,6 +230,8 @@ typedef struct RouteSettings {
     Str path;
     RouteMethods methods;
     const NormalizationSettings *normalization; /* its own; NULL: the service's */
+    const struct ServiceSettings *own; /* the service's, with what the route says in their place;
+                                        * NULL: it says nothing */
     ActionSettings action;
 } RouteSettings;
 
@@ -243,6 +247,10 @@ typedef struct ServiceSettings {
     size_t route_count;
     const RouteSettings *routes COUNTED_BY(route_count);
     RespondSettings no_route; /* the answer where none of them takes the request */
+    size_t page_count;
+    const RespondSettings *pages COUNTED_BY(page_count); /* of a status the first one counts */
+    bool https_only; /* others are redirected: */
+    Redirect secure;
     Str host; /* the Host sent upstream; empty: the client's */
     size_t upgrade_count;
     const Str *upgrades COUNTED_BY(upgrade_count); /* protocols that may tunnel, lower case */

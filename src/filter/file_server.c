@@ -273,6 +273,63 @@ static bool below_prefix(const FileServer *s, Str decoded, Str *ret)
     return rest.len == 0 || str_peek(rest, 0) == '/';
 }
 
+/* Kept while the disk is asked: whether nothing was found under the path itself. */
+typedef struct FileSlot {
+    bool missing;
+} FileSlot;
+
+/* Whether a browser would take a page for something else: a script, a picture. */
+static bool is_asset(Str path)
+{
+    Str type = media_type_of(path);
+    return !str_equal(type, S("application/octet-stream")) && !str_starts(type, S("text/html"));
+}
+
+/* For a path that names nothing: the file that answers instead, as if it had been asked for. */
+static Verdict answer_fallback(FilterCall *call, const FileServer *s, bool asset)
+{
+    const File *f = NULL;
+    if (s->fallback.len == 0 || (asset && !s->fallback_assets)) {
+        return REFUSE(FAULT_FILE_MISSING);
+    }
+    FileSlot *slot = (FileSlot *)call_slot(call);
+    if (!slot) {
+        return REFUSE(FAULT_MEMORY);
+    }
+    slot->missing = true;
+    Err err = call_find_file(call, s->root, s->fallback, &f);
+    if (err != ERR_OK) {
+        return err == ERR_AGAIN ? PAUSE : not_found(err);
+    }
+    return f->facts.kind == FILE_KIND_DIRECTORY ? REFUSE(FAULT_FILE_MISSING) : answer_file(call, f);
+}
+
+/* A path below the root, with `found` as it was decoded from the request's. */
+static Verdict answer_path(FilterCall *call, const FileServer *s, Str path, const FilePath *found,
+                           Str decoded)
+{
+    const File *f = NULL;
+    bool asset = s->fallback.len > 0 && !found->directory && is_asset(path);
+    if (s->fallback.len > 0) {
+        const FileSlot *slot = (const FileSlot *)call_slot(call);
+        if (slot && slot->missing) {
+            return answer_fallback(call, s, asset);
+        }
+    }
+    Err err = call_find_file(call, s->root, path, &f);
+    if (err == ERR_MISSING) {
+        return answer_fallback(call, s, asset);
+    }
+    if (err != ERR_OK) {
+        return err == ERR_AGAIN ? PAUSE : not_found(err);
+    }
+    if (f->facts.kind == FILE_KIND_DIRECTORY) {
+        return found->directory ? answer_fallback(call, s, false)
+                                : redirect_path(call, decoded, true);
+    }
+    return answer_file(call, f);
+}
+
 /* The decoded path lies in the thread's output, which nothing else needs before the answer. */
 static Verdict file_server_request(FilterCall *call)
 {
@@ -297,18 +354,11 @@ static Verdict file_server_request(FilterCall *call)
         text_add(&out, path.len ? S("/") : S(""));
         text_add(&out, s->index);
     }
-    const File *f = NULL;
-    Err err = call_find_file(call, s->root, str_drop(text_str(&out), at), &f);
-    if (err != ERR_OK) {
-        return err == ERR_AGAIN ? PAUSE : not_found(err);
-    }
-    if (f->facts.kind == FILE_KIND_DIRECTORY) {
-        return found.directory ? REFUSE(FAULT_FILE_MISSING) : redirect_path(call, decoded, true);
-    }
-    return answer_file(call, f);
+    return answer_path(call, s, str_drop(text_str(&out), at), &found, decoded);
 }
 
 const FilterKind filter_file_server = {
     .schema = {.name = S_INIT("file-server")},
+    .slot_bytes = sizeof(FileSlot),
     .request = file_server_request,
 };

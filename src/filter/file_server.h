@@ -14,6 +14,9 @@ typedef struct FileServer {
     Str index;     /* of a directory; a plain name */
     Str prefix;    /* of request paths, decoded, without slashes at its ends; what follows it is
                     * looked for below the root */
+    Str fallback;  /* answers where nothing is found: below the root, of the same form; empty:
+                    * nothing does */
+    bool fallback_assets; /* also for names with the extension of a known media type */
 } FileServer;
 
 /* Its state is a FileServer. */

@@ -38,6 +38,17 @@ uint16_t answer_status(const Exchange *x)
     return overload ? x->service->limits.overload_status : fault_status(x->fault);
 }
 
+/* The configuration's page for a status, or NULL. */
+static const Respond *page_of(const Service *s, uint16_t status)
+{
+    for (size_t i = 0; i < s->page_count; i++) {
+        if (s->pages[i].status == status) {
+            return &s->pages[i];
+        }
+    }
+    return NULL;
+}
+
 /* The answer to a fault: the default, or that of the filter that refused. */
 static Respond fault_respond(Exchange *x)
 {
@@ -48,6 +59,11 @@ static Respond fault_respond(Exchange *x)
         r.body = x->service->limits.overload_body;
     }
     r.status = answer_status(x);
+    const Respond *page = r.body.len == 0 ? page_of(x->service, r.status) : NULL;
+    if (page) {
+        r.body = page->body;
+        r.content_type = page->content_type;
+    }
     if (r.body.len == 0) {
         r.body = fault_text(x, r.status);
     }

@@ -187,8 +187,22 @@ static Verdict ask_body(Thread *t, Exchange *x)
     return filter_body(t, x, STAGE_REQUEST_BODY, framing->length, STR_NONE);
 }
 
+/* From here on the exchange has the service as its route has it. */
+static void take_route(Exchange *x)
+{
+    if (UNLIKELY(x->route && x->route->as)) {
+        x->service = x->route->as; /* of the same part: pinned already */
+    }
+}
+
+static bool is_insecure(const Thread *t, const Exchange *x)
+{
+    return x->service->secure.kind && str_equal(exchange_scheme(t, x), S("http"));
+}
+
 Step phase_ask(Thread *t, Exchange *x)
 {
+    take_route(x);
     Verdict v = filter_request(t, x, STAGE_REQUEST);
     if (v.kind == VERDICT_PASS) {
         v = filter_request(t, x, STAGE_LIMIT);
@@ -197,7 +211,9 @@ Step phase_ask(Thread *t, Exchange *x)
         v = ask_body(t, x);
     }
     const Route *route = x->route;
-    if (v.kind == VERDICT_PASS && !route) {
+    if (v.kind == VERDICT_PASS && UNLIKELY(is_insecure(t, x))) {
+        v = filter_handle(t, x, &x->service->secure);
+    } else if (v.kind == VERDICT_PASS && !route) {
         v = REFUSE_WITH(FAULT_NO_ROUTE, x->service->no_route);
     } else if (v.kind == VERDICT_PASS && route->respond) {
         v = (Verdict){.kind = VERDICT_ANSWER, .respond = route->respond};

@@ -34,6 +34,8 @@ typedef struct Route {
     FilterUse handler; /* a filter that answers in STAGE_REQUEST; kind NULL: none */
     Str path; /* of `routes`, as written; empty: takes all requests of the service */
     const Normalization *normalization; /* its own; NULL: the service's */
+    const struct Service *as; /* the service as this route has it, of the same part; NULL: the
+                               * service itself */
     const Rewrite *rewrite; /* NULL: the origin gets the client's path */
 } Route;
 

@@ -62,6 +62,9 @@ struct Service {
     const Hosts *hosts; /* set only in a stand-in for all services of an address */
     Route route; /* for all requests, if there is no router */
     const Router *router;
+    FilterUse secure; /* redirects those who came without TLS; kind NULL: no one */
+    size_t page_count;
+    const Respond *pages COUNTED_BY(page_count); /* for faults; of a status the first one counts */
     const Respond *no_route; /* answers requests that match no route */
     FilterChain chains[STAGE_COUNT];
     ServiceLimits limits;

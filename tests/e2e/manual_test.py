@@ -54,6 +54,9 @@ def make_certificates(directory):
             file.write("\n".join(text for _, _, text in examples("text") if word in text))
     with open(os.path.join(directory, "token.txt"), "w", encoding="utf-8") as file:
         file.write("a secret\n")
+    for name in ("404.html", "sorry.html"):
+        with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+            file.write("<!doctype html><title>Sorry</title>\n")
 
 
 class Manual(unittest.TestCase):

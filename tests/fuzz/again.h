@@ -59,6 +59,48 @@ static inline bool again_named_equal(const Settings *s, const ServiceSettings *a
     return equal;
 }
 
+/* What a route, or a service for its routes, says of errors and limits. */
+static inline bool again_own_equal(const ServiceSettings *a, const ServiceSettings *b)
+{
+    if (!a || !b) {
+        return a == b;
+    }
+    bool equal = a->page_count == b->page_count && a->tries_max == b->tries_max &&
+                 a->retry_buffer_bytes == b->retry_buffer_bytes &&
+                 a->tunnel_idle_timeout_ms == b->tunnel_idle_timeout_ms &&
+                 a->stream_idle_timeout_ms == b->stream_idle_timeout_ms &&
+                 a->overload.read_timeout_ms == b->overload.read_timeout_ms &&
+                 a->overload.write_timeout_ms == b->overload.write_timeout_ms &&
+                 a->https_only == b->https_only && a->secure.port == b->secure.port &&
+                 str_equal(a->host, b->host);
+    for (size_t i = 0; equal && i < a->page_count; i++) {
+        equal = a->pages[i].status == b->pages[i].status &&
+                str_equal(a->pages[i].body, b->pages[i].body);
+    }
+    for (unsigned i = 0; equal && i < STAGE_COUNT; i++) {
+        equal = a->chains[i].count == b->chains[i].count;
+    }
+    return equal;
+}
+
+static inline bool again_rewrite_equal(const ClusterSettings *a, const ClusterSettings *b)
+{
+    return a->rewrites == b->rewrites && a->rewrite.answers == b->rewrite.answers &&
+           str_equal(a->rewrite.off, b->rewrite.off) && str_equal(a->rewrite.on, b->rewrite.on) &&
+           str_equal(a->rewrite.path, b->rewrite.path);
+}
+
+static inline bool again_routes_equal(const ServiceSettings *a, const ServiceSettings *b)
+{
+    bool equal = a->route_count == b->route_count &&
+                 again_rewrite_equal(&a->action.cluster, &b->action.cluster);
+    for (size_t i = 0; equal && i < a->route_count; i++) {
+        equal = again_own_equal(a->routes[i].own, b->routes[i].own) &&
+                again_rewrite_equal(&a->routes[i].action.cluster, &b->routes[i].action.cluster);
+    }
+    return equal;
+}
+
 static inline const char *again_service(const Settings *s, const ServiceSettings *a,
                                         const Settings *t, const ServiceSettings *b)
 {
@@ -81,7 +123,8 @@ static inline const char *again_service(const Settings *s, const ServiceSettings
            : !fingerprint_equal(&a->hosts_identity, &b->hosts_identity) ? "what its hosts are"
            : a->limiter_bytes != b->limiter_bytes         ? "what its limiters need"
            : a->serves_files != b->serves_files           ? "whether it serves files"
-           : a->route_count != b->route_count             ? "how many routes"
+           : !again_own_equal(a, b)                       ? "what a service says of errors"
+           : !again_routes_equal(a, b)                    ? "the routes"
            : a->action.kind != b->action.kind             ? "what a service does"
            : !again_named_equal(s, a, t, b)               ? "the files that a service names"
                                                           : listener;
