@@ -246,9 +246,7 @@ static Step await_stream(Thread *t, Exchange *x, MuxStream *s)
 Step phase_await(Thread *t, Exchange *x)
 {
     Link origin = link_upstream(t, x);
-    Step step = origin.stream ? await_stream(t, x, origin.stream) : await_wire(t, x, origin);
-    const Rewrite *w = x->route->rewrite;
-    return step.kind == STEP_NEXT && UNLIKELY(w && w->answers) ? rewrite_response(x) : step;
+    return origin.stream ? await_stream(t, x, origin.stream) : await_wire(t, x, origin);
 }
 
 /* --- REPLY and RELAY ------------------------------------------------------------------------- */
@@ -336,6 +334,8 @@ Step phase_reply(Thread *t, Exchange *x)
     Link origin = link_upstream(t, x);
     if (UNLIKELY(x->filters.paused_ms != 0)) {
         reply_resume(t, x, origin);
+    } else if (UNLIKELY(x->route->rewrite != NULL) && !rewrite_response(x)) {
+        return FAIL(FAULT_MEMORY);
     }
     x->pace.up_ms = t->now_ms;
     x->try.response_body = body_of(&x->try.response.framing);

@@ -240,10 +240,10 @@ static Err map_cookie(Exchange *x, Str *cookie)
     return ERR_OK;
 }
 
-Step rewrite_response(Exchange *x)
+bool rewrite_response(Exchange *x)
 {
     Fields *fields = &x->try.response.fields;
-    for (size_t i = 0; i < fields->count; i++) {
+    for (size_t i = 0; x->route->rewrite->answers && i < fields->count; i++) {
         Field *f = &fields->at[i];
         Err err = ERR_OK;
         if (f->id == FIELD_SET_COOKIE) {
@@ -253,8 +253,8 @@ Step rewrite_response(Exchange *x)
             err = map_reference(x, &f->value);
         }
         if (err != ERR_OK) {
-            return FAIL(FAULT_MEMORY);
+            return false;
         }
     }
-    return NEXT;
+    return true;
 }

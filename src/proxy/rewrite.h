@@ -13,7 +13,8 @@
  * begin with what is taken off, FAULT_PATH_AMBIGUOUS as above. */
 Step rewrite_request(Thread *t, Exchange *x);
 /* Maps Location, Content-Location and the paths of cookies in a final response back to the
- * client's paths. Relative references and URIs of other hosts stay. FAULT_MEMORY. */
-Step rewrite_response(Exchange *x);
+ * client's paths, if the route wants it; once. Relative references and URIs of other hosts stay.
+ * False: no memory. */
+MUST_USE bool rewrite_response(Exchange *x);
 
 #endif

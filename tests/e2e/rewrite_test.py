@@ -3,8 +3,12 @@
 
 import os
 
+import path_readings_test
 from h2 import H2Client, request
-from harness import Test, always, answer, ask, command, main
+from harness import Test, always, answer, ask, command, get, main
+from path_readings_test import SERVERS, UPS, attacks, first_name
+
+BY_DEFAULT = path_readings_test.Traversal.BY_DEFAULT
 
 
 class RewriteTest(Test):
@@ -92,6 +96,61 @@ class Requests(RewriteTest):
         self.start('strip-prefix "/app"; prefix "/inner"')
         self.assertEqual(self.target("/app/%252e%252e/x"), 400)
         self.assertEqual(self.target("/app/100%25"), "/inner/100%25")
+
+
+def all_attacks():
+    """Those, and others that stay in the route in every reading."""
+    for target in attacks():
+        yield target
+        yield "/open" + target
+    for up in UPS:
+        yield "/open/" + up + "open/x"
+        yield "/open/x/" + up + up + "open/x"
+        yield "/open/open/" + up + up + "open/x"
+
+
+class Traversal(RewriteTest):
+    """Public lists of traversals, against servers that read paths in many ways."""
+
+    def attack(self, rules, rewrite, closed, is_good, servers):
+        seen = []
+        port = self.port()
+        origin = self.origin(always(answer("x"), seen))
+        self.river(f"""app {{ listeners {{ "{port}"; }}
+            {rules}
+            routes {{
+                route "{closed}" {{ respond status=403; }}
+                route "/open" {{ connectors {{ {rewrite}; "{origin}"; }}; }}
+            }} }}""")
+        connection = None
+        passed = 0
+        for target in all_attacks():
+            connection = connection or self.connect(port)
+            seen.clear()
+            response = connection.ask(get(target))
+            if "close" in (response.get("connection") or ""):
+                connection = None
+            self.assertIn(response.status, (200, 400, 403, 404), target)
+            for message in seen:
+                passed += 1
+                for server in servers:
+                    self.assertTrue(is_good(first_name(SERVERS[server](message.target))),
+                                    f"{server}: {target} came as {message.target}")
+        self.assertGreater(passed, 5)
+
+    def test_no_server_is_led_out_of_the_new_prefix(self):
+        for rules, servers in (('normalization "as-is"', SERVERS),
+                               ("", BY_DEFAULT)):
+            with self.subTest(rules):
+                self.attack(rules, 'prefix "/inner"', "/closed",
+                            lambda name: name.split(";")[0] == "inner", servers)
+
+    def test_no_server_is_led_to_what_a_route_below_closes(self):
+        for rules, servers in (('normalization "as-is"', SERVERS),
+                               ("", BY_DEFAULT)):
+            with self.subTest(rules):
+                self.attack(rules, 'strip-prefix "/open"', "/open/open",
+                            lambda name: name != "open", servers)
 
 
 class Answers(RewriteTest):

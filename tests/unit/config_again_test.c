@@ -110,6 +110,12 @@ static size_t count_taken(const Settings *s)
 #define B "b {\n  listeners { \"127.0.0.1:82\" }\n  connectors { \"127.0.0.1:83\" }\n}\n"
 #define C(name)                                                                                    \
     name " {\n  hosts \"" name ".example\"\n  listeners { \"127.0.0.1:84\" }\n  respond\n}\n"
+/* A service with a route that says more than its service. */
+#define ROUTED(host, retries, strip)                                                               \
+    "r {\n  listeners { \"127.0.0.1:85\" }\n  host \"" host "\"\n  routes {\n"                     \
+    "    route \"/a\" {\n      retries " retries "\n      connectors {\n"                          \
+    "        strip-prefix \"" strip "\"\n        \"127.0.0.1:86\"\n      }\n    }\n"               \
+    "    route \"/\" { respond }\n  }\n}\n"
 #define IN(services) "services {\n" services "}\n"
 
 #define WHOLE SIZE_MAX
@@ -129,6 +135,11 @@ static const Edit edits[] = {
     {S_INIT(IN(A B)), S_INIT(IN(A "b {\n  listeners { \"127.0.0.1:92\" }; respond\n}\n")), 1},
     {S_INIT(IN(A B)), S_INIT(IN(A "b {\n  // why\n  listeners { \"127.0.0.1:82\" }; respond\n}\n")),
      1},
+    /* what a route says for itself, and has from its service */
+    {S_INIT(IN(A ROUTED("h", "1", "/a"))), S_INIT(IN(A ROUTED("h", "1", "/a"))), 2},
+    {S_INIT(IN(A ROUTED("h", "1", "/a"))), S_INIT(IN(A ROUTED("h", "2", "/a"))), 1},
+    {S_INIT(IN(A ROUTED("h", "1", "/a"))), S_INIT(IN(A ROUTED("i", "1", "/a"))), 1},
+    {S_INIT(IN(A ROUTED("h", "1", "/a"))), S_INIT(IN(A ROUTED("h", "1", "/"))), 1},
     /* one more, one less, in any place */
     {S_INIT(IN(A B)), S_INIT(IN(C("c") A B)), 2},
     {S_INIT(IN(A B)), S_INIT(IN(A C("c") B)), 2},
