@@ -47,6 +47,14 @@ static ControlClient *waiting_client(Supervisor *s)
     return client;
 }
 
+/* Whether a line of printed diagnostics begins one of that label. It may be about any file that is
+ * included; lines of the file itself are indented. */
+static bool says_first(Str line, Str label)
+{
+    return str_peek(line, 0) != ' ' && !str_starts(line, S("help: ")) &&
+           str_search(line, label, 0) < line.len;
+}
+
 /* Logs the first line of each mistake. */
 static void log_mistakes(const Source *source, Str shown)
 {
@@ -54,7 +62,7 @@ static void log_mistakes(const Source *source, Str shown)
     while (shown.len > 0 && count < MISTAKES_LOGGED_MAX) {
         StrCut line = str_cut(shown, '\n');
         bool first = source->starting ? !str_starts(line.head, S("help: "))
-                                      : str_starts(line.head, source->path);
+                                      : says_first(line.head, S(": error: "));
         if (first) {
             LOG(ERROR, "mistake in the configuration", LOG_STR("what", line.head));
             count++;
@@ -445,11 +453,7 @@ static bool is_kept(const Source *source, Str line)
     if (source->starting) {
         return starting_says_kept(source->starting, line);
     }
-    Str rest = str_drop(line, source->path.len);
-    for (unsigned i = 0; i < 3; i++) {
-        rest = str_cut(rest, ':').tail;
-    }
-    return str_starts(line, source->path) && str_starts(rest, S(" not renewed:"));
+    return says_first(line, S(": not renewed: "));
 }
 
 /* Logs what a renewal has left unchanged. Everything else about certificates is logged once the

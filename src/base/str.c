@@ -5,11 +5,11 @@
 
 size_t str_search(Str s, Str part, size_t from)
 {
-    if (from >= s.len || part.len == 0) {
-        return s.len;
+    size_t at = part.len > 0 ? str_find(s, str_at(part, 0), from) : s.len;
+    while (at < s.len && !str_stands(s, at, part)) {
+        at = str_find(s, str_at(part, 0), at + 1);
     }
-    const uint8_t *found = (const uint8_t *)memmem(s.at + from, s.len - from, part.at, part.len);
-    return found ? (size_t)(found - s.at) : s.len;
+    return at;
 }
 
 int str_compare(Str a, Str b)

@@ -85,6 +85,7 @@ class Watch(IncludeTest):
         self.assertEqual(shown.returncode, 1)
         self.assertIn(f"{self.place}/sites/a.kdl:4:1: error: there is no `nonsense` here",
                       shown.stdout + shown.stderr)
+        self.assertRegex(river.errors(), 'mistake in the configuration" what=".*a.kdl:4:1')
         self.site("a.kdl", service("a", port, "third"))
         self.becomes(port, "third")
 
