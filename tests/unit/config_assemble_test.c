@@ -245,12 +245,21 @@ static void model_change(Model *m)
     }
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define EDITS 1000u
+#endif
+#endif
+#ifndef EDITS
+#define EDITS 10000u
+#endif
+
 /* With ASSEMBLE_EDITS=N in the environment: so many. */
 TEST("assemble: after random changes a reload says what a cold start says")
 {
     static Model m;
     const char *more = getenv("ASSEMBLE_EDITS");
-    unsigned edits = more ? (unsigned)strtoul(more, NULL, 10) : 10000;
+    unsigned edits = more ? (unsigned)strtoul(more, NULL, 10) : EDITS;
     unsigned over_count = 0;
     unsigned taken = 0;
     Loaded base;
