@@ -212,7 +212,7 @@ class Refusals(Test):
             raw.close()
         port, river = self.start(self.origin(script))
         client = self.connect(port)
-        client.send(get())
+        client.send(get("/", "Connection: close")) # a 502 if nothing was passed on yet
         client.rest()
         wait_until(lambda: "a TLS session with the origin failed" in river.errors(), "the log")
 
