@@ -148,6 +148,11 @@ static Err read_regular(const Files *f, int fd, size_t bytes_max, Arena *a, Watc
         return ERR_MEMORY;
     }
     TRY(read_fd(fd, room, &ret->text));
+    if (pem_has_key(ret->text)) { /* it would be in messages, and in the memory of the traffic */
+        memory_wipe_span(room);
+        ret->text = STR_NONE;
+        return ERR_DENIED;
+    }
     return ret->text.len == room.len ? ERR_AGAIN : ERR_OK; /* it grows while it is read */
 }
 

@@ -11,7 +11,7 @@
 
 #define LISTENING S("0A") /* TCP_LISTEN, as the tables write it */
 #define TABLE_BYTES_MAX (1u << 20)
-#define PROCESSES_MAX 65536u
+#define LINKS_MAX 50000u /* descriptors that are looked at, in all */
 #define NAME_BYTES_MAX 64u
 
 /* The columns of a table's line that matter. */
@@ -63,7 +63,7 @@ static int open_below(Str process, Str name, int flags)
 }
 
 /* Whether the process has the socket of that inode open. */
-static bool has_socket(Str process, Str inode)
+static bool has_socket(Str process, Str inode, unsigned *io_looked)
 {
     char target[64];
     uint8_t room[64];
@@ -72,8 +72,9 @@ static bool has_socket(Str process, Str inode)
     text_format(&wanted, "socket:[%.*s]", STR_ARG(inode));
     int fd = open_below(process, S("fd"), O_RDONLY | O_DIRECTORY);
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    for (const struct dirent *e = directory ? readdir(directory) : NULL; e && !found;
-         e = readdir(directory)) {
+    for (const struct dirent *e = directory ? readdir(directory) : NULL;
+         e && !found && *io_looked < LINKS_MAX; e = readdir(directory)) {
+        (*io_looked)++;
         ssize_t n = readlinkat(fd, e->d_name, target, sizeof target);
         found = n > 0 && str_equal(str_of(target, (size_t)n), text_str(&wanted));
     }
@@ -95,8 +96,12 @@ static void print_process(Text *out, Str process)
         (void)close(fd);
     }
     name = str_cut(name, '\n').head;
-    text_format(out, " by %.*s (process %.*s)", STR_ARG(name.len > 0 ? name : S("a process")),
-                STR_ARG(process));
+    text_add(out, S(" by "));
+    for (size_t i = 0; i < name.len; i++) { /* a process chooses its own name */
+        uint8_t c = str_at(name, i);
+        text_byte(out, c > ' ' && c < 0x7F ? c : '?');
+    }
+    text_format(out, "%s (process %.*s)", name.len > 0 ? "" : "a process", STR_ARG(process));
 }
 
 static bool print_owner(Text *out, Str inode)
@@ -105,11 +110,10 @@ static bool print_owner(Text *out, Str inode)
     unsigned looked = 0;
     bool found = false;
     for (const struct dirent *e = processes ? readdir(processes) : NULL;
-         e && !found && looked < PROCESSES_MAX; e = readdir(processes)) {
+         e && !found && looked < LINKS_MAX; e = readdir(processes)) {
         Str process = str_from_c(e->d_name);
         if (byte_is_digit(str_peek(process, 0))) {
-            looked++;
-            found = has_socket(process, inode);
+            found = has_socket(process, inode, &looked);
             if (found) {
                 print_process(out, process);
             }

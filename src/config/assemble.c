@@ -9,6 +9,7 @@
 
 #define HELP_BYTES_MAX 512u
 #define PATH_BYTES_MAX 4096u
+#define NEAR_NAMES_MAX 1000u /* are compared with a name that is unknown */
 
 /* A file that is part of the text. It is read once, however often it is included. */
 typedef struct Part {
@@ -23,7 +24,6 @@ typedef struct Part {
 } Part;
 
 typedef struct Snippet {
-    struct Snippet *next;
     uint32_t part;
     Str name;
     const KdlNode *node;
@@ -61,7 +61,9 @@ typedef struct Assembler {
     Segment *segments;
     Growing watched_list;
     WatchedPath *watched;
-    Snippet *snippets; /* the newest first */
+    StrMap snippet_names;
+    Growing snippet_list;
+    Snippet *snippets; /* moves when it grows */
 } Assembler;
 
 /* Makes room for one more; what is outgrown stays in the arena. */
@@ -301,8 +303,9 @@ static Err include_file(Assembler *s, uint32_t part, const KdlNode *node, Str pa
     Err err = s->parts[other].err;
     if (err != ERR_OK) {
         return refuse_node(s, part, node, at,
-                      err == ERR_MISSING ? S("the path counts from the file that includes it")
-                                         : STR_NONE,
+                      err == ERR_MISSING  ? S("the path counts from the file that includes it")
+                      : err == ERR_DENIED ? CONFIG_TEXT_DENIED
+                                          : STR_NONE,
                       "cannot include %.*s: %s", STR_ARG(path), err_sentence(err));
     }
     TRY(walk_part(s, other));
@@ -363,16 +366,6 @@ static Err walk_include(Assembler *s, uint32_t part, const KdlNode *node)
 
 /* ---- snippets ---- */
 
-static Snippet *find_snippet(const Assembler *s, Str name)
-{
-    for (Snippet *one = s->snippets; one; one = one->next) {
-        if (str_equal(one->name, name)) {
-            return one;
-        }
-    }
-    return NULL;
-}
-
 static Err walk_define(Assembler *s, uint32_t part, const KdlNode *node, bool top)
 {
     const KdlEntry *e = node->entries;
@@ -385,19 +378,20 @@ static Err walk_define(Assembler *s, uint32_t part, const KdlNode *node, bool to
         return refuse_node(s, part, node, node->name_at, S("move it before the first section"),
                       "snippets are defined at the top level");
     }
-    if (find_snippet(s, e->value.text)) {
+    uint32_t place = 0;
+    if (str_map_find(&s->snippet_names, 0, e->value.text, &place)) {
         return refuse_node(s, part, node, e->value.location, STR_NONE,
                       "the snippet `%.*s` is defined already",
                       STR_ARG(str_take(e->value.text, 80)));
     }
-    Snippet *fresh = arena_new(s->arena, Snippet);
-    if (!fresh) {
+    s->snippets =
+        (Snippet *)grow_list(s->arena, s->snippets, &s->snippet_list, sizeof *s->snippets);
+    if (!s->snippets) {
         return ERR_MEMORY;
     }
-    *fresh = (Snippet){
-        .next = s->snippets, .part = part, .name = e->value.text, .node = node};
-    s->snippets = fresh;
-    return ERR_OK;
+    place = (uint32_t)s->snippet_list.count++;
+    s->snippets[place] = (Snippet){.part = part, .name = e->value.text, .node = node};
+    return str_map_put(s->arena, &s->snippet_names, 0, e->value.text, place);
 }
 
 static Err refuse_unknown(Assembler *s, uint32_t part, const KdlNode *node, const KdlEntry *e)
@@ -405,8 +399,8 @@ static Err refuse_unknown(Assembler *s, uint32_t part, const KdlNode *node, cons
     uint8_t room[HELP_BYTES_MAX];
     Text help = text_in(span_of(room, sizeof room));
     Nearest near = nearest_to(e->value.text);
-    for (const Snippet *one = s->snippets; one; one = one->next) {
-        nearest_offer(&near, one->name);
+    for (size_t i = 0; i < s->snippet_list.count && i < NEAR_NAMES_MAX; i++) {
+        nearest_offer(&near, s->snippets[i].name);
     }
     if (near.found.len > 0) {
         text_format(&help, "did you mean `%.*s`?", STR_ARG(near.found));
@@ -424,15 +418,17 @@ static Err walk_use(Assembler *s, uint32_t part, const KdlNode *node)
         return refuse_node(s, part, node, node->name_at, S("write use \"NAME\""),
                       "`use` takes the name of a snippet");
     }
-    Snippet *snippet = find_snippet(s, argument->value.text);
-    if (!snippet) {
+    uint32_t place = 0;
+    if (!str_map_find(&s->snippet_names, 0, argument->value.text, &place)) {
         return refuse_unknown(s, part, node, argument);
     }
-    if (snippet->open) {
+    Snippet snippet = s->snippets[place];
+    if (snippet.open) {
         return refuse_node(s, part, node, argument->value.location, STR_NONE,
-                      "the snippet `%.*s` uses itself", STR_ARG(str_take(snippet->name, 80)));
+                           "the snippet `%.*s` uses itself",
+                           STR_ARG(str_take(snippet.name, 80)));
     }
-    const KdlNode *first = snippet->node->children;
+    const KdlNode *first = snippet.node->children;
     const KdlNode *last = first;
     while (last && last->next) {
         last = last->next;
@@ -441,10 +437,10 @@ static Err walk_use(Assembler *s, uint32_t part, const KdlNode *node)
         return ERR_OK;
     }
     size_t cursor = first->whole.from;
-    snippet->open = true;
-    TRY(walk_nodes(s, snippet->part, first, false, &cursor));
-    snippet->open = false;
-    TRY(put_range(s, snippet->part, cursor, (size_t)last->whole.from + last->whole.len));
+    s->snippets[place].open = true;
+    TRY(walk_nodes(s, snippet.part, first, false, &cursor));
+    s->snippets[place].open = false;
+    TRY(put_range(s, snippet.part, cursor, (size_t)last->whole.from + last->whole.len));
     return put_newline(s, part, node->whole.from);
 }
 

@@ -176,12 +176,11 @@ static const SchemaItem *argument_schema(const SchemaNode *schema, size_t n)
 /* ---- values in their final form ---- */
 
 /* A text instead of a number: with a unit, or what a variable holds. */
-static void take_number(Checker *c, const SchemaItem *item, Str subject, KdlValue *value,
+static void take_number(Checker *c, Str subject, KdlValue *value,
                         Where where, bool *io_good)
 {
     uint64_t number = 0;
-    Unit unit = unit_of(item->name.len > 0 && unit_of(item->name) != UNIT_NONE ? item->name
-                                                                               : c->option);
+    Unit unit = unit_of(c->option);
     bool bare = number_decimal(value->text, UINT64_MAX, &number) == ERR_OK;
     if (bare && c->veil.len == 0 && unit == UNIT_NONE) {
         return; /* a number in quotes */
@@ -233,7 +232,7 @@ void check_option(Checker *c, const SchemaItem *item, Str subject, KdlValue *val
         good = relative_resolve(c, &value->text, where);
     }
     if (good && value->kind == KDL_STRING && item->type == SCHEMA_INTEGER) {
-        take_number(c, item, subject, value, where, &good);
+        take_number(c, subject, value, where, &good);
     }
     if (good && changed && item->type == SCHEMA_BOOL &&
         (str_equal(value->text, S("true")) || str_equal(value->text, S("false")))) {

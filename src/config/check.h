@@ -18,6 +18,10 @@ static inline Where where_at(Location location)
     return w;
 }
 
+/* Help where a text of the configuration is ERR_DENIED. */
+#define CONFIG_TEXT_DENIED                                                                         \
+    S("River reads it as the user who starts it, and takes no text with a private key in it")
+
 #define VARIABLE_FILES_MAX 1024u
 
 /* The files whose text is a value somewhere (variable.h). */

@@ -10,6 +10,7 @@
 #define NAME_SHOWN_MAX 60u
 #define PATH_BYTES_MAX 100u
 #define NAMES_MAX 6u
+#define WIDE 100u /* a section with more nodes is named as a whole: looking names up is quadratic */
 
 typedef struct Differ {
     Arena *arena;
@@ -140,14 +141,27 @@ static bool name_entries(Naming *n, const KdlNode *was, const KdlNode *is)
     return old || fresh;
 }
 
+static bool is_wide(const KdlNode *nodes)
+{
+    size_t count = 0;
+    for (const KdlNode *n = nodes; n && count <= WIDE; n = n->next) {
+        count++;
+    }
+    return count > WIDE;
+}
+
 static void name_nodes(Naming *n, const KdlNode *before, const KdlNode *after);
 
 /* One node that is in both, and has another text. */
 static void name_node(Naming *n, const KdlNode *was, const KdlNode *is)
 {
     size_t before = n->path_len;
-    if (name_entries(n, was, is)) {
+    bool wide = is_wide(was->children) || is_wide(is->children);
+    if (name_entries(n, was, is) || wide) {
         name_option(n, STR_NONE, is->name, STR_NONE);
+    }
+    if (wide) {
+        return;
     }
     Text path = text_in(span_of(n->path, sizeof n->path));
     path.len = n->path_len;

@@ -50,7 +50,8 @@ typedef struct ConfigFiles {
     void (*marks)(void *context, const FileSettings *files, size_t count, uint64_t *ret);
     /* Reads a text that the configuration includes or has a value from, of at most `bytes_max`
      * bytes (ERR_LIMIT); sets mark, settled and text, the mark also of one that cannot be read.
-     * ERR_UNSUPPORTED as of `read`. NULL: there are no such files. */
+     * ERR_UNSUPPORTED as of `read`; ERR_DENIED also where it holds a private key. NULL: there are
+     * no such files. */
     Err (*read_text)(void *context, Arena *a, Str path, size_t bytes_max, WatchedPath *ret);
     /* The mark of such a file now. NULL: it is always read. */
     uint64_t (*text_mark)(void *context, Str path);

@@ -122,7 +122,8 @@ static bool put_file(Expansion *e, Str path)
                                                                         VARIABLE_FILE_BYTES_MAX,
                                                                         &one);
     if (err != ERR_OK) {
-        return refuse_value(e, STR_NONE, "cannot read %.*s: %s", STR_ARG(path), err_sentence(err));
+        return refuse_value(e, err == ERR_DENIED ? CONFIG_TEXT_DENIED : STR_NONE,
+                            "cannot read %.*s: %s", STR_ARG(path), err_sentence(err));
     }
     Str text = without_newline(one.text);
     v->list[v->count] = (ValueFile){.path = path, .text = text};

@@ -216,7 +216,7 @@ typedef enum Retry {
       "replace files by renaming, instead of writing into them")                                   \
     X(STREAM_IDLE, "stream-idle", 504, NONE, NEVER,                                                \
       "nothing moved between client and origin for too long",                                      \
-      "raise `read-timeout-ms` and `read-timeout-ms` if silence is normal here")                   \
+      "raise `stream-idle-timeout-ms` if silence is normal here")                                  \
     X(FILTER_TIMEOUT, "filter-timeout", 503, RIVER, NEVER, "a filter did not come back in time",   \
       "report it: a filter waits for something that does not come")                                \
     X(INTERNAL_FILTER, "internal-filter", 500, RIVER, NEVER,                                       \

@@ -139,6 +139,20 @@ class Values(IncludeTest):
         self.assertIn(f"{self.place}/sites/more/b.kdl:2:14: error: the port must be", shown.stderr)
 
 
+    def test_a_key_is_no_text(self):
+        """It would be in messages, and in the memory of the traffic."""
+        key = Authority(self.place, "ca").issue("one", names=["a.example"]).key
+        path = os.path.join(self.place, "river.kdl")
+        for text in (f'services {{ include "{key}"; }}',
+                     f'services {{ a {{ listeners {{ "127.0.0.1:80"; }}; '
+                     f'respond body="{{file.{key}}}"; }}; }}'):
+            write(path, text)
+            shown = command("check", path)
+            self.assertEqual(shown.returncode, 1)
+            self.assertIn("takes no text with a private key in it", shown.stderr)
+            self.assertNotIn("BEGIN", shown.stderr)
+
+
 class Tls(IncludeTest):
     def test_a_section_serves_all_and_is_renewed(self):
         authority = Authority(self.place, "ca")
