@@ -2,6 +2,7 @@
  * when nobody uses it any more. */
 #include "build/build.h"
 #include "config/diff.h"
+#include "base/clock.h"
 #include "config_support.h"
 #include "tls_support.h"
 
@@ -317,6 +318,29 @@ static Str diff_of(Arena *a, Str old, Str fresh)
     loaded_close(&before);
     loaded_close(&after);
     return lines;
+}
+
+TEST("diff: a section of thousands of nodes is named as a whole, soon")
+{
+    static uint8_t rooms[2][400000];
+    Str texts[2];
+    Blocks blocks;
+    Arena a;
+    blocks_init(&blocks, NULL, 16384, 0);
+    arena_init(&a, &blocks, 64 << 20);
+    for (unsigned i = 0; i < 2; i++) {
+        Text t = text_in(span_of(rooms[i], sizeof rooms[i]));
+        text_add(&t, S("services { A { listeners { \"127.0.0.1:80\" }; connectors {\n"));
+        for (unsigned k = 0; k < 10000; k++) { /* three seconds, if each is looked up in all */
+            text_format(&t, "\"10.0.%u.%u:%u\"\n", k / 250, k % 250, 81 + i * (k == 9999));
+        }
+        text_add(&t, S("} } }"));
+        texts[i] = text_str(&t);
+    }
+    uint64_t start_ms = clock_ms();
+    EXPECT_STR(diff_of(&a, texts[0], texts[1]), S("~ service A: connectors\n"));
+    EXPECT(clock_ms() - start_ms < 2000);
+    arena_reset(&a);
 }
 
 TEST("diff: services, listeners and sections by their names")
